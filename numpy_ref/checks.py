@@ -1,0 +1,78 @@
+"""Argument checks shared by the ops and the modules: name the argument, what came, what was expected."""
+
+import numpy as np
+
+
+def check_floating(**arrays):
+    """All given arrays are float32 or all are float64; raises TypeError otherwise."""
+    dtypes = {name: np.asarray(a).dtype for name, a in arrays.items() if a is not None}
+    for name, dtype in dtypes.items():
+        if dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name} has dtype {dtype}, expected float32 or float64")
+    if len(set(dtypes.values())) > 1:
+        listed = ", ".join(f"{name}: {dtype}" for name, dtype in dtypes.items())
+        raise TypeError(f"arguments must share one dtype, got {listed}")
+
+
+def check_shape(name, array, expected):
+    """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+    shape = np.shape(array)
+    fits = len(shape) == len(expected) and all(
+        e is None or s == e for s, e in zip(shape, expected, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if e is None else str(e) for e in expected)
+        raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
+
+
+def check_index(index, num_rows):
+    """`index` is an integer array with all entries in [0, num_rows)."""
+    index = np.asarray(index)
+    if not np.issubdtype(index.dtype, np.integer):
+        raise TypeError(f"index has dtype {index.dtype}, expected an integer dtype")
+    if index.ndim != 2:
+        raise ValueError(f"index has shape {index.shape}, expected (Lq, Lk)")
+    if index.size and (index.min() < 0 or index.max() >= num_rows):
+        raise ValueError(
+            f"index has entries in [{index.min()}, {index.max()}], expected [0, {num_rows})"
+        )
+
+
+def check_positive_int(**values):
+    """Each value is an integer of at least 1."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{name} is {value!r}, expected an integer")
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")
+
+
+def check_probability(**values):
+    """Each value is a drop rate in [0, 1)."""
+    for name, value in values.items():
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+
+
+def check_choice(name, value, choices):
+    """`value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+def as_sizes(name, value, ndim=None):
+    """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
+    sizes = (value,) * (ndim or 1) if isinstance(value, int | np.integer) else tuple(value)
+    if not sizes or (ndim is not None and len(sizes) != ndim):
+        raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
+    for size in sizes:
+        check_positive_int(**{name: size})
+    return tuple(int(s) for s in sizes)
+
+
+def as_dtype(dtype):
+    """float32 (for None) or float64 as a numpy dtype; raises TypeError for any other."""
+    dtype = np.dtype(np.float32 if dtype is None else dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
+    return dtype

@@ -1,0 +1,270 @@
+"""Modules hold parameters, children and what backward needs; the maths is in ops.
+
+The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` adds to each parameter's
+`grad` and returns the gradient of what forward was given. One backward per forward.
+"""
+
+import numpy as np
+
+from .checks import as_dtype, as_sizes, check_positive_int, check_probability
+from .dispatch import F
+from .random import as_generator, dropout_multiplier, truncated_normal
+
+
+class Parameter:
+    """An array that is trained: `data` and, of the same shape, `grad`."""
+
+    def __init__(self, data):
+        self.data = data
+        self.grad = np.zeros_like(data)
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    def accumulate(self, grad):
+        self.grad += grad
+
+
+class Module:
+    """Finds parameters and children among its attributes, in the order they were set."""
+
+    training = True
+
+    def __call__(self, *args, **kwargs):
+        return self.forward(*args, **kwargs)
+
+    def named_children(self):
+        return [(n, v) for n, v in vars(self).items() if isinstance(v, Module)]
+
+    def modules(self):
+        yield self
+        for _, child in self.named_children():
+            yield from child.modules()
+
+    def named_parameters(self, prefix=""):
+        """(name, Parameter) pairs; names are dotted paths, the keys of the state dict."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+        for name, child in self.named_children():
+            yield from child.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self):
+        return [p for _, p in self.named_parameters()]
+
+    def zero_grad(self):
+        for p in self.parameters():
+            p.grad[...] = 0
+
+    def train(self, mode=True):
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self):
+        return self.train(False)
+
+    def state_dict(self):
+        """{name: array}, copies; the same keys and shapes as the PyTorch twin."""
+        return {name: p.data.copy() for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state):
+        """Copy every array in, cast to the parameter's dtype.
+
+        Raises ValueError naming missing and unexpected keys or a wrong shape, before anything changes.
+        """
+        parameters = dict(self.named_parameters())
+        missing, unexpected = parameters.keys() - state.keys(), state.keys() - parameters.keys()
+        if missing or unexpected:
+            raise ValueError(
+                f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
+            )
+        for name, p in parameters.items():
+            if np.shape(state[name]) != p.shape:
+                raise ValueError(
+                    f"{name} has shape {np.shape(state[name])} in the state, expected {p.shape}"
+                )
+        for name, p in parameters.items():
+            p.data[...] = np.asarray(state[name])
+
+
+class ModuleList(Module):
+    """Children named "0", "1", …"""
+
+    def __init__(self, modules):
+        for n, module in enumerate(modules):
+            setattr(self, str(n), module)
+
+    def __iter__(self):
+        return iter([child for _, child in self.named_children()])
+
+    def __len__(self):
+        return len(self.named_children())
+
+
+class Sequential(ModuleList):
+    """out = f_n(… f_1(x))"""
+
+    def forward(self, x):
+        for module in self:
+            x = module(x)
+        return x
+
+    def backward(self, dout):
+        for module in reversed(list(self)):
+            dout = module.backward(dout)
+        return dout
+
+
+class Linear(Module):
+    """y = x Wᵀ + b; weight (out_features, in_features) truncated normal, bias zero."""
+
+    def __init__(self, in_features, out_features, bias=True, init_std=0.02, dtype=None, generator=None):
+        check_positive_int(in_features=in_features, out_features=out_features)
+        dtype, generator = as_dtype(dtype), as_generator(generator)
+        self.weight = Parameter(
+            truncated_normal(generator, (out_features, in_features), init_std, dtype)
+        )
+        self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
+
+    def forward(self, x):
+        bias = None if self.bias is None else self.bias.data
+        out, self._cache = F.linear_forward(x, self.weight.data, bias)
+        return out
+
+    def backward(self, dout):
+        grads = F.linear_backward(dout, self._cache)
+        self.weight.accumulate(grads.dweight)
+        if self.bias is not None:
+            self.bias.accumulate(grads.dbias)
+        return grads.dx
+
+
+class LayerNorm(Module):
+    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+
+    def __init__(self, dim, eps=1e-6, dtype=None):
+        check_positive_int(dim=dim)
+        dtype = as_dtype(dtype)
+        self.eps = eps
+        self.weight = Parameter(np.ones(dim, dtype))
+        self.bias = Parameter(np.zeros(dim, dtype))
+
+    def forward(self, x):
+        out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
+        return out
+
+    def backward(self, dout):
+        grads = F.layer_norm_backward(dout, self._cache)
+        self.weight.accumulate(grads.dweight)
+        self.bias.accumulate(grads.dbias)
+        return grads.dx
+
+
+class GELU(Module):
+    def forward(self, x):
+        out, self._cache = F.gelu_forward(x)
+        return out
+
+    def backward(self, dout):
+        return F.gelu_backward(dout, self._cache)
+
+
+class ReLU(Module):
+    def forward(self, x):
+        out, self._cache = F.relu_forward(x)
+        return out
+
+    def backward(self, dout):
+        return F.relu_backward(dout, self._cache)
+
+
+class Dropout(Module):
+    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+
+    def __init__(self, rate=0.0, generator=None):
+        check_probability(rate=rate)
+        self.rate, self.generator = rate, as_generator(generator)
+
+    def draw(self, shape, dtype):
+        """The multiplier for an array of this shape, or None when nothing is dropped."""
+        if not self.training or self.rate == 0:
+            return None
+        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
+
+    def mask_shape(self, shape):
+        return shape
+
+    def forward(self, x):
+        self._cache = self.draw(x.shape, x.dtype)
+        return x if self._cache is None else x * self._cache
+
+    def backward(self, dout):
+        return dout if self._cache is None else dout * self._cache
+
+
+class DropPath(Dropout):
+    """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
+
+    def mask_shape(self, shape):
+        return (shape[0],) + (1,) * (len(shape) - 1)
+
+
+class Mlp(Module):
+    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features."""
+
+    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+        hidden = hidden_features or in_features
+        generator = as_generator(generator)
+        self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
+        self.act = GELU()
+        self.drop1 = Dropout(drop, generator)
+        self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
+        self.drop2 = Dropout(drop, generator)
+
+    def forward(self, x):
+        return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+
+    def backward(self, dout):
+        dhidden = self.fc2.backward(self.drop2.backward(dout))
+        return self.fc1.backward(self.act.backward(self.drop1.backward(dhidden)))
+
+
+class PatchEmbed(Module):
+    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+
+    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    """
+
+    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+        self.img_size = as_sizes("img_size", img_size, 2)
+        self.patch_size = as_sizes("patch_size", patch_size, 2)
+        if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
+            raise ValueError(
+                f"img_size {self.img_size} is not divisible by patch_size {self.patch_size}"
+            )
+        check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
+        self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
+        self.in_chans = in_chans
+        self.proj = Linear(
+            in_chans * int(np.prod(self.patch_size)), embed_dim, dtype=dtype, generator=generator
+        )
+        self.proj.weight = Parameter(
+            self.proj.weight.data.reshape(embed_dim, in_chans, *self.patch_size)
+        )
+
+    def forward(self, images):
+        expected = (self.in_chans, *self.img_size)
+        if images.ndim != 4 or images.shape[1:] != expected:
+            raise ValueError(f"images have shape {images.shape}, expected (B, {expected})")
+        patches, self._patches = F.patches_forward(images, self.patch_size)
+        weight = self.proj.weight.data.reshape(len(self.proj.weight.data), -1)
+        out, self._linear = F.linear_forward(patches, weight, self.proj.bias.data)
+        return out
+
+    def backward(self, dout):
+        grads = F.linear_backward(dout, self._linear)
+        self.proj.weight.accumulate(grads.dweight.reshape(self.proj.weight.shape))
+        self.proj.bias.accumulate(grads.dbias)
+        return F.patches_backward(grads.dx, self._patches)

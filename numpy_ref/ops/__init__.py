@@ -1,0 +1,43 @@
+"""The definition: plain NumPy, x_forward and x_backward side by side, one op a file."""
+
+from .attention import AttentionGrads, attention_backward, attention_forward, attention_weights
+from .bias import bias_backward, bias_forward
+from .cosine import CosineGrads, cosine_backward, cosine_forward
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward
+from .gelu import gelu_backward, gelu_forward
+from .layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
+from .linear import LinearGrads, linear_backward, linear_forward
+from .patches import patches_backward, patches_forward
+from .relu import relu_backward, relu_forward
+from .sigmoid import sigmoid_backward, sigmoid_forward
+from .softmax import softmax_backward, softmax_forward
+
+__all__ = [
+    "AttentionGrads",
+    "CosineGrads",
+    "LayerNormGrads",
+    "LinearGrads",
+    "attention_backward",
+    "attention_forward",
+    "attention_weights",
+    "bias_backward",
+    "bias_forward",
+    "cosine_backward",
+    "cosine_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "linear_backward",
+    "linear_forward",
+    "patches_backward",
+    "patches_forward",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_forward",
+]

@@ -1,0 +1,58 @@
+"""Scaled cosine attention's query and key (Swin Transformer V2, arXiv 2111.09883, eq. 2)."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+MAX_LOG_SCALE = math.log(100)
+EPS = 1e-12
+
+
+class CosineGrads(NamedTuple):
+    dq: np.ndarray
+    dk: np.ndarray
+    dlogit_scale: np.ndarray
+
+
+def cosine_forward(q, k, logit_scale):
+    """q' = τ q/‖q‖,  k' = k/‖k‖,  τ = exp(min(logit_scale, ln 100)).
+
+    With scale = 1 the scores q'·k' are τ cos(q, k).
+    q (B, H, Lq, d), k (B, H, Lk, d), logit_scale (H, 1, 1) -> (q', k'), cache.
+    Norms are taken as max(‖·‖, 1e-12).
+    """
+    check_floating(q=q, k=k, logit_scale=logit_scale)
+    check_shape("logit_scale", logit_scale, (q.shape[1], 1, 1))
+    tau = np.exp(np.minimum(logit_scale, MAX_LOG_SCALE))
+    q_hat, q_norm = _normalize(q)
+    k_hat, k_norm = _normalize(k)
+    return (tau * q_hat, k_hat), (q_hat, q_norm, k_hat, k_norm, tau, logit_scale)
+
+
+def cosine_backward(dout, cache):
+    """With û = u/‖u‖:  du = (dû − û (û·dû)) / ‖u‖,  dlogit_scale = Σ dq'·q' below the clamp.
+
+    dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). At and above the clamp
+    ln 100 dlogit_scale is 0, except at equality, where it passes (as PyTorch's clamp).
+    """
+    dq_scaled, dk_hat = dout
+    q_hat, q_norm, k_hat, k_norm, tau, logit_scale = cache
+    check_shape("dout[0]", dq_scaled, q_hat.shape)
+    check_shape("dout[1]", dk_hat, k_hat.shape)
+    dq = _normalize_backward(tau * dq_scaled, q_hat, q_norm)
+    dk = _normalize_backward(dk_hat, k_hat, k_norm)
+    dtau = (dq_scaled * q_hat).sum((0, 2, 3), keepdims=True)[0]
+    return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
+
+
+def _normalize(u):
+    norm = np.sqrt(np.square(u).sum(-1, keepdims=True))
+    return u / np.maximum(norm, EPS), norm
+
+
+def _normalize_backward(dhat, hat, norm):
+    tangent = dhat - hat * (hat * dhat).sum(-1, keepdims=True) * (norm > EPS)
+    return tangent / np.maximum(norm, EPS)

@@ -1,0 +1,26 @@
+"""GELU, the exact (erf) form (arXiv 1606.08415)."""
+
+import math
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def gelu_forward(x):
+    """out = x · Φ(x),  Φ(x) = ½ (1 + erf(x / √2)).
+
+    x of any shape -> out of the same shape, cache.
+    """
+    check_floating(x=x)
+    cdf = (0.5 * (1 + _erf(x / math.sqrt(2)))).astype(x.dtype)
+    return x * cdf, (x, cdf)
+
+
+def gelu_backward(dout, cache):
+    """dx = dout · (Φ(x) + x φ(x)),  φ(x) = exp(−x²/2) / √(2π)."""
+    x, cdf = cache
+    check_shape("dout", dout, x.shape)
+    return dout * (cdf + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))

@@ -1,0 +1,41 @@
+"""Layer normalisation (arXiv 1607.06450)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+
+class LayerNormGrads(NamedTuple):
+    dx: np.ndarray
+    dweight: np.ndarray
+    dbias: np.ndarray
+
+
+def layer_norm_forward(x, weight, bias, eps=1e-6):
+    """out = x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps), over the last axis.
+
+    x (..., D), weight (D,), bias (D,) -> out (..., D), cache. var is the biased variance.
+    """
+    check_floating(x=x, weight=weight, bias=bias)
+    check_shape("weight", weight, x.shape[-1:])
+    check_shape("bias", bias, x.shape[-1:])
+    centred = x - x.mean(-1, keepdims=True)
+    rstd = 1 / np.sqrt(np.square(centred).mean(-1, keepdims=True) + eps)
+    x_hat = centred * rstd
+    return x_hat * weight + bias, (x_hat, rstd, weight)
+
+
+def layer_norm_backward(dout, cache):
+    """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)).
+
+    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis.
+    """
+    x_hat, rstd, weight = cache
+    check_shape("dout", dout, x_hat.shape)
+    g = dout * weight
+    along = (g * x_hat).mean(-1, keepdims=True)
+    dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * along)
+    lead = tuple(range(x_hat.ndim - 1))
+    return LayerNormGrads(dx, (dout * x_hat).sum(lead), dout.sum(lead))

@@ -1,0 +1,43 @@
+"""Linear layer: y = x Wᵀ + b."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+
+class LinearGrads(NamedTuple):
+    dx: np.ndarray
+    dweight: np.ndarray
+    dbias: np.ndarray | None
+
+
+def linear_forward(x, weight, bias=None):
+    """out = x @ weightᵀ + bias.
+
+    x (..., in), weight (out, in), bias (out,) or None -> out (..., out), cache.
+    Raises ValueError/TypeError when shapes or dtypes do not fit.
+    """
+    check_floating(x=x, weight=weight, bias=bias)
+    check_shape("weight", weight, (None, x.shape[-1]))
+    if bias is not None:
+        check_shape("bias", bias, (weight.shape[0],))
+    rows = x.reshape(-1, x.shape[-1])  # one large product beats many small ones
+    out = rows @ weight.T
+    if bias is not None:
+        out += bias
+    return out.reshape(*x.shape[:-1], -1), (x, weight, bias is not None)
+
+
+def linear_backward(dout, cache):
+    """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout.
+
+    dout (..., out) -> LinearGrads(dx, dweight, dbias); dbias is None when there was no bias.
+    """
+    x, weight, has_bias = cache
+    check_shape("dout", dout, (*x.shape[:-1], weight.shape[0]))
+    drows = dout.reshape(-1, weight.shape[0])
+    dx = (drows @ weight).reshape(x.shape)
+    dweight = drows.T @ x.reshape(-1, x.shape[-1])
+    return LinearGrads(dx, dweight, drows.sum(0) if has_bias else None)

@@ -1,0 +1,32 @@
+"""Cut images into non-overlapping patches (ViT, arXiv 2010.11929 §3.1)."""
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+
+def patches_forward(images, patch_size):
+    """out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j].
+
+    images (B, C, H, W), patch_size (ph, pw) -> out (B, H/ph · W/pw, C·ph·pw), cache.
+    Patches row-major; within a patch channel first, the order of a convolution's weight.
+    Raises ValueError when the image is not divisible by the patch.
+    """
+    check_floating(images=images)
+    check_shape("images", images, (None, None, None, None))
+    batch, chans, height, width = images.shape
+    ph, pw = patch_size
+    if height % ph or width % pw:
+        raise ValueError(f"images are {height}x{width}, expected multiples of the patch size {ph}x{pw}")
+    grid = images.reshape(batch, chans, height // ph, ph, width // pw, pw)
+    out = grid.transpose(0, 2, 4, 1, 3, 5)  # (B, H', W', C, ph, pw)
+    return out.reshape(batch, -1, chans * ph * pw), (images.shape, (ph, pw))
+
+
+def patches_backward(dout, cache):
+    """dimages: every pixel lies in one patch, so the gradient is the inverse permutation."""
+    (batch, chans, height, width), (ph, pw) = cache
+    rows, columns = height // ph, width // pw
+    check_shape("dout", dout, (batch, rows * columns, chans * ph * pw))
+    grid = dout.reshape(batch, rows, columns, chans, ph, pw).transpose(0, 3, 1, 4, 2, 5)
+    return np.ascontiguousarray(grid).reshape(batch, chans, height, width)

@@ -1,0 +1,51 @@
+"""Relative position bias schemes. The registry is this folder: one scheme a file.
+
+A public module here defines one class with a `bias_type`; modules that begin with an underscore are
+shared parts.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+from ..checks import check_choice
+from ._base import PositionBias
+
+
+def _schemes():
+    """{bias_type: class} of all scheme files, in the order of their names."""
+    found = {}
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{__name__}.{info.name}")
+            for scheme in vars(module).values():
+                if inspect.isclass(scheme) and scheme.__module__ == module.__name__:
+                    found[scheme.bias_type] = scheme
+    return found
+
+
+SCHEMES = _schemes()
+
+
+def scheme_options(bias_type):
+    """Names of the keyword options a scheme knows beyond num_heads, window_size and init_std."""
+    check_choice("bias_type", bias_type, tuple(SCHEMES))
+    parameters = inspect.signature(SCHEMES[bias_type]).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, **options):
+    """The scheme that `bias_type` names; calling it gives bias (num_heads, Lq, Lk).
+
+    window_size: an int or a tuple; options: keyword arguments of the scheme (`scheme_options`).
+    Raises ValueError for an unknown bias_type or value, TypeError for an option the scheme lacks.
+    """
+    known = scheme_options(bias_type)
+    if unknown := sorted(options.keys() - set(known)):
+        raise TypeError(
+            f"bias_type {bias_type!r} has no option {', '.join(unknown)}; it knows {', '.join(known)}"
+        )
+    return SCHEMES[bias_type](num_heads, window_size, init_std, **options)
+
+
+__all__ = ["SCHEMES", "PositionBias", "RelativePositionBias", "scheme_options"]

@@ -1,0 +1,28 @@
+"""Random draws, all from an explicit numpy Generator, so that both twins see the same numbers."""
+
+import numpy as np
+
+
+def as_generator(generator):
+    """The generator itself, or a freshly seeded one for None; raises TypeError for anything else."""
+    if generator is None:
+        return np.random.default_rng()
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(
+            f"generator is a {type(generator).__name__}, expected numpy.random.Generator or None"
+        )
+    return generator
+
+
+def truncated_normal(generator, shape, std, dtype):
+    """Normal(0, std²) restricted to ±2 std: values beyond are drawn again."""
+    draw = generator.standard_normal(shape)
+    while (outside := np.abs(draw) > 2).any():
+        draw[outside] = generator.standard_normal(np.count_nonzero(outside))
+    return (std * draw).astype(dtype)
+
+
+def dropout_multiplier(generator, shape, rate, dtype):
+    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+    keep = generator.random(shape, dtype=np.float32) >= rate
+    return keep.astype(dtype) / dtype.type(1 - rate)

@@ -1,0 +1,218 @@
+"""Vision transformer with a choice of position encodings (arXiv 2010.11929, pre-norm)."""
+
+import numpy as np
+
+from .attention import MultiHeadAttention, build_rel_pos
+from .checks import as_dtype, check_choice, check_positive_int, check_probability
+from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
+from .random import as_generator, truncated_normal
+
+POSITIONS = ("relative", "shared_relative", "absolute", "none")
+
+
+class Block(Module):
+    """x ← x + droppath(attn(norm1(x)));  x ← x + droppath(mlp(norm2(x)))."""
+
+    def __init__(
+        self,
+        embed_dim,
+        num_heads,
+        mlp_ratio=4.0,
+        use_relative_position=True,
+        rpb_kwargs=None,
+        qkv_bias=True,
+        cosine_attention=False,
+        proj_drop=0.0,
+        attn_drop=0.0,
+        drop_path=0.0,
+        dtype=None,
+        generator=None,
+    ):
+        dtype, generator = as_dtype(dtype), as_generator(generator)
+        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
+        self.attn = MultiHeadAttention(
+            embed_dim,
+            num_heads,
+            use_relative_position,
+            rpb_kwargs,
+            qkv_bias,
+            attn_drop,
+            proj_drop,
+            cosine_attention,
+            dtype,
+            generator,
+        )
+        self.drop_path1 = DropPath(drop_path, generator)
+        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
+        self.mlp = Mlp(embed_dim, int(embed_dim * mlp_ratio), proj_drop, dtype, generator)
+        self.drop_path2 = DropPath(drop_path, generator)
+
+    def forward(self, x, bias=None, mask=None):
+        """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
+        self._has_bias = bias is not None
+        x = x + self.drop_path1(self.attn(self.norm1(x), bias, mask))
+        return x + self.drop_path2(self.mlp(self.norm2(x)))
+
+    def backward(self, dout):
+        """A residual passes dout on and adds its branch's gradient: dx, or (dx, dbias)."""
+        dx = dout + self.norm2.backward(self.mlp.backward(self.drop_path2.backward(dout)))
+        dattn = self.attn.backward(self.drop_path1.backward(dx))
+        dattn, dbias = dattn if self._has_bias else (dattn, None)
+        dx = dx + self.norm1.backward(dattn)
+        return (dx, dbias) if self._has_bias else dx
+
+
+class VisionTransformer(Module):
+    """logits = head(pool(norm(blocks(embed(images))))).
+
+    position: "relative" (a bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
+    layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
+    its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
+    drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
+    grows linearly over the blocks. Every draw comes from `generator`.
+    Raises ValueError/TypeError naming the argument that does not fit.
+    """
+
+    def __init__(
+        self,
+        img_size=28,
+        patch_size=4,
+        in_chans=1,
+        num_classes=10,
+        global_pool="token",
+        embed_dim=96,
+        depth=4,
+        num_heads=4,
+        mlp_ratio=4.0,
+        qkv_bias=True,
+        position="relative",
+        rpb_kwargs=None,
+        cosine_attention=False,
+        drop_rate=0.0,
+        attn_drop_rate=0.0,
+        drop_path_rate=0.0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(num_classes=num_classes, depth=depth)
+        check_choice("position", position, POSITIONS)
+        check_choice("global_pool", global_pool, ("token", "avg"))
+        check_probability(drop_path_rate=drop_path_rate)
+        relative = position in ("relative", "shared_relative")
+        if rpb_kwargs and not relative:
+            raise ValueError(f"rpb_kwargs is {rpb_kwargs}, but position is {position!r}")
+        dtype, self.generator = as_dtype(dtype), as_generator(generator)
+        self.dtype = dtype
+        self.patch_embed = PatchEmbed(img_size, patch_size, in_chans, embed_dim, dtype, self.generator)
+        prefix = 1 if global_pool == "token" else 0
+        self.num_prefix_tokens = prefix
+        self.num_tokens = prefix + int(np.prod(self.patch_embed.grid_size))
+        self.cls_token = self._embedding(1, embed_dim) if prefix else None
+        self.pos_embed = self._embedding(self.num_tokens, embed_dim) if position == "absolute" else None
+        self.pos_drop = Dropout(drop_rate, self.generator)
+        if relative:
+            rpb_kwargs = self._rpb_kwargs(rpb_kwargs)
+        self.shared_rel_pos = None
+        if position == "shared_relative":
+            self.shared_rel_pos = build_rel_pos(num_heads, rpb_kwargs, dtype, self.generator)
+        self.blocks = ModuleList(
+            Block(
+                embed_dim,
+                num_heads,
+                mlp_ratio,
+                position == "relative",
+                rpb_kwargs if position == "relative" else None,
+                qkv_bias,
+                cosine_attention,
+                drop_rate,
+                attn_drop_rate,
+                drop_path_rate * layer / max(depth - 1, 1),
+                dtype,
+                self.generator,
+            )
+            for layer in range(depth)
+        )
+        self.norm = LayerNorm(embed_dim, dtype=dtype)
+        self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
+
+    def forward(self, images):
+        """images (B, C, H, W) -> logits (B, num_classes)."""
+        x, bias = self._embed(images), self._shared_bias()
+        for block in self.blocks:
+            x = block(x, bias)
+        x = self.norm(x)
+        return self.head(x[:, 0] if self.cls_token is not None else x.mean(1))
+
+    def backward(self, dlogits):
+        """dlogits (B, num_classes) -> dimages; parameter gradients are added up on the way.
+
+        A shared bias feeds every block, so its gradient is the sum over the blocks.
+        """
+        dx = self.norm.backward(self._pool_backward(self.head.backward(dlogits)))
+        dshared = 0
+        for block in reversed(list(self.blocks)):
+            dx = block.backward(dx)
+            if self.shared_rel_pos is not None:
+                dx, dbias = dx
+                dshared = dshared + dbias
+        if self.shared_rel_pos is not None:
+            self.shared_rel_pos.backward(dshared)
+        return self._embed_backward(dx)
+
+    def attention_maps(self, images):
+        """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
+        x, bias, maps = self._embed(images), self._shared_bias(), []
+        for block in self.blocks:
+            maps.append(block.attn.attention_weights(block.norm1(x), bias))
+            x = block(x, bias)
+        return maps
+
+    def rel_pos_biases(self):
+        """{name: scheme} of the position biases in the model; empty for absolute or none."""
+        if self.shared_rel_pos is not None:
+            return {"shared_rel_pos": self.shared_rel_pos}
+        attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
+        return {name: scheme for name, scheme in attns.items() if scheme is not None}
+
+    def _embed(self, images):
+        x = self.patch_embed(images)
+        if self.cls_token is not None:
+            cls = np.broadcast_to(self.cls_token.data, (len(x), 1, x.shape[2]))
+            x = np.concatenate([cls, x], axis=1)
+        if self.pos_embed is not None:
+            x = x + self.pos_embed.data
+        return self.pos_drop(x)
+
+    def _embed_backward(self, dx):
+        dx = self.pos_drop.backward(dx)
+        if self.pos_embed is not None:
+            self.pos_embed.accumulate(dx.sum(0, keepdims=True))
+        if self.cls_token is not None:
+            self.cls_token.accumulate(dx[:, :1].sum(0, keepdims=True))
+            dx = dx[:, 1:]
+        return self.patch_embed.backward(dx)
+
+    def _pool_backward(self, dpooled):
+        """The pooled vector's gradient goes to the class token, or in equal parts to all tokens."""
+        if self.cls_token is None:
+            return np.repeat(dpooled[:, None] / dpooled.dtype.type(self.num_tokens), self.num_tokens, 1)
+        dx = np.zeros((len(dpooled), self.num_tokens, dpooled.shape[1]), dpooled.dtype)
+        dx[:, 0] = dpooled
+        return dx
+
+    def _shared_bias(self):
+        return None if self.shared_rel_pos is None else self.shared_rel_pos()
+
+    def _embedding(self, length, embed_dim):
+        return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, self.dtype))
+
+    def _rpb_kwargs(self, rpb_kwargs):
+        """The scheme's options with the window and the prefix that this model has."""
+        given = {"window_size": self.patch_embed.grid_size} | dict(rpb_kwargs or {})
+        given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
+        if given["num_prefix_tokens"] != self.num_prefix_tokens:
+            raise ValueError(
+                f"rpb_kwargs has num_prefix_tokens {given['num_prefix_tokens']}, "
+                f"global_pool makes {self.num_prefix_tokens}"
+            )
+        return given

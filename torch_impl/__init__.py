@@ -1,0 +1,28 @@
+"""Relative position bias in PyTorch, gradients by autograd.
+
+The same names, arguments and state-dict keys as `numpy_ref`, and nothing of its code.
+"""
+
+from .attention import MultiHeadAttention
+from .ops import use_ops
+from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
+from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .trainer import StepResult, Trainer
+from .vit import Block, VisionTransformer
+
+__all__ = [
+    "SCHEMES",
+    "AdamW",
+    "Block",
+    "MultiHeadAttention",
+    "PositionBias",
+    "RelativePositionBias",
+    "StepResult",
+    "Trainer",
+    "VisionTransformer",
+    "clip_grad_norm",
+    "learning_rate",
+    "parameter_groups",
+    "scheme_options",
+    "use_ops",
+]

@@ -1,0 +1,122 @@
+"""Modules of the twin: PyTorch's own where it has them, with the NumPy twin's names and defaults."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential
+
+from . import ops
+from .checks import as_dtype, as_sizes, check_positive_int, check_probability
+from .random import as_generator, dropout_multiplier, truncated_normal
+
+__all__ = [
+    "GELU",
+    "DropPath",
+    "Dropout",
+    "LayerNorm",
+    "Linear",
+    "Mlp",
+    "ModuleList",
+    "Parameter",
+    "PatchEmbed",
+    "ReLU",
+    "Sequential",
+]
+
+
+class Linear(nn.Linear):
+    """y = x Wᵀ + b; weight (out_features, in_features) truncated normal, bias zero."""
+
+    def __init__(self, in_features, out_features, bias=True, init_std=0.02, dtype=None, generator=None):
+        check_positive_int(in_features=in_features, out_features=out_features)
+        dtype, generator = as_dtype(dtype), as_generator(generator)
+        super().__init__(in_features, out_features, bias, device="meta", dtype=dtype)
+        shape = (out_features, in_features)
+        self.weight = Parameter(truncated_normal(generator, shape, init_std, dtype))
+        if bias:
+            self.bias = Parameter(torch.zeros(out_features, dtype=dtype))
+
+
+class LayerNorm(nn.LayerNorm):
+    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+
+    def __init__(self, dim, eps=1e-6, dtype=None):
+        check_positive_int(dim=dim)
+        super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
+
+
+class Dropout(nn.Module):
+    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+
+    def __init__(self, rate=0.0, generator=None):
+        super().__init__()
+        check_probability(rate=rate)
+        self.rate, self.generator = rate, as_generator(generator)
+
+    def draw(self, shape, dtype, device):
+        """The multiplier for a tensor of this shape, or None when nothing is dropped."""
+        if not self.training or self.rate == 0:
+            return None
+        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
+
+    def mask_shape(self, shape):
+        return shape
+
+    def forward(self, x):
+        multiplier = self.draw(x.shape, x.dtype, x.device)
+        return x if multiplier is None else x * multiplier
+
+
+class DropPath(Dropout):
+    """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
+
+    def mask_shape(self, shape):
+        return (shape[0],) + (1,) * (len(shape) - 1)
+
+
+class Mlp(nn.Module):
+    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features."""
+
+    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+        super().__init__()
+        hidden = hidden_features or in_features
+        generator = as_generator(generator)
+        self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
+        self.act = GELU()
+        self.drop1 = Dropout(drop, generator)
+        self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
+        self.drop2 = Dropout(drop, generator)
+
+    def forward(self, x):
+        return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+
+
+class PatchEmbed(nn.Module):
+    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+
+    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    """
+
+    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+        super().__init__()
+        self.img_size = as_sizes("img_size", img_size, 2)
+        self.patch_size = as_sizes("patch_size", patch_size, 2)
+        if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
+            raise ValueError(
+                f"img_size {self.img_size} is not divisible by patch_size {self.patch_size}"
+            )
+        check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
+        self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
+        self.in_chans = in_chans
+        area = math.prod(self.patch_size)
+        self.proj = Linear(in_chans * area, embed_dim, dtype=dtype, generator=generator)
+        weight = self.proj.weight.detach().reshape(embed_dim, in_chans, *self.patch_size)
+        self.proj.weight = Parameter(weight)
+
+    def forward(self, images):
+        expected = (self.in_chans, *self.img_size)
+        if images.dim() != 4 or tuple(images.shape[1:]) != expected:
+            raise ValueError(f"images have shape {tuple(images.shape)}, expected (B, {expected})")
+        patches = ops.patches(images, self.patch_size)
+        return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)

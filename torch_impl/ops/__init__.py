@@ -1,0 +1,28 @@
+"""The ops in PyTorch, gradients by autograd; what PyTorch has itself is taken from it."""
+
+from torch import relu, sigmoid
+from torch.nn.functional import gelu, linear
+
+from .attention import attention, attention_weights, use_ops
+from .bias import bias
+from .cosine import cosine
+from .cross_entropy import cross_entropy
+from .layer_norm import layer_norm
+from .patches import patches
+from .softmax import softmax
+
+__all__ = [
+    "attention",
+    "attention_weights",
+    "bias",
+    "cosine",
+    "cross_entropy",
+    "gelu",
+    "layer_norm",
+    "linear",
+    "patches",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "use_ops",
+]

@@ -1,0 +1,84 @@
+"""Attention with relative position bias, eagerly or by PyTorch's fused kernel.
+
+Sources: arXiv 1706.03762 §3.2.1; bias as in arXiv 2103.14030.
+"""
+
+import math
+from contextlib import contextmanager
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from .bias import bias as gather_bias
+
+IMPLEMENTATIONS = ("eager", "sdpa")
+_chosen = "eager"
+
+
+@contextmanager
+def use_ops(implementation):
+    """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa"."""
+    global _chosen
+    _check(implementation)
+    before, _chosen = _chosen, implementation
+    try:
+        yield
+    finally:
+        _chosen = before
+
+
+def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
+    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk)."""
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scores = torch.einsum("bhid,bhjd->bhij", q * scale, k)
+    term = _additive(q, k, table, index, bias, mask)
+    return torch.softmax(scores if term is None else scores + term, dim=-1)
+
+
+def attention(
+    q,
+    k,
+    v,
+    table=None,
+    index=None,
+    bias=None,
+    mask=None,
+    scale=None,
+    dropout=None,
+    implementation=None,
+):
+    """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
+
+    q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> (B, H, Lq, dv). table (R, H) with index
+    (Lq, Lk); bias broadcasts to (B, H, Lq, Lk); mask likewise, or (nW, 1, Lq, Lk) with B a multiple of
+    nW (window b uses mask[b mod nW]). scale: 1/√d unless given. dropout: a drawn multiplier.
+    implementation: "eager", "sdpa" (dropout needs the probabilities, so it is always eager) or None
+    for the one that `use_ops` chose. Raises ValueError for an unknown implementation.
+    """
+    implementation = _check(implementation or _chosen)
+    if implementation == "sdpa" and dropout is None:
+        term = _additive(q, k, table, index, bias, mask)
+        return scaled_dot_product_attention(q, k, v, attn_mask=term, scale=scale)
+    p = attention_weights(q, k, table, index, bias, mask, scale)
+    return (p if dropout is None else p * dropout) @ v
+
+
+def _additive(q, k, table, index, bias, mask):
+    """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
+    terms = [] if table is None else [gather_bias(table, index)]
+    terms += [] if bias is None else [bias]
+    if mask is not None:
+        windowed = mask.dim() == 4 and mask.shape[0] not in (1, q.shape[0])
+        terms.append(mask.repeat(q.shape[0] // mask.shape[0], 1, 1, 1) if windowed else mask)
+    if not terms:
+        return None
+    total = sum(terms[1:], start=terms[0])
+    return total.expand(*q.shape[:3], k.shape[2])
+
+
+def _check(implementation):
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(
+            f"implementation is {implementation!r}, expected one of {', '.join(IMPLEMENTATIONS)}"
+        )
+    return implementation

@@ -1,0 +1,67 @@
+"""ALiBi: attention with linear biases (arXiv 2108.12409)."""
+
+import math
+
+import torch
+
+from ._geometry import grid_offsets, with_prefix
+from ._sequence import SequenceBias
+
+
+class ALiBi(SequenceBias):
+    """bias[h, i, j] = −slope_h · |i − j|; no parameters.
+
+    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
+    below, then every second one of twice that power (the paper's code). causal=True: keys after the
+    query get −inf, as the paper's future mask; prefix tokens have no bias and, when causal, do not
+    see the sequence, so nothing leaks through them. Any q_size and k_size at call time.
+    """
+
+    bias_type = "alibi"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        causal=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        self.causal = causal
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+
+    def make_index(self, q_size, k_size):
+        """Row |i − j|; then one row of −inf when causal, then one of zeros with prefix tokens."""
+        offset = grid_offsets(q_size, k_size)[..., 0]
+        future = max(q_size + k_size)
+        zero = future + 1 if self.causal else future
+        rows = offset.masked_fill(offset < 0, future) if self.causal else offset.abs()
+        prefix_to_patch = future if self.causal else zero
+        return with_prefix(rows, self.num_prefix_tokens, prefix_to_patch, zero, zero)
+
+    def table(self, q_size=None, k_size=None):
+        """(max(Lq, Lk) [+ 1 if causal] [+ 1 with prefix tokens], num_heads)."""
+        length = max((q_size or self.window_size) + (k_size or self.window_size))
+        distance = torch.arange(length, dtype=torch.float64)
+        slopes = torch.tensor(alibi_slopes(self.num_heads), dtype=torch.float64)
+        table = -distance.outer(slopes)
+        if self.causal:
+            table = torch.cat([table, table.new_full((1, self.num_heads), -math.inf)])
+        return self.with_zero_row(table).to(self.index.device, self.dtype)
+
+    def _apply(self, fn, recurse=True):
+        """`.to(dtype)` reaches a table that is made when it is asked for."""
+        self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
+        return super()._apply(fn, recurse)
+
+
+def alibi_slopes(num_heads):
+    """The paper's get_slopes: a list of num_heads floats."""
+    if math.log2(num_heads).is_integer():
+        start = 2 ** (-(2 ** -(math.log2(num_heads) - 3)))
+        return [start * start**h for h in range(num_heads)]
+    closest = 2 ** math.floor(math.log2(num_heads))
+    return alibi_slopes(closest) + alibi_slopes(2 * closest)[0::2][: num_heads - closest]

@@ -1,0 +1,75 @@
+"""T5's bucketed bias (arXiv 1910.10683 §2.1): exact near, logarithmic far."""
+
+import math
+
+import torch
+
+from ..checks import check_positive_int
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import grid_offsets, with_prefix
+from ._sequence import SequenceBias
+
+
+class T5(SequenceBias):
+    """bias[h, i, j] = table[bucket(i − j), h], table (num_buckets, num_heads).
+
+    Distances below half of the buckets have one each; beyond, buckets widen logarithmically up to
+    max_distance, and all farther ones share the last. Bidirectional: the upper half of the table is
+    for keys after the query. Otherwise those keys share bucket 0 (T5's decoder masks them).
+    T5 writes key − query; here the offset is query − key and the buckets are the same.
+    Any q_size and k_size at call time. Prefix tokens: no bias. Init: truncated normal.
+    """
+
+    bias_type = "t5"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        num_buckets=32,
+        max_distance=128,
+        bidirectional=True,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(num_buckets=num_buckets, max_distance=max_distance)
+        sides = 2 if bidirectional else 1
+        if num_buckets % (2 * sides):
+            raise ValueError(f"num_buckets is {num_buckets}, expected a multiple of {2 * sides}")
+        if max_distance <= num_buckets // (2 * sides):
+            raise ValueError(
+                f"max_distance is {max_distance}, expected more than the "
+                f"{num_buckets // (2 * sides)} exact buckets"
+            )
+        self.num_buckets, self.max_distance = num_buckets, max_distance
+        self.bidirectional = bidirectional
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, (num_buckets, num_heads), init_std, self.dtype)
+        )
+
+    def make_index(self, q_size, k_size):
+        bucket = self.bucket(grid_offsets(q_size, k_size)[..., 0])
+        return with_prefix(bucket, self.num_prefix_tokens, *[self.num_buckets] * 3)
+
+    def bucket(self, offset):
+        """offset = query − key, any shape -> bucket in [0, num_buckets); T5's own steps."""
+        relative_position = -offset  # T5's sign
+        buckets, start = self.num_buckets, torch.zeros_like(offset)
+        if self.bidirectional:
+            buckets //= 2
+            start = (relative_position > 0).long() * buckets
+            distance = relative_position.abs()
+        else:
+            distance = (-relative_position).clamp(min=0)
+        exact = buckets // 2
+        growth = torch.log(distance.double() / exact) / math.log(self.max_distance / exact)
+        far = exact + (growth.clamp(min=0) * (buckets - exact)).long()
+        return start + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+    def table(self, q_size=None, k_size=None):
+        return self.with_zero_row(self.relative_position_bias_table)

@@ -1,0 +1,42 @@
+"""Random draws from an explicit generator.
+
+A numpy Generator (the default) gives the very numbers the NumPy twin draws, on any device: equal
+seeds mean equal weights and equal dropout. A torch.Generator draws on its own device instead.
+"""
+
+import numpy as np
+import torch
+
+
+def as_generator(generator):
+    """The generator itself, or a freshly seeded numpy one for None; TypeError for anything else."""
+    if generator is None:
+        return np.random.default_rng()
+    if not isinstance(generator, np.random.Generator | torch.Generator):
+        raise TypeError(
+            f"generator is a {type(generator).__name__}, expected numpy.random.Generator, "
+            "torch.Generator or None"
+        )
+    return generator
+
+
+def truncated_normal(generator, shape, std, dtype):
+    """Normal(0, std²) restricted to ±2 std, as a CPU tensor: values beyond are drawn again."""
+    if isinstance(generator, torch.Generator):
+        draw = torch.empty(shape, dtype=dtype, device=generator.device)
+        return torch.nn.init.trunc_normal_(draw, 0, std, -2 * std, 2 * std, generator=generator).cpu()
+    values = generator.standard_normal(shape)
+    redo = np.abs(values) > 2
+    while redo.any():
+        values[redo] = generator.standard_normal(int(redo.sum()))
+        redo = np.abs(values) > 2
+    return torch.from_numpy(values * std).to(dtype)
+
+
+def dropout_multiplier(generator, shape, rate, dtype, device):
+    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+    if isinstance(generator, torch.Generator):
+        uniform = torch.rand(shape, generator=generator, device=generator.device)
+    else:
+        uniform = torch.from_numpy(generator.random(tuple(shape), dtype=np.float32))
+    return (uniform >= rate).to(device=device, dtype=dtype) / (1 - rate)

@@ -1,0 +1,107 @@
+"""One training step, evaluation, and the state of both, in and out as NumPy arrays."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from . import ops
+from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
+
+
+class StepResult(NamedTuple):
+    loss: float
+    correct: int
+    lr: float
+    grad_norm: float
+
+
+class Trainer:
+    """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
+
+    images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu", "cuda" or "auto" (CUDA
+    when there is one).
+    """
+
+    def __init__(
+        self,
+        model,
+        lr,
+        total_steps,
+        warmup_steps=0,
+        min_lr=0.0,
+        weight_decay=0.05,
+        table_lr_factor=20.0,
+        betas=(0.9, 0.999),
+        clip_norm=1.0,
+        label_smoothing=0.0,
+        device="auto",
+    ):
+        cuda = torch.cuda.is_available()
+        if device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device is {device!r}, expected auto, cpu or cuda")
+        if device == "cuda" and not cuda:
+            raise ValueError("device is 'cuda', but PyTorch sees no CUDA device")
+        self.device = ("cuda" if cuda else "cpu") if device == "auto" else device
+        self.model = model.to(self.device)
+        self.lr, self.min_lr = lr, min_lr
+        self.total_steps, self.warmup_steps = total_steps, warmup_steps
+        self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
+        groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
+        self.optimizer = AdamW(groups, betas)
+
+    def train_step(self, images, labels):
+        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite."""
+        self.model.train()
+        self.model.zero_grad()
+        labels = torch.from_numpy(labels).to(self.device)
+        logits = self.model(self._images(images))
+        loss = ops.cross_entropy(logits, labels, self.label_smoothing)
+        step = self.optimizer.steps
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} at step {step}; try a smaller learning rate")
+        loss.backward()
+        norm = clip_grad_norm(self.model.parameters(), self.clip_norm)
+        lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
+        self.optimizer.step(lr)
+        correct = int((logits.argmax(-1) == labels).sum())
+        return StepResult(float(loss), correct, lr, norm)
+
+    @torch.no_grad()
+    def predict(self, images, batch_size=256):
+        """Logits (N, num_classes) in evaluation mode."""
+        self.model.eval()
+        starts = range(0, len(images), batch_size)
+        logits = [self.model(self._images(images[s : s + batch_size])) for s in starts]
+        return torch.cat(logits).cpu().numpy()
+
+    @torch.no_grad()
+    def attention_maps(self, images):
+        """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+        self.model.eval()
+        return [p.cpu().numpy() for p in self.model.attention_maps(self._images(images))]
+
+    def state_dict(self):
+        """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
+        model = {f"model.{k}": v.cpu().numpy().copy() for k, v in self.model.state_dict().items()}
+        moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
+        state = self.model.generator.bit_generator.state
+        return model | moments, {"step": self.optimizer.steps, "generator": state}
+
+    def load_state_dict(self, arrays, progress):
+        """Continue from what `state_dict` of either twin gave; raises ValueError if it does not fit."""
+        part = {
+            top: {k.removeprefix(top): v for k, v in arrays.items() if k.startswith(top)}
+            for top in ("model.", "optimizer.")
+        }
+        try:
+            self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
+        except RuntimeError as error:
+            raise ValueError(f"state does not fit: {error}") from error
+        self.optimizer.load_state_dict(part["optimizer."], progress["step"])
+        self.model.generator.bit_generator.state = progress["generator"]
+
+    def _images(self, images):
+        dtype = self.model.head.weight.dtype
+        return torch.from_numpy(np.ascontiguousarray(images)).to(self.device, dtype)
