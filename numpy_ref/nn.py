@@ -4,6 +4,8 @@ The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` add
 `grad` and returns the gradient of what forward was given. One backward per forward.
 """
 
+import math
+
 import numpy as np
 
 from .checks import as_dtype, as_sizes, check_positive_int, check_probability
@@ -118,11 +120,17 @@ class Sequential(ModuleList):
 
 
 class Linear(Module):
-    """y = x Wᵀ + b; weight (out_features, in_features) truncated normal, bias zero."""
+    """y = x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
 
-    def __init__(self, in_features, out_features, bias=True, init_std=0.02, dtype=None, generator=None):
+    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
+    ViT); bias zero.
+    """
+
+    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
         check_positive_int(in_features=in_features, out_features=out_features)
         dtype, generator = as_dtype(dtype), as_generator(generator)
+        if init_std is None:
+            init_std = math.sqrt(2 / (in_features + out_features))
         self.weight = Parameter(
             truncated_normal(generator, (out_features, in_features), init_std, dtype)
         )

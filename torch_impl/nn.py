@@ -26,11 +26,17 @@ __all__ = [
 
 
 class Linear(nn.Linear):
-    """y = x Wᵀ + b; weight (out_features, in_features) truncated normal, bias zero."""
+    """y = x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
 
-    def __init__(self, in_features, out_features, bias=True, init_std=0.02, dtype=None, generator=None):
+    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
+    ViT); bias zero.
+    """
+
+    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
         check_positive_int(in_features=in_features, out_features=out_features)
         dtype, generator = as_dtype(dtype), as_generator(generator)
+        if init_std is None:
+            init_std = math.sqrt(2 / (in_features + out_features))
         super().__init__(in_features, out_features, bias, device="meta", dtype=dtype)
         shape = (out_features, in_features)
         self.weight = Parameter(truncated_normal(generator, shape, init_std, dtype))

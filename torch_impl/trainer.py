@@ -58,15 +58,15 @@ class Trainer:
         labels = torch.from_numpy(labels).to(self.device)
         logits = self.model(self._images(images))
         loss = ops.cross_entropy(logits, labels, self.label_smoothing)
-        step = self.optimizer.steps
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at step {step}; try a smaller learning rate")
+        value, step = loss.item(), self.optimizer.steps
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss is {value} at step {step}; try a smaller learning rate")
         loss.backward()
         norm = clip_grad_norm(self.model.parameters(), self.clip_norm)
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
         correct = int((logits.argmax(-1) == labels).sum())
-        return StepResult(float(loss), correct, lr, norm)
+        return StepResult(value, correct, lr, norm)
 
     @torch.no_grad()
     def predict(self, images, batch_size=256):

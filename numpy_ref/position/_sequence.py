@@ -6,7 +6,7 @@ from ._base import PositionBias
 
 
 class SequenceBias(PositionBias):
-    """Positions count along the sequence. Scores with a prefix token get a row of zeros, the last of the table."""
+    """Positions count along the sequence; scores with a prefix token get a row of zeros, the table's last."""
 
     def check_size(self, name, size):
         return self.window_size if size is None else self.as_window(name, size)

@@ -1,7 +1,14 @@
 """Relative position bias: gather rows of a table by an index (arXiv 2103.14030, eq. 4)."""
 
+import torch
+
 
 def bias(table, index):
-    """bias[h, i, j] = table[index[i, j], h]: table (R, H), index (Lq, Lk) int64 -> (H, Lq, Lk)."""
-    lq, lk = index.shape
-    return table[index.reshape(-1)].reshape(lq, lk, -1).permute(2, 0, 1).contiguous()
+    """bias[h, i, j] = table[index[i, j], h]: table (R, H), index (Lq, Lk) int64 -> (H, Lq, Lk).
+
+    In half precision the rows go through float32, which changes no output bit but lets autograd add
+    up the thousands of terms of the table's gradient in float32.
+    """
+    wide = torch.promote_types(table.dtype, torch.float32)
+    rows = table.to(wide)[index.reshape(-1)].to(table.dtype)
+    return rows.reshape(*index.shape, -1).permute(2, 0, 1).contiguous()

@@ -1,0 +1,1 @@
+"""Training experiments on the relative position bias."""
