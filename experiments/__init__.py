@@ -1,1 +1,1 @@
-"""Training experiments on the relative position bias."""
+"""What drives one twin: config, data, training, evaluation, checkpoints, pictures."""

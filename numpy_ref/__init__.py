@@ -7,13 +7,14 @@ from .attention import MultiHeadAttention
 from .dispatch import use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
-from .trainer import StepResult, Trainer
+from .trainer import EvalResult, StepResult, Trainer
 from .vit import Block, VisionTransformer
 
 __all__ = [
     "SCHEMES",
     "AdamW",
     "Block",
+    "EvalResult",
     "MultiHeadAttention",
     "PositionBias",
     "RelativePositionBias",

@@ -223,7 +223,7 @@ class Mlp(Module):
     """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features."""
 
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
-        hidden = hidden_features or in_features
+        hidden = in_features if hidden_features is None else hidden_features
         generator = as_generator(generator)
         self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
         self.act = GELU()

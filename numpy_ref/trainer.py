@@ -16,6 +16,11 @@ class StepResult(NamedTuple):
     grad_norm: float
 
 
+class EvalResult(NamedTuple):
+    loss: float
+    correct: int
+
+
 class Trainer:
     """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
 
@@ -66,6 +71,12 @@ class Trainer:
         images = images.astype(self.model.dtype, copy=False)
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.model(images[s : s + batch_size]) for s in starts])
+
+    def evaluate(self, images, labels):
+        """Mean cross-entropy (no smoothing) and the number of right answers."""
+        logits = self.predict(images)
+        loss, _ = F.cross_entropy_forward(logits, labels)
+        return EvalResult(float(loss), int((logits.argmax(-1) == labels).sum()))
 
     def attention_maps(self, images):
         """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""

@@ -97,7 +97,9 @@ class VisionTransformer(Module):
         check_positive_int(num_classes=num_classes, depth=depth)
         check_choice("position", position, POSITIONS)
         check_choice("global_pool", global_pool, ("token", "avg"))
-        check_probability(drop_path_rate=drop_path_rate)
+        check_probability(
+            drop_rate=drop_rate, attn_drop_rate=attn_drop_rate, drop_path_rate=drop_path_rate
+        )
         relative = position in ("relative", "shared_relative")
         if rpb_kwargs and not relative:
             raise ValueError(f"rpb_kwargs is {rpb_kwargs}, but position is {position!r}")

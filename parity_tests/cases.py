@@ -41,7 +41,7 @@ class Case:
     """kind: "op", "scheme", "attention", "block" or "vit"; name: the op or the bias_type.
 
     inputs: what forward is given; options: keyword arguments of the op or the constructor;
-    call: keyword arguments of forward. slack: {dtype: factor} on the low-precision budget, with a reason.
+    call: keyword arguments of forward. slack: {dtype: factor} on a low-precision budget, with a reason.
     """
 
     kind: str
@@ -235,8 +235,8 @@ SLACK = {
     ),
     "scheme-t5-few_buckets": (
         {"float32": 4.0},
-        "hundreds of cotangents fall into each bucket; autograd adds them up in float32, the scatter-add "
-        "of the NumPy twin in float64",
+        "hundreds of cotangents fall into each bucket; autograd adds them up in float32, the "
+        "scatter-add of the NumPy twin in float64",
     ),
 }
 LOG_CPB = (

@@ -1,7 +1,8 @@
-"""Every backward against central differences in float64, NumPy alone: <grad, u> = (f(θ+hu) − f(θ−hu)) / 2h.
+"""Every backward against central differences in float64, by the NumPy twin alone.
 
-f is the output (or outputs) paired with a random cotangent. Each tensor is checked along random
-directions, which see all its entries, and along single entries, which say where.
+<grad, u> = (f(θ + hu) − f(θ − hu)) / 2h, where f is the output (or outputs) paired with a random
+cotangent. Each tensor is checked along random directions, which see all its entries, and along single
+entries, which say where.
 """
 
 import numpy as np

@@ -36,8 +36,9 @@ def as_sizes(name, value, ndim=None):
 
 
 def as_dtype(dtype):
-    """The floating dtype itself, float32 for None; raises TypeError for anything else."""
+    """A floating torch dtype, also by its name; float32 for None; raises TypeError for anything else."""
     dtype = torch.float32 if dtype is None else dtype
+    dtype = getattr(torch, dtype, dtype) if isinstance(dtype, str) else dtype
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise TypeError(f"dtype is {dtype}, expected a floating torch dtype")
+        raise TypeError(f"dtype is {dtype!r}, expected a floating torch dtype")
     return dtype

@@ -17,6 +17,11 @@ class StepResult(NamedTuple):
     grad_norm: float
 
 
+class EvalResult(NamedTuple):
+    loss: float
+    correct: int
+
+
 class Trainer:
     """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
 
@@ -75,6 +80,12 @@ class Trainer:
         starts = range(0, len(images), batch_size)
         logits = [self.model(self._images(images[s : s + batch_size])) for s in starts]
         return torch.cat(logits).cpu().numpy()
+
+    def evaluate(self, images, labels):
+        """Mean cross-entropy (no smoothing) and the number of right answers."""
+        logits = self.predict(images)
+        loss = ops.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+        return EvalResult(float(loss), int((logits.argmax(-1) == labels).sum()))
 
     @torch.no_grad()
     def attention_maps(self, images):

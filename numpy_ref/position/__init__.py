@@ -13,15 +13,15 @@ from ._base import PositionBias
 
 
 def _schemes():
-    """{bias_type: class} of all scheme files, in the order of their names."""
+    """{bias_type: class} of all scheme files, sorted by bias_type."""
     found = {}
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+    for info in pkgutil.iter_modules(__path__):
         if not info.name.startswith("_"):
             module = importlib.import_module(f"{__name__}.{info.name}")
             for scheme in vars(module).values():
                 if inspect.isclass(scheme) and scheme.__module__ == module.__name__:
                     found[scheme.bias_type] = scheme
-    return found
+    return dict(sorted(found.items()))
 
 
 SCHEMES = _schemes()

@@ -6,7 +6,7 @@ from ._base import PositionBias
 
 
 class SequenceBias(PositionBias):
-    """Positions count along the sequence; scores with a prefix token get a row of zeros, the table's last."""
+    """Positions count along the sequence; scores with prefix tokens get the table's last row, zeros."""
 
     def check_size(self, name, size):
         return self.window_size if size is None else self.as_window(name, size)

@@ -1,0 +1,83 @@
+"""From a config to a trainer of either twin."""
+
+import importlib
+
+import numpy as np
+
+from .data import load_data
+
+TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
+
+
+def load_dataset(data):
+    """The data set that a DataConfig names, split and standardised."""
+    size = None if data.image_size is None else tuple(data.image_size)
+    return load_data(data.name, data.root, data.val_fraction, data.test_fraction, size, data.split_seed)
+
+
+def steps_per_epoch(config, dataset):
+    return -(-len(dataset.train.labels) // config.training.batch_size)
+
+
+def build_trainer(backend, config, dataset):
+    """A fresh Trainer; the same seed gives the same weights in both twins.
+
+    Raises ValueError/TypeError when values do not fit together, before anything is computed, and
+    ModuleNotFoundError's message as a ValueError when the twin's packages are not installed.
+    """
+    twin = _import_twin(backend)
+    training = config.training
+    per_epoch = steps_per_epoch(config, dataset)
+    return twin.Trainer(
+        twin.VisionTransformer(**_model_arguments(config, dataset)),
+        training.lr,
+        training.epochs * per_epoch,
+        round(training.warmup_epochs * per_epoch),
+        training.min_lr,
+        training.weight_decay,
+        training.table_lr_factor,
+        (training.beta1, training.beta2),
+        training.clip_norm,
+        training.label_smoothing,
+        training.device,
+    )
+
+
+def _import_twin(backend):
+    try:
+        return importlib.import_module(TWINS[backend])
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"backend {backend} needs the package {error.name}: pip install -r requirements.txt"
+        ) from error
+
+
+def _model_arguments(config, dataset):
+    _, chans, height, width = dataset.train.images.shape
+    model, relative = dict(vars(config.model)), config.relative_position
+    rpb_kwargs = None
+    if relative.position in ("relative", "shared_relative"):
+        rpb_kwargs = {"bias_type": relative.bias_type, "init_std": relative.init_std}
+        _check_window(relative.window_size, (height, width), model["patch_size"])
+        rpb_kwargs |= relative.options
+    return model | {
+        "img_size": (height, width),
+        "in_chans": chans,
+        "num_classes": len(dataset.classes),
+        "position": relative.position,
+        "rpb_kwargs": rpb_kwargs,
+        "generator": np.random.default_rng(config.training.seed),
+    }
+
+
+def _check_window(window_size, image_size, patch_size):
+    """Attention is global, so a window that is given must be the patch grid."""
+    if window_size is None:
+        return
+    window = [window_size] * 2 if isinstance(window_size, int) else list(window_size)
+    grid = [size // patch_size for size in image_size]
+    if window != grid:
+        raise ValueError(
+            f"relative_position.window_size is {window}, but images of "
+            f"{image_size[0]}x{image_size[1]} in patches of {patch_size} make a grid of {grid}"
+        )

@@ -1,0 +1,45 @@
+"""What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
+
+import sys
+
+from jsonargparse import ArgumentError, ArgumentParser
+from threadpoolctl import threadpool_limits
+
+from .build import TWINS
+from .config import one_line
+
+
+def fail(program, error):
+    """Print one line to stderr and leave with exit code 2."""
+    print(f"{program}: error: {one_line(error)}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def parser_for(program, description):
+    return ArgumentParser(prog=f"python -m {program}", description=description, exit_on_error=False)
+
+
+def parse(parser, argv):
+    """The parsed options; a mistake ends with one line, no usage, no traceback."""
+    try:
+        return parser.parse_args(argv)
+    except (ArgumentError, ValueError, TypeError, OSError) as error:
+        return fail(parser.prog, error)
+
+
+def add_backend(parser, default="numpy"):
+    parser.add_argument(
+        "--backend",
+        choices=tuple(TWINS),
+        default=default,
+        help="the twin that runs: numpy (gradients by hand) or torch (autograd)",
+    )
+
+
+def use_threads(backend):
+    """One BLAS thread for the NumPy twin: its bits must not depend on how many cores there are.
+
+    With two, OpenBLAS may round otherwise, and its waiting threads starve numba's.
+    """
+    if backend == "numpy":
+        threadpool_limits(1, "blas")

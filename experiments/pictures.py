@@ -1,0 +1,84 @@
+"""From a trained model to a folder of pictures."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from experiments import plots
+
+
+def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num_images=5) -> list[Path]:
+    """Draw what a run learned; returns the files written.
+
+    confusion.png, curves.png (unless metrics is empty), attention.png, and for a model with a
+    relative position bias one_query.png and a bias_<layer>.png for each layer's scheme.
+    trainer: a Trainer of either twin. metrics: the dicts `plots.training_curves` takes. layer: the
+    one that one_query.png and attention.png show. attention.png has the first image of `split` of
+    each of the first num_images classes.
+    """
+    folder, part = Path(folder), getattr(dataset, split)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions = np.asarray(trainer.predict(part.images)).argmax(-1)
+    figures = {"confusion": plots.confusion_matrix(part.labels, predictions, dataset.classes)}
+    if metrics:
+        figures["curves"] = plots.training_curves(metrics)
+    figures |= _bias_figures(trainer.model, layer)
+    figures["attention"] = _attention_figure(trainer, dataset, part, layer, num_images)
+    return [write_picture(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def write_picture(figure, path) -> Path:
+    """Write a figure as PNG, whole or not at all."""
+    path = Path(path)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        figure.savefig(unfinished, format="png")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:
+    """The dense bias (H, L, L) between patches that a scheme of either twin gives."""
+    bias = scheme()
+    if hasattr(bias, "detach"):
+        bias = bias.detach().cpu()
+    return np.asarray(bias)[:, num_prefix_tokens:, num_prefix_tokens:]
+
+
+def _bias_figures(model, layer):
+    grid, prefix = model.patch_embed.grid_size, model.num_prefix_tokens
+    biases = {name: patch_bias(scheme, prefix) for name, scheme in model.rel_pos_biases().items()}
+    figures = {}
+    for name, bias in biases.items():
+        label = name.removesuffix(".attn.rel_pos")
+        title = f"{label}: bias of each head over the offset query − key"
+        figures[f"bias_{label.replace('.', '_')}"] = plots.bias_over_offsets(bias, grid, title)
+    if biases:
+        # A bias that all layers share is the one entry, whatever the layer.
+        shown = list(biases.values())[layer if len(biases) > 1 else 0]
+        figures["one_query"] = plots.one_query(shown, grid, _middle(grid))
+    return figures
+
+
+def _attention_figure(trainer, dataset, part, layer, num_images):
+    first = np.sort(np.unique(part.labels, return_index=True)[1])[:num_images]
+    standardised = part.images[first]
+    images = standardised * dataset.std[:, None, None] + dataset.mean[:, None, None]
+    maps = np.asarray(trainer.attention_maps(standardised)[layer])
+    grid, prefix = trainer.model.patch_embed.grid_size, trainer.model.num_prefix_tokens
+    queries = None if prefix else _some_patches(grid)
+    return plots.attention_over_images(images, maps, grid, prefix, queries)
+
+
+def _middle(grid):
+    return int(np.ravel_multi_index([size // 2 for size in grid], grid))
+
+
+def _some_patches(grid):
+    """A corner, the middle and two in between."""
+    height, width = grid
+    places = [(0, 0), (height // 2, width // 4), (height // 2, width // 2), (height // 4, width - 1)]
+    return sorted({int(np.ravel_multi_index(place, grid)) for place in places})

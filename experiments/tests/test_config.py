@@ -1,0 +1,99 @@
+"""Bad input ends with one clear line and exit code 2, before anything is written; help explains all."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments import config as cfg
+from experiments.train import main
+
+ROOT = Path(__file__).parents[2]
+
+BAD = {
+    "unknown option": (["--model.widht", "3"], "--model.widht"),
+    "wrong type": (["--training.epochs", "many"], "training.epochs"),
+    "not a choice": (["--data.name", "cifar"], "data.name"),
+    "unknown backend": (["--backend", "jax"], "jax"),
+    "heads": (["--model.embed_dim", "65"], "embed_dim 65 is not divisible by num_heads 4"),
+    "patch": (["--model.patch_size", "3"], "not divisible by patch_size"),
+    "scheme": (["--relative_position.bias_type", "5d"], "bias_type is '5d'"),
+    "scheme option": (["--relative_position.options", "{buckets: 3}"], "has no option buckets"),
+    "window": (["--relative_position.window_size", "7"], "grid of [4, 4]"),
+    "options without a bias": (["--model.drop_rate", "1.5"], "drop_rate is 1.5"),
+    "learning rate": (["--training.lr", "-1"], "training.lr is -1"),
+    "smoothing": (["--training.label_smoothing", "1"], "training.label_smoothing is 1"),
+    "layer": (["--visualization.layer", "4"], "visualization.layer is 4"),
+    "no config": (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    "no data": (["--data.name", "mnist", "--data.root", "/nowhere"], "/nowhere"),
+    "no run": (["--resume", "/nowhere"], "/nowhere is not a run"),
+    "resume and more": (["--resume", "x", "--training.epochs", "3"], "--training.epochs"),
+    "device": (["--training.device", "cuda"], "'cuda'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD.values(), ids=BAD)
+def test_one_clear_line_and_exit_code_two(arguments, expected, capsys, tmp_path):
+    run = [] if "--resume" in arguments else ["--run", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, *run])
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert expected in printed.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model: {widht: 3}", "widht"),
+        ("training: {epochs: many}", "training.epochs"),
+        ("colour: red", "colour"),
+        ("model: [", "parsing config"),
+    ],
+)
+def test_a_bad_file_is_one_line_too(text, expected, capsys, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        main(["--config", str(path), "--run", str(tmp_path / "run")])
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert printed.err.count("\n") == 1
+    assert expected in printed.err
+
+
+def test_no_traceback_from_the_shell():
+    command = [sys.executable, "-m", "experiments.train", "--model.embed_dim", "65"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_help_explains_every_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    for name, section in cfg.SECTIONS.items():
+        for option in dataclasses.fields(section):
+            _, found, after = printed.partition(f"  --{name}.{option.name} ")
+            assert found, f"{name}.{option.name} is not in --help"
+            words = after.split("\n  --")[0].split("(type")[0].split()
+            assert len(words) > 3, f"{name}.{option.name} is not explained"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configs_are_valid(path):
+    assert cfg.load_config(path).model.embed_dim
+
+
+def test_the_default_config_is_the_default(tmp_path):
+    """configs/rpb_config.yaml names all five sections, as the card asks."""
+    sections = yaml.safe_load((ROOT / "configs/rpb_config.yaml").read_text())
+    assert list(sections) == list(cfg.SECTIONS)

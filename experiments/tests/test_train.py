@@ -1,0 +1,208 @@
+"""The loop as a person uses it: both twins, resume to the same bits, kill -9, checkpoints across."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import checkpoint, runs
+from experiments import evaluate as evaluate_command
+from experiments.train import main
+
+ROOT = Path(__file__).parents[2]
+BACKENDS = ["numpy", "torch"]
+SMALL = [
+    "--model.embed_dim=16",
+    "--model.depth=2",
+    "--model.drop_rate=0.1",
+    "--model.attn_drop_rate=0.1",
+    "--model.drop_path_rate=0.2",
+    "--training.epochs=4",
+    "--training.batch_size=256",
+    "--data.max_shift=1",
+    "--visualization.enabled=false",
+]
+
+
+def start(folder, backend, *more):
+    assert main(["--backend", backend, "--run", str(folder), *SMALL, *more]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """{backend: folder} of a whole small run."""
+    base = tmp_path_factory.mktemp("runs")
+    return {backend: start(base / backend, backend) for backend in BACKENDS}
+
+
+def assert_same_run(one, other):
+    """Everything but the times: weights, moments, progress, metrics, log."""
+    for name in ("best.safetensors", "last.safetensors"):
+        (a, a_progress), (b, b_progress) = checkpoint.load(one / name), checkpoint.load(other / name)
+        assert a_progress == b_progress
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+    assert (one / "log.txt").read_text() == (other / "log.txt").read_text()
+    timeless = [
+        [{k: v for k, v in row.items() if "second" not in k} for row in runs.read_metrics(folder)]
+        for folder in (one, other)
+    ]
+    assert timeless[0] == timeless[1]
+    assert len(timeless[0]) == 4
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_leaves_what_it_should(finished, backend, capsys):
+    folder = finished[backend]
+    assert {p.name for p in folder.iterdir()} == {
+        "config.yaml",
+        "log.txt",
+        "metrics.jsonl",
+        "best.safetensors",
+        "last.safetensors",
+        "evaluation_test.json",
+    }
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+
+
+def test_last_line_is_for_scripts(tmp_path, capsys):
+    start(tmp_path / "r", "numpy", "--training.epochs=1")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(rf"test_accuracy=\d\.\d{{4}} run={re.escape(str(tmp_path / 'r'))}", last)
+
+
+def test_both_twins_log_the_same_lines(finished):
+    """Same weights, order, dropout: in float32 the printed digits agree to a few units of the last."""
+    logs = [(finished[b] / "log.txt").read_text() for b in BACKENDS]
+    number = r"\d+\.\d+(?:e[+-]\d+)?"
+    assert re.sub(number, "#", logs[0]) == re.sub(number, "#", logs[1])
+    ours, theirs = (np.array(re.findall(number, log), float) for log in logs)
+    assert np.abs(ours - theirs).max() < 0.005
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_same_seed_same_bits(finished, backend, tmp_path):
+    assert_same_run(start(tmp_path / "again", backend), finished[backend])
+
+
+def test_one_blas_thread_or_two_same_bits(finished, tmp_path):
+    """In processes of their own, as the number of threads is fixed when NumPy is loaded."""
+    for threads in ("1", "2"):
+        env = os.environ | {"OPENBLAS_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
+        command = [sys.executable, "-m", "experiments.train", "--run", str(tmp_path / threads), *SMALL]
+        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+        assert_same_run(tmp_path / threads, finished["numpy"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_resume_after_kill_9_gives_the_same_bits(finished, backend, tmp_path):
+    folder = tmp_path / "killed"
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.train",
+        "--backend",
+        backend,
+        "--run",
+        str(folder),
+        *SMALL,
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (folder / "last.safetensors").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.load(folder / "last.safetensors")[1]["epoch"] < 4
+    with open(folder / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 3, "trai')  # what a kill in the middle of a write leaves
+    assert main(["--resume", str(folder), "--backend", backend]) == 0
+    assert_same_run(folder, finished[backend])
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_killed_between_best_and_last(finished, epoch, tmp_path, monkeypatch):
+    """The moment that could lose the best checkpoint: best is written, last is not."""
+    folder, save = tmp_path / "r", checkpoint.save
+
+    def killed(path, arrays, progress):
+        if path.name == "last.safetensors" and progress["epoch"] == epoch:
+            raise KeyboardInterrupt
+        save(path, arrays, progress)
+
+    monkeypatch.setattr(checkpoint, "save", killed)
+    assert main(["--run", str(folder), *SMALL]) == 130
+    monkeypatch.setattr(checkpoint, "save", save)
+    assert main(["--resume", str(folder)]) == 0
+    assert_same_run(folder, finished["numpy"])
+
+
+def test_a_finished_run_resumes_to_itself(finished, capsys):
+    before = (finished["numpy"] / "last.safetensors").read_bytes()
+    assert main(["--resume", str(finished["numpy"])]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("test_accuracy=")
+    assert (finished["numpy"] / "last.safetensors").read_bytes() == before
+
+
+def test_an_existing_run_is_not_overwritten(finished, capsys):
+    before = (finished["numpy"] / "log.txt").read_text()
+    with pytest.raises(SystemExit):
+        main(["--run", str(finished["numpy"]), *SMALL])
+    assert "--resume" in capsys.readouterr().err
+    assert (finished["numpy"] / "log.txt").read_text() == before
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_checkpoint_of_one_twin_loads_into_the_other(finished, backend):
+    folder = finished[backend]
+    _, dataset, ours = runs.load(folder, "numpy")
+    _, _, theirs = runs.load(folder, "torch")
+    images = dataset.test.images
+    logits = ours.predict(images)
+    np.testing.assert_array_less(np.abs(logits - theirs.predict(images)), 1e-4)
+    for a, b in zip(ours.attention_maps(images[:3]), theirs.attention_maps(images[:3]), strict=True):
+        np.testing.assert_array_less(np.abs(a - b), 1e-5)
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_evaluate_prints_the_accuracy_of_the_split(finished, split, capsys):
+    folder = finished["numpy"]
+    assert evaluate_command.main([str(folder), "--split", split]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    result = json.loads((folder / f"evaluation_{split}.json").read_text())
+    assert last == f"{split}_accuracy={result['accuracy']:.4f} run={folder}"
+    confusion = np.array(result["confusion"])
+    assert confusion.sum() == result["count"]
+    assert np.trace(confusion) / confusion.sum() == result["accuracy"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_named(finished, tmp_path, damage):
+    whole = (finished["numpy"] / "best.safetensors").read_bytes()
+    path = tmp_path / "best.safetensors"
+    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        checkpoint.load(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "last.safetensors"
+    checkpoint.save(path, {"a": np.zeros(3)}, {"epoch": 1})
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        checkpoint.save(path, {"a": np.ones(3)}, {"epoch": 2})
+    assert path.read_bytes() == before

@@ -1,0 +1,43 @@
+"""Pictures of a run, written into its folder."""
+
+import sys
+from pathlib import Path
+
+from . import runs
+from .cli import fail, parse, parser_for, use_threads
+from .evaluate import add_run
+
+
+def main(argv=None):
+    parser = parser_for("experiments.visualize", __doc__)
+    add_run(parser)
+    options = parse(parser, argv)
+    use_threads(options.backend)
+    try:
+        config, dataset, trainer = runs.load(options.folder, options.backend, options.checkpoint)
+    except (ValueError, TypeError, OSError) as error:
+        fail(parser.prog, error)
+    draw(options.folder, config, dataset, trainer, options.split)
+    return 0
+
+
+def draw(folder, config, dataset, trainer, split="test"):
+    """Write the pictures into the run's folder and name each."""
+    from .pictures import save_pictures  # matplotlib takes a second to import; training need not wait
+
+    metrics = runs.read_metrics(folder)
+    options = config.visualization
+    for path in save_pictures(
+        Path(folder) / "pictures",
+        trainer,
+        dataset,
+        metrics,
+        split=split,
+        num_images=options.num_images,
+        layer=options.layer,
+    ):
+        print(f"picture {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

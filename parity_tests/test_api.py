@@ -1,0 +1,114 @@
+"""The twins offer the same things: names, signatures, files, state-dict keys; and share no code."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import numpy_ref
+import numpy_ref.ops
+import torch_impl
+import torch_impl.ops
+
+from .cases import CASES
+from .run import build
+
+ROOT = Path(__file__).parent.parent
+TWINS = {"numpy_ref": ("torch", "torch_impl"), "torch_impl": ("numpy_ref", "numba")}
+PUBLIC = sorted(n for n in numpy_ref.__all__ if callable(getattr(numpy_ref, n)))
+
+
+def test_public_names_are_the_same():
+    assert sorted(numpy_ref.__all__) == sorted(torch_impl.__all__)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_signatures_are_the_same(name):
+    ours, theirs = (inspect.signature(getattr(twin, name)) for twin in (numpy_ref, torch_impl))
+    assert str(ours) == str(theirs)
+
+
+@pytest.mark.parametrize(
+    "name", ["Block", "MultiHeadAttention", "PositionBias", "Trainer", "VisionTransformer"]
+)
+def test_public_methods_are_the_same(name):
+    ours, theirs = getattr(numpy_ref, name), getattr(torch_impl, name)
+    methods = {n for n in vars(ours) if not n.startswith("_") and callable(getattr(ours, n))}
+    assert {n for n in vars(theirs) if not n.startswith("_")} <= vars(ours).keys()
+    missing = {m for m in methods if not hasattr(theirs, m)}
+    assert missing <= {"backward", "table_backward"}
+    for method in methods - missing:
+        assert str(inspect.signature(getattr(ours, method))) == str(
+            inspect.signature(getattr(theirs, method))
+        )
+
+
+def test_scheme_constructors_are_the_same():
+    assert list(numpy_ref.SCHEMES) == list(torch_impl.SCHEMES)
+    for name, scheme in numpy_ref.SCHEMES.items():
+        assert str(inspect.signature(scheme)) == str(inspect.signature(torch_impl.SCHEMES[name]))
+
+
+def test_every_op_has_its_twin_with_the_same_arguments():
+    forwards = [n for n in numpy_ref.ops.__all__ if n.endswith("_forward")]
+    assert forwards
+    for name in forwards:
+        twin = getattr(torch_impl.ops, name.removesuffix("_forward"))
+        assert f"{name.removesuffix('_forward')}_backward" in numpy_ref.ops.__all__
+        try:
+            theirs = list(inspect.signature(twin).parameters)
+        except ValueError:  # PyTorch's own builtins have no signature
+            continue
+        if twin.__module__.startswith("torch_impl"):
+            ours = list(inspect.signature(getattr(numpy_ref.ops, name)).parameters)
+            assert [p for p in theirs if p != "implementation"] == ours
+
+
+@pytest.mark.parametrize("folder", ["position", "ops"])
+def test_folders_are_the_same(folder):
+    ours, theirs = ({f.name for f in (ROOT / twin / folder).glob("*.py")} for twin in TWINS)
+    taken_from_torch = {"gelu.py", "linear.py", "relu.py", "sigmoid.py"} if folder == "ops" else set()
+    assert ours - taken_from_torch == theirs
+
+
+def test_every_scheme_and_every_op_has_a_case():
+    covered = {(case.kind, case.name) for case in CASES}
+    assert {("scheme", name) for name in numpy_ref.SCHEMES} <= covered
+    ops = {n.removesuffix("_forward") for n in numpy_ref.ops.__all__ if n.endswith("_forward")}
+    assert {("op", name) for name in ops} <= covered
+    assert {kind for kind, _ in covered} == {"op", "scheme", "attention", "block", "vit"}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.kind != "op"], ids=lambda case: case.id)
+def test_same_seed_gives_the_same_state_dict(case):
+    ours = build(numpy_ref, case, np.float64).state_dict()
+    theirs = build(torch_impl, case, torch.float64).state_dict()
+    assert list(ours) == list(theirs)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name].numpy(), err_msg=name)
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_twins_do_not_import_each_other(twin):
+    for path in (ROOT / twin).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            assert not {n.split(".")[0] for n in names} & set(TWINS[twin]), path
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_twin_loads_without_the_other(twin):
+    """Seen from outside: nothing pulls the other twin in, also not indirectly."""
+    code = f"import sys, {twin}; sys.exit(any(m in sys.modules for m in {TWINS[twin]!r}))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_importing_numpy_ref_leaves_numba_alone():
+    code = "import sys, numpy_ref; sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

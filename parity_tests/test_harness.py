@@ -1,0 +1,177 @@
+"""The harness itself: each planted error must turn it red, and in the tensor where it was planted."""
+
+import json
+
+import numpy as np
+import pytest
+
+import numpy_ref.kernels
+import numpy_ref.nn
+import numpy_ref.position._base
+from numpy_ref.ops.attention import AttentionGrads
+
+from . import budget, report
+from .cases import CASES
+from .compare import compare
+
+BY_ID = {case.id: case for case in CASES}
+ATTENTION = BY_ID["op-attention-table"]
+SCHEME = BY_ID["scheme-2d-oblong"]
+MODEL = BY_ID["vit-2d-class_token"]
+
+
+def red(case, dtype="float64"):
+    """Names of the tensors over budget."""
+    return {row.tensor for row in compare(case, dtype) if not row.ok}
+
+
+def plant(monkeypatch, op, change):
+    """Wrap numpy_ref.kernels.<op> so that `change` spoils what it returns."""
+    original = getattr(numpy_ref.kernels, op)
+    monkeypatch.setattr(numpy_ref.kernels, op, lambda *a, **k: change(original(*a, **k)))
+
+
+@pytest.mark.parametrize("case", [ATTENTION, SCHEME, MODEL], ids=lambda case: case.id)
+def test_nothing_planted_is_green(case):
+    assert not red(case)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_flipped_sign(monkeypatch, dtype):
+    plant(monkeypatch, "attention_backward", lambda g: g._replace(dtable=-g.dtable))
+    assert red(ATTENTION, dtype) == {"dtable"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_missing_factor(monkeypatch, dtype):
+    plant(monkeypatch, "attention_backward", lambda g: g._replace(dq=g.dq * np.sqrt(8)))
+    assert red(ATTENTION, dtype) == {"dq"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_one_gradient_of_many_slightly_off(monkeypatch, dtype):
+    """One entry of one table row is off by 1 in 10,000."""
+
+    def change(dtable):
+        dtable[0, 0] *= 1.0001
+        return dtable
+
+    plant(monkeypatch, "bias_backward", change)
+    assert red(SCHEME, dtype) == {"grad.relative_position_bias_table"}
+
+
+def test_rows_swapped_with_columns(monkeypatch):
+    """bias[h, j, i]: key − query instead of query − key."""
+    plant(monkeypatch, "bias_forward", lambda bias: bias.swapaxes(1, 2))
+    assert red(SCHEME) == {"out"}
+
+
+def test_index_off_by_one(monkeypatch):
+    original = numpy_ref.position._base.PositionBias.lookup
+
+    def shifted(self, *sizes):
+        table, index = original(self, *sizes)
+        return table, (index + 1) % len(table)
+
+    monkeypatch.setattr(numpy_ref.position._base.PositionBias, "lookup", shifted)
+    assert red(SCHEME) == {"out", "index", "grad.relative_position_bias_table"}
+
+
+def test_gradient_never_added(monkeypatch):
+    monkeypatch.setattr(numpy_ref.position.two_d.TwoD, "table_backward", lambda self, dtable: None)
+    assert red(MODEL) == {f"grad.blocks.{n}.attn.rel_pos.relative_position_bias_table" for n in (0, 1)}
+
+
+def test_gradient_left_out_of_the_result(monkeypatch):
+    plant(monkeypatch, "attention_backward", lambda g: AttentionGrads(*g[:3], None, None))
+    with pytest.raises(AssertionError, match="dtable"):
+        compare(ATTENTION, "float64")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_not_finite(monkeypatch, value, dtype):
+    def change(grads):
+        grads.dv[0, 0, 0, 0] = value
+        return grads
+
+    plant(monkeypatch, "attention_backward", change)
+    assert red(ATTENTION, dtype) == {"dv"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_nan_in_both_twins_is_still_red(dtype):
+    ones = np.ones((2, 2))
+    nan = np.full((2, 2), np.nan)
+    if dtype == "float64":
+        assert not budget.float64("out", nan, nan).ok
+        assert not budget.float64("out", ones, nan).ok
+    assert not budget.two_sided("out", ones, (nan, nan), "float32").ok
+    assert not budget.two_sided("out", ones, (ones, nan), "float32").ok
+    assert not budget.exact("out", nan, nan).ok
+
+
+def test_residual_gradient_forgotten(monkeypatch):
+    """A whole path missing: the block's branch is dropped in backward."""
+    monkeypatch.setattr(numpy_ref.nn.Mlp, "backward", lambda self, dout: np.zeros_like(dout))
+    assert {"dimages", "grad.blocks.0.mlp.fc1.weight"} <= red(MODEL)
+
+
+def test_two_sided_budget_in_both_directions():
+    truth = np.ones(4)
+    eps = budget.EPS["float32"]
+    near, far = truth + eps, truth + 10 * eps
+    assert budget.two_sided("out", truth, (near, near), "float32").ok
+    assert not budget.two_sided("out", truth, (near, far), "float32").ok
+    assert not budget.two_sided("out", truth, (far, near), "float32").ok
+    assert budget.two_sided("out", truth, (truth, truth + 2 * eps), "float32").budget_share == 1
+    assert budget.two_sided("dx", truth, (truth, truth + 3 * eps), "float32").budget_share == 1
+
+
+def test_budgets_edges():
+    big = np.full(3, 1000.0)
+    assert budget.float64("out", big, big + 0.9e-7).ok
+    assert not budget.float64("out", big, big + 1.2e-7).ok
+    assert not budget.float64("out", np.zeros(3), np.full(3, 1.1e-10)).ok
+    assert not budget.float64("out", np.zeros(3), np.zeros(4)).ok
+    assert not budget.exact("index", np.arange(3), np.arange(3) + 1).ok
+    masked = np.array([0.0, -np.inf])
+    assert budget.float64("out", masked, masked).ok
+    assert not budget.float64("out", masked, np.array([0.0, -1e30])).ok
+    assert not budget.float64("out", masked, np.array([-np.inf, 0.0])).ok
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_rounded_is_torchs_rounding(dtype):
+    import torch
+
+    x = np.random.default_rng(0).standard_normal(10_000) * 10
+    expected = torch.tensor(x, dtype=torch.float32).to(getattr(torch, dtype)).double().numpy()
+    if dtype == "float16":  # straight from float64; going through float32 rounds twice
+        expected = torch.tensor(x).to(torch.float16).double().numpy()
+    np.testing.assert_array_equal(budget.rounded(x, dtype), expected)
+
+
+def test_report_holds_every_tensor(tmp_path):
+    results = {(SCHEME.id, "float64"): compare(SCHEME, "float64")}
+    report.write(results, tmp_path)
+    content = json.loads((tmp_path / "parity.json").read_text())
+    assert {"device", "versions", "cases"} == content.keys()
+    assert [row["tensor"] for row in content["cases"]] == [r.tensor for r in compare(SCHEME, "float64")]
+    assert SCHEME.id in (tmp_path / "parity.md").read_text()
+    failing = {(SCHEME.id, "float64"): [budget.Row("dx", np.nan, np.nan)]}
+    assert "FAIL dx" in report.text_table(failing)
+    report.write(failing, tmp_path)
+    assert json.loads((tmp_path / "parity.json").read_text())["cases"][0]["ok"] is False
+
+
+def test_device_is_insisted_on(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("DEVICE", "cuda")
+    with pytest.raises(RuntimeError, match="no CUDA device"):
+        report.device()
+    monkeypatch.setenv("DEVICE", "tpu")
+    with pytest.raises(ValueError, match="tpu"):
+        report.device()

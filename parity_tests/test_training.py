@@ -1,0 +1,109 @@
+"""Twenty steps from the same weights on the same batches, in float64: the twins stay together."""
+
+import numpy as np
+import pytest
+import torch
+
+import numpy_ref
+import torch_impl
+
+from . import budget, report
+
+STEPS = 20
+MODELS = {
+    "2d": {"global_pool": "avg"},
+    "shared_class_token": {"position": "shared_relative"},
+    "cosine_log_cpb": {
+        "rpb_kwargs": {"bias_type": "log_cpb", "hidden_features": 16},
+        "cosine_attention": True,
+    },
+    "t5_dropout": {
+        "rpb_kwargs": {"bias_type": "t5"},
+        "drop_rate": 0.1,
+        "attn_drop_rate": 0.1,
+        "drop_path_rate": 0.2,
+    },
+    "absolute": {"position": "absolute"},
+}
+
+
+def trainer(twin, dtype, options, device="cpu"):
+    model = twin.VisionTransformer(
+        img_size=8,
+        patch_size=2,
+        embed_dim=24,
+        depth=2,
+        num_heads=3,
+        dtype=dtype,
+        generator=np.random.default_rng(3),
+        **options,
+    )
+    return twin.Trainer(
+        model,
+        lr=3e-3,
+        total_steps=STEPS,
+        warmup_steps=4,
+        clip_norm=0.5,
+        label_smoothing=0.1,
+        device=device,
+    )
+
+
+def batches():
+    rng = np.random.default_rng(4)
+    for _ in range(STEPS):
+        yield rng.standard_normal((16, 1, 8, 8)), rng.integers(0, 10, 16)
+
+
+@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
+def test_twenty_steps(options):
+    ours = trainer(numpy_ref, np.float64, options)
+    theirs = trainer(torch_impl, torch.float64, options, report.device())
+    for images, labels in batches():
+        a, b = ours.train_step(images, labels), theirs.train_step(images, labels)
+        assert abs(a.loss - b.loss) <= budget.TRAINING_LOSS * abs(a.loss)
+        assert a.correct == b.correct
+        assert a.lr == b.lr
+    arrays, progress = ours.state_dict()
+    other_arrays, other_progress = theirs.state_dict()
+    assert arrays.keys() == other_arrays.keys()
+    assert progress == other_progress
+    for name, array in arrays.items():
+        row = budget.float64(name, array, other_arrays[name], budget.TRAINING_WEIGHTS)
+        assert row.ok, row
+
+
+@pytest.mark.parametrize("direction", ["numpy to torch", "torch to numpy"])
+def test_state_goes_from_twin_to_twin(direction):
+    """Ten steps in one twin, its state into a fresh other one, ten more in both: still together."""
+    options = MODELS["t5_dropout"]
+    twins = [(numpy_ref, np.float64), (torch_impl, torch.float64)]
+    (a, a_dtype), (b, b_dtype) = twins if direction == "numpy to torch" else twins[::-1]
+    first, second = trainer(a, a_dtype, options), trainer(b, b_dtype, options)
+    for n, (images, labels) in enumerate(batches()):
+        if n == STEPS // 2:
+            second.load_state_dict(*first.state_dict())
+        loss = first.train_step(images, labels).loss
+        if n >= STEPS // 2:
+            other = second.train_step(images, labels).loss
+            assert abs(loss - other) <= budget.TRAINING_LOSS * abs(loss)
+
+
+@pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "torch"])
+def test_a_loss_that_is_not_finite_stops(twin):
+    broken = trainer(twin, "float32", {})
+    with pytest.raises(FloatingPointError, match="at step 0"):
+        broken.train_step(np.full((2, 1, 8, 8), np.nan, np.float32), np.zeros(2, np.int64))
+
+
+@pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "torch"])
+def test_a_state_that_does_not_fit_changes_nothing(twin):
+    one = trainer(twin, "float64", {})
+    before, progress = one.state_dict()
+    spoiled = dict(before)
+    spoiled.pop("model.head.bias")
+    with pytest.raises(ValueError, match=r"head\.bias"):
+        one.load_state_dict(spoiled, progress)
+    after, _ = one.state_dict()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name])
