@@ -37,9 +37,13 @@ def add_backend(parser, default="numpy"):
 
 
 def use_threads(backend):
-    """One BLAS thread for the NumPy twin: its bits must not depend on how many cores there are.
+    """Threads for the NumPy twin: one for BLAS, whose bits would depend on their number; numba's sleep.
 
-    With two, OpenBLAS may round otherwise, and its waiting threads starve numba's.
+    OpenBLAS rounds otherwise with two threads than with one. numba's OpenMP threads spin while they
+    wait, which starves NumPy in between; those of its own work queue do not.
     """
     if backend == "numpy":
+        import numba  # only this twin needs it
+
         threadpool_limits(1, "blas")
+        numba.config.THREADING_LAYER = "workqueue"

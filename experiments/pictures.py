@@ -33,7 +33,7 @@ def write_picture(figure, path) -> Path:
     path = Path(path)
     unfinished = path.with_name(path.name + ".part")
     try:
-        figure.savefig(unfinished, format="png")
+        figure.savefig(unfinished, format="png", pil_kwargs={"optimize": True})
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

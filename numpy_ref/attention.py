@@ -36,6 +36,7 @@ class MultiHeadAttention(Module):
             raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.embed_dim, self.num_heads = embed_dim, num_heads
+        self.head_dim = embed_dim // num_heads
         self.qkv = Linear(embed_dim, 3 * embed_dim, qkv_bias, dtype=dtype, generator=generator)
         self.attn_drop = Dropout(attn_drop, generator)
         self.proj = Linear(embed_dim, embed_dim, dtype=dtype, generator=generator)
@@ -72,7 +73,7 @@ class MultiHeadAttention(Module):
             self.logit_scale.accumulate(dlogit_scale)
         dqkv = np.stack([dq, dk, grads.dv])  # (3, B, H, L, d)
         batch, length = dout.shape[:2]
-        dx = self.qkv.backward(dqkv.transpose(1, 3, 0, 2, 4).reshape(batch, length, -1))
+        dx = self.qkv.backward(dqkv.transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * self.embed_dim))
         return (dx, grads.dbias) if self._has_bias else dx
 
     def attention_weights(self, x, bias=None, mask=None):
@@ -84,7 +85,7 @@ class MultiHeadAttention(Module):
         """x -> q, k, v, each (B, H, L, d); q and k normalised for cosine attention."""
         check_shape("x", x, (None, None, self.embed_dim))
         batch, length, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, -1)
+        qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
         if self.logit_scale is not None:
             (q, k), self._cosine = F.cosine_forward(q, k, self.logit_scale.data)
@@ -93,7 +94,7 @@ class MultiHeadAttention(Module):
     def _split(self, merged):
         """(B, L, H·d) -> (B, H, L, d)"""
         batch, length, _ = merged.shape
-        return merged.reshape(batch, length, self.num_heads, -1).transpose(0, 2, 1, 3)
+        return merged.reshape(batch, length, self.num_heads, self.head_dim).transpose(0, 2, 1, 3)
 
     def _lookup(self, x):
         """(table, index) for this many tokens, or (None, None)."""

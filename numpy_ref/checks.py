@@ -1,5 +1,8 @@
 """Argument checks shared by the ops and the modules: name the argument, what came, what was expected."""
 
+from collections.abc import Sequence
+from numbers import Integral
+
 import numpy as np
 
 
@@ -40,11 +43,19 @@ def check_index(index, num_rows):
 
 def check_positive_int(**values):
     """Each value is an integer of at least 1."""
+    _check_ints(values, 1)
+
+
+def check_natural(**values):
+    """Each value is an integer of at least 0."""
+    _check_ints(values, 0)
+
+
+def check_bool(**values):
+    """Each value is True or False."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} is {value!r}, expected an integer")
-        if value < 1:
-            raise ValueError(f"{name} is {value}, expected at least 1")
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}, expected True or False")
 
 
 def check_probability(**values):
@@ -62,7 +73,9 @@ def check_choice(name, value, choices):
 
 def as_sizes(name, value, ndim=None):
     """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
-    sizes = (value,) * (ndim or 1) if isinstance(value, int | np.integer) else tuple(value)
+    if not isinstance(value, Integral | Sequence):
+        raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
+    sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
     if not sizes or (ndim is not None and len(sizes) != ndim):
         raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
     for size in sizes:
@@ -76,3 +89,25 @@ def as_dtype(dtype):
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype is {dtype}, expected float32 or float64")
     return dtype
+
+
+def check_state(expected, state):
+    """Same keys and shapes as `expected` {name: shape}; raises ValueError naming what differs."""
+    missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
+    if missing or unexpected:
+        raise ValueError(
+            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
+        )
+    for name, shape in expected.items():
+        if tuple(state[name].shape) != tuple(shape):
+            raise ValueError(
+                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
+            )
+
+
+def _check_ints(values, least):
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} is {value!r}, expected an integer")
+        if value < least:
+            raise ValueError(f"{name} is {value}, expected at least {least}")

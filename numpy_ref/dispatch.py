@@ -23,7 +23,10 @@ F = _Ops()
 
 @contextmanager
 def use_ops(implementation):
-    """Within the block modules compute with "numpy" (the definition) or "numba" (the kernels)."""
+    """Within the block modules compute with "numpy" (the definition) or "numba" (the kernels).
+
+    What one of them remembers in forward only its own backward can read: choose for both.
+    """
     global _chosen
     check_choice("implementation", implementation, tuple(_MODULES))
     before, _chosen = _chosen, implementation

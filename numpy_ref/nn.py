@@ -1,14 +1,15 @@
 """Modules hold parameters, children and what backward needs; the maths is in ops.
 
 The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` adds to each parameter's
-`grad` and returns the gradient of what forward was given. One backward per forward.
+`grad` and returns the gradient of what forward was given. One backward per forward, and nothing else
+through the module in between: attention maps, for example, are a forward pass of their own.
 """
 
 import math
 
 import numpy as np
 
-from .checks import as_dtype, as_sizes, check_positive_int, check_probability
+from .checks import as_dtype, as_sizes, check_positive_int, check_probability, check_state
 from .dispatch import F
 from .random import as_generator, dropout_multiplier, truncated_normal
 
@@ -77,16 +78,7 @@ class Module:
         Raises ValueError naming missing and unexpected keys or a wrong shape, before anything changes.
         """
         parameters = dict(self.named_parameters())
-        missing, unexpected = parameters.keys() - state.keys(), state.keys() - parameters.keys()
-        if missing or unexpected:
-            raise ValueError(
-                f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
-            )
-        for name, p in parameters.items():
-            if np.shape(state[name]) != p.shape:
-                raise ValueError(
-                    f"{name} has shape {np.shape(state[name])} in the state, expected {p.shape}"
-                )
+        check_state({name: p.shape for name, p in parameters.items()}, state)
         for name, p in parameters.items():
             p.data[...] = np.asarray(state[name])
 
@@ -264,8 +256,9 @@ class PatchEmbed(Module):
 
     def forward(self, images):
         expected = (self.in_chans, *self.img_size)
+        chw = ", ".join(map(str, expected))
         if images.ndim != 4 or images.shape[1:] != expected:
-            raise ValueError(f"images have shape {images.shape}, expected (B, {expected})")
+            raise ValueError(f"images have shape {images.shape}, expected (B, {chw})")
         patches, self._patches = F.patches_forward(images, self.patch_size)
         weight = self.proj.weight.data.reshape(len(self.proj.weight.data), -1)
         out, self._linear = F.linear_forward(patches, weight, self.proj.bias.data)

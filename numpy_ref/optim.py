@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from .checks import check_state
+
 TABLE = "relative_position_bias_table"
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "cpb_mlp")
 
@@ -11,8 +13,9 @@ NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "cpb_mlp")
 def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables have a
-    learning rate `table_lr_factor` times the common one: their gradient is a mean over many scores.
+    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables learn at
+    `table_lr_factor` times the common rate: AdamW moves every entry by about its learning rate a step,
+    and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
     """
     decay, plain, tables = {}, {}, {}
@@ -45,9 +48,9 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
 def clip_grad_norm(parameters, max_norm):
     """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping."""
     total = math.sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in parameters))
-    if max_norm is not None and max_norm < total + 1e-6:
+    if max_norm is not None:
         for p in parameters:
-            p.grad *= max_norm / (total + 1e-6)
+            p.grad *= min(1.0, max_norm / (total + 1e-6))
     return total
 
 
@@ -89,16 +92,13 @@ class AdamW:
         }
 
     def load_state_dict(self, state, steps):
-        """Copy the moments in; raises ValueError when a key is missing or unexpected."""
+        """Copy the moments in; raises ValueError, changing nothing, when it does not fit."""
         moments = {
             f"{kind}.{name}": array
             for kind in ("exp_avg", "exp_avg_sq")
             for name, array in getattr(self, kind).items()
         }
-        if moments.keys() != state.keys():
-            raise ValueError(
-                f"optimizer state does not fit: differing {sorted(moments.keys() ^ state.keys())}"
-            )
+        check_state({key: array.shape for key, array in moments.items()}, state)
         for key, array in moments.items():
             array[...] = state[key]
         self.steps = steps

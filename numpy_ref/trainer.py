@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .checks import check_state
 from .dispatch import F
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 
@@ -60,6 +61,8 @@ class Trainer:
             raise FloatingPointError(f"the loss is {loss} at step {step}; try a smaller learning rate")
         self.model.backward(F.cross_entropy_backward(1.0, cache))
         norm = clip_grad_norm(self.model.parameters(), self.clip_norm)
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
         correct = int((logits.argmax(-1) == labels).sum())
@@ -91,11 +94,16 @@ class Trainer:
         return model | moments, {"step": self.optimizer.steps, "generator": state}
 
     def load_state_dict(self, arrays, progress):
-        """Continue from what `state_dict` of either twin gave; raises ValueError if it does not fit."""
+        """Continue from what `state_dict` of either twin gave.
+
+        Raises ValueError, changing nothing, when it does not fit.
+        """
         part = {
             top: {k.removeprefix(top): v for k, v in arrays.items() if k.startswith(top)}
             for top in ("model.", "optimizer.")
         }
-        self.model.load_state_dict(part["model."])
+        expected = {name: p.shape for name, p in self.model.named_parameters()}
+        check_state(expected, part["model."])
         self.optimizer.load_state_dict(part["optimizer."], progress["step"])
+        self.model.load_state_dict(part["model."])
         self.model.generator.bit_generator.state = progress["generator"]

@@ -104,13 +104,14 @@ class VisionTransformer(Module):
         if rpb_kwargs and not relative:
             raise ValueError(f"rpb_kwargs is {rpb_kwargs}, but position is {position!r}")
         dtype, self.generator = as_dtype(dtype), as_generator(generator)
-        self.dtype = dtype
         self.patch_embed = PatchEmbed(img_size, patch_size, in_chans, embed_dim, dtype, self.generator)
         prefix = 1 if global_pool == "token" else 0
         self.num_prefix_tokens = prefix
         self.num_tokens = prefix + int(np.prod(self.patch_embed.grid_size))
-        self.cls_token = self._embedding(1, embed_dim) if prefix else None
-        self.pos_embed = self._embedding(self.num_tokens, embed_dim) if position == "absolute" else None
+        self.cls_token = self._embedding(1, embed_dim, dtype) if prefix else None
+        self.pos_embed = (
+            self._embedding(self.num_tokens, embed_dim, dtype) if position == "absolute" else None
+        )
         self.pos_drop = Dropout(drop_rate, self.generator)
         if relative:
             rpb_kwargs = self._rpb_kwargs(rpb_kwargs)
@@ -161,6 +162,10 @@ class VisionTransformer(Module):
             self.shared_rel_pos.backward(dshared)
         return self._embed_backward(dx)
 
+    @property
+    def dtype(self):
+        return self.head.weight.data.dtype
+
     def attention_maps(self, images):
         """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
@@ -205,8 +210,8 @@ class VisionTransformer(Module):
     def _shared_bias(self):
         return None if self.shared_rel_pos is None else self.shared_rel_pos()
 
-    def _embedding(self, length, embed_dim):
-        return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, self.dtype))
+    def _embedding(self, length, embed_dim, dtype):
+        return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""

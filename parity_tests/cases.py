@@ -91,6 +91,7 @@ TABLE = {"table": Normal((11, 3)), "index": Integers((6, 6), 11)}
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), weight=Normal((4, 6)), bias=Normal((4,))),
     op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
+    op("linear", "large", x=Normal((3, 200, 256)), weight=Normal((512, 256)), bias=Normal((512,))),
     op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
     op("layer_norm", "one_token", x=Normal((1, 1, 8)), weight=Normal((8,)), bias=Normal((8,))),
     op("gelu", "tokens", x=Normal((3, 5, 7))),

@@ -15,7 +15,7 @@ from .cases import CASES, Normal
 from .run import build, cotangents_of, inputs_of, run_numpy, state_of
 
 DIRECTIONS, ENTRIES = 3, 6
-SLOW = {"op-gelu-large", "op-bias-large"}  # the same code as their small rows
+SLOW = {"op-gelu-large", "op-bias-large", "op-linear-large"}  # the same code as their small rows
 DIFFERENTIABLE = [c for c in CASES if c.id not in SLOW]
 
 

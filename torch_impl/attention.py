@@ -40,6 +40,7 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.embed_dim, self.num_heads = embed_dim, num_heads
+        self.head_dim = embed_dim // num_heads
         self.qkv = Linear(embed_dim, 3 * embed_dim, qkv_bias, dtype=dtype, generator=generator)
         self.attn_drop = Dropout(attn_drop, generator)
         self.proj = Linear(embed_dim, embed_dim, dtype=dtype, generator=generator)
@@ -70,7 +71,7 @@ class MultiHeadAttention(nn.Module):
         """x -> q, k, v, each (B, H, L, d); q and k normalised for cosine attention."""
         if x.dim() != 3 or x.shape[-1] != self.embed_dim:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (any, any, {self.embed_dim})")
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v

@@ -1,15 +1,26 @@
 """Argument checks: name the argument, what came, what was expected."""
 
+from collections.abc import Sequence
+from numbers import Integral
+
 import torch
 
 
 def check_positive_int(**values):
     """Each value is an integer of at least 1."""
+    _check_ints(values, 1)
+
+
+def check_natural(**values):
+    """Each value is an integer of at least 0."""
+    _check_ints(values, 0)
+
+
+def check_bool(**values):
+    """Each value is True or False."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} is {value!r}, expected an integer")
-        if value < 1:
-            raise ValueError(f"{name} is {value}, expected at least 1")
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}, expected True or False")
 
 
 def check_probability(**values):
@@ -27,12 +38,14 @@ def check_choice(name, value, choices):
 
 def as_sizes(name, value, ndim=None):
     """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
-    sizes = (value,) * (ndim or 1) if isinstance(value, int) else tuple(value)
+    if not isinstance(value, Integral | Sequence):
+        raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
+    sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
     if not sizes or (ndim is not None and len(sizes) != ndim):
         raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
     for size in sizes:
         check_positive_int(**{name: size})
-    return sizes
+    return tuple(int(s) for s in sizes)
 
 
 def as_dtype(dtype):
@@ -42,3 +55,31 @@ def as_dtype(dtype):
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise TypeError(f"dtype is {dtype!r}, expected a floating torch dtype")
     return dtype
+
+
+def check_state(expected, state):
+    """Same keys and shapes as `expected` {name: shape}; raises ValueError naming what differs."""
+    missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
+    if missing or unexpected:
+        raise ValueError(
+            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
+        )
+    for name, shape in expected.items():
+        if tuple(state[name].shape) != tuple(shape):
+            raise ValueError(
+                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
+            )
+
+
+def as_array(x):
+    """A tensor as a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return x.detach().to("cpu", wide, copy=True).numpy()
+
+
+def _check_ints(values, least):
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} is {value!r}, expected an integer")
+        if value < least:
+            raise ValueError(f"{name} is {value}, expected at least {least}")

@@ -122,7 +122,8 @@ class PatchEmbed(nn.Module):
 
     def forward(self, images):
         expected = (self.in_chans, *self.img_size)
+        chw = ", ".join(map(str, expected))
         if images.dim() != 4 or tuple(images.shape[1:]) != expected:
-            raise ValueError(f"images have shape {tuple(images.shape)}, expected (B, {expected})")
+            raise ValueError(f"images have shape {tuple(images.shape)}, expected (B, {chw})")
         patches = ops.patches(images, self.patch_size)
         return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)

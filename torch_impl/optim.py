@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from .checks import as_array, check_state
+
 TABLE = "relative_position_bias_table"
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "cpb_mlp")
 
@@ -11,8 +13,9 @@ NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "cpb_mlp")
 def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables have a
-    learning rate `table_lr_factor` times the common one: their gradient is a mean over many scores.
+    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables learn at
+    `table_lr_factor` times the common rate: AdamW moves every entry by about its learning rate a step,
+    and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
     """
     groups = [
@@ -65,16 +68,15 @@ class AdamW:
     def state_dict(self):
         """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
         return {
-            f"{kind}.{name}": self.optimizer.state[p].get(kind, torch.zeros_like(p)).cpu().numpy().copy()
+            f"{kind}.{name}": as_array(self.optimizer.state[p].get(kind, torch.zeros_like(p)))
             for kind in ("exp_avg", "exp_avg_sq")
             for name, p in self._named()
         }
 
     def load_state_dict(self, state, steps):
-        """Copy the moments in; raises ValueError when a key is missing or unexpected."""
-        keys = {f"{kind}.{name}" for kind in ("exp_avg", "exp_avg_sq") for name, _ in self._named()}
-        if keys != state.keys():
-            raise ValueError(f"optimizer state does not fit: differing {sorted(keys ^ state.keys())}")
+        """Copy the moments in; raises ValueError, changing nothing, when it does not fit."""
+        kinds = ("exp_avg", "exp_avg_sq")
+        check_state({f"{kind}.{name}": p.shape for kind in kinds for name, p in self._named()}, state)
         for name, p in self._named():
             moments = {
                 kind: torch.tensor(state[f"{kind}.{name}"]).to(p) for kind in ("exp_avg", "exp_avg_sq")

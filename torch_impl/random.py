@@ -40,3 +40,20 @@ def dropout_multiplier(generator, shape, rate, dtype, device):
     else:
         uniform = torch.from_numpy(generator.random(tuple(shape), dtype=np.float32))
     return (uniform >= rate).to(device=device, dtype=dtype) / (1 - rate)
+
+
+def generator_state(generator):
+    """The generator's state as something that JSON can hold; a numpy one's is the NumPy twin's form."""
+    if isinstance(generator, torch.Generator):
+        return {"torch": generator.get_state().tolist()}
+    return generator.bit_generator.state
+
+
+def set_generator_state(generator, state):
+    """Put back what `generator_state` gave; raises ValueError for the other kind of generator."""
+    if isinstance(generator, torch.Generator) != ("torch" in state):
+        raise ValueError("the state was saved from the other kind of generator (numpy, torch)")
+    if isinstance(generator, torch.Generator):
+        generator.set_state(torch.tensor(state["torch"], dtype=torch.uint8))
+    else:
+        generator.bit_generator.state = state

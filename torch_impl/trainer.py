@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from . import ops
+from .checks import as_array, check_state
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
+from .random import generator_state, set_generator_state
 
 
 class StepResult(NamedTuple):
@@ -68,6 +70,8 @@ class Trainer:
             raise FloatingPointError(f"the loss is {value} at step {step}; try a smaller learning rate")
         loss.backward()
         norm = clip_grad_norm(self.model.parameters(), self.clip_norm)
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
         correct = int((logits.argmax(-1) == labels).sum())
@@ -79,7 +83,7 @@ class Trainer:
         self.model.eval()
         starts = range(0, len(images), batch_size)
         logits = [self.model(self._images(images[s : s + batch_size])) for s in starts]
-        return torch.cat(logits).cpu().numpy()
+        return as_array(torch.cat(logits))
 
     def evaluate(self, images, labels):
         """Mean cross-entropy (no smoothing) and the number of right answers."""
@@ -91,28 +95,29 @@ class Trainer:
     def attention_maps(self, images):
         """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
         self.model.eval()
-        return [p.cpu().numpy() for p in self.model.attention_maps(self._images(images))]
+        return [as_array(p) for p in self.model.attention_maps(self._images(images))]
 
     def state_dict(self):
         """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
-        model = {f"model.{k}": v.cpu().numpy().copy() for k, v in self.model.state_dict().items()}
+        model = {f"model.{k}": as_array(v) for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
-        state = self.model.generator.bit_generator.state
-        return model | moments, {"step": self.optimizer.steps, "generator": state}
+        progress = {"step": self.optimizer.steps, "generator": generator_state(self.model.generator)}
+        return model | moments, progress
 
     def load_state_dict(self, arrays, progress):
-        """Continue from what `state_dict` of either twin gave; raises ValueError if it does not fit."""
+        """Continue from what `state_dict` of either twin gave.
+
+        Raises ValueError, changing nothing, when it does not fit.
+        """
         part = {
             top: {k.removeprefix(top): v for k, v in arrays.items() if k.startswith(top)}
             for top in ("model.", "optimizer.")
         }
-        try:
-            self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
-        except RuntimeError as error:
-            raise ValueError(f"state does not fit: {error}") from error
+        expected = {name: p.shape for name, p in self.model.state_dict().items()}
+        check_state(expected, part["model."])
         self.optimizer.load_state_dict(part["optimizer."], progress["step"])
-        self.model.generator.bit_generator.state = progress["generator"]
+        self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
+        set_generator_state(self.model.generator, progress["generator"])
 
     def _images(self, images):
-        dtype = self.model.head.weight.dtype
-        return torch.from_numpy(np.ascontiguousarray(images)).to(self.device, dtype)
+        return torch.from_numpy(np.ascontiguousarray(images)).to(self.device, self.model.dtype)

@@ -1,10 +1,11 @@
-"""`numpy_ref.ops` with the functions in ACCELERATED replaced by numba versions of the same signature."""
+"""`numpy_ref.ops` with the functions in ACCELERATED replaced by faster ones of the same signature."""
 
 from ..ops import *  # noqa: F403
 from ..ops import __all__ as __all__
 from .attention import attention_backward, attention_forward, attention_weights
 from .bias import bias_backward, bias_forward
 from .gelu import gelu_backward, gelu_forward
+from .linear import linear_backward, linear_forward
 
 ACCELERATED = {
     "attention_backward": attention_backward,
@@ -14,4 +15,6 @@ ACCELERATED = {
     "bias_forward": bias_forward,
     "gelu_backward": gelu_backward,
     "gelu_forward": gelu_forward,
+    "linear_backward": linear_backward,
+    "linear_forward": linear_forward,
 }

@@ -35,8 +35,8 @@ def cosine_forward(q, k, logit_scale):
 def cosine_backward(dout, cache):
     """With û = u/‖u‖:  du = (dû − û (û·dû)) / ‖u‖,  dlogit_scale = Σ dq'·q' below the clamp.
 
-    dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). At and above the clamp
-    ln 100 dlogit_scale is 0, except at equality, where it passes (as PyTorch's clamp).
+    dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). Above the clamp ln 100
+    dlogit_scale is 0; at it, the gradient passes (as through PyTorch's clamp).
     """
     dq_scaled, dk_hat = dout
     q_hat, q_norm, k_hat, k_norm, tau, logit_scale = cache

@@ -9,7 +9,7 @@ def cross_entropy_forward(logits, labels, label_smoothing=0.0):
     """loss = −(1/N) Σ_n Σ_c t[n, c] log softmax(logits[n])[c].
 
     t = (1 − s) · onehot(label) + s / C with s = label_smoothing.
-    logits (N, C), labels (N,) integers in [0, C) -> loss (0-d array), cache.
+    logits (N, C), labels (N,) integers in [0, C) -> loss (scalar), cache.
     """
     check_floating(logits=logits)
     check_shape("logits", logits, (None, None))
@@ -36,4 +36,5 @@ def cross_entropy_forward(logits, labels, label_smoothing=0.0):
 def cross_entropy_backward(dloss, cache):
     """dlogits = dloss · (softmax(logits) − t) / N."""
     log_p, target = cache
+    dloss = log_p.dtype.type(dloss)  # a float64 scalar would widen the gradient
     return dloss * (np.exp(log_p) - target) / log_p.dtype.type(len(log_p))

@@ -23,11 +23,10 @@ def linear_forward(x, weight, bias=None):
     check_shape("weight", weight, (None, x.shape[-1]))
     if bias is not None:
         check_shape("bias", bias, (weight.shape[0],))
-    rows = x.reshape(-1, x.shape[-1])  # one large product beats many small ones
-    out = rows @ weight.T
+    out = x.reshape(-1, x.shape[-1]) @ weight.T  # one large product beats many small ones
     if bias is not None:
         out += bias
-    return out.reshape(*x.shape[:-1], -1), (x, weight, bias is not None)
+    return out.reshape(*x.shape[:-1], len(weight)), (x, weight, bias is not None)
 
 
 def linear_backward(dout, cache):

@@ -20,7 +20,7 @@ def patches_forward(images, patch_size):
         raise ValueError(f"images are {height}x{width}, expected multiples of the patch size {ph}x{pw}")
     grid = images.reshape(batch, chans, height // ph, ph, width // pw, pw)
     out = grid.transpose(0, 2, 4, 1, 3, 5)  # (B, H', W', C, ph, pw)
-    return out.reshape(batch, -1, chans * ph * pw), (images.shape, (ph, pw))
+    return out.reshape(batch, height // ph * (width // pw), chans * ph * pw), (images.shape, (ph, pw))
 
 
 def patches_backward(dout, cache):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import as_dtype, as_sizes, check_positive_int
+from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
 from ..dispatch import F
 from ..nn import Module
 from ..random import as_generator
@@ -20,10 +20,7 @@ class PositionBias(Module):
 
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         check_positive_int(num_heads=num_heads)
-        if isinstance(num_prefix_tokens, bool) or not isinstance(num_prefix_tokens, int):
-            raise TypeError(f"num_prefix_tokens is {num_prefix_tokens!r}, expected an integer")
-        if num_prefix_tokens < 0:
-            raise ValueError(f"num_prefix_tokens is {num_prefix_tokens}, expected at least 0")
+        check_natural(num_prefix_tokens=num_prefix_tokens)
         if not init_std >= 0:
             raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
         self.num_heads = num_heads

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..checks import check_bool
 from ._geometry import grid_offsets, with_prefix
 from ._sequence import SequenceBias
 
@@ -30,6 +31,7 @@ class ALiBi(SequenceBias):
         dtype=None,
         generator=None,
     ):
+        check_bool(causal=causal)
         self.causal = causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 

@@ -16,8 +16,8 @@ class LogCPB(PositionBias):
 
     δ = 8 Δ / (pretrained_window_size − 1) along each axis, Δ = query − key; pretrained_window_size
     is the window's own unless given. MLP: Linear(2, hidden) – ReLU – Linear(hidden, num_heads, no
-    bias), named cpb_mlp.0 and cpb_mlp.2 as in timm. The table is computed from the MLP; its rows are
-    in Swin's order. Prefix tokens: no bias. Init: truncated normal weights, zero bias.
+    bias), named cpb_mlp.0 and cpb_mlp.2 as in timm's Swin V2. The table is computed from the MLP; its
+    rows are in Swin's order. Prefix tokens: no bias. Init: truncated normal weights, zero bias.
     Meant to be used with cosine attention.
     """
 

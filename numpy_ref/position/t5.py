@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import check_positive_int
+from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import grid_offsets, with_prefix
@@ -36,6 +36,7 @@ class T5(SequenceBias):
         dtype=None,
         generator=None,
     ):
+        check_bool(bidirectional=bidirectional)
         check_positive_int(num_buckets=num_buckets, max_distance=max_distance)
         sides = 2 if bidirectional else 1
         if num_buckets % (2 * sides):

@@ -53,7 +53,8 @@ def attention(
     (Lq, Lk); bias broadcasts to (B, H, Lq, Lk); mask likewise, or (nW, 1, Lq, Lk) with B a multiple of
     nW (window b uses mask[b mod nW]). scale: 1/√d unless given. dropout: a drawn multiplier.
     implementation: "eager", "sdpa" (dropout needs the probabilities, so it is always eager) or None
-    for the one that `use_ops` chose. Raises ValueError for an unknown implementation.
+    for the one that `use_ops` chose. A row masked with nothing but −inf gives NaN (sdpa: 0).
+    Raises ValueError/TypeError naming the argument that does not fit.
     """
     implementation = _check(implementation or _chosen)
     if implementation == "sdpa" and dropout is None:
@@ -65,6 +66,9 @@ def attention(
 
 def _additive(q, k, table, index, bias, mask):
     """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
+    check_terms(q, k, table=table, bias=bias, mask=mask)
+    if (table is None) != (index is None):
+        raise ValueError("table and index belong together: got only one of them")
     terms = [] if table is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:
@@ -74,6 +78,26 @@ def _additive(q, k, table, index, bias, mask):
         return None
     total = sum(terms[1:], start=terms[0])
     return total.expand(*q.shape[:3], k.shape[2])
+
+
+def check_terms(q, k, **terms):
+    """Floating, and broadcastable to the scores (or a mask of windows); TypeError/ValueError."""
+    target = (*q.shape[:3], k.shape[2])
+    for name, term in terms.items():
+        if term is None:
+            continue
+        if not term.is_floating_point():
+            raise TypeError(f"{name} has dtype {term.dtype}, expected a floating dtype (it is added)")
+        shape = tuple(term.shape)
+        if name == "mask" and term.dim() == 4 and shape[0] and target[0] % shape[0] == 0:
+            shape = (1, *shape[1:])  # nW windows, repeated along the batch
+        fits = len(shape) <= 4 and all(
+            s in (1, t) for s, t in zip(shape[::-1], target[::-1], strict=False)
+        )
+        if name != "table" and not fits:
+            raise ValueError(
+                f"{name} has shape {tuple(term.shape)}, which does not broadcast to {target}"
+            )
 
 
 def _check(implementation):

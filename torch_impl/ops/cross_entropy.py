@@ -1,8 +1,12 @@
 """Softmax cross-entropy with label smoothing (arXiv 1512.00567 §7)."""
 
+import torch
 from torch.nn import functional
 
 
 def cross_entropy(logits, labels, label_smoothing=0.0):
     """Mean over the batch; logits (N, C), labels (N,) int64."""
-    return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    nothing = torch.iinfo(torch.int64).min  # PyTorch would silently leave out labels of −100
+    return functional.cross_entropy(
+        logits, labels, ignore_index=nothing, label_smoothing=label_smoothing
+    )

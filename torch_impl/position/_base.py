@@ -2,10 +2,11 @@
 
 import math
 
+import torch
 from torch import nn
 
 from .. import ops
-from ..checks import as_dtype, as_sizes, check_positive_int
+from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
 from ..random import as_generator
 
 
@@ -22,10 +23,7 @@ class PositionBias(nn.Module):
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         super().__init__()
         check_positive_int(num_heads=num_heads)
-        if isinstance(num_prefix_tokens, bool) or not isinstance(num_prefix_tokens, int):
-            raise TypeError(f"num_prefix_tokens is {num_prefix_tokens!r}, expected an integer")
-        if num_prefix_tokens < 0:
-            raise ValueError(f"num_prefix_tokens is {num_prefix_tokens}, expected at least 0")
+        check_natural(num_prefix_tokens=num_prefix_tokens)
         if not init_std >= 0:
             raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
         self.num_heads = num_heads
@@ -86,6 +84,11 @@ class PositionBias(nn.Module):
                 f"window {self.window_size} only"
             )
         return size
+
+    def _apply(self, fn, recurse=True):
+        """`.to(dtype)` reaches tables that are made when they are asked for, too."""
+        self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
+        return super()._apply(fn, recurse)
 
     def forward(self, q_size=None, k_size=None):
         """bias (num_heads, P + Lq, P + Lk)."""

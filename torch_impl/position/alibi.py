@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from ..checks import check_bool
 from ._geometry import grid_offsets, with_prefix
 from ._sequence import SequenceBias
 
@@ -30,6 +31,7 @@ class ALiBi(SequenceBias):
         dtype=None,
         generator=None,
     ):
+        check_bool(causal=causal)
         self.causal = causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 
@@ -51,11 +53,6 @@ class ALiBi(SequenceBias):
         if self.causal:
             table = torch.cat([table, table.new_full((1, self.num_heads), -math.inf)])
         return self.with_zero_row(table).to(self.index.device, self.dtype)
-
-    def _apply(self, fn, recurse=True):
-        """`.to(dtype)` reaches a table that is made when it is asked for."""
-        self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
-        return super()._apply(fn, recurse)
 
 
 def alibi_slopes(num_heads):
