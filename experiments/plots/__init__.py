@@ -1,0 +1,30 @@
+"""Pictures: functions that take arrays and return a matplotlib Figure; nothing is written, nothing set.
+
+Everywhere bias is dense, (H, L, L), without prefix tokens; grid is (h, w) or (L,), row-major; the
+offset is Δ = query − key.
+"""
+
+from .attention import attention_over_images
+from .bias import before_after, bias_over_offsets, compare_schemes, one_query
+from .hero import hero
+from .lookup import index_matrix, offset_counts, overview, table_picture
+from .offsets import bias_by_offset, count_offsets, without_level
+from .training import confusion_matrix, training_curves
+
+__all__ = [
+    "attention_over_images",
+    "before_after",
+    "bias_by_offset",
+    "bias_over_offsets",
+    "compare_schemes",
+    "confusion_matrix",
+    "count_offsets",
+    "hero",
+    "index_matrix",
+    "offset_counts",
+    "one_query",
+    "overview",
+    "table_picture",
+    "training_curves",
+    "without_level",
+]

@@ -1,0 +1,71 @@
+"""Where a layer looks: attention maps over the images they come from."""
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+from .panels import frame_cell
+from .style import new_figure, styled
+
+# Orange, and the more of it the more attention: what is not attended to keeps its own look.
+ORANGE = ListedColormap(np.linspace((1.0, 0.45, 0.0, 0.0), (1.0, 0.45, 0.0, 0.9), 256), "attention")
+
+
+@styled
+def attention_over_images(images, maps, grid, num_prefix_tokens=0, queries=None, title=None):
+    """images (N, C, H, W) in [0, 1] with maps (N, heads, L, L) of one layer over them.
+
+    A line for each image. queries None: a column for each head, with the class token as the query,
+    or the mean over all queries where there is none. queries [patches, row-major]: a column for
+    each, framed, with the mean over the heads. Each panel's colours end at its own largest value.
+    """
+    seen, names = _views(np.asarray(maps), grid, num_prefix_tokens, queries)
+    rows, columns = len(images), 1 + seen.shape[1]
+    height = 1.4 * rows * min(images.shape[2] / images.shape[3], 2)
+    figure = new_figure(max(1.4 * columns, 6), height + 1, title or _title(num_prefix_tokens, queries))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for line, image, views in zip(axes, images, seen, strict=True):
+        _show(line[0], image, grid)
+        for column, (ax, view) in enumerate(zip(line[1:], views, strict=True)):
+            _show(ax, image, grid)
+            ax.imshow(view, cmap=ORANGE, vmin=0, extent=_extent(grid), aspect=ax.get_aspect())
+            if queries is not None:
+                frame_cell(ax, *np.unravel_index(queries[column], grid))
+    for ax, name in zip(axes[0], ["image", *names], strict=True):
+        ax.set_title(name)
+    return figure
+
+
+def _views(maps, grid, num_prefix_tokens, queries):
+    """(views (N, columns, h, w), their names)."""
+    patches = maps[..., num_prefix_tokens:]
+    if queries is not None:
+        seen = patches[:, :, [num_prefix_tokens + query for query in queries]].mean(1)
+        names = [f"patch {query}" for query in queries]
+    else:
+        seen = patches[:, :, 0] if num_prefix_tokens else patches.mean(2)
+        names = [f"head {head}" for head in range(maps.shape[1])]
+    return seen.reshape(*seen.shape[:2], *grid), names
+
+
+def _title(num_prefix_tokens, queries):
+    if queries is not None:
+        what = "What a patch (framed) attends to, mean over the heads"
+    elif num_prefix_tokens:
+        what = "What the class token attends to"
+    else:
+        what = "How much attention a patch gets, mean over queries"
+    return f"{what}\n(full orange: the largest of each panel)"
+
+
+def _extent(grid):
+    """Patch (y, x) covers the unit square around (x, y), so that cells have the grid's coordinates."""
+    return (-0.5, grid[1] - 0.5, grid[0] - 0.5, -0.5)
+
+
+def _show(ax, image, grid):
+    pixels = np.moveaxis(image, 0, -1)
+    aspect = (image.shape[1] / grid[0]) / (image.shape[2] / grid[1])
+    pixels = pixels[..., 0] if len(image) == 1 else pixels
+    ax.imshow(np.clip(pixels, 0, 1), cmap="gray", vmin=0, vmax=1, extent=_extent(grid))
+    ax.set_aspect(aspect)
+    ax.set_axis_off()
