@@ -21,7 +21,10 @@ def matmul(a, b):
     out = np.empty((len(a), b.shape[1]), a.dtype)
     starts = range(0, len(a) - rows + 1, rows)  # the last piece takes the rest
     pieces = [slice(s, s + rows if s + 2 * rows <= len(a) else len(a)) for s in starts]
-    list(_pool().map(lambda piece: np.matmul(a[piece], b, out=out[piece]), pieces))
+    others = [_pool().submit(np.matmul, a[p], b, out=out[p]) for p in pieces[1:]]
+    np.matmul(a[pieces[0]], b, out=out[pieces[0]])
+    for other in others:
+        other.result()
     return out
 
 
