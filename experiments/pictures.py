@@ -1,11 +1,12 @@
 """From a trained model to a folder of pictures."""
 
-import os
+import io
 from pathlib import Path
 
 import numpy as np
 
-from experiments import plots
+from . import plots
+from .files import write_whole
 
 
 def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num_images=5) -> list[Path]:
@@ -30,14 +31,10 @@ def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num
 
 def write_picture(figure, path) -> Path:
     """Write a figure as PNG, whole or not at all."""
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        figure.savefig(unfinished, format="png", pil_kwargs={"optimize": True})
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+    write_whole(path, buffer.getvalue())
+    return Path(path)
 
 
 def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:

@@ -131,6 +131,7 @@ class VisionTransformer(nn.Module):
             )
             for layer in range(depth)
         )
+        self._check_windows()
         self.norm = LayerNorm(embed_dim, dtype=dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
@@ -174,6 +175,15 @@ class VisionTransformer(nn.Module):
 
     def _embedding(self, length, embed_dim, dtype):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
+
+    def _check_windows(self):
+        """A window that rpb_kwargs gave must be the patch grid, or for one axis its number of patches."""
+        grid = self.patch_embed.grid_size
+        for scheme in self.rel_pos_biases().values():
+            if scheme.window_size not in (grid, (math.prod(grid),)):
+                raise ValueError(
+                    f"rpb_kwargs has window_size {scheme.window_size}, the patches make a grid of {grid}"
+                )
 
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""
