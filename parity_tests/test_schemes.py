@@ -100,10 +100,8 @@ def test_t5_buckets_are_exact(twin, quarter, beyond, bidirectional, data):
     scheme = twin.RelativePositionBias(
         1, 1, "t5", num_buckets=buckets, max_distance=distance, bidirectional=bidirectional
     )
-    offsets = data.draw(st.lists(st.integers(-300, 300), min_size=1, max_size=30)) + [
-        distance,
-        -distance,
-    ]
+    drawn = data.draw(st.lists(st.integers(-300, 300), min_size=1, max_size=30))
+    offsets = [*drawn, distance, -distance]
     given_offsets = np.array(offsets) if twin is numpy_ref else torch.tensor(offsets)
     expected = [exact_bucket(o, buckets, distance, bidirectional) for o in offsets]
     assert array(scheme.bucket(given_offsets)).tolist() == expected

@@ -177,7 +177,7 @@ class VisionTransformer(nn.Module):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _check_windows(self):
-        """A window that rpb_kwargs gave must be the patch grid, or for one axis its number of patches."""
+        """A window given in rpb_kwargs must be the patch grid, or its number of patches on one axis."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
             if scheme.window_size not in (grid, (math.prod(grid),)):

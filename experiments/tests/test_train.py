@@ -91,6 +91,14 @@ def test_both_twins_log_the_same_lines(finished):
     assert np.abs(ours - theirs).max() < 0.005
 
 
+def test_the_default_config_learns(tmp_path, capsys):
+    """Six epochs of the real thing: gradients of the right size and sign, data with the right labels."""
+    config = ["--config", str(ROOT / "configs/rpb_config.yaml"), "--visualization.enabled=false"]
+    assert main([*config, "--run", str(tmp_path / "r"), "--training.epochs=6"]) == 0
+    accuracy = re.search(r"test_accuracy=([\d.]+)", capsys.readouterr().out)[1]
+    assert float(accuracy) > 0.85
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_same_seed_same_bits(finished, backend, tmp_path):
     assert_same_run(start(tmp_path / "again", backend), finished[backend])
