@@ -166,7 +166,7 @@ def _finish(backend, config, dataset, trainer, folder, seconds):
     if config.visualization.enabled:
         from .visualize import draw
 
-        draw(folder, config, dataset, trainer)
+        print(f"drawn   {len(draw(folder, config, dataset, trainer))} pictures in {folder}/pictures")
     quoted = shlex.quote(str(folder))
     print(f"trained for {seconds:.1f} s; the best epoch was {progress['epoch']}")
     print("next    python -m experiments.evaluate " + quoted)

@@ -17,17 +17,18 @@ def main(argv=None):
         config, dataset, trainer = runs.load(options.folder, options.backend, options.checkpoint)
     except (ValueError, TypeError, OSError) as error:
         fail(parser.prog, error)
-    draw(options.folder, config, dataset, trainer, options.split)
+    for path in draw(options.folder, config, dataset, trainer, options.split):
+        print(path)
     return 0
 
 
 def draw(folder, config, dataset, trainer, split="test"):
-    """Write the pictures into the run's folder and name each."""
+    """Write the pictures into the run's folder; returns their paths."""
     from .pictures import save_pictures  # matplotlib takes a second to import; training need not wait
 
     metrics = runs.read_metrics(folder)
     options = config.visualization
-    for path in save_pictures(
+    return save_pictures(
         Path(folder) / "pictures",
         trainer,
         dataset,
@@ -35,8 +36,7 @@ def draw(folder, config, dataset, trainer, split="test"):
         split=split,
         num_images=options.num_images,
         layer=options.layer,
-    ):
-        print(f"picture {path}")
+    )
 
 
 if __name__ == "__main__":
