@@ -59,6 +59,7 @@ clean: ## remove .venv, caches and reports; runs/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
+	@rm -rf $(VENV)
 	@for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$p; break; fi; \
 	done; \

@@ -6,6 +6,15 @@ import numpy as np
 
 from .data import load_data
 
+OWN_OPTIONS = {
+    "bias_type",
+    "dtype",
+    "generator",
+    "init_std",
+    "num_heads",
+    "num_prefix_tokens",
+    "window_size",
+}
 TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
 
 
@@ -54,12 +63,25 @@ def _import_twin(backend):
 
 def _model_arguments(config, dataset):
     _, chans, height, width = dataset.train.images.shape
+    if config.data.max_shift >= min(height, width):
+        raise ValueError(
+            f"data.max_shift is {config.data.max_shift}, expected less than the images' {height}x{width}"
+        )
     model, relative = dict(vars(config.model)), config.relative_position
     rpb_kwargs = None
     if relative.position in ("relative", "shared_relative"):
-        rpb_kwargs = {"bias_type": relative.bias_type, "init_std": relative.init_std}
         _check_window(relative.window_size, (height, width), model["patch_size"])
+        if own := relative.options.keys() & OWN_OPTIONS:
+            raise ValueError(
+                f"relative_position.options has {', '.join(sorted(own))}, which the model or "
+                "another option sets"
+            )
+        rpb_kwargs = {"bias_type": relative.bias_type, "init_std": relative.init_std}
         rpb_kwargs |= relative.options
+    elif relative.options or relative.window_size is not None:
+        raise ValueError(
+            f"relative_position has options or a window_size, but position is {relative.position!r}"
+        )
     return model | {
         "img_size": (height, width),
         "in_chans": chans,

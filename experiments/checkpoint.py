@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 
 from .files import write_whole
 
+PROGRESS = {"epoch", "step", "generator", "best_val_accuracy"}
+
 
 def save(path, arrays, progress):
     """arrays {name: ndarray}, progress: JSON-able dict. The file is replaced whole."""
@@ -28,4 +30,6 @@ def load(path):
             progress = json.loads((file.metadata() or {})["progress"])
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a checkpoint of this project ({error})") from error
+    if not isinstance(progress, dict) or not progress.keys() >= PROGRESS:
+        raise ValueError(f"{path}: its progress is {progress}, expected {', '.join(sorted(PROGRESS))}")
     return arrays, progress

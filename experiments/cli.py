@@ -1,6 +1,7 @@
 """What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
 
 import sys
+from functools import wraps
 
 from jsonargparse import ArgumentError, ArgumentParser
 from threadpoolctl import threadpool_limits
@@ -8,11 +9,30 @@ from threadpoolctl import threadpool_limits
 from .build import TWINS
 from .config import one_line
 
+# What a wrong value can raise while a run is set up, before anything is trained or written.
+MISTAKES = (ValueError, TypeError, OverflowError, MemoryError, OSError)
+
 
 def fail(program, error):
     """Print one line to stderr and leave with exit code 2."""
     print(f"{program}: error: {one_line(error)}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def command(main):
+    """Ctrl-C leaves with 130, a full disk or memory with one line and 2; bugs keep their traceback."""
+
+    @wraps(main)
+    def wrapped(argv=None):
+        try:
+            return main(argv)
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            return 130
+        except (OSError, MemoryError) as error:
+            return fail(f"python -m {main.__module__}", error or "out of memory")
+
+    return wrapped
 
 
 def parser_for(program, description):

@@ -1,5 +1,6 @@
 """The typed configuration, from a YAML file and the command line."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,7 +69,7 @@ class TrainingConfig:
         batch_size: images per step.
         lr: peak learning rate of AdamW.
         min_lr: where the cosine schedule ends.
-        warmup_epochs: linear warm-up; fractions are fine.
+        warmup_epochs: linear warm-up; fractions are fine; at least epochs means it never ends.
         weight_decay: decoupled decay of weight matrices; none on norms, biases and bias tables.
         table_lr_factor: learning rate of relative position bias tables, as a multiple of lr.
         beta1: decay of AdamW's mean of gradients.
@@ -163,7 +164,13 @@ def add_sections(parser):
 
 def to_config(namespace):
     """The parsed options as a Config; raises ValueError for values out of range."""
-    config = Config(**{name: section(**namespace[name]) for name, section in SECTIONS.items()})
+    sections = {}
+    for name, section in SECTIONS.items():
+        given = {} if namespace[name] is None else namespace[name]  # "model:" with nothing below
+        if not hasattr(given, "items"):
+            raise ValueError(f"{name} is {given!r}, expected options, each with its name")
+        sections[name] = section(**dict(given.items()))
+    config = Config(**sections)
     check(config)
     return config
 
@@ -181,6 +188,13 @@ def load_config(path):
 def check(config):
     """What a type cannot say; the model's own constraints are checked when it is built."""
     training, data = config.training, config.data
+    for name in SECTIONS:
+        for option, value in vars(getattr(config, name)).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name}.{option} is {value}, expected a finite number")
+    _at_least("model.depth", config.model.depth, 1)
+    if config.model.mlp_ratio <= 0:
+        raise ValueError(f"model.mlp_ratio is {config.model.mlp_ratio}, expected a positive number")
     _at_least("training.epochs", training.epochs, 1)
     _at_least("training.batch_size", training.batch_size, 1)
     _at_least("training.seed", training.seed, 0)
@@ -190,6 +204,8 @@ def check(config):
         _at_least(f"training.{name}", getattr(training, name), 0)
     if training.lr <= 0:
         raise ValueError(f"training.lr is {training.lr}, expected a positive number")
+    if training.min_lr > training.lr:
+        raise ValueError(f"training.min_lr is {training.min_lr}, expected at most lr {training.lr}")
     if training.clip_norm is not None and training.clip_norm <= 0:
         raise ValueError(f"training.clip_norm is {training.clip_norm}, expected positive or null")
     for name in ("beta1", "beta2", "label_smoothing"):

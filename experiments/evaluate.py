@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from . import runs
-from .cli import add_backend, fail, parse, parser_for, use_threads
+from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .files import write_whole
 
 
+@command
 def main(argv=None):
     parser = parser_for("experiments.evaluate", __doc__)
     add_run(parser)
@@ -18,12 +19,12 @@ def main(argv=None):
     use_threads(options.backend)
     try:
         _, dataset, trainer = runs.load(options.folder, options.backend, options.checkpoint)
-    except (ValueError, TypeError, OSError) as error:
+    except MISTAKES as error:
         fail(parser.prog, error)
     result = report(options.folder, dataset, trainer, options.split)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
     for name, accuracy in result["class_accuracy"].items():
-        print(f"  {name:<24} {accuracy:.4f}")
+        print(f"  {name:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
     print(f"{options.split}_accuracy={result['accuracy']:.4f} run={options.folder}")
     return 0
 

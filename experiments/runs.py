@@ -11,13 +11,17 @@ from .build import build_trainer, load_dataset
 from .config import SECTIONS, load_config
 from .files import write_whole
 
+METRICS = {"epoch", "epochs", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"}
+
 
 def create(config, backend, name=None):
-    """Make the folder and write its config; raises ValueError when it already holds a run."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    """Make the folder and write its config; raises ValueError when there is something in it."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     folder = Path(name) if name else Path("runs") / f"{config.data.name}-{backend}-{stamp}"
     if (folder / "config.yaml").exists():
         raise ValueError(f"{folder} already holds a run: continue it with --resume {folder}")
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty: --run wants a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     sections = {section: dict(vars(getattr(config, section))) for section in SECTIONS}
     write_whole(folder / "config.yaml", yaml.safe_dump(sections, sort_keys=False))
@@ -33,8 +37,12 @@ def config_of(folder):
 
 
 def load(folder, backend, which="best"):
-    """(config, dataset, trainer) with the run's weights; `which` is "best" or "last"."""
+    """(config, dataset, trainer) with the run's weights; `which` is "best" or "last".
+
+    The device is whatever this machine and this twin have, not the one the run was trained on.
+    """
     config = config_of(folder)
+    config.training.device = "auto"
     arrays, progress = checkpoint.load(Path(folder) / f"{which}.safetensors")
     dataset = load_dataset(config.data)
     trainer = build_trainer(backend, config, dataset)
@@ -43,17 +51,24 @@ def load(folder, backend, which="best"):
 
 
 def read_metrics(folder, last_epoch=None):
-    """The lines of metrics.jsonl up to an epoch; a last line cut short by a crash is left out."""
+    """The lines of metrics.jsonl up to an epoch; a last line cut short by a crash is left out.
+
+    Raises ValueError naming the file and the line when another one is not an epoch's metrics.
+    """
     path = Path(folder) / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
-            break
-        if last_epoch is not None and row["epoch"] > last_epoch:
-            break
-        rows.append(row)
+            row = None
+        if not isinstance(row, dict) or not row.keys() >= METRICS:
+            if row is None and number == len(lines):
+                break
+            raise ValueError(f"{path}: line {number} does not hold the metrics of an epoch")
+        if last_epoch is None or row["epoch"] <= last_epoch:
+            rows.append(row)
     return rows
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from . import checkpoint, runs
 from .build import build_trainer, load_dataset, steps_per_epoch
-from .cli import add_backend, fail, parse, parser_for, use_threads
+from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .config import add_sections, to_config
 from .data.batches import batches
 from .evaluate import report
@@ -18,6 +18,7 @@ from .evaluate import report
 PROGRAM = "experiments.train"
 
 
+@command
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     parser = parser_for(PROGRAM, __doc__)
@@ -35,7 +36,7 @@ def main(argv=None):
     use_threads(options.backend)
     try:
         folder, config, dataset, trainer, progress = _set_up(options, argv)
-    except (ValueError, TypeError, OSError) as error:
+    except MISTAKES as error:
         fail(parser.prog, error)
     _introduce(options.backend, config, dataset, trainer, folder)
     try:
@@ -136,10 +137,13 @@ def _set_up_resumed(options, argv):
     folder = Path(options.resume)
     config = runs.config_of(folder)
     if not (folder / "last.safetensors").exists():  # killed within the first epoch
+        if len(runs.read_metrics(folder)) > 1:
+            raise ValueError(f"{folder} has several epochs of metrics, but no last.safetensors")
         runs.rewind(folder, 0)
         dataset = load_dataset(config.data)
         trainer = build_trainer(options.backend, config, dataset)
         return folder, config, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
+    checkpoint.load(folder / "best.safetensors")  # damaged, it would only be missed at the end
     _, progress = checkpoint.load(folder / "last.safetensors")
     config, dataset, trainer = runs.load(folder, options.backend, "last")
     runs.rewind(folder, progress["epoch"])
@@ -166,7 +170,8 @@ def _finish(backend, config, dataset, trainer, folder, seconds):
     if config.visualization.enabled:
         from .visualize import draw
 
-        print(f"drawn   {len(draw(folder, config, dataset, trainer))} pictures in {folder}/pictures")
+        drawn = draw(folder, config, dataset, trainer, runs.read_metrics(folder))
+        print(f"drawn   {len(drawn)} pictures in {folder}/pictures")
     quoted = shlex.quote(str(folder))
     print(f"trained for {seconds:.1f} s; the best epoch was {progress['epoch']}")
     print("next    python -m experiments.evaluate " + quoted)

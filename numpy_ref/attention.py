@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checks import as_dtype, check_positive_int, check_shape
+from .checks import as_dtype, check_bool, check_positive_int, check_probability, check_shape
 from .dispatch import F
 from .nn import Dropout, Linear, Module, Parameter
 from .position import RelativePositionBias
@@ -32,6 +32,12 @@ class MultiHeadAttention(Module):
         generator=None,
     ):
         check_positive_int(embed_dim=embed_dim, num_heads=num_heads)
+        check_bool(
+            use_relative_position=use_relative_position,
+            qkv_bias=qkv_bias,
+            cosine_attention=cosine_attention,
+        )
+        check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)

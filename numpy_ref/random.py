@@ -26,3 +26,17 @@ def dropout_multiplier(generator, shape, rate, dtype):
     """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
     keep = generator.random(shape, dtype=np.float32) >= rate
     return keep.astype(dtype) / dtype.type(1 - rate)
+
+
+def check_generator_state(generator, state):
+    """A saved state of this kind of generator; raises ValueError otherwise."""
+    if (
+        not isinstance(state, dict)
+        or state.get("bit_generator") != type(generator.bit_generator).__name__
+    ):
+        raise ValueError("the generator's state is of another kind than the generator")
+
+
+def set_generator_state(generator, state):
+    """Put a saved and checked state back."""
+    generator.bit_generator.state = state

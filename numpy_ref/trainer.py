@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_state
+from .checks import check_batch, check_positive_int, check_state
 from .dispatch import F
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
+from .random import check_generator_state, set_generator_state
 
 
 class StepResult(NamedTuple):
@@ -45,6 +46,9 @@ class Trainer:
         if device not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}, but the NumPy twin runs on the cpu only")
         self.model, self.device = model, "cpu"
+        check_positive_int(total_steps=total_steps)
+        if not (math.isfinite(lr) and lr > 0):
+            raise ValueError(f"lr is {lr}, expected a positive number")
         self.lr, self.min_lr = lr, min_lr
         self.total_steps, self.warmup_steps = total_steps, warmup_steps
         self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
@@ -52,7 +56,11 @@ class Trainer:
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images, labels):
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite."""
+        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+
+        TypeError/ValueError for labels that are not integers or do not match the images.
+        """
+        check_batch(images, labels)
         self.model.train().zero_grad()
         logits = self.model(images.astype(self.model.dtype, copy=False))
         loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
@@ -104,6 +112,9 @@ class Trainer:
         }
         expected = {name: p.shape for name, p in self.model.named_parameters()}
         check_state(expected, part["model."])
+        if missing := {"step", "generator"} - progress.keys():
+            raise ValueError(f"progress lacks {', '.join(sorted(missing))}")
+        check_generator_state(self.model.generator, progress["generator"])
         self.optimizer.load_state_dict(part["optimizer."], progress["step"])
         self.model.load_state_dict(part["model."])
-        self.model.generator.bit_generator.state = progress["generator"]
+        set_generator_state(self.model.generator, progress["generator"])

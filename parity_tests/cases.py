@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Normal:
-    """A standard-normal float input; `grad` says whether its gradient is compared."""
+    """A float input mean + N(0, 1), of which the gradient is compared."""
 
     shape: tuple
-    grad: bool = True
+    mean: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def vit(name, variant, batch, **options):
     return Case("vit", name, variant, {"images": images}, options)
 
 
+CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales beyond ln 100 = 4.6: no gradient
 QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
 CROSS = {"q": Normal((2, 6, 5, 4)), "k": Normal((2, 6, 7, 4)), "v": Normal((2, 6, 7, 3))}
 TABLE = {"table": Normal((11, 3)), "index": Integers((6, 6), 11)}
@@ -121,6 +122,7 @@ OPS = [
         k=Normal((2, 6, 7, 4)),
         logit_scale=Normal((6, 1, 1)),
     ),
+    op("cosine", "beyond_clamp", q=Normal((1, 2, 3, 4)), k=Normal((1, 2, 3, 4)), logit_scale=CLAMPED),
     op("attention", "plain", **QKV),
     op("attention", "table", **QKV, **TABLE),
     op("attention", "bias", **QKV, bias=Normal((3, 6, 6))),

@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 import numpy_ref.kernels as kernels
 import numpy_ref.ops as ops
+from numpy_ref.kernels import _chunks
 from numpy_ref.kernels._jit import MIN_PARALLEL
 
 from . import budget
@@ -71,7 +74,7 @@ def test_gather_and_scatter_are_bitwise_the_definition(rows, heads, shape, dtype
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bits_do_not_depend_on_the_threads(dtype):
     if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("numba has one thread here")
+        pytest.skip("NUMBA_NUM_THREADS is set to 1")
     rng = np.random.default_rng(0)
     table, index = rng.standard_normal((225, 8)).astype(dtype), rng.integers(0, 225, (128, 128))
     dbias = rng.standard_normal((8, 128, 128)).astype(dtype)
@@ -89,8 +92,24 @@ def test_bits_do_not_depend_on_the_threads(dtype):
                 kernels.gelu_backward(x, cache),
             ]
         )
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_in_pieces_have_the_same_bits_on_any_number_of_threads(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((700, 300)).astype(dtype), rng.standard_normal((300, 500)).astype(dtype)
+    assert 2 * a.size * b.shape[1] >= 4 * _chunks.CHUNK_FLOPS  # several pieces
+    results = []
+    for threads in (1, 2, 3):
+        with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
+            monkeypatch.setattr(_chunks, "_pool", lambda pool=pool: pool)
+            results.append(_chunks.matmul(a, b))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+    assert budget.two_sided("out", a.astype(float) @ b.astype(float), (a @ b, results[0]), "float32").ok
 
 
 @pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])

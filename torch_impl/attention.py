@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from . import ops
-from .checks import as_dtype, check_positive_int
+from .checks import as_dtype, check_bool, check_positive_int, check_probability
 from .nn import Dropout, Linear, Parameter
 from .position import RelativePositionBias
 from .random import as_generator
@@ -36,6 +36,12 @@ class MultiHeadAttention(nn.Module):
     ):
         super().__init__()
         check_positive_int(embed_dim=embed_dim, num_heads=num_heads)
+        check_bool(
+            use_relative_position=use_relative_position,
+            qkv_bias=qkv_bias,
+            cosine_attention=cosine_attention,
+        )
+        check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)
@@ -71,6 +77,8 @@ class MultiHeadAttention(nn.Module):
         """x -> q, k, v, each (B, H, L, d); q and k normalised for cosine attention."""
         if x.dim() != 3 or x.shape[-1] != self.embed_dim:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (any, any, {self.embed_dim})")
+        if not x.is_floating_point():
+            raise TypeError(f"x has dtype {x.dtype}, expected a floating dtype")
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from numbers import Integral
 
+import numpy as np
 import torch
 
 
@@ -83,3 +84,17 @@ def _check_ints(values, least):
             raise TypeError(f"{name} is {value!r}, expected an integer")
         if value < least:
             raise ValueError(f"{name} is {value}, expected at least {least}")
+
+
+def check_batch(images, labels):
+    """Arrays, as many integer labels as images, at least one; raises TypeError/ValueError."""
+    for name, array in (("images", images), ("labels", labels)):
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"labels has dtype {labels.dtype}, expected an integer dtype")
+    if not len(images) or labels.shape != (len(images),):
+        raise ValueError(
+            f"labels has shape {labels.shape}, expected one for each of the {len(images)} images, "
+            "of which there must be at least one"
+        )

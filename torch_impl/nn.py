@@ -125,5 +125,7 @@ class PatchEmbed(nn.Module):
         chw = ", ".join(map(str, expected))
         if images.dim() != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(f"images have shape {tuple(images.shape)}, expected (B, {chw})")
+        if not images.is_floating_point():
+            raise TypeError(f"images have dtype {images.dtype}, expected a floating dtype")
         patches = ops.patches(images, self.patch_size)
         return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)

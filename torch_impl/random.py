@@ -49,10 +49,18 @@ def generator_state(generator):
     return generator.bit_generator.state
 
 
+def check_generator_state(generator, state):
+    """A saved state of this kind of generator; raises ValueError otherwise."""
+    if isinstance(generator, torch.Generator):
+        fits = "torch" in state
+    else:
+        fits = state.get("bit_generator") == type(generator.bit_generator).__name__
+    if not fits:
+        raise ValueError("the generator's state is of another kind than the generator")
+
+
 def set_generator_state(generator, state):
-    """Put back what `generator_state` gave; raises ValueError for the other kind of generator."""
-    if isinstance(generator, torch.Generator) != ("torch" in state):
-        raise ValueError("the state was saved from the other kind of generator (numpy, torch)")
+    """Put a saved and checked state back."""
     if isinstance(generator, torch.Generator):
         generator.set_state(torch.tensor(state["torch"], dtype=torch.uint8))
     else:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from . import ops
-from .checks import as_array, check_state
+from .checks import as_array, check_batch, check_positive_int, check_state
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
-from .random import generator_state, set_generator_state
+from .random import check_generator_state, generator_state, set_generator_state
 
 
 class StepResult(NamedTuple):
@@ -52,6 +52,9 @@ class Trainer:
             raise ValueError("device is 'cuda', but PyTorch sees no CUDA device")
         self.device = ("cuda" if cuda else "cpu") if device == "auto" else device
         self.model = model.to(self.device)
+        check_positive_int(total_steps=total_steps)
+        if not (math.isfinite(lr) and lr > 0):
+            raise ValueError(f"lr is {lr}, expected a positive number")
         self.lr, self.min_lr = lr, min_lr
         self.total_steps, self.warmup_steps = total_steps, warmup_steps
         self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
@@ -59,10 +62,14 @@ class Trainer:
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images, labels):
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite."""
+        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+
+        TypeError/ValueError for labels that are not integers or do not match the images.
+        """
+        check_batch(images, labels)
         self.model.train()
         self.model.zero_grad()
-        labels = torch.from_numpy(labels).to(self.device)
+        labels = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         logits = self.model(self._images(images))
         loss = ops.cross_entropy(logits, labels, self.label_smoothing)
         value, step = loss.item(), self.optimizer.steps
@@ -115,6 +122,9 @@ class Trainer:
         }
         expected = {name: p.shape for name, p in self.model.state_dict().items()}
         check_state(expected, part["model."])
+        if missing := {"step", "generator"} - progress.keys():
+            raise ValueError(f"progress lacks {', '.join(sorted(missing))}")
+        check_generator_state(self.model.generator, progress["generator"])
         self.optimizer.load_state_dict(part["optimizer."], progress["step"])
         self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
         set_generator_state(self.model.generator, progress["generator"])

@@ -31,6 +31,19 @@ BAD = {
     "no data": (["--data.name", "mnist", "--data.root", "/nowhere"], "/nowhere"),
     "no run": (["--resume", "/nowhere"], "/nowhere is not a run"),
     "resume and more": (["--resume", "x", "--training.epochs", "3"], "--training.epochs"),
+    "not finite": (["--training.clip_norm", ".nan"], "training.clip_norm is nan"),
+    "infinite": (["--training.weight_decay", ".inf"], "training.weight_decay is inf"),
+    "rates crossed": (["--training.min_lr", "1"], "training.min_lr is 1.0"),
+    "depth": (["--model.depth", "0"], "model.depth is 0"),
+    "ratio": (["--model.mlp_ratio", "0"], "model.mlp_ratio is 0"),
+    "too big": (["--model.embed_dim", "100000000"], "allocate"),
+    "shift": (["--data.max_shift", "8"], "data.max_shift is 8"),
+    "option twice": (["--relative_position.options", "{bias_type: t5}"], "options has bias_type"),
+    "option of the model": (["--relative_position.options", "{dtype: float64}"], "options has dtype"),
+    "options for nothing": (
+        ["--relative_position.position", "none", "--relative_position.options", "{num_buckets: 4}"],
+        "position is 'none'",
+    ),
     "device": (["--training.device", "cuda"], "'cuda'"),
 }
 
@@ -55,6 +68,7 @@ def test_one_clear_line_and_exit_code_two(arguments, expected, capsys, tmp_path)
         ("training: {epochs: many}", "training.epochs"),
         ("colour: red", "colour"),
         ("model: [", "parsing config"),
+        ("training: [1]", "training"),
     ],
 )
 def test_a_bad_file_is_one_line_too(text, expected, capsys, tmp_path):
@@ -66,6 +80,13 @@ def test_a_bad_file_is_one_line_too(text, expected, capsys, tmp_path):
     assert stop.value.code == 2
     assert printed.err.count("\n") == 1
     assert expected in printed.err
+
+
+def test_an_empty_section_means_its_defaults(tmp_path):
+    path = tmp_path / "empty.yaml"
+    path.write_text("model:\ntraining: {epochs: 3}\n")
+    config = cfg.load_config(path)
+    assert (config.model, config.training.epochs) == (cfg.ModelConfig(), 3)
 
 
 def test_no_traceback_from_the_shell():

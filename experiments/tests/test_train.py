@@ -1,8 +1,10 @@
 """The loop as a person uses it: both twins, resume to the same bits, kill -9, checkpoints across."""
 
 import json
+import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,13 @@ import pytest
 
 from experiments import checkpoint, runs
 from experiments import evaluate as evaluate_command
+from experiments import train as train_module
+from experiments.build import build_trainer, load_dataset
+from experiments.cli import parser_for
+from experiments.config import add_sections, to_config
+from experiments.data import load_data
 from experiments.train import main
+from numpy_ref import EvalResult, Trainer
 
 ROOT = Path(__file__).parents[2]
 BACKENDS = ["numpy", "torch"]
@@ -183,6 +191,96 @@ def test_a_checkpoint_of_one_twin_loads_into_the_other(finished, backend):
     np.testing.assert_array_less(np.abs(logits - theirs.predict(images)), 1e-4)
     for a, b in zip(ours.attention_maps(images[:3]), theirs.attention_maps(images[:3]), strict=True):
         np.testing.assert_array_less(np.abs(a - b), 1e-5)
+
+
+def test_the_reported_number_is_the_best_epochs_on_the_test_split(tmp_path, monkeypatch):
+    """Validation says 0.1, 0.6, 0.6, 0.2: the later best counts, and the images are the test's."""
+    validation, seen = iter([0.1, 0.6, 0.6, 0.2]), []
+
+    def evaluate(self, images, labels):
+        if len(seen) < 4:
+            seen.append(images)
+            return EvalResult(1.0, next(validation) * len(labels))
+        return original(self, images, labels)
+
+    original = Trainer.evaluate
+    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    folder = start(tmp_path / "r", "numpy")
+    dataset = load_data("digits")
+    assert all(images.shape == dataset.val.images.shape for images in seen)
+    assert checkpoint.load(folder / "best.safetensors")[1]["epoch"] == 3
+    assert checkpoint.load(folder / "last.safetensors")[1]["epoch"] == 4
+    _, _, best = runs.load(folder, "numpy", "best")
+    result = json.loads((folder / "evaluation_test.json").read_text())
+    right = best.predict(dataset.test.images).argmax(-1) == dataset.test.labels
+    assert result["count"] == len(dataset.test.labels)
+    assert result["accuracy"] == right.mean()
+
+
+def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
+    """Every number of the training section, and the augmentation, end where they take effect."""
+    config = to_config(
+        parse_small("--training.warmup_epochs=1.5", "--data.max_shift=2", "--data.flip=true")
+    )
+    dataset = load_dataset(config.data)
+    trainer = build_trainer("numpy", config, dataset)
+    per_epoch = math.ceil(len(dataset.train.labels) / 256)
+    assert (trainer.lr, trainer.min_lr) == (config.training.lr, config.training.min_lr)
+    assert trainer.total_steps == 4 * per_epoch
+    assert trainer.warmup_steps == round(1.5 * per_epoch)
+    assert trainer.clip_norm == config.training.clip_norm
+    assert trainer.label_smoothing == config.training.label_smoothing
+    assert trainer.optimizer.betas == (config.training.beta1, config.training.beta2)
+    assert [g["lr_factor"] for g in trainer.optimizer.groups] == [1, 1, config.training.table_lr_factor]
+    assert trainer.optimizer.groups[0]["weight_decay"] == config.training.weight_decay
+    given = []
+    monkeypatch.setattr(train_module, "batches", lambda *a: given.append(a) or iter(()))
+    with pytest.raises(UnboundLocalError):  # no batch, no last step
+        train_module._train_epoch(3, config, dataset, trainer, None)
+    (_, batch_size, seed, epoch, max_shift, flip, fill) = given[0]
+    assert (batch_size, seed, epoch, max_shift, flip) == (256, 0, 3, 2, True)
+    np.testing.assert_array_equal(fill, dataset.black)
+
+
+def parse_small(*more):
+    parser = parser_for("test", "")
+    add_sections(parser)
+    return parser.parse_args([*SMALL, *more])
+
+
+def test_metrics_that_are_not_metrics_are_named(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished["numpy"], tmp_path / "r")
+    (folder / "metrics.jsonl").write_text('{"a": 1}\n')
+    for command in (["--resume", str(folder)],):
+        with pytest.raises(SystemExit) as stop:
+            main(command)
+        assert stop.value.code == 2
+        assert "metrics.jsonl: line 1" in capsys.readouterr().err
+
+
+def test_a_run_trained_on_another_device_can_be_looked_at(finished, tmp_path):
+    folder = shutil.copytree(finished["torch"], tmp_path / "r")
+    text = (folder / "config.yaml").read_text().replace("device: auto", "device: cuda")
+    (folder / "config.yaml").write_text(text)
+    assert evaluate_command.main([str(folder)]) == 0
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    with pytest.raises(SystemExit) as stop:
+        main(["--run", str(tmp_path / "r"), *SMALL])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_with_something_in_it_is_not_a_new_run(tmp_path, capsys):
+    (tmp_path / "metrics.jsonl").write_text("{}")
+    with pytest.raises(SystemExit):
+        main(["--run", str(tmp_path), *SMALL])
+    assert "is not empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("split", ["test", "val"])

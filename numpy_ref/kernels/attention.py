@@ -27,7 +27,7 @@ def attention_backward(dout, cache):
     grads = definition.attention_backward(dout, inner)
     if num_rows is None:
         return grads
-    dense = definition.sum_to_shape(grads.dbias, (*grads.dbias.shape[-3:],))
+    dense = definition.sum_to_shape(grads.dbias, grads.dbias.shape[-3:])
     dbias = None if bias is None else definition.sum_to_shape(grads.dbias, bias.shape)
     return AttentionGrads(*grads[:3], bias_backward(dense, index, num_rows), dbias)
 

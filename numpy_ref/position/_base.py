@@ -1,5 +1,7 @@
 """What every static scheme is: a table and an index (arXiv 2103.14030, eq. 4)."""
 
+import math
+
 import numpy as np
 
 from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
@@ -21,7 +23,7 @@ class PositionBias(Module):
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         check_positive_int(num_heads=num_heads)
         check_natural(num_prefix_tokens=num_prefix_tokens)
-        if not init_std >= 0:
+        if not 0 <= init_std < math.inf:
             raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
         self.num_heads = num_heads
         self.window_size = self.as_window("window_size", window_size)

@@ -24,7 +24,7 @@ class PositionBias(nn.Module):
         super().__init__()
         check_positive_int(num_heads=num_heads)
         check_natural(num_prefix_tokens=num_prefix_tokens)
-        if not init_std >= 0:
+        if not 0 <= init_std < math.inf:
             raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
         self.num_heads = num_heads
         self.window_size = self.as_window("window_size", window_size)
