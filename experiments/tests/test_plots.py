@@ -241,7 +241,7 @@ def test_a_failed_picture_leaves_the_old_one(tmp_path):
     path.write_bytes(b"old")
 
     def fail(file, **_):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
