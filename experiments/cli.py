@@ -6,6 +6,7 @@ from functools import wraps
 from jsonargparse import ArgumentError, ArgumentParser
 from threadpoolctl import threadpool_limits
 
+from . import runs
 from .build import TWINS
 from .config import one_line
 
@@ -54,6 +55,29 @@ def add_backend(parser, default="numpy"):
         default=default,
         help="the twin that runs: numpy (gradients by hand) or torch (autograd)",
     )
+
+
+def open_run(program, description, argv):
+    """(options, config, dataset, trainer, metrics) for a command that looks at a finished run."""
+    parser = parser_for(program, description)
+    parser.add_argument("folder", type=str, help="folder of a run, as printed by experiments.train")
+    add_backend(parser)
+    parser.add_argument(
+        "--checkpoint",
+        choices=("best", "last"),
+        default="best",
+        help="the epoch with the best validation accuracy, or the last one",
+    )
+    parser.add_argument(
+        "--split", choices=("train", "val", "test"), default="test", help="the images to look at"
+    )
+    options = parse(parser, argv)
+    use_threads(options.backend)
+    try:
+        metrics = runs.read_metrics(options.folder)
+        return options, *runs.load(options.folder, options.backend, options.checkpoint), metrics
+    except MISTAKES as error:
+        return fail(parser.prog, error)
 
 
 def use_threads(backend):

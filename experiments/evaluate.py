@@ -6,21 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import runs
-from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
+from .cli import command, open_run
 from .files import write_whole
 
 
 @command
 def main(argv=None):
-    parser = parser_for("experiments.evaluate", __doc__)
-    add_run(parser)
-    options = parse(parser, argv)
-    use_threads(options.backend)
-    try:
-        _, dataset, trainer = runs.load(options.folder, options.backend, options.checkpoint)
-    except MISTAKES as error:
-        fail(parser.prog, error)
+    options, _, dataset, trainer, _ = open_run("experiments.evaluate", __doc__, argv)
     result = report(options.folder, dataset, trainer, options.split)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
     for name, accuracy in result["class_accuracy"].items():
@@ -29,31 +21,16 @@ def main(argv=None):
     return 0
 
 
-def add_run(parser):
-    """The options of every command that looks at a finished run."""
-    parser.add_argument("folder", type=str, help="folder of a run, as printed by experiments.train")
-    add_backend(parser)
-    parser.add_argument(
-        "--checkpoint",
-        choices=("best", "last"),
-        default="best",
-        help="the epoch with the best validation accuracy, or the last one",
-    )
-    parser.add_argument(
-        "--split", choices=("train", "val", "test"), default="test", help="the images to look at"
-    )
-
-
 def report(folder, dataset, trainer, split):
     """Evaluate a split and write evaluation_<split>.json; returns what it holds."""
     images, labels = getattr(dataset, split).images, getattr(dataset, split).labels
-    predicted = trainer.predict(images).argmax(-1)
+    loss, correct, predicted = trainer.evaluate(images, labels)
     right = predicted == labels
     result = {
         "split": split,
         "count": len(labels),
-        "accuracy": float(right.mean()),
-        "loss": trainer.evaluate(images, labels).loss,
+        "accuracy": correct / len(labels),
+        "loss": loss,
         "class_accuracy": {
             name: float(right[labels == c].mean()) if (labels == c).any() else None
             for c, name in enumerate(dataset.classes)

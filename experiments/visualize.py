@@ -3,22 +3,12 @@
 import sys
 from pathlib import Path
 
-from . import runs
-from .cli import MISTAKES, command, fail, parse, parser_for, use_threads
-from .evaluate import add_run
+from .cli import command, open_run
 
 
 @command
 def main(argv=None):
-    parser = parser_for("experiments.visualize", __doc__)
-    add_run(parser)
-    options = parse(parser, argv)
-    use_threads(options.backend)
-    try:
-        metrics = runs.read_metrics(options.folder)
-        config, dataset, trainer = runs.load(options.folder, options.backend, options.checkpoint)
-    except MISTAKES as error:
-        fail(parser.prog, error)
+    options, config, dataset, trainer, metrics = open_run("experiments.visualize", __doc__, argv)
     for path in draw(options.folder, config, dataset, trainer, metrics, options.split):
         print(path)
     return 0

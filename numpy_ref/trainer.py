@@ -21,6 +21,7 @@ class StepResult(NamedTuple):
 class EvalResult(NamedTuple):
     loss: float
     correct: int
+    predicted: np.ndarray
 
 
 class Trainer:
@@ -84,10 +85,11 @@ class Trainer:
         return np.concatenate([self.model(images[s : s + batch_size]) for s in starts])
 
     def evaluate(self, images, labels):
-        """Mean cross-entropy (no smoothing) and the number of right answers."""
+        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
         logits = self.predict(images)
         loss, _ = F.cross_entropy_forward(logits, labels)
-        return EvalResult(float(loss), int((logits.argmax(-1) == labels).sum()))
+        predicted = logits.argmax(-1)
+        return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
     def attention_maps(self, images):
         """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""

@@ -22,6 +22,7 @@ class StepResult(NamedTuple):
 class EvalResult(NamedTuple):
     loss: float
     correct: int
+    predicted: np.ndarray
 
 
 class Trainer:
@@ -93,10 +94,11 @@ class Trainer:
         return as_array(torch.cat(logits))
 
     def evaluate(self, images, labels):
-        """Mean cross-entropy (no smoothing) and the number of right answers."""
+        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
         logits = self.predict(images)
         loss = ops.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
-        return EvalResult(float(loss), int((logits.argmax(-1) == labels).sum()))
+        predicted = logits.argmax(-1)
+        return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
     @torch.no_grad()
     def attention_maps(self, images):
