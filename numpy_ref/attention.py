@@ -5,7 +5,8 @@ import numpy as np
 from .checks import as_dtype, check_bool, check_positive_int, check_probability, check_shape
 from .dispatch import F
 from .nn import Dropout, Linear, Module, Parameter
-from .position import RelativePositionBias
+from .ops.attention import sum_to_shape
+from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
 
@@ -49,7 +50,7 @@ class MultiHeadAttention(Module):
         self.proj_drop = Dropout(proj_drop, generator)
         self.rel_pos = None
         if use_relative_position:
-            self.rel_pos = build_rel_pos(num_heads, rpb_kwargs, dtype, generator)
+            self.rel_pos = build_rel_pos(num_heads, self.head_dim, rpb_kwargs, dtype, generator)
         elif rpb_kwargs:
             raise ValueError(f"rpb_kwargs is {rpb_kwargs}, but use_relative_position is False")
         self.logit_scale = None
@@ -57,42 +58,52 @@ class MultiHeadAttention(Module):
             self.logit_scale = Parameter(np.full((num_heads, 1, 1), np.log(10), dtype))
 
     def forward(self, x, bias=None, mask=None):
-        """x (B, L, embed_dim), bias (H, L, L) with a gradient, mask additive -> (B, L, embed_dim)."""
+        """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
+        additive -> (B, L, embed_dim), or (B, Lq, embed_dim) with a scheme of fewer queries."""
         q, k, v = self._qkv(x)
+        self._given_bias = bias
+        table, index, bias = self._position(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype)
         out, self._attention = F.attention_forward(
-            q, k, v, *self._lookup(x), bias, mask, self._scale(), dropout
+            q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x)
         )
-        merged = out.transpose(0, 2, 1, 3).reshape(x.shape)
-        self._has_bias = bias is not None
-        return self.proj_drop(self.proj(merged))
+        return self.proj_drop(self.proj(self._merge(out)))
 
     def backward(self, dout):
-        """dout (B, L, embed_dim) -> dx, or (dx, dbias) when forward was given a bias."""
+        """dout as forward's result -> dx, or (dx, dbias) when forward was given a bias."""
         dmerged = self.proj.backward(self.proj_drop.backward(dout))
         grads = F.attention_backward(self._split(dmerged), self._attention)
-        if self.rel_pos is not None:
-            self.rel_pos.table_backward(grads.dtable)
-        dq, dk = grads.dq, grads.dk
+        dq, dk, dinput = self._position_backward(grads)
         if self.logit_scale is not None:
             dq, dk, dlogit_scale = F.cosine_backward((dq, dk), self._cosine)
             self.logit_scale.accumulate(dlogit_scale)
+        if self._query_tokens is not None:
+            dq, dqueries = np.zeros_like(dk), dq
+            dq[:, :, self._query_tokens] = dqueries
         dqkv = np.stack([dq, dk, grads.dv])  # (3, B, H, L, d)
-        batch, length = dout.shape[:2]
+        batch, length = dk.shape[0], dk.shape[2]
         dx = self.qkv.backward(dqkv.transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * self.embed_dim))
-        return (dx, grads.dbias) if self._has_bias else dx
+        if dinput is not None:
+            dx = dx + self._merge(dinput)
+        if self._given_bias is None:
+            return dx
+        return dx, sum_to_shape(grads.dbias, self._given_bias.shape)
 
     def attention_weights(self, x, bias=None, mask=None):
         """The probabilities softmax(…) that forward would use in evaluation: (B, H, L, L)."""
         q, k, _ = self._qkv(x)
-        return F.attention_weights(q, k, *self._lookup(x), bias, mask, self._scale())
+        return F.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
 
     def _qkv(self, x):
-        """x -> q, k, v, each (B, H, L, d); q and k normalised for cosine attention."""
+        """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
         check_shape("x", x, (None, None, self.embed_dim))
         batch, length, _ = x.shape
         qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
+        self._query_tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
+        if self._query_tokens is not None:
+            self.rel_pos.sizes_of(length)
+            q = q[:, :, self._query_tokens]
         if self.logit_scale is not None:
             (q, k), self._cosine = F.cosine_forward(q, k, self.logit_scale.data)
         return q, k, v
@@ -102,23 +113,57 @@ class MultiHeadAttention(Module):
         batch, length, _ = merged.shape
         return merged.reshape(batch, length, self.num_heads, self.head_dim).transpose(0, 2, 1, 3)
 
-    def _lookup(self, x):
-        """(table, index) for this many tokens, or (None, None)."""
+    def _merge(self, heads):
+        """(B, H, L, d) -> (B, L, H·d)"""
+        batch, _, length, _ = heads.shape
+        return heads.transpose(0, 2, 1, 3).reshape(batch, length, self.embed_dim)
+
+    def _position(self, x, q, k, bias):
+        """(table, index, bias): what the scheme and the caller add to the scores."""
         if self.rel_pos is None:
+            return None, None, bias
+        if not self.rel_pos.looks_at_query:
+            return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+        source = self._split(x) if self.rel_pos.reads_input else q
+        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
+        return None, None, own if bias is None else own + bias
+
+    def _position_backward(self, grads):
+        """(dq, dk, gradient of the input in heads or None), the scheme's part included."""
+        dq, dk, dinput = grads.dq, grads.dk, None
+        if self.rel_pos is None:
+            return dq, dk, dinput
+        if grads.dvalue_embedding is not None:
+            self.rel_pos.value_backward(grads.dvalue_embedding)
+        if not self.rel_pos.looks_at_query:
+            self.rel_pos.table_backward(grads.dtable)
+            return dq, dk, dinput
+        own = self.rel_pos.backward(grads.dbias)
+        if self.rel_pos.reads_input:
+            dinput = own.dq
+        elif own.dq is not None:
+            dq = dq + own.dq
+        return dq, dk if own.dk is None else dk + own.dk, dinput
+
+    def _values(self, x):
+        """(value_embedding, value_index) of the scheme, or (None, None)."""
+        if self.rel_pos is None or not self.rel_pos.looks_at_query:
             return None, None
-        return self.rel_pos.lookup_tokens(x.shape[1])
+        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1]))
 
     def _scale(self):
         return None if self.logit_scale is None else 1.0
 
 
-def build_rel_pos(num_heads, rpb_kwargs, dtype, generator):
-    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, dtype and generator."""
+def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
+    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    options = {"num_heads": num_heads, "dtype": dtype, "generator": generator, **rpb_kwargs}
-    if options["num_heads"] != num_heads:
-        raise ValueError(
-            f"rpb_kwargs has num_heads {options['num_heads']}, the attention has {num_heads}"
-        )
+    own = {"num_heads": num_heads}
+    if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
+        own["head_dim"] = head_dim
+    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    for name, value in own.items():
+        if options[name] != value:
+            raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")
     return RelativePositionBias(**options)

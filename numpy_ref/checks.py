@@ -71,6 +71,37 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
+def check_subset(name, value, letters):
+    """`value` is a string of some of `letters`, each at most once, at least one."""
+    if (
+        not isinstance(value, str)
+        or not value
+        or len(set(value)) < len(value)
+        or set(value) - set(letters)
+    ):
+        raise ValueError(f"{name} is {value!r}, expected some of the letters {letters!r}, each once")
+
+
+def check_parts(parts):
+    """A sequence of at least one dict; returns it. Raises TypeError/ValueError."""
+    if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
+        raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
+    if not parts:
+        raise ValueError("parts is empty, expected at least one scheme")
+    return parts
+
+
+def as_index(name, value, *ndims):
+    """An array of integers, also given as nested lists, with one of these numbers of axes."""
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} has dtype {array.dtype}, expected integers")
+    if array.ndim not in ndims:
+        expected = " or ".join(map(str, ndims))
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected} axes")
+    return array.astype(np.int64)
+
+
 def as_sizes(name, value, ndim=None):
     """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
     if not isinstance(value, Integral | Sequence):

@@ -180,6 +180,15 @@ class ReLU(Module):
         return F.relu_backward(dout, self._cache)
 
 
+class SiLU(Module):
+    def forward(self, x):
+        out, self._cache = F.silu_forward(x)
+        return out
+
+    def backward(self, dout):
+        return F.silu_backward(dout, self._cache)
+
+
 class Dropout(Module):
     """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
 

@@ -22,6 +22,11 @@ def truncated_normal(generator, shape, std, dtype):
     return (std * draw).astype(dtype)
 
 
+def uniform(generator, shape, low, high):
+    """Uniform in [low, high), float64."""
+    return low + (high - low) * generator.random(shape)
+
+
 def dropout_multiplier(generator, shape, rate, dtype):
     """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
     keep = generator.random(shape, dtype=np.float32) >= rate

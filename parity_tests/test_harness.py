@@ -7,7 +7,7 @@ import pytest
 
 import numpy_ref.kernels
 import numpy_ref.nn
-import numpy_ref.position._base
+import numpy_ref.position._table
 from numpy_ref.ops.attention import AttentionGrads
 
 from . import budget, report
@@ -67,13 +67,13 @@ def test_rows_swapped_with_columns(monkeypatch):
 
 
 def test_index_off_by_one(monkeypatch):
-    original = numpy_ref.position._base.PositionBias.lookup
+    original = numpy_ref.position._table.TableBias.lookup
 
     def shifted(self, *sizes):
         table, index = original(self, *sizes)
         return table, (index + 1) % len(table)
 
-    monkeypatch.setattr(numpy_ref.position._base.PositionBias, "lookup", shifted)
+    monkeypatch.setattr(numpy_ref.position._table.TableBias, "lookup", shifted)
     assert red(SCHEME) == {"out", "index", "grad.relative_position_bias_table"}
 
 

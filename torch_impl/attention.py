@@ -8,7 +8,7 @@ from torch import nn
 from . import ops
 from .checks import as_dtype, check_bool, check_positive_int, check_probability
 from .nn import Dropout, Linear, Parameter
-from .position import RelativePositionBias
+from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
 
@@ -53,7 +53,7 @@ class MultiHeadAttention(nn.Module):
         self.proj_drop = Dropout(proj_drop, generator)
         self.rel_pos = None
         if use_relative_position:
-            self.rel_pos = build_rel_pos(num_heads, rpb_kwargs, dtype, generator)
+            self.rel_pos = build_rel_pos(num_heads, self.head_dim, rpb_kwargs, dtype, generator)
         elif rpb_kwargs:
             raise ValueError(f"rpb_kwargs is {rpb_kwargs}, but use_relative_position is False")
         self.logit_scale = None
@@ -62,45 +62,65 @@ class MultiHeadAttention(nn.Module):
             self.logit_scale = Parameter(init)
 
     def forward(self, x, bias=None, mask=None):
-        """x (B, L, embed_dim), bias (H, L, L) with a gradient, mask additive -> (B, L, embed_dim)."""
+        """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
+        additive -> (B, L, embed_dim), or (B, Lq, embed_dim) with a scheme of fewer queries."""
         q, k, v = self._qkv(x)
+        table, index, bias = self._position(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
-        out = ops.attention(q, k, v, *self._lookup(x), bias, mask, self._scale(), dropout)
+        out = ops.attention(q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x))
         return self.proj_drop(self.proj(out.transpose(1, 2).flatten(2)))
 
     def attention_weights(self, x, bias=None, mask=None):
         """The probabilities softmax(…) that forward would use in evaluation: (B, H, L, L)."""
         q, k, _ = self._qkv(x)
-        return ops.attention_weights(q, k, *self._lookup(x), bias, mask, self._scale())
+        return ops.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
 
     def _qkv(self, x):
-        """x -> q, k, v, each (B, H, L, d); q and k normalised for cosine attention."""
+        """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
         if x.dim() != 3 or x.shape[-1] != self.embed_dim:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (any, any, {self.embed_dim})")
         if not x.is_floating_point():
             raise TypeError(f"x has dtype {x.dtype}, expected a floating dtype")
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
+        if tokens is not None:
+            self.rel_pos.sizes_of(x.shape[1])
+            q = q[:, :, tokens.to(q.device)]
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
 
-    def _lookup(self, x):
-        """(table, index) for this many tokens, or (None, None)."""
+    def _position(self, x, q, k, bias):
+        """(table, index, bias): what the scheme and the caller add to the scores."""
         if self.rel_pos is None:
+            return None, None, bias
+        if not self.rel_pos.looks_at_query:
+            return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+        source = q
+        if self.rel_pos.reads_input:
+            source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
+        return None, None, own if bias is None else own + bias
+
+    def _values(self, x):
+        """(value_embedding, value_index) of the scheme, or (None, None)."""
+        if self.rel_pos is None or not self.rel_pos.looks_at_query:
             return None, None
-        return self.rel_pos.lookup_tokens(x.shape[1])
+        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1]))
 
     def _scale(self):
         return None if self.logit_scale is None else 1.0
 
 
-def build_rel_pos(num_heads, rpb_kwargs, dtype, generator):
-    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, dtype and generator."""
+def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
+    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    options = {"num_heads": num_heads, "dtype": dtype, "generator": generator, **rpb_kwargs}
-    if options["num_heads"] != num_heads:
-        raise ValueError(
-            f"rpb_kwargs has num_heads {options['num_heads']}, the attention has {num_heads}"
-        )
+    own = {"num_heads": num_heads}
+    if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
+        own["head_dim"] = head_dim
+    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    for name, value in own.items():
+        if options[name] != value:
+            raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")
     return RelativePositionBias(**options)

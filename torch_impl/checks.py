@@ -37,6 +37,39 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
+def check_subset(name, value, letters):
+    """`value` is a string of some of `letters`, each at most once, at least one."""
+    if (
+        not isinstance(value, str)
+        or not value
+        or len(set(value)) < len(value)
+        or set(value) - set(letters)
+    ):
+        raise ValueError(f"{name} is {value!r}, expected some of the letters {letters!r}, each once")
+
+
+def check_parts(parts):
+    """A sequence of at least one dict; returns it. Raises TypeError/ValueError."""
+    if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
+        raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
+    if not parts:
+        raise ValueError("parts is empty, expected at least one scheme")
+    return parts
+
+
+def as_index(name, value, *ndims):
+    """A tensor of integers, also from nested lists or an array, with one of these numbers of axes."""
+    tensor = (
+        torch.as_tensor(value) if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+    )
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name} has dtype {tensor.dtype}, expected integers")
+    if tensor.dim() not in ndims:
+        expected = " or ".join(map(str, ndims))
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {expected} axes")
+    return tensor.long()
+
+
 def as_sizes(name, value, ndim=None):
     """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
     if not isinstance(value, Integral | Sequence):

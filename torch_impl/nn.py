@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential
+from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential, SiLU
 
 from . import ops
 from .checks import as_dtype, as_sizes, check_positive_int, check_probability
@@ -22,6 +22,7 @@ __all__ = [
     "PatchEmbed",
     "ReLU",
     "Sequential",
+    "SiLU",
 ]
 
 

@@ -7,7 +7,7 @@ import torch
 from .checks import as_array, check_state
 
 TABLE = "relative_position_bias_table"
-NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "cpb_mlp")
+NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
 def parameter_groups(named_parameters, weight_decay, table_lr_factor):

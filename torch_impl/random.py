@@ -33,6 +33,15 @@ def truncated_normal(generator, shape, std, dtype):
     return torch.from_numpy(values * std).to(dtype)
 
 
+def uniform(generator, shape, low, high):
+    """Uniform in [low, high), a float64 CPU tensor."""
+    if isinstance(generator, torch.Generator):
+        draw = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64).cpu()
+    else:
+        draw = torch.from_numpy(generator.random(shape))
+    return low + (high - low) * draw
+
+
 def dropout_multiplier(generator, shape, rate, dtype, device):
     """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
     if isinstance(generator, torch.Generator):

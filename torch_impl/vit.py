@@ -8,6 +8,7 @@ from torch import nn
 from .attention import MultiHeadAttention, build_rel_pos
 from .checks import as_dtype, check_choice, check_positive_int, check_probability
 from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, ModuleList, Parameter, PatchEmbed
+from .position import SCHEMES
 from .random import as_generator, truncated_normal
 
 POSITIONS = ("relative", "shared_relative", "absolute", "none")
@@ -113,7 +114,9 @@ class VisionTransformer(nn.Module):
             rpb_kwargs = self._rpb_kwargs(rpb_kwargs)
         self.shared_rel_pos = None
         if position == "shared_relative":
-            self.shared_rel_pos = build_rel_pos(num_heads, rpb_kwargs, dtype, self.generator)
+            self.shared_rel_pos = build_rel_pos(
+                num_heads, embed_dim // num_heads, rpb_kwargs, dtype, self.generator
+            )
         self.blocks = ModuleList(
             Block(
                 embed_dim,
@@ -177,17 +180,31 @@ class VisionTransformer(nn.Module):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _check_windows(self):
-        """A window given in rpb_kwargs must be the patch grid, or its number of patches on one axis."""
+        """The window is the patch grid (or its patches on one axis), and every patch is a query."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
-            if scheme.window_size not in (grid, (math.prod(grid),)):
+            if scheme.window_size not in (grid, (math.prod(grid),), (1, *grid)):
                 raise ValueError(
                     f"rpb_kwargs has window_size {scheme.window_size}, the patches make a grid of {grid}"
                 )
+            if scheme.query_tokens is not None:
+                raise ValueError(
+                    f"rpb_kwargs makes {scheme.query_size} queries of the {grid} patches, but a "
+                    "residual block needs one for each"
+                )
+        if self.shared_rel_pos is not None and self.shared_rel_pos.looks_at_query:
+            raise ValueError(
+                f"position is 'shared_relative', but {self.shared_rel_pos.bias_type!r} looks at the "
+                "query, which differs from layer to layer: use position 'relative'"
+            )
 
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""
-        given = {"window_size": self.patch_embed.grid_size} | dict(rpb_kwargs or {})
+        given = dict(rpb_kwargs or {})
+        check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
+        grid = self.patch_embed.grid_size
+        ndim = SCHEMES[given.get("bias_type", "2d")].window_ndim
+        given.setdefault("window_size", (1, *grid) if ndim == 3 else grid)
         given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
         if given["num_prefix_tokens"] != self.num_prefix_tokens:
             raise ValueError(

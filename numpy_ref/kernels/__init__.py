@@ -6,6 +6,12 @@ from .attention import attention_backward, attention_forward, attention_weights
 from .bias import bias_backward, bias_forward
 from .gelu import gelu_backward, gelu_forward
 from .linear import linear_backward, linear_forward
+from .lookup import (
+    score_lookup_backward,
+    score_lookup_forward,
+    value_lookup_backward,
+    value_lookup_forward,
+)
 
 ACCELERATED = {
     "attention_backward": attention_backward,
@@ -17,4 +23,8 @@ ACCELERATED = {
     "gelu_forward": gelu_forward,
     "linear_backward": linear_backward,
     "linear_forward": linear_forward,
+    "score_lookup_backward": score_lookup_backward,
+    "score_lookup_forward": score_lookup_forward,
+    "value_lookup_backward": value_lookup_backward,
+    "value_lookup_forward": value_lookup_forward,
 }

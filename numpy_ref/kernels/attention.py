@@ -1,7 +1,6 @@
 """Attention whose gather and scatter-add are jitted; the rest is the definition's."""
 
 from ..ops import attention as definition
-from ..ops.attention import AttentionGrads
 from .bias import bias_backward, bias_forward
 
 
@@ -11,12 +10,32 @@ def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=
     return definition.attention_weights(q, k, bias=_dense(table, index, bias), mask=mask, scale=scale)
 
 
-def attention_forward(q, k, v, table=None, index=None, bias=None, mask=None, scale=None, dropout=None):
+def attention_forward(
+    q,
+    k,
+    v,
+    table=None,
+    index=None,
+    bias=None,
+    mask=None,
+    scale=None,
+    dropout=None,
+    value_embedding=None,
+    value_index=None,
+):
     """out = (P · dropout) v; see `numpy_ref.ops.attention_forward`."""
     definition.check_attention(q, k, table, index, bias, mask)
     dense = _dense(table, index, bias)
     out, cache = definition.attention_forward(
-        q, k, v, bias=dense, mask=mask, scale=scale, dropout=dropout
+        q,
+        k,
+        v,
+        bias=dense,
+        mask=mask,
+        scale=scale,
+        dropout=dropout,
+        value_embedding=value_embedding,
+        value_index=value_index,
     )
     return out, (cache, index, None if table is None else len(table), bias)
 
@@ -29,7 +48,7 @@ def attention_backward(dout, cache):
         return grads
     dense = definition.sum_to_shape(grads.dbias, grads.dbias.shape[-3:])
     dbias = None if bias is None else definition.sum_to_shape(grads.dbias, bias.shape)
-    return AttentionGrads(*grads[:3], bias_backward(dense, index, num_rows), dbias)
+    return grads._replace(dtable=bias_backward(dense, index, num_rows), dbias=dbias)
 
 
 def _dense(table, index, bias):

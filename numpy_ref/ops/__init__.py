@@ -7,9 +7,18 @@ from .cross_entropy import cross_entropy_backward, cross_entropy_forward
 from .gelu import gelu_backward, gelu_forward
 from .layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
 from .linear import LinearGrads, linear_backward, linear_forward
+from .lookup import (
+    ScoreLookupGrads,
+    ValueLookupGrads,
+    score_lookup_backward,
+    score_lookup_forward,
+    value_lookup_backward,
+    value_lookup_forward,
+)
 from .patches import patches_backward, patches_forward
 from .relu import relu_backward, relu_forward
 from .sigmoid import sigmoid_backward, sigmoid_forward
+from .silu import silu_backward, silu_forward
 from .softmax import softmax_backward, softmax_forward
 
 __all__ = [
@@ -17,6 +26,8 @@ __all__ = [
     "CosineGrads",
     "LayerNormGrads",
     "LinearGrads",
+    "ScoreLookupGrads",
+    "ValueLookupGrads",
     "attention_backward",
     "attention_forward",
     "attention_weights",
@@ -36,8 +47,14 @@ __all__ = [
     "patches_forward",
     "relu_backward",
     "relu_forward",
+    "score_lookup_backward",
+    "score_lookup_forward",
     "sigmoid_backward",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax_backward",
     "softmax_forward",
+    "value_lookup_backward",
+    "value_lookup_forward",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..checks import check_floating, check_shape
 from .bias import bias_backward, bias_forward
+from .lookup import value_lookup_backward, value_lookup_forward
 from .softmax import softmax_backward, softmax_forward
 
 
@@ -16,6 +17,7 @@ class AttentionGrads(NamedTuple):
     dv: np.ndarray
     dtable: np.ndarray | None
     dbias: np.ndarray | None
+    dvalue_embedding: np.ndarray | None = None
 
 
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
@@ -34,14 +36,27 @@ def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=
     return softmax_forward(scores)[0]
 
 
-def attention_forward(q, k, v, table=None, index=None, bias=None, mask=None, scale=None, dropout=None):
+def attention_forward(
+    q,
+    k,
+    v,
+    table=None,
+    index=None,
+    bias=None,
+    mask=None,
+    scale=None,
+    dropout=None,
+    value_embedding=None,
+    value_index=None,
+):
     """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
     q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> out (B, H, Lq, dv), cache.
     table (R, H) with index (Lq, Lk): the static bias. bias: dense, with a gradient, broadcasts to
     (B, H, Lq, Lk). mask: additive, no gradient, broadcasts likewise; a first axis nW that divides B
     is a shifted-window mask (window b of the batch uses mask[b mod nW]). scale: 1/√d unless given.
-    dropout: the multiplier drawn beforehand, 0 or 1/(1−p), shape (B, H, Lq, Lk).
+    dropout: the multiplier drawn beforehand, 0 or 1/(1−p), shape (B, H, Lq, Lk). value_embedding
+    (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value (`value_lookup`).
     Raises ValueError/TypeError naming the argument that does not fit.
     """
     p = attention_weights(q, k, table, index, bias, mask, scale)
@@ -50,7 +65,12 @@ def attention_forward(q, k, v, table=None, index=None, bias=None, mask=None, sca
     if dropout is not None:
         check_shape("dropout", dropout, p.shape)
     dropped = p if dropout is None else p * dropout
-    return dropped @ v, (q, k, v, p, dropped, table, index, bias, scale, dropout)
+    out, lookup = dropped @ v, None
+    if value_embedding is not None:
+        check_shape("value_embedding", value_embedding, (None, None, v.shape[-1]))
+        added, lookup = value_lookup_forward(dropped, value_embedding, value_index)
+        out += added
+    return out, (q, k, v, p, dropped, table, index, bias, scale, dropout, lookup)
 
 
 def attention_backward(dout, cache):
@@ -60,12 +80,16 @@ def attention_backward(dout, cache):
     dq = scale · dS k,  dk = scale · dSᵀ q
     dtable[r, h] = Σ over b, i, j with index[i, j] = r of dS[b, h, i, j]
     dbias = dS summed over the axes along which bias was broadcast
-    dout (B, H, Lq, dv) -> AttentionGrads; dtable and dbias are None when not given.
+    A value embedding adds its part to dP ∘ D (`value_lookup_backward`).
+    dout (B, H, Lq, dv) -> AttentionGrads; None for what was not given.
     """
-    q, k, v, p, dropped, table, index, bias, scale, dropout = cache
+    q, k, v, p, dropped, table, index, bias, scale, dropout, lookup = cache
     check_shape("dout", dout, (*q.shape[:3], v.shape[-1]))
     dv = dropped.swapaxes(-1, -2) @ dout
-    dp = dout @ v.swapaxes(-1, -2)
+    dp, dvalue_embedding = dout @ v.swapaxes(-1, -2), None
+    if lookup is not None:
+        added, dvalue_embedding = value_lookup_backward(dout, lookup)
+        dp += added
     if dropout is not None:
         dp *= dropout
     dscores = softmax_backward(dp, p)
@@ -74,7 +98,7 @@ def attention_backward(dout, cache):
     dk = dscores.swapaxes(-1, -2) @ (q * factor)
     dtable = None if table is None else bias_backward(dscores.sum(0), index, len(table))
     dbias = None if bias is None else sum_to_shape(dscores, bias.shape)
-    return AttentionGrads(dq, dk, dv, dtable, dbias)
+    return AttentionGrads(dq, dk, dv, dtable, dbias, dvalue_embedding)
 
 
 def add_mask(scores, mask):

@@ -19,7 +19,8 @@ def _schemes():
         if not info.name.startswith("_"):
             module = importlib.import_module(f"{__name__}.{info.name}")
             for scheme in vars(module).values():
-                if inspect.isclass(scheme) and scheme.__module__ == module.__name__:
+                own = inspect.isclass(scheme) and scheme.__module__ == module.__name__
+                if own and issubclass(scheme, PositionBias):
                     found[scheme.bias_type] = scheme
     return dict(sorted(found.items()))
 

@@ -1,17 +1,28 @@
-"""Integer geometry: offsets of a grid (query − key, row-major) and the rows they have in a table."""
+"""Integer geometry: offsets between two grids (query − key, row-major) and their rows in a table."""
 
 import numpy as np
 
 
-def grid_offsets(q_size, k_size):
-    """offset[i, j] = position of query i − position of key j, both row-major: (Lq, Lk, axes)."""
-    return _positions(q_size)[:, None] - _positions(k_size)[None]
+def grid_offsets(q_size, k_size, q_offset=0, stride=1):
+    """offset[i, j] = (stride · position of query i + q_offset) − position of key j: (Lq, Lk, axes)."""
+    return (stride * grid_positions(q_size) + q_offset)[:, None] - grid_positions(k_size)[None]
 
 
-def offset_rows(offsets, window_size):
-    """Row of each offset in a table of Π (2·size − 1) rows, row-major from the most negative offset."""
-    first = np.array(window_size) - 1
-    return np.ravel_multi_index(tuple(np.moveaxis(offsets + first, -1, 0)), tuple(2 * first + 1))
+def grid_positions(size):
+    """Coordinates of a grid's cells, row-major: (Π size, axes)."""
+    return np.stack(np.unravel_index(np.arange(np.prod(size)), size), axis=-1)
+
+
+def all_offsets(q_size, k_size, q_offset=0):
+    """Every offset that occurs between the two grids, row-major from the most negative: (R, axes)."""
+    first, count = _offset_range(q_size, k_size, q_offset)
+    return grid_positions(count) + first
+
+
+def offset_rows(offsets, q_size, k_size, q_offset=0):
+    """Row of each offset (..., axes) in `all_offsets(q_size, k_size, q_offset)`."""
+    first, count = _offset_range(q_size, k_size, q_offset)
+    return np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count))
 
 
 def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, prefix_to_prefix):
@@ -26,5 +37,13 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, pref
     return full
 
 
-def _positions(size):
-    return np.stack(np.unravel_index(np.arange(np.prod(size)), size), axis=-1)
+def joint_rows(indices):
+    """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
+    rows, index = np.unique(indices.reshape(len(indices), -1), axis=1, return_inverse=True)
+    return rows, index.reshape(indices.shape[1:])
+
+
+def _offset_range(q_size, k_size, q_offset):
+    """(most negative offset, number of offsets), one entry an axis."""
+    q_size, k_size = np.array(q_size), np.array(k_size)
+    return q_offset + 1 - k_size, q_size + k_size - 1

@@ -8,7 +8,9 @@ from .bias import bias
 from .cosine import cosine
 from .cross_entropy import cross_entropy
 from .layer_norm import layer_norm
+from .lookup import score_lookup, value_lookup
 from .patches import patches
+from .silu import silu
 from .softmax import softmax
 
 __all__ = [
@@ -22,7 +24,10 @@ __all__ = [
     "linear",
     "patches",
     "relu",
+    "score_lookup",
     "sigmoid",
+    "silu",
     "softmax",
     "use_ops",
+    "value_lookup",
 ]

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from .bias import bias as gather_bias
+from .lookup import value_lookup
 
 IMPLEMENTATIONS = ("eager", "sdpa")
 _chosen = "eager"
@@ -45,6 +46,8 @@ def attention(
     mask=None,
     scale=None,
     dropout=None,
+    value_embedding=None,
+    value_index=None,
     implementation=None,
 ):
     """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
@@ -52,16 +55,20 @@ def attention(
     q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> (B, H, Lq, dv). table (R, H) with index
     (Lq, Lk); bias broadcasts to (B, H, Lq, Lk); mask likewise, or (nW, 1, Lq, Lk) with B a multiple of
     nW (window b uses mask[b mod nW]). scale: 1/√d unless given. dropout: a drawn multiplier.
-    implementation: "eager", "sdpa" (dropout needs the probabilities, so it is always eager) or None
-    for the one that `use_ops` chose. A row masked with nothing but −inf gives NaN (sdpa: 0).
+    value_embedding (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value.
+    implementation: "eager", "sdpa" (dropout and value_embedding need the probabilities, so they are
+    always eager) or None for the one that `use_ops` chose.
+    A row masked with nothing but −inf gives NaN (sdpa: 0).
     Raises ValueError/TypeError naming the argument that does not fit.
     """
     implementation = _check(implementation or _chosen)
-    if implementation == "sdpa" and dropout is None:
+    if implementation == "sdpa" and dropout is None and value_embedding is None:
         term = _additive(q, k, table, index, bias, mask)
         return scaled_dot_product_attention(q, k, v, attn_mask=term, scale=scale)
     p = attention_weights(q, k, table, index, bias, mask, scale)
-    return (p if dropout is None else p * dropout) @ v
+    p = p if dropout is None else p * dropout
+    out = p @ v
+    return out if value_embedding is None else out + value_lookup(p, value_embedding, value_index)
 
 
 def _additive(q, k, table, index, bias, mask):

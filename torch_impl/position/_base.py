@@ -1,24 +1,24 @@
-"""What every static scheme is: a table and an index (arXiv 2103.14030, eq. 4)."""
+"""What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
 
 import torch
 from torch import nn
 
-from .. import ops
 from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
 from ..random import as_generator
 
 
 class PositionBias(nn.Module):
-    """bias[h, i, j] = table[index[i, j], h].
+    """Adds to the score of query i with key j something that depends on their relative position.
 
-    A scheme defines `make_index(q_size, k_size)` and `table(...)`. `num_prefix_tokens` tokens (class
-    token, registers) stand before the window in the sequence.
+    `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
+    never count them. A scheme that `looks_at_query` is called with q and k, any other without.
     """
 
     bias_type = None
-    window_ndim = 1
+    window_ndim = 1  # axes of the window; None: any number
+    looks_at_query = False
 
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         super().__init__()
@@ -32,7 +32,7 @@ class PositionBias(nn.Module):
         self.num_prefix_tokens = num_prefix_tokens
         self.dtype = as_dtype(dtype)
         self.generator = as_generator(generator)
-        index = self.make_index(self.window_size, self.window_size)
+        index = self.make_index(self.query_size, self.window_size)
         self.register_buffer("index", index, persistent=False)
 
     @property
@@ -40,56 +40,59 @@ class PositionBias(nn.Module):
         """Length of the sequence the scheme was built for, prefix tokens included."""
         return self.num_prefix_tokens + math.prod(self.window_size)
 
-    def make_index(self, q_size, k_size):
-        """Integer geometry: (P + Lq, P + Lk) rows of the table, P = num_prefix_tokens."""
+    @property
+    def query_size(self):
+        """The grid of the queries: the window's, unless the scheme has fewer queries than keys."""
+        return self.window_size
+
+    @property
+    def query_tokens(self):
+        """Places of the queries in the sequence, or None where every token is one."""
+        return None
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""
         raise NotImplementedError
 
-    def table(self, q_size=None, k_size=None):
-        """(R, num_heads); the sizes matter only to a scheme whose rows depend on the length."""
-        raise NotImplementedError
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        """(q_size, k_size, q_offset) as tuples and an int, the window's by default.
 
-    def lookup(self, q_size=None, k_size=None):
-        """(table, index) for the given sizes, prefix tokens not counted; the window's by default."""
-        q_size, k_size = self.check_size("q_size", q_size), self.check_size("k_size", k_size)
-        if q_size == k_size == self.window_size:
-            return self.table(), self.index
-        return self.table(q_size, k_size), self.make_index(q_size, k_size).to(self.index.device)
+        q_offset: position of the first query among the keys, as with a key/value cache; for schemes of
+        one axis without prefix tokens. Raises ValueError/TypeError for what the scheme does not cover.
+        """
+        q_size = self.query_size if q_size is None else self.as_window("q_size", q_size)
+        k_size = self.window_size if k_size is None else self.as_window("k_size", k_size)
+        check_natural(q_offset=q_offset)
+        if q_offset and (self.window_ndim != 1 or self.num_prefix_tokens):
+            raise ValueError(
+                f"q_offset is {q_offset}, but {self.bias_type!r} with {self.num_prefix_tokens} prefix "
+                "tokens has none: it is for sequences (one axis) without prefix tokens"
+            )
+        return q_size, k_size, q_offset
 
-    def lookup_tokens(self, num_tokens):
-        """(table, index) for a sequence of `num_tokens`, prefix tokens included."""
+    def sizes_of(self, num_tokens):
+        """The sizes of a self-attention over `num_tokens`, prefix tokens included.
+
+        Raises ValueError where the number of tokens does not say what the grid is.
+        """
         if num_tokens == self.num_tokens:
-            return self.lookup()
-        return self.lookup_length(num_tokens - self.num_prefix_tokens)
-
-    def lookup_length(self, length):
-        """(table, index) for another length; ValueError where the scheme is bound to its window."""
-        raise ValueError(
-            f"got {length + self.num_prefix_tokens} tokens, but window_size {self.window_size} with "
-            f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
-        )
+            return self.sizes()
+        length = num_tokens - self.num_prefix_tokens
+        if self.window_ndim != 1 or length < 1 or self.query_tokens is not None:
+            raise ValueError(
+                f"got {num_tokens} tokens, but window_size {self.window_size} with "
+                f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
+            )
+        return self.sizes(length, length)
 
     def as_window(self, name, size):
         """The size as a tuple of `window_ndim` ints; a scheme of one axis reads a grid row-major."""
-        if self.window_ndim > 1:
+        if self.window_ndim != 1:
             return as_sizes(name, size, self.window_ndim)
         sizes = as_sizes(name, size)
         return (math.prod(sizes),)
-
-    def check_size(self, name, size):
-        """The size as a tuple; raises ValueError where the scheme is bound to its window."""
-        size = self.window_size if size is None else self.as_window(name, size)
-        if size != self.window_size:
-            raise ValueError(
-                f"{name} is {size}, but a {self.bias_type!r} table covers the offsets of its "
-                f"window {self.window_size} only"
-            )
-        return size
 
     def _apply(self, fn, recurse=True):
         """`.to(dtype)` reaches tables that are made when they are asked for, too."""
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
         return super()._apply(fn, recurse)
-
-    def forward(self, q_size=None, k_size=None):
-        """bias (num_heads, P + Lq, P + Lk)."""
-        return ops.bias(*self.lookup(q_size, k_size))

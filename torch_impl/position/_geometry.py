@@ -1,19 +1,45 @@
-"""Integer geometry: offsets of a grid (query − key, row-major) and the rows they have in a table."""
+"""Integer geometry: offsets between two grids (query − key, row-major) and their rows in a table."""
 
 import torch
 
 
-def grid_offsets(q_size, k_size):
-    """offset[i, j] = position of query i − position of key j, both row-major: (Lq, Lk, axes)."""
-    return _positions(q_size).unsqueeze(1) - _positions(k_size).unsqueeze(0)
+def grid_offsets(q_size, k_size, q_offset=0, stride=1):
+    """offset[i, j] = (stride · position of query i + q_offset) − position of key j: (Lq, Lk, axes)."""
+    queries = stride * grid_positions(q_size) + q_offset
+    return queries.unsqueeze(1) - grid_positions(k_size).unsqueeze(0)
 
 
-def offset_rows(offsets, window_size):
-    """Row of each offset: Σ_a (offset_a + size_a − 1) · stride_a, strides Π of later 2·size − 1."""
+def grid_positions(size):
+    """Coordinates of a grid's cells, row-major: (Π size, axes)."""
+    return torch.cartesian_prod(*(torch.arange(s) for s in size)).reshape(-1, len(size))
+
+
+def all_offsets(q_size, k_size, q_offset=0):
+    """Every offset that occurs between the two grids, row-major from the most negative: (R, axes)."""
+    axes = [torch.arange(1 - k, q) + q_offset for q, k in zip(q_size, k_size, strict=True)]
+    return torch.cartesian_prod(*axes).reshape(-1, len(axes))
+
+
+def offset_rows(offsets, q_size, k_size, q_offset=0):
+    """Row in `all_offsets` of each offset: Σ_a (offset_a − first_a) · stride_a, row-major."""
     rows = torch.zeros(offsets.shape[:-1], dtype=torch.long)
-    for axis, size in enumerate(window_size):
-        rows = rows * (2 * size - 1) + offsets[..., axis] + size - 1
+    for axis, (q, k) in enumerate(zip(q_size, k_size, strict=True)):
+        rows = rows * (q + k - 1) + offsets[..., axis] - (q_offset + 1 - k)
     return rows
+
+
+def joint_rows(indices):
+    """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
+    rows, index = torch.unique(indices.flatten(1), dim=1, return_inverse=True)
+    return rows, index.reshape(indices.shape[1:])
+
+
+def flat_places(places, size):
+    """Row-major numbers of grid cells (N, axes)."""
+    number = torch.zeros(len(places), dtype=torch.long)
+    for axis, length in enumerate(size):
+        number = number * length + places[:, axis]
+    return number
 
 
 def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, prefix_to_prefix):
@@ -23,7 +49,3 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, pref
     top = torch.full((p, p + index.shape[1]), prefix_to_patch)
     top[:, :p] = prefix_to_prefix
     return torch.cat([top, torch.cat([left, index], dim=1)], dim=0)
-
-
-def _positions(size):
-    return torch.cartesian_prod(*(torch.arange(s) for s in size)).reshape(-1, len(size))

@@ -1,18 +1,18 @@
-"""Learned tables over the offsets of a window; what the 1-D and 2-D schemes share."""
+"""Learned tables over the offsets of a window; what the 1-D, 2-D and 3-D schemes share."""
 
 import math
 
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._base import PositionBias
 from ._geometry import grid_offsets, offset_rows, with_prefix
+from ._table import TableBias
 
 
-class WindowTableBias(PositionBias):
+class WindowTableBias(TableBias):
     """A learned row for each offset in a window of any number of axes (Swin), plus BEiT's three rows.
 
     R = Π (2·size − 1), and three more with prefix tokens: prefix→patch, patch→prefix, prefix→prefix
-    (BEiT, arXiv 2106.08254), where query→key.
+    (BEiT, arXiv 2106.08254), where query→key. Sizes at call time: any whose offsets the table covers.
     """
 
     def __init__(
@@ -35,10 +35,26 @@ class WindowTableBias(PositionBias):
     def num_offsets(self):
         return math.prod(2 * size - 1 for size in self.window_size)
 
-    def make_index(self, q_size, k_size):
-        rows = offset_rows(grid_offsets(q_size, k_size), self.window_size)
+    def make_index(self, q_size, k_size, q_offset=0):
+        offsets = grid_offsets(q_size, k_size, q_offset)
+        rows = offset_rows(offsets, self.window_size, self.window_size)
         first = self.num_offsets
         return with_prefix(rows, self.num_prefix_tokens, first, first + 1, first + 2)
 
-    def table(self, q_size=None, k_size=None):
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        sizes = super().sizes(q_size, k_size, q_offset)
+        check_covered(self, *sizes)
+        return sizes
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
         return self.relative_position_bias_table
+
+
+def check_covered(scheme, q_size, k_size, q_offset):
+    """Every offset between the two grids is one of the window's; raises ValueError otherwise."""
+    for q, k, size in zip(q_size, k_size, scheme.window_size, strict=True):
+        if max(q - 1 + q_offset, k - 1 - q_offset) >= size:
+            raise ValueError(
+                f"q_size is {q_size}, k_size {k_size} and q_offset {q_offset}, but a "
+                f"{scheme.bias_type!r} table covers the offsets of its window {scheme.window_size} only"
+            )

@@ -1,24 +1,21 @@
 """Log-spaced continuous position bias (Swin Transformer V2, arXiv 2111.09883 §3.3)."""
 
-import math
-
 import torch
-from torch.nn import functional
 
-from ..checks import as_sizes, check_positive_int
+from ..checks import check_positive_int
 from ..nn import Linear, ReLU, Sequential
-from ._base import PositionBias
-from ._geometry import grid_offsets, offset_rows, with_prefix
+from ._log_coords import log_coords, pretrained_extent
+from ._offset import OffsetBias
 
 
-class LogCPB(PositionBias):
+class LogCPB(OffsetBias):
     """bias[h, i, j] = 16 · sigmoid(MLP(c(Δ)))[h],  c(Δ) = sign(δ) log2(1 + |δ|) / log2(8).
 
     δ = 8 Δ / (pretrained_window_size − 1) along each axis, Δ = query − key; pretrained_window_size
     is the window's own unless given. MLP: Linear(2, hidden) – ReLU – Linear(hidden, num_heads, no
     bias), named cpb_mlp.0 and cpb_mlp.2 as in timm's Swin V2. The table is computed from the MLP; its
-    rows are in Swin's order. Prefix tokens: no bias. Init: truncated normal weights, zero bias.
-    Meant to be used with cosine attention.
+    rows are in Swin's order. Prefix tokens: no bias. Init: truncated normal weights, zero bias. Any
+    sizes at call time. Meant to be used with cosine attention. Used by Swin V2.
     """
 
     bias_type = "log_cpb"
@@ -38,11 +35,7 @@ class LogCPB(PositionBias):
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         check_positive_int(hidden_features=hidden_features)
-        self.pretrained_window_size = as_sizes(
-            "pretrained_window_size",
-            self.window_size if pretrained_window_size is None else pretrained_window_size,
-            2,
-        )
+        self.extent = pretrained_extent(self, pretrained_window_size)
         options = {"init_std": init_std, "dtype": self.dtype, "generator": self.generator}
         self.cpb_mlp = Sequential(
             Linear(2, hidden_features, **options),
@@ -50,21 +43,6 @@ class LogCPB(PositionBias):
             Linear(hidden_features, num_heads, bias=False, **options),
         )
 
-    def coords(self):
-        """c(Δ) of every offset, in the order of the table's rows: (Π (2·size − 1), 2)."""
-        axes = []
-        for size, pretrained in zip(self.window_size, self.pretrained_window_size, strict=True):
-            delta = torch.arange(1 - size, size, dtype=torch.float64)
-            delta = delta / max(pretrained - 1, 1) * 8
-            axes.append(delta.sign() * torch.log2(delta.abs() + 1) / math.log2(8))
-        weight = self.cpb_mlp[0].weight
-        return torch.cartesian_prod(*axes).to(weight.device, weight.dtype)
-
-    def make_index(self, q_size, k_size):
-        rows = offset_rows(grid_offsets(q_size, k_size), self.window_size)
-        zero = math.prod(2 * size - 1 for size in self.window_size)
-        return with_prefix(rows, self.num_prefix_tokens, zero, zero, zero)
-
-    def table(self, q_size=None, k_size=None):
-        table = 16 * torch.sigmoid(self.cpb_mlp(self.coords()))
-        return functional.pad(table, (0, 0, 0, 1)) if self.num_prefix_tokens else table
+    def of_offsets(self, offsets):
+        coords = log_coords(offsets, self.extent).to(self.cpb_mlp[0].weight.dtype)
+        return 16 * torch.sigmoid(self.cpb_mlp(coords))

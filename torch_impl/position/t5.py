@@ -8,17 +8,18 @@ from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import grid_offsets, with_prefix
-from ._sequence import SequenceBias
+from ._table import TableBias
 
 
-class T5(SequenceBias):
+class T5(TableBias):
     """bias[h, i, j] = table[bucket(i − j), h], table (num_buckets, num_heads).
 
     Distances below half of the buckets have one each; beyond, buckets widen logarithmically up to
     max_distance, and all farther ones share the last. Bidirectional: the upper half of the table is
     for keys after the query. Otherwise those keys share bucket 0 (T5's decoder masks them).
     T5 writes key − query; here the offset is query − key and the buckets are the same.
-    Any q_size and k_size at call time. Prefix tokens: no bias. Init: truncated normal.
+    The table is the original's relative_attention_bias.weight. Any sizes and q_offset at call time.
+    Prefix tokens: no bias. Init: truncated normal. Used by T5, UL2, LongT5 (without 1/√d), MPNet.
     """
 
     bias_type = "t5"
@@ -53,9 +54,9 @@ class T5(SequenceBias):
             truncated_normal(self.generator, (num_buckets, num_heads), init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size):
-        bucket = self.bucket(grid_offsets(q_size, k_size)[..., 0])
-        return with_prefix(bucket, self.num_prefix_tokens, *[self.num_buckets] * 3)
+    def make_index(self, q_size, k_size, q_offset=0):
+        bucket = self.bucket(grid_offsets(q_size, k_size, q_offset)[..., 0])
+        return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
 
     def bucket(self, offset):
         """offset = query − key, any shape -> bucket in [0, num_buckets); T5's own steps."""
@@ -72,5 +73,5 @@ class T5(SequenceBias):
         far = exact + (growth.clamp(min=0) * (buckets - exact)).long()
         return start + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
-    def table(self, q_size=None, k_size=None):
-        return self.with_zero_row(self.relative_position_bias_table)
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        return self.with_prefix_rows(self.relative_position_bias_table)

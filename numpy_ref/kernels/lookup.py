@@ -1,0 +1,85 @@
+"""Vectors under an index through one product per query: gather from, or scatter into, q · embeddingᵀ.
+
+Memory grows with Lq · R instead of Lq · Lk · d. One thread owns a query's row: no races, the same bits
+for any number of threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from ..checks import check_shape
+from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, check_lookup
+from ._jit import jit
+
+
+def score_lookup_forward(q, embedding, index):
+    """bias[b, h, i, j] = (q[b, h, i] embeddingᵀ)[index[i, j]]; see `numpy_ref.ops`."""
+    check_lookup("q", q, embedding, index)
+    return _gather(q @ embedding.swapaxes(-1, -2), index), (q, embedding, index)
+
+
+def score_lookup_backward(dbias, cache):
+    """dq and dembedding through the rows' sums; see `numpy_ref.ops`."""
+    q, embedding, index = cache
+    check_shape("dbias", dbias, (*q.shape[:2], *index.shape))
+    dproduct = _scatter(dbias, index, embedding.shape[1])  # (B, H, Lq, R)
+    return ScoreLookupGrads(dproduct @ embedding, _reduce(dproduct, q, len(embedding)))
+
+
+def value_lookup_forward(p, embedding, index):
+    """out[b, h, i] = (p summed over equal rows) embedding; see `numpy_ref.ops`."""
+    check_lookup("p", p, embedding, index)
+    sums = _scatter(p, index, embedding.shape[1])
+    return sums @ embedding, (sums, embedding, index)
+
+
+def value_lookup_backward(dout, cache):
+    """dp and dembedding; see `numpy_ref.ops`."""
+    sums, embedding, index = cache
+    check_shape("dout", dout, (*sums.shape[:3], embedding.shape[2]))
+    dp = _gather(dout @ embedding.swapaxes(-1, -2), index)
+    return ValueLookupGrads(dp, _reduce(sums, dout, len(embedding)))
+
+
+def _gather(product, index):
+    """product (B, H, Lq, R) -> (B, H, Lq, Lk)"""
+    out = np.empty((*product.shape[:3], index.shape[1]), product.dtype)
+    _gather_rows(out.size, _rows(product), _int64(index), _rows(out))
+    return out
+
+
+def _scatter(values, index, num_rows):
+    """values (B, H, Lq, Lk) -> sums over equal index (B, H, Lq, R), added up in float64."""
+    sums = np.zeros((*values.shape[:3], num_rows))
+    _scatter_rows(values.size, _rows(np.ascontiguousarray(values)), _int64(index), _rows(sums))
+    return sums.astype(values.dtype)
+
+
+def _reduce(left, right, heads):
+    """Σ over b, i (and h where the heads share) of left[b, h, i, r] right[b, h, i, d]."""
+    by_head = np.einsum("bhir,bhid->hrd", left, right, optimize=True)
+    return by_head.sum(0, keepdims=True) if heads == 1 else by_head
+
+
+def _rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _int64(index):
+    return np.ascontiguousarray(index, dtype=np.int64)
+
+
+@jit
+def _gather_rows(product, index, out):
+    for row in prange(out.shape[0]):
+        i = row % index.shape[0]
+        for j in range(index.shape[1]):
+            out[row, j] = product[row, index[i, j]]
+
+
+@jit
+def _scatter_rows(values, index, sums):
+    for row in prange(values.shape[0]):
+        i = row % index.shape[0]
+        for j in range(index.shape[1]):
+            sums[row, index[i, j]] += values[row, j]

@@ -1,0 +1,91 @@
+"""Vectors under an index: for the scores (q · vector) and for the values (P-weighted sum of vectors).
+
+Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_floating, check_index, check_shape
+from .bias import bias_backward
+
+
+class ScoreLookupGrads(NamedTuple):
+    dq: np.ndarray
+    dembedding: np.ndarray
+
+
+class ValueLookupGrads(NamedTuple):
+    dp: np.ndarray
+    dembedding: np.ndarray
+
+
+def score_lookup_forward(q, embedding, index):
+    """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
+
+    q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
+    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    """
+    check_lookup("q", q, embedding, index)
+    vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
+    return np.einsum("bhid,hijd->bhij", q, vectors, optimize=True), (q, embedding, index)
+
+
+def score_lookup_backward(dbias, cache):
+    """dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]]
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i]
+    (summed over h too where the heads share it).
+    """
+    q, embedding, index = cache
+    check_shape("dbias", dbias, (*q.shape[:2], *index.shape))
+    vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
+    dq = np.einsum("bhij,hijd->bhid", dbias, vectors, optimize=True)
+    dvectors = np.einsum("bhij,bhid->hdij", dbias, q, optimize=True)
+    return ScoreLookupGrads(dq, scatter(dvectors, embedding, index))
+
+
+def value_lookup_forward(p, embedding, index):
+    """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
+
+    p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
+    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    """
+    check_lookup("p", p, embedding, index)
+    vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
+    return np.einsum("bhij,hijd->bhid", p, vectors, optimize=True), (p, embedding, index)
+
+
+def value_lookup_backward(dout, cache):
+    """dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]]
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i]
+    (summed over h too where the heads share it).
+    """
+    p, embedding, index = cache
+    check_shape("dout", dout, (*p.shape[:3], embedding.shape[2]))
+    vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
+    dp = np.einsum("bhid,hijd->bhij", dout, vectors, optimize=True)
+    dvectors = np.einsum("bhij,bhid->hdij", p, dout, optimize=True)
+    return ValueLookupGrads(dp, scatter(dvectors, embedding, index))
+
+
+def scatter(dvectors, embedding, index):
+    """(H, d, Lq, Lk) -> the embedding's gradient (H or 1, R, d)."""
+    heads, dim = dvectors.shape[:2]
+    rows = embedding.shape[1]
+    dembedding = bias_backward(dvectors.reshape(heads * dim, *index.shape), index, rows)  # (R, H·d)
+    by_head = dembedding.reshape(rows, heads, dim).swapaxes(0, 1)
+    return by_head.sum(0, keepdims=True) if len(embedding) == 1 else np.ascontiguousarray(by_head)
+
+
+def check_lookup(name, x, embedding, index):
+    """x is q (B, H, Lq, d) or p (B, H, Lq, Lk); raises TypeError/ValueError."""
+    check_floating(**{name: x}, embedding=embedding)
+    check_shape(name, x, (None, None, None, None))
+    check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))
+    if len(embedding) not in (1, x.shape[1]):
+        raise ValueError(
+            f"embedding has shape {embedding.shape}, expected 1 or {x.shape[1]} heads first"
+        )
+    check_index(index, embedding.shape[1])
+    check_shape("index", index, (x.shape[2], None if name == "q" else x.shape[3]))

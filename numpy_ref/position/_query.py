@@ -1,0 +1,90 @@
+"""What schemes that look at the query are: vectors under an index, multiplied with the query."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_positive_int, check_shape
+from ..dispatch import F
+from ._base import PositionBias
+
+
+class QueryGrads(NamedTuple):
+    dq: np.ndarray
+    dk: np.ndarray | None
+
+
+class QueryBias(PositionBias):
+    """bias[b, h, i, j] = factor · Σ_t q[b, h, i] · embedding_t[h, index_t[i, j]],  factor 1/√d or 1.
+
+    A scheme defines `make_index` ((Lq, Lk), or (terms, Lq, Lk)), `embeddings(…)` ((num_heads or 1, R, d)
+    each) and `embeddings_backward`. One that also adds to the values defines `value_embedding(…)`:
+    out[b, h, i] += Σ_j P[b, h, i, j] · value_embedding[h, index[i, j]].
+    An embedding that prefix tokens do not read for themselves ends with a row of zeros for them.
+    """
+
+    looks_at_query = True
+    reads_input = False  # True: instead of q it is given the layer's input, split into heads
+    factor = 1.0
+
+    def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
+        check_positive_int(head_dim=head_dim)
+        self.head_dim = head_dim
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+
+    def embeddings(self, q_size, k_size, q_offset):
+        """One (num_heads or 1, R, head_dim) for each term."""
+        raise NotImplementedError
+
+    def embeddings_backward(self, dembeddings):
+        """Add their gradients to the parameters behind them."""
+        raise NotImplementedError
+
+    def value_embedding(self, q_size, k_size, q_offset):
+        """(num_heads or 1, R, head_dim) under the first term's index for the values, or None."""
+
+    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
+        """(value_embedding, index), or (None, None) for a scheme that leaves the values alone."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        embedding = self.value_embedding(*sizes)
+        return (None, None) if embedding is None else (embedding, self.indices(*sizes)[0])
+
+    def value_backward(self, dembedding):
+        """Add the gradient of `value_embedding(…)` to the parameter behind it."""
+        raise NotImplementedError
+
+    def indices(self, q_size, k_size, q_offset):
+        """(terms, P + Lq, P + Lk)"""
+        own = (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
+        index = self.index if own else self.make_index(q_size, k_size, q_offset)
+        return index.reshape(-1, *index.shape[-2:])
+
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """q (B, num_heads, P + Lq, head_dim) -> bias (B, num_heads, P + Lq, P + Lk); k is not read."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        self.check_query(q, *sizes)
+        self._caches, bias = [], 0
+        for embedding, index in zip(self.embeddings(*sizes), self.indices(*sizes), strict=True):
+            term, cache = F.score_lookup_forward(q, embedding, index)
+            self._caches.append(cache)
+            bias = bias + term
+        return self.factor * bias
+
+    def backward(self, dbias):
+        """dbias (B, num_heads, P + Lq, P + Lk) -> QueryGrads(dq, None); parameters add theirs up."""
+        grads = [F.score_lookup_backward(self.factor * dbias, cache) for cache in self._caches]
+        self.embeddings_backward([g.dembedding for g in grads])
+        return QueryGrads(sum(g.dq for g in grads), None)
+
+    def check_query(self, q, q_size, k_size, q_offset):
+        """q has the shape that the sizes make; raises ValueError."""
+        length = self.num_prefix_tokens + math.prod(q_size)
+        check_shape("q", q, (None, self.num_heads, length, self.head_dim))
+
+    def with_zero_row(self, embedding):
+        """The row that pairs with a prefix token share, only there when there are any."""
+        if not self.num_prefix_tokens:
+            return embedding
+        heads, _, dim = embedding.shape
+        return np.concatenate([embedding, np.zeros((heads, 1, dim), embedding.dtype)], axis=1)

@@ -1,0 +1,59 @@
+"""What schemes that do not look at the query are: a table and an index (arXiv 2103.14030, eq. 4)."""
+
+import numpy as np
+
+from ..dispatch import F
+from ._base import PositionBias
+
+
+class TableBias(PositionBias):
+    """bias[h, i, j] = table[index[i, j], h].
+
+    A scheme defines `make_index(q_size, k_size, q_offset)`, `table(…)` and `table_backward(dtable)`.
+    A table that prefix tokens do not read for themselves ends with a row of zeros for them.
+    """
+
+    causal = False
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """(R, num_heads); the sizes matter only to a scheme whose rows depend on them."""
+        raise NotImplementedError
+
+    def table_backward(self, dtable):
+        """Add the gradient of `table(…)` to the parameters behind it."""
+        raise NotImplementedError
+
+    def lookup(self, q_size=None, k_size=None, q_offset=0):
+        """(table, index) for the given sizes, prefix tokens not counted; the window's by default."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        own = sizes == (self.query_size, self.window_size, 0)
+        return self.table(*sizes), self.index if own else self.make_index(*sizes)
+
+    def lookup_tokens(self, num_tokens):
+        """(table, index) for a sequence of `num_tokens`, prefix tokens included."""
+        return self.lookup(*self.sizes_of(num_tokens))
+
+    def forward(self, q_size=None, k_size=None, q_offset=0):
+        """bias (num_heads, P + Lq, P + Lk)."""
+        table, index = self.lookup(q_size, k_size, q_offset)
+        self._cache = index, len(table)
+        return F.bias_forward(table, index)
+
+    def backward(self, dbias):
+        """dbias (num_heads, P + Lq, P + Lk) -> parameter gradients; there is no input gradient."""
+        index, num_rows = self._cache
+        self.table_backward(F.bias_backward(dbias, index, num_rows))
+
+    def prefix_rows(self, num_rows):
+        """Rows after the first `num_rows`: zeros, and −inf so that a causal prefix sees no token.
+
+        For prefix→token, token→prefix and prefix→prefix, query→key.
+        """
+        return num_rows + self.causal, num_rows, num_rows
+
+    def with_prefix_rows(self, table):
+        """The table with those rows, which are only there when prefix tokens are."""
+        if not self.num_prefix_tokens:
+            return table
+        fills = [0.0, -np.inf] if self.causal else [0.0]
+        return np.concatenate([table, *(np.full((1, self.num_heads), f, table.dtype) for f in fills)])

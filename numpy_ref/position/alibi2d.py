@@ -1,0 +1,33 @@
+"""ALiBi on a grid: a penalty in proportion to the Euclidean distance (CROMA, arXiv 2311.00566 §3)."""
+
+import numpy as np
+
+from ._slopes import SlopeBias, alibi_slopes
+
+
+class ALiBi2D(SlopeBias):
+    """bias[h, i, j] = −slope_h · √(Δy² + Δx²),  Δ = query − key.
+
+    Slopes as in "alibi"; no parameters, unless learned_slopes. Prefix tokens: no bias. Any sizes at
+    call time. Used by CROMA (X- and 2D-ALiBi).
+    """
+
+    bias_type = "alibi2d"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        learned_slopes=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.set_slopes(learned_slopes, alibi_slopes(num_heads))
+
+    def distance(self, offsets):
+        return np.sqrt(np.square(offsets).sum(-1))

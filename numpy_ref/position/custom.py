@@ -1,0 +1,106 @@
+"""A learned table under an index of the user's own: graphs, neighbourhoods, layouts."""
+
+import math
+
+import numpy as np
+
+from ..checks import as_index, check_positive_int
+from ..dispatch import F
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import with_prefix
+from ._table import TableBias
+
+
+class Custom(TableBias):
+    """bias[h, i, j] = table[index[i, j], h], or −inf where index[i, j] is −1.
+
+    index: integers (Lq, Lk), Lk the tokens of the window; table (num_rows, num_heads), truncated
+    normal, num_rows one more than the largest index unless given. Calling the scheme with another
+    `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
+    handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
+    distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
+    neighbourhood), LayoutLM (buckets of boxes, arXiv 2012.14740).
+    """
+
+    bias_type = "custom"
+    window_ndim = None
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        index=None,
+        num_rows=None,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        self._given = as_index("index", index, 2)
+        if num_rows is None:
+            num_rows = max(int(self._given.max(initial=0)), 0) + 1
+        check_positive_int(num_rows=num_rows)
+        self.num_rows = num_rows
+        self._check_rows(self._given)
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        if self._given.shape[1] != math.prod(self.window_size):
+            raise ValueError(
+                f"index has shape {self._given.shape}, expected (any, {math.prod(self.window_size)}) "
+                f"for the window {self.window_size}"
+            )
+        masked, zero = self.num_rows, self.num_rows + 1
+        rows = np.where(self._given < 0, masked, self._given)
+        return with_prefix(rows, self.num_prefix_tokens, zero, zero, zero)
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        sizes = super().sizes(q_size, k_size, q_offset)
+        if sizes != (self.query_size, self.window_size, 0):
+            raise ValueError(
+                f"q_size is {sizes[0]} and k_size {sizes[1]}, but a 'custom' bias has the sizes of its "
+                f"index, here those of the window {self.window_size}; call it with another index"
+            )
+        return sizes
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """(num_rows, num_heads), then a row of −inf, then zeros for prefix tokens."""
+        heads, learned = self.num_heads, self.relative_position_bias_table.data
+        masked = np.full((1, heads), -np.inf, learned.dtype)
+        zero = np.zeros((1 if self.num_prefix_tokens else 0, heads), learned.dtype)
+        return np.concatenate([learned, masked, zero])
+
+    def table_backward(self, dtable):
+        self.relative_position_bias_table.accumulate(dtable[: self.num_rows])
+
+    def forward(self, index=None):
+        """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
+        if index is None:
+            return super().forward()
+        index = as_index("index", index, 2, 3)
+        self._check_rows(index)
+        rows = np.where(index < 0, self.num_rows, index)
+        flat = rows.reshape(-1, rows.shape[-1])  # (B · Lq, Lk): samples below each other
+        table = self.table()
+        self._cache = flat, len(table)
+        bias = F.bias_forward(table, flat).reshape(self.num_heads, *rows.shape)
+        return bias if index.ndim == 2 else np.ascontiguousarray(bias.swapaxes(0, 1))
+
+    def backward(self, dbias):
+        """dbias as forward's result -> the table's gradient."""
+        index, num_rows = self._cache
+        by_head = dbias if dbias.ndim == 3 else dbias.swapaxes(0, 1)
+        flat = np.ascontiguousarray(by_head).reshape(self.num_heads, *index.shape)
+        self.table_backward(F.bias_backward(flat, index, num_rows))
+
+    def _check_rows(self, index):
+        if index.size and not -1 <= index.min() <= index.max() < self.num_rows:
+            raise ValueError(
+                f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "
+                "or −1 to mask a pair"
+            )

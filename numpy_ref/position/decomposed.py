@@ -1,0 +1,56 @@
+"""Decomposed relative positions of MViTv2 (arXiv 2112.01526 §4.1), also in SAM (arXiv 2304.02643)."""
+
+import numpy as np
+
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._axes import AxesBias
+
+
+class Decomposed(AxesBias):
+    """bias[b, h, i, j] = q[b, h, i] · (rel_pos_h[Δy + h − 1] + rel_pos_w[Δx + w − 1]),  Δ = query − key.
+
+    q is not scaled. rel_pos_h (2h − 1, d) and rel_pos_w (2w − 1, d), shared by the heads, truncated
+    normal (SAM: zeros), with the names, sign and order of both originals. Unequal grids at call time:
+    the larger side along each axis must be the window's, and the smaller one's positions are spread
+    over it, Δ = max(k/q, 1) · y_q − max(q/k, 1) · y_k, offset by (k − 1) · max(q/k, 1), rounded down.
+    Prefix tokens: no bias. Used by MViTv2, SAM, ViTDet.
+    """
+
+    bias_type = "decomposed"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        self.rel_pos_h, self.rel_pos_w = (
+            Parameter(truncated_normal(self.generator, (2 * size - 1, head_dim), init_std, self.dtype))
+            for size in self.window_size
+        )
+
+    @property
+    def tables(self):
+        return self.rel_pos_h, self.rel_pos_w
+
+    def axis_rows(self, q_length, k_length, size):
+        q_step, k_step = max(k_length / q_length, 1), max(q_length / k_length, 1)
+        q, k = np.arange(q_length)[:, None] * q_step, np.arange(k_length)[None] * k_step
+        return (q - k + (k_length - 1) * k_step).astype(np.int64)
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
+        larger = tuple(max(q, k) for q, k in zip(q_size, k_size, strict=True))
+        if larger != self.window_size:
+            raise ValueError(
+                f"q_size is {q_size} and k_size {k_size}, but the tables of a 'decomposed' bias are for "
+                f"a larger side of {self.window_size}"
+            )
+        return q_size, k_size, q_offset

@@ -1,0 +1,59 @@
+"""Dynamic position bias of CrossFormer (arXiv 2108.00154 §3.3)."""
+
+from ..checks import check_bool, check_positive_int
+from ..nn import LayerNorm, Linear, ReLU, Sequential
+from ._offset import OffsetBias
+
+
+class Dynamic(OffsetBias):
+    """bias[h, i, j] = pos3(pos2(pos1(pos_proj(Δ))))[h],  Δ = query − key as plain numbers.
+
+    pos_proj: Linear(2, hidden); pos1, pos2, pos3: LayerNorm – ReLU – Linear, the last to num_heads.
+    residual adds the input of pos1 and pos2 to their output. Names and layer-norm eps (1e-5) are the
+    original's, where hidden is an eighth or less of the width. Prefix tokens: no bias. Init: Glorot,
+    zero bias. Any sizes at call time. Used by CrossFormer.
+    """
+
+    bias_type = "dynamic"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        hidden_features=16,
+        residual=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(hidden_features=hidden_features)
+        check_bool(residual=residual)
+        self.residual = residual
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        options = {"dtype": self.dtype, "generator": self.generator}
+        self.pos_proj = Linear(2, hidden_features, **options)
+        self.pos1, self.pos2, self.pos3 = (
+            Sequential(
+                [
+                    LayerNorm(hidden_features, eps=1e-5, dtype=self.dtype),
+                    ReLU(),
+                    Linear(hidden_features, width, **options),
+                ]
+            )
+            for width in (hidden_features, hidden_features, num_heads)
+        )
+
+    def of_offsets(self, offsets):
+        x = self.pos_proj(offsets.astype(self.dtype))
+        for layer in (self.pos1, self.pos2):
+            x = x + layer(x) if self.residual else layer(x)
+        return self.pos3(x)
+
+    def of_offsets_backward(self, dvalues):
+        dx = self.pos3.backward(dvalues)
+        for layer in (self.pos2, self.pos1):
+            dx = dx + layer.backward(dx) if self.residual else layer.backward(dx)
+        self.pos_proj.backward(dx)

@@ -1,0 +1,92 @@
+"""FIRE: functional interpolation for relative positions (arXiv 2310.04418 §3)."""
+
+import math
+
+import numpy as np
+
+from ..checks import check_bool, check_positive_int
+from ..nn import Linear, Parameter, ReLU, Sequential
+from ._geometry import grid_offsets, grid_positions, with_prefix
+from ._table import TableBias
+
+EPS = 1e-6
+
+
+class FIRE(TableBias):
+    """bias[h, i, j] = MLP(ψ(i − j) / (ψ(max(i, T)) + 1e-6))[h],  ψ(x) = log(1 + |c x|),
+    T = |L_multiplier · init_length|.
+
+    MLP: Linear(1, hidden) – ReLU – Linear(hidden, num_heads), named mlp.0 and mlp.2; c and L_multiplier
+    are learned scalars (the names of the paper's code). i counts from 0 (and from q_offset). With
+    x = ψ(Δ)/N, m = max(i, T) and g = dx:
+    dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |cΔ|) + Σ dN m sign(c) / (1 + |c| m)
+    dL_multiplier = sign(L_multiplier) · init_length · Σ_{i ≤ T} dN |c| / (1 + |c| m)
+    Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
+    each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
+    """
+
+    bias_type = "fire"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        hidden_features=32,
+        init_length=512,
+        causal=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(hidden_features=hidden_features, init_length=init_length)
+        check_bool(causal=causal)
+        self.init_length, self.causal = init_length, causal
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.c = Parameter(np.array(0.1, self.dtype))
+        self.L_multiplier = Parameter(np.array(1.0, self.dtype))
+        options = {"dtype": self.dtype, "generator": self.generator}
+        self.mlp = Sequential(
+            [
+                Linear(1, hidden_features, **options),
+                ReLU(),
+                Linear(hidden_features, num_heads, **options),
+            ]
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        """A row for each pair, row-major."""
+        pairs = math.prod(q_size) * math.prod(k_size)
+        rows = np.arange(pairs).reshape(math.prod(q_size), -1)
+        return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(pairs))
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].astype(self.dtype)
+        positions = (grid_positions(q_size) + q_offset).astype(self.dtype)  # (Lq, 1)
+        c, threshold = self.c.data, np.abs(self.L_multiplier.data * self.init_length)
+        longest = np.maximum(positions, threshold)
+        normalizer = np.log1p(np.abs(c * longest)) + self.dtype.type(EPS)
+        x = np.log1p(np.abs(c * offsets)) / normalizer
+        self._cached = offsets, positions < threshold, longest, normalizer, x
+        values = self.mlp(x.reshape(-1, 1))
+        if self.causal:
+            values = np.where(offsets.reshape(-1, 1) < 0, self.dtype.type(-np.inf), values)
+        return self.with_prefix_rows(values)
+
+    def table_backward(self, dtable):
+        offsets, below, longest, normalizer, x = self._cached
+        dvalues = dtable[: offsets.size]
+        if self.causal:
+            dvalues = np.where(offsets.reshape(-1, 1) < 0, self.dtype.type(0), dvalues)
+        dx = self.mlp.backward(dvalues).reshape(x.shape)
+        dnormalizer = -(dx * x).sum(1, keepdims=True) / normalizer  # (Lq, 1)
+        c, sign = np.abs(self.c.data), np.sign(self.c.data)
+        far = np.abs(offsets)
+        dc = (dx / normalizer * far / (1 + c * far)).sum()
+        dc += (dnormalizer * longest / (1 + c * longest)).sum()
+        self.c.accumulate(sign * dc)
+        dlongest = dnormalizer * c / (1 + c * longest)
+        dthreshold = dlongest[below].sum()
+        self.L_multiplier.accumulate(np.sign(self.L_multiplier.data) * self.init_length * dthreshold)

@@ -1,0 +1,82 @@
+"""WavLM's gated relative position bias (arXiv 2110.13900 §3.2): T5's, scaled by a gate of the input."""
+
+import numpy as np
+
+from ..checks import check_positive_int, check_shape
+from ..dispatch import F
+from ..nn import Linear, Parameter
+from ._query import QueryGrads
+from ._table import TableBias
+from .t5 import T5
+
+
+class GatedT5(T5):
+    """bias[b, h, i, j] = (a (b' · const_h − 1) + 2) · table[bucket(i − j), h],
+    (a, b') = σ(the sums of the first and of the last four of W x[b, h, i] + w).
+
+    x is what the layer is given, split into heads (the paper writes q, its code takes the input). W is
+    gru_rel_pos_linear (d → 8), const gru_rel_pos_const (1, H, 1, 1), one at first; the table and its
+    options are those of "t5" (WavLM: num_buckets 320, max_distance 800). With g the gate and t the
+    gathered table: dt = Σ_b g dbias, dg = Σ_j t dbias, da = dg (b' const − 1), db' = dg a const,
+    dconst = Σ dg a b'. Called with x in the place of q. Prefix tokens: no bias. Used by WavLM.
+    """
+
+    bias_type = "gated_t5"
+    looks_at_query = True
+    reads_input = True
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        num_buckets=32,
+        max_distance=128,
+        bidirectional=True,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(head_dim=head_dim)
+        self.head_dim = head_dim
+        super().__init__(
+            num_heads,
+            window_size,
+            init_std,
+            num_buckets=num_buckets,
+            max_distance=max_distance,
+            bidirectional=bidirectional,
+            num_prefix_tokens=num_prefix_tokens,
+            dtype=dtype,
+            generator=generator,
+        )
+        self.gru_rel_pos_const = Parameter(np.ones((1, num_heads, 1, 1), self.dtype))
+        self.gru_rel_pos_linear = Linear(head_dim, 8, dtype=self.dtype, generator=self.generator)
+
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
+        static = TableBias.forward(self, q_size, k_size, q_offset)
+        check_shape("q", q, (None, self.num_heads, static.shape[1], self.head_dim))
+        sums = self.gru_rel_pos_linear(q).reshape(*q.shape[:3], 2, 4).sum(-1)  # (B, H, Lq, 2)
+        gates, self._sigmoid = F.sigmoid_forward(sums)
+        a, b = gates[..., :1], gates[..., 1:]
+        gate = a * (b * self.gru_rel_pos_const.data - 1) + 2  # (B, H, Lq, 1)
+        self._gated = a, b, gate, static
+        return gate * static
+
+    def backward(self, dbias):
+        """dbias -> QueryGrads(gradient of the input in heads, None)."""
+        a, b, gate, static = self._gated
+        const = self.gru_rel_pos_const.data
+        TableBias.backward(self, (gate * dbias).sum(0))
+        dgate = (dbias * static).sum(-1, keepdims=True)  # (B, H, Lq, 1)
+        self.gru_rel_pos_const.accumulate((dgate * a * b).sum((0, 2), keepdims=True))
+        dgates = np.concatenate([dgate * (b * const - 1), dgate * a * const], axis=-1)
+        dsums = F.sigmoid_backward(dgates, self._sigmoid)
+        return QueryGrads(self.gru_rel_pos_linear.backward(np.repeat(dsums, 4, axis=-1)), None)
+
+    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
+        """The values are left alone."""
+        return None, None

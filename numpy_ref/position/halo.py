@@ -1,0 +1,77 @@
+"""Relative logits of BoTNet (arXiv 2101.11605) and HaloNet (arXiv 2103.12731 §3)."""
+
+import numpy as np
+
+from ..checks import check_natural
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._axes import AxesBias
+from ._geometry import grid_positions
+from ._window import check_covered
+
+
+class Halo(AxesBias):
+    """bias[b, h, i, j] = q[b, h, i] · (height_rel[Δy + h − 1] + width_rel[Δx + w − 1]), Δ = query − key.
+
+    window_size (h, w) holds the keys; with halo_size > 0 the queries are the block in its middle,
+    (h − 2·halo, w − 2·halo), each with its place in the window (HaloNet); with 0 every token is one
+    (BoTNet). q is not scaled (timm's scale_pos_embed=False). height_rel (2h − 1, d) and width_rel
+    (2w − 1, d) are shared by the heads, truncated normal (timm: normal of std d^(−1/2)). timm's
+    PosEmbedRel counts key − query, each from its own corner: its row is 2h − 2 + halo less ours. Prefix
+    tokens: no bias. At call time any sizes within the window. Used by BoTNet, HaloNet.
+    """
+
+    bias_type = "halo"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        halo_size=0,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_natural(halo_size=halo_size)
+        self.halo_size = halo_size
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        self.height_rel, self.width_rel = (
+            Parameter(truncated_normal(self.generator, (2 * size - 1, head_dim), init_std, self.dtype))
+            for size in self.window_size
+        )
+
+    @property
+    def query_size(self):
+        return tuple(size - 2 * self.halo_size for size in self.window_size)
+
+    @property
+    def query_tokens(self):
+        if self.halo_size == 0:
+            return None
+        places = grid_positions(self.query_size) + self.halo_size
+        tokens = self.num_prefix_tokens + np.ravel_multi_index(tuple(places.T), self.window_size)
+        return np.concatenate([np.arange(self.num_prefix_tokens), tokens])
+
+    @property
+    def tables(self):
+        return self.height_rel, self.width_rel
+
+    def axis_rows(self, q_length, k_length, size):
+        q, k = np.arange(q_length)[:, None] + self.halo_size, np.arange(k_length)[None]
+        return q - k + size - 1
+
+    def as_window(self, name, size):
+        size = super().as_window(name, size)
+        if name == "window_size" and min(size) <= 2 * self.halo_size:
+            raise ValueError(
+                f"window_size is {size}, expected more than twice halo_size {self.halo_size}"
+            )
+        return size
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
+        check_covered(self, tuple(size + self.halo_size for size in q_size), k_size, q_offset)
+        return q_size, k_size, q_offset

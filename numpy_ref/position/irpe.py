@@ -1,0 +1,178 @@
+"""iRPE: image relative position encoding (arXiv 2107.14222): four ways to count, two ways to use it."""
+
+import math
+
+import numpy as np
+
+from ..checks import check_bool, check_choice, check_subset
+from ..dispatch import F
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import grid_offsets, joint_rows, with_prefix
+from ._query import QueryBias, QueryGrads
+from ._table import TableBias
+
+METHODS = ("euclidean", "quant", "cross", "product")
+
+
+class IRPE(QueryBias, TableBias):
+    """mode "contextual", on k, q and v:  bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d  +
+    k[b, h, j] · W_q[r(−Δ)] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)];
+    mode "bias":  bias[h, i, j] = table[r(Δ), h];  Δ = query − key.
+
+    g(x) = round(x) for |x| ≤ α, else sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with
+    (α, β, γ) = ratio · (1, 2, 8). method: "euclidean" g(round √(Δy² + Δx²)); "quant" g(Δy² + Δx²);
+    "product" the row of the pair (g(Δy), g(Δx)); "cross" the sum of the rows of g(Δy) and of g(Δx).
+    rpe_on: which of "q", "k", "v" the contextual mode attaches to (the paper's default is "k").
+    State: lookup_table_q, _k, _v (1 or num_heads, R, d), or relative_position_bias_table (R, 1 or
+    num_heads); one for all heads with shared_head. R = 2·int(β) + 1, squared for product, twice (rows,
+    then columns) for cross; with prefix tokens each has one row more, which all their pairs read.
+    The original has the same sign, keeps W_q and W_k transposed, cross as two modules, and starts at
+    zero (here: truncated normal). Any sizes at call time. Used by DeiT and DETR with iRPE, MiniViT.
+    """
+
+    bias_type = "irpe"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        method="product",
+        mode="contextual",
+        rpe_on="k",
+        shared_head=True,
+        ratio=1.9,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_choice("method", method, METHODS)
+        check_choice("mode", mode, ("contextual", "bias"))
+        check_subset("rpe_on", rpe_on, "qkv")
+        check_bool(shared_head=shared_head)
+        if not ratio > 0:
+            raise ValueError(f"ratio is {ratio!r}, expected a positive number")
+        if mode == "bias" and rpe_on != "k":
+            raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
+        self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
+        self.looks_at_query = mode == "contextual"
+        side = 2 * int(2 * ratio) + 1
+        self.num_buckets = (side**2 if method == "product" else side) + (num_prefix_tokens > 0)
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        self.factor = 1 / math.sqrt(head_dim)
+        heads, rows = 1 if shared_head else num_heads, self.num_buckets * (1 + (method == "cross"))
+        if mode == "bias":
+            self.relative_position_bias_table = self._learned((rows, heads))
+        for name in sorted(rpe_on) if mode == "contextual" else ():
+            setattr(self, f"lookup_table_{name}", self._learned((heads, rows, head_dim)))
+
+    def buckets(self, offsets):
+        """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
+        dy, dx = np.moveaxis(offsets, -1, 0)
+        if self.method == "cross":
+            return np.stack([self._piecewise(dy), self._piecewise(dx)])
+        if self.method == "product":
+            return (self._piecewise(dy) * (2 * int(2 * self.ratio) + 1) + self._piecewise(dx))[None]
+        squared = dy**2 + dx**2
+        return self._piecewise(np.round(np.sqrt(squared)) if self.method == "euclidean" else squared)[
+            None
+        ]
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        return self._joint(q_size, k_size)[1]
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """Mode "bias": (R', num_heads), for cross with a row for each pair of rows that occurs."""
+        q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
+        self._rows = self._joint(q_size, k_size)[0]
+        summed = self.relative_position_bias_table.data[self._rows].sum(0)
+        return np.repeat(summed, self.num_heads, axis=1) if summed.shape[1] == 1 else summed
+
+    def table_backward(self, dtable):
+        dlearned = np.zeros_like(self.relative_position_bias_table.data)
+        dsummed = dtable.sum(1, keepdims=True) if dlearned.shape[1] == 1 else dtable
+        for rows in self._rows:
+            np.add.at(dlearned, rows, dsummed)
+        self.relative_position_bias_table.accumulate(dlearned)
+
+    def forward(self, *args, **kwargs):
+        """Mode "bias" as any table; mode "contextual": q, k -> bias (B, H, P + Lq, P + Lk)."""
+        if not self.looks_at_query:
+            return TableBias.forward(self, *args, **kwargs)
+        return self._contextual(*args, **kwargs)
+
+    def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        self.check_query(q, q_size, k_size, q_offset)
+        index = self.indices(q_size, k_size, q_offset)[0]
+        bias = np.zeros((*q.shape[:2], *index.shape), q.dtype)
+        if "k" in self.rpe_on:
+            embedding, self._k_rows = self._embedding("k", q_size, k_size)
+            term, self._k_cache = F.score_lookup_forward(q, embedding, index)
+            bias += self.factor * term
+        if "q" in self.rpe_on:
+            embedding, self._q_rows = self._embedding("q", k_size, q_size)
+            term, self._q_cache = F.score_lookup_forward(k, embedding, self._joint(k_size, q_size)[1])
+            bias += self.factor * term.swapaxes(-1, -2)
+        return bias
+
+    def backward(self, dbias):
+        """dbias -> None in mode "bias", else QueryGrads(dq, dk), None where rpe_on leaves one out."""
+        if not self.looks_at_query:
+            return TableBias.backward(self, dbias)
+        dq = dk = None
+        if "k" in self.rpe_on:
+            dq, dembedding = F.score_lookup_backward(self.factor * dbias, self._k_cache)
+            self._embedding_backward("k", self._k_rows, dembedding)
+        if "q" in self.rpe_on:
+            dterm = np.ascontiguousarray(self.factor * dbias.swapaxes(-1, -2))
+            dk, dembedding = F.score_lookup_backward(dterm, self._q_cache)
+            self._embedding_backward("q", self._q_rows, dembedding)
+        return QueryGrads(dq, dk)
+
+    def value_embedding(self, q_size, k_size, q_offset):
+        if "v" not in self.rpe_on:
+            return None
+        embedding, self._v_rows = self._embedding("v", q_size, k_size)
+        return embedding
+
+    def value_backward(self, dembedding):
+        self._embedding_backward("v", self._v_rows, dembedding)
+
+    def _embedding(self, name, q_size, k_size):
+        """(1 or H, R', d) under the joint index, and the rows it was summed from."""
+        rows = self._joint(q_size, k_size)[0]
+        return getattr(self, f"lookup_table_{name}").data[:, rows].sum(1), rows
+
+    def _embedding_backward(self, name, rows, dembedding):
+        learned = getattr(self, f"lookup_table_{name}")
+        dlearned = np.zeros_like(learned.data)
+        for each in rows:
+            np.add.at(dlearned, (slice(None), each), dembedding)
+        learned.accumulate(dlearned)
+
+    def _joint(self, q_size, k_size):
+        """(rows (1 or 2, R'), index (P + Lq, P + Lk)): cross adds two rows up, so it indexes pairs."""
+        own = self.num_buckets
+        indices = [
+            n * own + with_prefix(bucket, self.num_prefix_tokens, *[own - 1] * 3)
+            for n, bucket in enumerate(self.buckets(grid_offsets(q_size, k_size)))
+        ]
+        if len(indices) == 1:
+            return np.arange(own)[None], indices[0]
+        return joint_rows(np.stack(indices))
+
+    def _piecewise(self, x):
+        """int(β) + g(x), in [0, 2·int(β)]."""
+        alpha, beta, gamma = self.ratio, 2 * self.ratio, 8 * self.ratio
+        far = np.log(np.maximum(np.abs(x), alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
+        bucket = np.minimum(np.round(alpha + far), beta)
+        rows = np.where(np.abs(x) <= alpha, np.round(x), np.sign(x) * np.trunc(bucket))
+        return int(beta) + rows.astype(np.int64)
+
+    def _learned(self, shape):
+        return Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))

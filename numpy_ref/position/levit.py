@@ -1,0 +1,71 @@
+"""LeViT's bias over absolute offsets, also for its shrinking attention (arXiv 2104.01136 §4.2)."""
+
+import numpy as np
+
+from ..checks import check_positive_int
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import grid_offsets, grid_positions, with_prefix
+from ._table import TableBias
+from ._window import check_covered
+
+
+class LeViT(TableBias):
+    """bias[h, i, j] = table[|Δy| · w + |Δx|, h],  Δ = stride · query − key.
+
+    Table (h · w, num_heads), truncated normal, and BEiT's three rows with prefix tokens. stride > 1:
+    only every stride-th token along each axis is a query (LeViT's AttentionSubsample), the first one
+    among them. The original keeps (num_heads, h · w), zeros at first. Used by LeViT, EfficientFormer.
+    """
+
+    bias_type = "levit"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        stride=1,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(stride=stride)
+        self.stride = stride
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        num_rows = int(np.prod(self.window_size)) + (3 if num_prefix_tokens else 0)
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+        )
+
+    @property
+    def query_size(self):
+        return tuple(-(-size // self.stride) for size in self.window_size)
+
+    @property
+    def query_tokens(self):
+        if self.stride == 1:
+            return None
+        places = self.stride * grid_positions(self.query_size)
+        tokens = self.num_prefix_tokens + np.ravel_multi_index(tuple(places.T), self.window_size)
+        return np.concatenate([np.arange(self.num_prefix_tokens), tokens])
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        dy, dx = np.moveaxis(np.abs(grid_offsets(q_size, k_size, stride=self.stride)), -1, 0)
+        first = int(np.prod(self.window_size))
+        rows = dy * self.window_size[1] + dx
+        return with_prefix(rows, self.num_prefix_tokens, first, first + 1, first + 2)
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
+        reached = tuple(self.stride * (size - 1) + 1 for size in q_size)
+        check_covered(self, reached, k_size, q_offset)
+        return q_size, k_size, q_offset
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        return self.relative_position_bias_table.data
+
+    def table_backward(self, dtable):
+        self.relative_position_bias_table.accumulate(dtable)

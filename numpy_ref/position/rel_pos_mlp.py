@@ -1,0 +1,74 @@
+"""timm's RelPosMlp: a small MLP over offsets, in the way of Swin V2 or of its ConvNeXt-like models."""
+
+import numpy as np
+
+from ..checks import check_choice, check_positive_int, check_probability
+from ..dispatch import F
+from ..nn import Dropout, Linear, Module, ReLU
+from ._log_coords import log_coords, pretrained_extent
+from ._offset import OffsetBias
+
+
+class RelPosMlp(OffsetBias):
+    """swin: bias = 16 · sigmoid(MLP(c(Δ))), c as in "log_cpb";  cr: bias = MLP(sign(Δ) log(1 + |Δ|)).
+
+    Δ = query − key. MLP: Linear(2, hidden) – ReLU – dropout – Linear(hidden, num_heads), the second
+    without bias in mode swin; named mlp.fc1 and mlp.fc2. Source: timm.layers.pos_embed_rel.RelPosMlp
+    (cr: Swin V2 "CR", after arXiv 2111.09883), where dropout is 0.125 too and, as here, only active in
+    training. pretrained_window_size scales mode swin. Prefix tokens: no bias. Init: truncated normal
+    weights, zero bias. Any sizes at call time. Used by timm's Swin V2 CR, MaxViT-RMLP, ViT-relpos.
+    """
+
+    bias_type = "rel_pos_mlp"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        mode="cr",
+        pretrained_window_size=None,
+        hidden_features=128,
+        drop=0.125,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_choice("mode", mode, ("cr", "swin"))
+        check_positive_int(hidden_features=hidden_features)
+        check_probability(drop=drop)
+        self.mode = mode
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.extent = pretrained_extent(self, pretrained_window_size)
+        options = {"init_std": init_std, "dtype": self.dtype, "generator": self.generator}
+        self.mlp = CoordinateMlp(hidden_features, num_heads, mode == "cr", drop, options)
+
+    def of_offsets(self, offsets):
+        if self.mode == "cr":
+            return self.mlp((np.sign(offsets) * np.log1p(np.abs(offsets))).astype(self.dtype))
+        out = self.mlp(log_coords(offsets, self.extent).astype(self.dtype))
+        squashed, self._sigmoid = F.sigmoid_forward(out)
+        return 16 * squashed
+
+    def of_offsets_backward(self, dvalues):
+        if self.mode == "swin":
+            dvalues = F.sigmoid_backward(16 * dvalues, self._sigmoid)
+        self.mlp.backward(dvalues)
+
+
+class CoordinateMlp(Module):
+    """fc2(dropout(ReLU(fc1(coordinates))))"""
+
+    def __init__(self, hidden_features, num_heads, last_bias, drop, options):
+        self.fc1 = Linear(2, hidden_features, **options)
+        self.act = ReLU()
+        self.drop1 = Dropout(drop, options["generator"])
+        self.fc2 = Linear(hidden_features, num_heads, bias=last_bias, **options)
+
+    def forward(self, x):
+        return self.fc2(self.drop1(self.act(self.fc1(x))))
+
+    def backward(self, dout):
+        return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))

@@ -1,0 +1,71 @@
+"""Relative position representations (Shaw et al., arXiv 1803.02155)."""
+
+import math
+
+import numpy as np
+
+from ..checks import check_bool, check_positive_int
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import grid_offsets, with_prefix
+from ._query import QueryBias
+
+
+class Shaw(QueryBias):
+    """bias[b, h, i, j] = q[b, h, i] · a^K[r] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] a^V[r],
+    r = clip(i − j, −m, m) + m.
+
+    m = max_distance; a^K, a^V are relative_position_keys and relative_position_values (2m + 1, d),
+    shared by the heads, truncated normal; values=False leaves a^V out. The paper counts key − query:
+    its row clip(j − i) + m is ours read backwards. A grid is read row-major. Prefix tokens: nothing
+    added. Any sizes and q_offset at call time. Used by Music Transformer, tensor2tensor.
+    """
+
+    bias_type = "shaw"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        max_distance=16,
+        values=True,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(max_distance=max_distance)
+        check_bool(values=values)
+        self.max_distance = max_distance
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        self.factor = 1 / math.sqrt(head_dim)
+        shape = (2 * max_distance + 1, head_dim)
+        self.relative_position_keys = Parameter(
+            truncated_normal(self.generator, shape, init_std, self.dtype)
+        )
+        self.relative_position_values = None
+        if values:
+            self.relative_position_values = Parameter(
+                truncated_normal(self.generator, shape, init_std, self.dtype)
+            )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        reach = self.max_distance
+        rows = np.clip(grid_offsets(q_size, k_size, q_offset)[..., 0], -reach, reach) + reach
+        return with_prefix(rows, self.num_prefix_tokens, *[2 * reach + 1] * 3)
+
+    def embeddings(self, q_size, k_size, q_offset):
+        return [self.with_zero_row(self.relative_position_keys.data[None])]
+
+    def embeddings_backward(self, dembeddings):
+        self.relative_position_keys.accumulate(dembeddings[0][0, : 2 * self.max_distance + 1])
+
+    def value_embedding(self, q_size, k_size, q_offset):
+        if self.relative_position_values is None:
+            return None
+        return self.with_zero_row(self.relative_position_values.data[None])
+
+    def value_backward(self, dembedding):
+        self.relative_position_values.accumulate(dembedding[0, : 2 * self.max_distance + 1])

@@ -1,0 +1,85 @@
+"""Transformer-XL's relative positional encoding (arXiv 1901.02860 §3.3)."""
+
+import math
+
+import numpy as np
+
+from ..checks import check_shape
+from ..nn import Linear, Parameter
+from ..random import truncated_normal
+from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
+from ._query import QueryBias, QueryGrads
+
+
+class TransformerXL(QueryBias):
+    """bias[b, h, i, j] = (u_h · k[b, h, j] + (q[b, h, i] + v_h) · r_h(i − j)) / √d,  r = W R(Δ).
+
+    R(Δ) = [sin(Δ ω), cos(Δ ω)], ω_n = 10000^(−2n/D), D = num_heads · d; W is r_net (D → D, no bias),
+    u and v are r_w_bias and r_r_bias (num_heads, d): the names of the paper's code, where they are
+    zero or normal at first (here truncated normal). With q·k/√d this is the paper's (a) + (b) + (c) +
+    (d). Same sign as the original, which obtains i − j by its "relative shift". Gradients:
+    du_h = Σ_{b,i,j} dbias k_j / √d,  dk_j = Σ_i dbias u_h / √d,  dv_h = Σ_{b,i} dq.
+    Prefix tokens: no r. Any sizes and q_offset at call time; negative offsets too, as in XLNet.
+    """
+
+    bias_type = "transformer_xl"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        width = num_heads * head_dim
+        if width % 2:
+            raise ValueError(f"num_heads · head_dim is {width}, expected an even number")
+        self.factor = 1 / math.sqrt(head_dim)
+        self.r_w_bias, self.r_r_bias = (
+            Parameter(truncated_normal(self.generator, (num_heads, head_dim), init_std, self.dtype))
+            for _ in range(2)
+        )
+        self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
+        return with_prefix(rows, self.num_prefix_tokens, *[len(all_offsets(q_size, k_size))] * 3)
+
+    def embeddings(self, q_size, k_size, q_offset):
+        r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
+        by_head = r.reshape(-1, self.num_heads, self.head_dim).swapaxes(0, 1)
+        return [self.with_zero_row(np.ascontiguousarray(by_head))]
+
+    def embeddings_backward(self, dembeddings):
+        dr = dembeddings[0]
+        if self.num_prefix_tokens:
+            dr = dr[:, :-1]
+        self.r_net.backward(np.ascontiguousarray(dr.swapaxes(0, 1)).reshape(dr.shape[1], -1))
+
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        length = self.num_prefix_tokens + math.prod(sizes[1])
+        check_shape("k", k, (None, self.num_heads, length, self.head_dim))
+        self._k = k
+        u, v = self.r_w_bias.data, self.r_r_bias.data
+        content = np.einsum("hd,bhjd->bhj", u, k)[:, :, None]  # (B, H, 1, Lk)
+        return self.factor * content + super().forward(q + v[:, None], k, *sizes)
+
+    def backward(self, dbias):
+        """dbias -> QueryGrads(dq, dk)."""
+        dq = super().backward(dbias).dq
+        self.r_r_bias.accumulate(dq.sum((0, 2)))
+        dcontent = self.factor * dbias.sum(2)  # (B, H, Lk)
+        self.r_w_bias.accumulate(np.einsum("bhj,bhjd->hd", dcontent, self._k))
+        return QueryGrads(dq, dcontent[..., None] * self.r_w_bias.data[:, None])
+
+    def _sinusoids(self, offsets):
+        width = self.num_heads * self.head_dim
+        angles = offsets * 10000.0 ** -(np.arange(0, width, 2) / width)  # (R, D/2)
+        return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(self.dtype)

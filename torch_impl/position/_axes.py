@@ -1,0 +1,42 @@
+"""Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
+
+import math
+
+import torch
+
+from ._geometry import with_prefix
+from ._query import QueryBias
+
+
+class AxesBias(QueryBias):
+    """bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
+
+    A scheme defines `axis_rows` and `tables`, two Parameters ((rows, head_dim), shared by the heads).
+    """
+
+    window_ndim = 2
+    tables = ()
+
+    def axis_rows(self, q_length, k_length, size):
+        """(q_length, k_length): the row along one axis whose window has that size."""
+        raise NotImplementedError
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
+        shape = (*q_size, *k_size)  # (qy, qx, ky, kx)
+        y, x = (self.axis_rows(*each) for each in zip(q_size, k_size, self.window_size, strict=True))
+        grids = (y[:, None, :, None], x[None, :, None, :])
+        lengths = (math.prod(q_size), math.prod(k_size))
+        return torch.stack(
+            [
+                with_prefix(
+                    rows.expand(shape).reshape(lengths),
+                    self.num_prefix_tokens,
+                    *[2 * size - 1] * 3,
+                )
+                for rows, size in zip(grids, self.window_size, strict=True)
+            ]
+        )
+
+    def embeddings(self, q_size, k_size, q_offset):
+        return [self.with_zero_row(table[None]) for table in self.tables]

@@ -1,0 +1,69 @@
+"""What schemes that look at the query are: vectors under an index, multiplied with the query."""
+
+import math
+
+from torch.nn import functional
+
+from .. import ops
+from ..checks import check_positive_int
+from ._base import PositionBias
+
+
+class QueryBias(PositionBias):
+    """bias[b, h, i, j] = factor · Σ_t q[b, h, i] · embedding_t[h, index_t[i, j]],  factor 1/√d or 1.
+
+    A scheme defines `make_index` ((Lq, Lk), or (terms, Lq, Lk)) and `embeddings(…)` ((num_heads or 1, R,
+    d) each). One that also adds to the values defines `value_embedding(…)`:
+    out[b, h, i] += Σ_j P[b, h, i, j] · value_embedding[h, index[i, j]].
+    An embedding that prefix tokens do not read for themselves ends with a row of zeros for them.
+    """
+
+    looks_at_query = True
+    reads_input = False  # True: instead of q it is given the layer's input, split into heads
+    factor = 1.0
+
+    def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
+        check_positive_int(head_dim=head_dim)
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.head_dim = head_dim
+
+    def embeddings(self, q_size, k_size, q_offset):
+        """One (num_heads or 1, R, head_dim) for each term."""
+        raise NotImplementedError
+
+    def value_embedding(self, q_size, k_size, q_offset):
+        """(num_heads or 1, R, head_dim) under the first term's index for the values, or None."""
+
+    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
+        """(value_embedding, index), or (None, None) for a scheme that leaves the values alone."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        embedding = self.value_embedding(*sizes)
+        return (None, None) if embedding is None else (embedding, self.indices(*sizes)[0])
+
+    def indices(self, q_size, k_size, q_offset):
+        """(terms, P + Lq, P + Lk)"""
+        own = (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
+        index = self.index if own else self.make_index(q_size, k_size, q_offset).to(self.index.device)
+        return index.reshape(-1, *index.shape[-2:])
+
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """q (B, num_heads, P + Lq, head_dim) -> bias (B, num_heads, P + Lq, P + Lk); k is not read."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        self.check_query(q, *sizes)
+        pairs = zip(self.embeddings(*sizes), self.indices(*sizes), strict=True)
+        return self.factor * sum(ops.score_lookup(q, embedding, index) for embedding, index in pairs)
+
+    def check_query(self, q, q_size, k_size, q_offset):
+        """q has the shape that the sizes make; raises ValueError."""
+        check_heads("q", q, self.num_heads, self.num_prefix_tokens + math.prod(q_size), self.head_dim)
+
+    def with_zero_row(self, embedding):
+        """The row that pairs with a prefix token share, only there when there are any."""
+        return functional.pad(embedding, (0, 0, 0, 1)) if self.num_prefix_tokens else embedding
+
+
+def check_heads(name, x, num_heads, length, head_dim):
+    """x is (B, num_heads, length, head_dim); raises ValueError."""
+    if x.dim() != 4 or tuple(x.shape[1:]) != (num_heads, length, head_dim):
+        expected = f"(any, {num_heads}, {length}, {head_dim})"
+        raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {expected}")

@@ -1,0 +1,51 @@
+"""The slopes of ALiBi, fixed or learned; what its 1-D and 2-D forms share (arXiv 2108.12409)."""
+
+import math
+
+import torch
+
+from ..checks import check_bool
+from ..nn import Parameter
+from ._offset import OffsetBias
+
+
+class SlopeBias(OffsetBias):
+    """f_h(Δ) = −slope_h · distance(Δ).
+
+    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
+    below, then every second one of twice that power (the paper's code). learned_slopes trains
+    `log_slopes` (num_heads,) from there, slope = exp(log_slope).
+    """
+
+    def set_slopes(self, learned_slopes, slopes):
+        """Keep the slopes, a list of num_heads floats, as a parameter where they are to be learned."""
+        check_bool(learned_slopes=learned_slopes)
+        self.log_slopes = None
+        if learned_slopes:
+            logs = torch.tensor(slopes, dtype=torch.float64).log()
+            self.log_slopes = Parameter(logs.to(self.dtype))
+        self._fixed_slopes = slopes
+
+    @property
+    def slopes(self):
+        """(num_heads,), positive; fixed ones in float64."""
+        if self.log_slopes is not None:
+            return self.log_slopes.exp()
+        return torch.tensor(self._fixed_slopes, dtype=torch.float64, device=self.index.device)
+
+    def distance(self, offsets):
+        """offsets (R, axes) -> (R,), at least 0."""
+        raise NotImplementedError
+
+    def of_offsets(self, offsets):
+        slopes = self.slopes
+        return -torch.outer(self.distance(offsets).to(slopes.dtype), slopes)
+
+
+def alibi_slopes(num_heads):
+    """The paper's get_slopes: a list of num_heads floats."""
+    if math.log2(num_heads).is_integer():
+        start = 2 ** (-(2 ** -(math.log2(num_heads) - 3)))
+        return [start * start**h for h in range(num_heads)]
+    closest = 2 ** math.floor(math.log2(num_heads))
+    return alibi_slopes(closest) + alibi_slopes(2 * closest)[0::2][: num_heads - closest]

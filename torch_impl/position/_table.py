@@ -1,0 +1,53 @@
+"""What schemes that do not look at the query are: a table and an index (arXiv 2103.14030, eq. 4)."""
+
+import math
+
+import torch
+
+from .. import ops
+from ._base import PositionBias
+
+
+class TableBias(PositionBias):
+    """bias[h, i, j] = table[index[i, j], h].
+
+    A scheme defines `make_index(q_size, k_size, q_offset)` and `table(…)`. A table that prefix tokens do
+    not read for themselves ends with a row of zeros for them.
+    """
+
+    causal = False
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """(R, num_heads); the sizes matter only to a scheme whose rows depend on them."""
+        raise NotImplementedError
+
+    def lookup(self, q_size=None, k_size=None, q_offset=0):
+        """(table, index) for the given sizes, prefix tokens not counted; the window's by default."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        if sizes == (self.query_size, self.window_size, 0):
+            return self.table(*sizes), self.index
+        return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
+
+    def lookup_tokens(self, num_tokens):
+        """(table, index) for a sequence of `num_tokens`, prefix tokens included."""
+        return self.lookup(*self.sizes_of(num_tokens))
+
+    def forward(self, q_size=None, k_size=None, q_offset=0):
+        """bias (num_heads, P + Lq, P + Lk)."""
+        return ops.bias(*self.lookup(q_size, k_size, q_offset))
+
+    def prefix_rows(self, num_rows):
+        """Rows after the first `num_rows`: zeros, and −inf so that a causal prefix sees no token.
+
+        For prefix→token, token→prefix and prefix→prefix, query→key.
+        """
+        return num_rows + 1 if self.causal else num_rows, num_rows, num_rows
+
+    def with_prefix_rows(self, table):
+        """The table with those rows, which are only there when prefix tokens are."""
+        if not self.num_prefix_tokens:
+            return table
+        rows = [table, table.new_zeros(1, self.num_heads)]
+        if self.causal:
+            rows.append(table.new_full((1, self.num_heads), -math.inf))
+        return torch.cat(rows)

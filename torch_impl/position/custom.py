@@ -1,0 +1,94 @@
+"""A learned table under an index of the user's own: graphs, neighbourhoods, layouts."""
+
+import math
+
+import torch
+
+from .. import ops
+from ..checks import as_index, check_positive_int
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import with_prefix
+from ._table import TableBias
+
+
+class Custom(TableBias):
+    """bias[h, i, j] = table[index[i, j], h], or −inf where index[i, j] is −1.
+
+    index: integers (Lq, Lk), Lk the tokens of the window; table (num_rows, num_heads), truncated
+    normal, num_rows one more than the largest index unless given. Calling the scheme with another
+    `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
+    handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
+    distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
+    neighbourhood), LayoutLM (buckets of boxes, arXiv 2012.14740).
+    """
+
+    bias_type = "custom"
+    window_ndim = None
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        index=None,
+        num_rows=None,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        self._given = as_index("index", index, 2)
+        if num_rows is None:
+            num_rows = max([0, *self._given.flatten().tolist()]) + 1
+        check_positive_int(num_rows=num_rows)
+        self.num_rows = num_rows
+        self._check_rows(self._given)
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        if self._given.shape[1] != math.prod(self.window_size):
+            raise ValueError(
+                f"index has shape {tuple(self._given.shape)}, expected "
+                f"(any, {math.prod(self.window_size)}) for the window {self.window_size}"
+            )
+        masked, zero = self.num_rows, self.num_rows + 1
+        rows = self._given.masked_fill(self._given < 0, masked)
+        return with_prefix(rows, self.num_prefix_tokens, zero, zero, zero)
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        sizes = super().sizes(q_size, k_size, q_offset)
+        if sizes != (self.query_size, self.window_size, 0):
+            raise ValueError(
+                f"q_size is {sizes[0]} and k_size {sizes[1]}, but a 'custom' bias has the sizes of its "
+                f"index, here those of the window {self.window_size}; call it with another index"
+            )
+        return sizes
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """(num_rows, num_heads), then a row of −inf, then zeros for prefix tokens."""
+        learned = self.relative_position_bias_table
+        masked = learned.new_full((1, self.num_heads), -math.inf)
+        zero = learned.new_zeros(1 if self.num_prefix_tokens else 0, self.num_heads)
+        return torch.cat([learned, masked, zero])
+
+    def forward(self, index=None):
+        """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
+        if index is None:
+            return super().forward()
+        index = as_index("index", index, 2, 3)
+        self._check_rows(index)
+        rows = index.masked_fill(index < 0, self.num_rows).to(self.index.device)
+        if index.dim() == 2:
+            return ops.bias(self.table(), rows)
+        return torch.stack([ops.bias(self.table(), sample) for sample in rows])
+
+    def _check_rows(self, index):
+        if index.numel() and not -1 <= index.min() <= index.max() < self.num_rows:
+            raise ValueError(
+                f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "
+                "or −1 to mask a pair"
+            )

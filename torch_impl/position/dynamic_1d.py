@@ -1,0 +1,51 @@
+"""Dynamic position bias along a sequence (x-transformers; after CrossFormer, arXiv 2108.00154)."""
+
+import torch
+
+from ..checks import check_bool, check_positive_int
+from ..nn import LayerNorm, Linear, Sequential, SiLU
+from ._offset import OffsetBias
+
+
+class Dynamic1D(OffsetBias):
+    """bias[h, i, j] = MLP(x(i − j))[h],  x(Δ) = Δ, or sign(Δ) log(1 + |Δ|) with log_distance.
+
+    MLP: `depth` times Linear – [LayerNorm] – SiLU, then Linear to num_heads, named mlp.0 … mlp.depth
+    as in x-transformers' DynamicPositionBias, which has the same sign. Prefix tokens: no bias. Init:
+    Glorot, zero bias. Any sizes and q_offset at call time.
+    """
+
+    bias_type = "dynamic_1d"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        hidden_features=16,
+        depth=2,
+        log_distance=False,
+        norm=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(hidden_features=hidden_features, depth=depth)
+        check_bool(log_distance=log_distance, norm=norm)
+        self.log_distance = log_distance
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        options = {"dtype": self.dtype, "generator": self.generator}
+        layers, width = [], 1
+        for _ in range(depth):
+            parts = [Linear(width, hidden_features, **options)]
+            parts += [LayerNorm(hidden_features, eps=1e-5, dtype=self.dtype)] if norm else []
+            layers.append(Sequential(*parts, SiLU()))
+            width = hidden_features
+        self.mlp = Sequential(*layers, Linear(width, num_heads, **options))
+
+    def of_offsets(self, offsets):
+        x = offsets.double()
+        if self.log_distance:
+            x = x.sign() * torch.log(x.abs() + 1)
+        return self.mlp(x.to(self.mlp[0][0].weight.dtype))

@@ -1,0 +1,72 @@
+"""FIRE: functional interpolation for relative positions (arXiv 2310.04418 §3)."""
+
+import math
+
+import torch
+
+from ..checks import check_bool, check_positive_int
+from ..nn import Linear, Parameter, ReLU, Sequential
+from ._geometry import grid_offsets, grid_positions, with_prefix
+from ._table import TableBias
+
+EPS = 1e-6
+
+
+class FIRE(TableBias):
+    """bias[h, i, j] = MLP(ψ(i − j) / (ψ(max(i, T)) + 1e-6))[h],  ψ(x) = log(1 + |c x|),
+    T = |L_multiplier · init_length|.
+
+    MLP: Linear(1, hidden) – ReLU – Linear(hidden, num_heads), named mlp.0 and mlp.2; c and L_multiplier
+    are learned scalars (the names of the paper's code). i counts from 0 (and from q_offset).
+    Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
+    each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
+    """
+
+    bias_type = "fire"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        hidden_features=32,
+        init_length=512,
+        causal=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(hidden_features=hidden_features, init_length=init_length)
+        check_bool(causal=causal)
+        self.init_length, self.causal = init_length, causal
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        self.c = Parameter(torch.tensor(0.1, dtype=self.dtype))
+        self.L_multiplier = Parameter(torch.tensor(1.0, dtype=self.dtype))
+        options = {"dtype": self.dtype, "generator": self.generator}
+        self.mlp = Sequential(
+            Linear(1, hidden_features, **options),
+            ReLU(),
+            Linear(hidden_features, num_heads, **options),
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        """A row for each pair, row-major."""
+        pairs = math.prod(q_size) * math.prod(k_size)
+        rows = torch.arange(pairs).reshape(math.prod(q_size), -1)
+        return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(pairs))
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        like = {"device": self.c.device, "dtype": self.c.dtype}
+        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(**like)
+        positions = (grid_positions(q_size) + q_offset).to(**like)  # (Lq, 1)
+        longest = torch.maximum(positions, (self.L_multiplier * self.init_length).abs())
+        x = self._psi(offsets) / (self._psi(longest) + EPS)
+        values = self.mlp(x.reshape(-1, 1))
+        if self.causal:
+            values = values.masked_fill(offsets.reshape(-1, 1) < 0, -math.inf)
+        return self.with_prefix_rows(values)
+
+    def _psi(self, x):
+        return torch.log((self.c * x).abs() + 1)

@@ -1,0 +1,52 @@
+"""The bias table of CoAtNet (arXiv 2106.04803 §2.1) and MaxViT (arXiv 2204.01697), one plane a head."""
+
+import math
+
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._geometry import grid_offsets, offset_rows, with_prefix
+from ._table import TableBias
+from ._window import check_covered
+
+
+class MaxViT(TableBias):
+    """bias[h, i, j] = planes[h, −Δy + h − 1, −Δx + w − 1],  Δ = query − key.
+
+    The state is timm's RelPosBiasTf: relative_position_bias_table (num_heads, 2h − 1, 2w − 1), which
+    counts key − query; `table()` turns it into rows by query − key, so that the index is the 2-D one.
+    Prefix tokens: no bias. Init: truncated normal (timm: normal of std 0.02). Used by CoAtNet, MaxViT.
+    """
+
+    bias_type = "maxvit"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        planes = (num_heads, *(2 * size - 1 for size in self.window_size))
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, planes, init_std, self.dtype)
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        rows = offset_rows(grid_offsets(q_size, k_size), self.window_size, self.window_size)
+        num_rows = math.prod(2 * size - 1 for size in self.window_size)
+        return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
+
+    def sizes(self, q_size=None, k_size=None, q_offset=0):
+        sizes = super().sizes(q_size, k_size, q_offset)
+        check_covered(self, *sizes)
+        return sizes
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """Planes of key − query, turned by half a circle -> rows of query − key."""
+        planes = self.relative_position_bias_table.flip(1, 2)
+        return self.with_prefix_rows(planes.flatten(1).T)

@@ -1,0 +1,41 @@
+"""Sandwich: the inner product of sinusoidal embeddings as a bias (arXiv 2212.10356 §5)."""
+
+import torch
+
+from ..checks import check_bool, check_positive_int
+from ._offset import OffsetBias
+
+
+class Sandwich(OffsetBias):
+    """bias[h, i, j] = H / (8 h) · Σ_n cos((i − j) / 10000^(2n/D)),  n = 0 … D/2 − 1,  h = 1 … H.
+
+    D = sinusoid_dim, even (the paper's d̄, 128). No parameters; symmetric, so the sign does not matter.
+    Prefix tokens and causal as "alibi". Any sizes and q_offset at call time.
+    """
+
+    bias_type = "sandwich"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        sinusoid_dim=128,
+        causal=False,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_positive_int(sinusoid_dim=sinusoid_dim)
+        check_bool(causal=causal)
+        if sinusoid_dim % 2:
+            raise ValueError(f"sinusoid_dim is {sinusoid_dim}, expected an even number")
+        self.sinusoid_dim, self.causal = sinusoid_dim, causal
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+
+    def of_offsets(self, offsets):
+        steps = torch.arange(0, self.sinusoid_dim, 2, dtype=torch.float64, device=offsets.device)
+        angles = offsets / 10000 ** (steps / self.sinusoid_dim)  # (R, D/2)
+        heads = torch.arange(1, self.num_heads + 1, dtype=torch.float64, device=offsets.device)
+        return torch.outer(angles.cos().sum(-1), self.num_heads / (8 * heads))

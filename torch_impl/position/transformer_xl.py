@@ -1,0 +1,69 @@
+"""Transformer-XL's relative positional encoding (arXiv 1901.02860 §3.3)."""
+
+import math
+
+import torch
+
+from ..nn import Linear, Parameter
+from ..random import truncated_normal
+from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
+from ._query import QueryBias, check_heads
+
+
+class TransformerXL(QueryBias):
+    """bias[b, h, i, j] = (u_h · k[b, h, j] + (q[b, h, i] + v_h) · r_h(i − j)) / √d,  r = W R(Δ).
+
+    R(Δ) = [sin(Δ ω), cos(Δ ω)], ω_n = 10000^(−2n/D), D = num_heads · d; W is r_net (D → D, no bias),
+    u and v are r_w_bias and r_r_bias (num_heads, d): the names of the paper's code, where they are
+    zero or normal at first (here truncated normal). With q·k/√d this is the paper's (a) + (b) + (c) +
+    (d). Same sign as the original, which obtains i − j by its "relative shift".
+    Prefix tokens: no r. Any sizes and q_offset at call time; negative offsets too, as in XLNet.
+    """
+
+    bias_type = "transformer_xl"
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        head_dim,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
+        width = num_heads * head_dim
+        if width % 2:
+            raise ValueError(f"num_heads · head_dim is {width}, expected an even number")
+        self.factor = 1 / math.sqrt(head_dim)
+        self.r_w_bias, self.r_r_bias = (
+            Parameter(truncated_normal(self.generator, (num_heads, head_dim), init_std, self.dtype))
+            for _ in range(2)
+        )
+        self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
+        return with_prefix(rows, self.num_prefix_tokens, *[len(all_offsets(q_size, k_size))] * 3)
+
+    def embeddings(self, q_size, k_size, q_offset):
+        r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
+        return [self.with_zero_row(r.unflatten(-1, (self.num_heads, self.head_dim)).transpose(0, 1))]
+
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
+        sizes = self.sizes(q_size, k_size, q_offset)
+        length = self.num_prefix_tokens + math.prod(sizes[1])
+        if k is None:
+            raise ValueError("k is None, expected the keys: this scheme looks at them too")
+        check_heads("k", k, self.num_heads, length, self.head_dim)
+        content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, k).unsqueeze(2)  # (B, H, 1, Lk)
+        return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), k, *sizes)
+
+    def _sinusoids(self, offsets):
+        width = self.num_heads * self.head_dim
+        steps = torch.arange(0, width, 2, dtype=torch.float64)
+        angles = offsets / 10000 ** (steps / width)  # (R, D/2)
+        return torch.cat([angles.sin(), angles.cos()], dim=-1).to(self.r_net.weight)
