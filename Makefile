@@ -8,17 +8,19 @@ ifdef PYTHON
   RUN := $(PYTHON)
   NUMPY_READY :=
   READY :=
+  THIRD_PARTY_READY :=
 else
   RUN := $(VENV)/bin/python
   NUMPY_READY := $(VENV)/.numpy-ready
   READY := $(VENV)/.ready
+  THIRD_PARTY_READY := $(VENV)/.third-party-ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 train-numpy: $(NUMPY_READY) ## train the NumPy twin on the digits (CPU, under a minute, no PyTorch)
 	$(RUN) -m experiments.train --backend numpy --config configs/rpb_config.yaml $(ARGS)
@@ -30,7 +32,16 @@ train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: 
 	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist.yaml $(ARGS)
 
 parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=cuda insists)
-	$(RUN) -m pytest -q parity_tests $(ARGS)
+	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party $(ARGS)
+
+parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
+	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
+	$(RUN) -m examples.gallery $(ARGS)
+
+compare: $(READY) ## train the same small ViT with every scheme; resumes where it stopped
+	$(RUN) -m experiments.compare $(ARGS)
 
 demo: $(NUMPY_READY) ## draw 1-D and 2-D bias into examples/pictures
 	$(RUN) -m examples.demo $(ARGS)
@@ -41,7 +52,7 @@ quickstart: $(NUMPY_READY) ## the README's snippet, NumPy twin
 quickstart-torch: $(READY) ## the README's snippet, PyTorch twin
 	$(RUN) -m examples.quickstart torch
 
-test: $(READY) ## all tests, and a short training run of each twin
+test: $(THIRD_PARTY_READY) ## all tests, the third parties' too, and a short training run of each twin
 	$(RUN) -m pytest -q parity_tests experiments/tests $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
@@ -76,4 +87,9 @@ $(VENV)/.numpy-ready: requirements-numpy.txt | $(VENV)/bin/python
 $(VENV)/.ready: requirements.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.third-party-ready: requirements-third-party.txt $(VENV)/.ready
+	@echo "installing requirements-third-party.txt into $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-third-party.txt
 	@touch $@
