@@ -54,6 +54,19 @@ def test_scheme_constructors_are_the_same():
         assert str(inspect.signature(scheme)) == str(inspect.signature(torch_impl.SCHEMES[name]))
 
 
+@pytest.mark.parametrize("name", numpy_ref.SCHEMES)
+def test_scheme_methods_are_the_same(name):
+    ours, theirs = numpy_ref.SCHEMES[name], torch_impl.SCHEMES[name]
+    own = {m for c in ours.__mro__ if ".position" in c.__module__ for m in vars(c) if m[0] != "_"}
+    missing = {m for m in own if not hasattr(theirs, m)}
+    assert all(m.endswith("backward") for m in missing), missing
+    for method in own - missing:
+        if inspect.isfunction(getattr(ours, method)):
+            assert str(inspect.signature(getattr(ours, method))) == str(
+                inspect.signature(getattr(theirs, method))
+            )
+
+
 def test_every_op_has_its_twin_with_the_same_arguments():
     forwards = [n for n in numpy_ref.ops.__all__ if n.endswith("_forward")]
     assert forwards
@@ -81,6 +94,7 @@ def test_every_scheme_and_every_op_has_a_case():
     assert {("scheme", name) for name in numpy_ref.SCHEMES} <= covered
     ops = {n.removesuffix("_forward") for n in numpy_ref.ops.__all__ if n.endswith("_forward")}
     assert {("op", name) for name in ops} <= covered
+    assert {("attention", name) for name in numpy_ref.SCHEMES} <= covered
     assert {kind for kind, _ in covered} == {"op", "scheme", "attention", "block", "vit"}
 
 

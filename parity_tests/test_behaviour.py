@@ -11,8 +11,8 @@ import numpy_ref
 import torch_impl
 
 from . import budget
+from .both import TWINS, array, tensor
 
-TWINS = pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "torch"])
 GENERATORS = pytest.mark.parametrize(
     ("twin", "generator"),
     [
@@ -27,14 +27,6 @@ SMALL = {"img_size": 8, "patch_size": 2, "embed_dim": 16, "depth": 3, "num_heads
 
 def model_of(twin, **options):
     return twin.VisionTransformer(**SMALL | options, generator=np.random.default_rng(0))
-
-
-def tensor(twin, a):
-    return a if twin is numpy_ref else torch.from_numpy(a)
-
-
-def array(x):
-    return x if isinstance(x, np.ndarray) else x.detach().numpy()
 
 
 def images(twin, count=4):

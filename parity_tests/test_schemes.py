@@ -9,30 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import numpy_ref
-import torch_impl
 
 from . import budget
-
-TWINS = [numpy_ref, torch_impl]
-IDS = ["numpy", "torch"]
+from .both import TWINS, array, filled
 
 
-def filled(twin, *args, **options):
-    """A scheme whose parameters are drawn anew from a fixed seed, in float64."""
-    dtype = np.float64 if twin is numpy_ref else torch.float64
-    scheme = twin.RelativePositionBias(*args, dtype=dtype, **options)
-    rng = np.random.default_rng(0)
-    state = {name: rng.standard_normal(tuple(a.shape)) for name, a in scheme.state_dict().items()}
-    as_twin = (lambda a: a) if twin is numpy_ref else torch.from_numpy
-    scheme.load_state_dict({name: as_twin(a) for name, a in state.items()})
-    return scheme, state
-
-
-def array(x):
-    return x if isinstance(x, np.ndarray) else x.detach().numpy()
-
-
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_1d(twin, length):
     scheme, state = filled(twin, 3, length, "1d")
@@ -42,7 +24,7 @@ def test_1d(twin, length):
         assert bias[h, i, j] == table[i - j + length - 1, h]
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize("window", [(1, 1), (2, 2), (3, 5), (5, 2)])
 def test_2d(twin, window):
     """Swin: row (Δy + h − 1)(2w − 1) + Δx + w − 1, Δ = query − key, patches row-major."""
@@ -55,7 +37,7 @@ def test_2d(twin, window):
         np.testing.assert_array_equal(bias[:, qy * width + qx, ky * width + kx], table[row])
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize("prefix", [1, 3])
 def test_prefix_rows(twin, prefix):
     """BEiT's last three rows: prefix to patch, patch to prefix, prefix to prefix (query to key)."""
@@ -88,7 +70,7 @@ def exact_bucket(offset, num_buckets, max_distance, bidirectional):
     return start + exact + t
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @settings(max_examples=40, deadline=None)
 @given(
     quarter=st.integers(1, 16), beyond=st.integers(1, 200), bidirectional=st.booleans(), data=st.data()
@@ -107,7 +89,7 @@ def test_t5_buckets_are_exact(twin, quarter, beyond, bidirectional, data):
     assert array(scheme.bucket(given_offsets)).tolist() == expected
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_t5(twin, bidirectional):
     scheme, state = filled(twin, 2, 4, "t5", bidirectional=bidirectional, num_prefix_tokens=1)
@@ -128,7 +110,7 @@ PAPER_SLOPES = {
 }
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize("heads", PAPER_SLOPES)
 @pytest.mark.parametrize("causal", [False, True])
 def test_alibi(twin, heads, causal):
@@ -141,14 +123,14 @@ def test_alibi(twin, heads, causal):
         assert bias[h, i, j] == expected or math.isclose(bias[h, i, j], expected)
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 def test_causal_alibi_leaks_nothing_through_the_prefix(twin):
     bias = array(filled(twin, 2, 4, "alibi", causal=True, num_prefix_tokens=2)[0]())
     assert (bias[:, :2, 2:] == -np.inf).all()
     assert not bias[:, :, :2].any()
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 @pytest.mark.parametrize(("window", "pretrained"), [((3, 5), None), ((4, 2), (8, 6)), ((1, 1), None)])
 def test_log_cpb(twin, window, pretrained):
     """Swin V2: 16 σ(W₂ relu(W₁ c + b₁)), c = sign(δ) log₂(1 + |δ|) / 3, δ = 8 Δ / (pretrained − 1)."""
@@ -167,7 +149,7 @@ def test_log_cpb(twin, window, pretrained):
         assert budget.float64("bias", expected, bias[:, q, k]).ok
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 def test_cosine_attention(twin):
     """softmax(τ cos(q, k) + B) v with τ = exp(min(logit_scale, ln 100)), written out for one query."""
     dtype = np.float64 if twin is numpy_ref else torch.float64
@@ -199,7 +181,7 @@ def test_cosine_attention(twin):
     assert budget.float64("out", expected, out).ok
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
+@TWINS
 def test_shifted_window_mask_order(twin):
     """Window b of the batch uses mask[b mod nW]: Swin lays the windows of an image side by side."""
     dtype = np.float64 if twin is numpy_ref else torch.float64
@@ -210,62 +192,3 @@ def test_shifted_window_mask_order(twin):
     weights = array(attn.attention_weights(make(x), mask=make(mask)))
     assert (weights[0::2, ..., 1:] > 1e-6).all()
     assert (weights[1::2, ..., 1:] < 1e-30).all()
-
-
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
-@pytest.mark.parametrize(
-    ("arguments", "options", "error", "message"),
-    [
-        ((0, 4), {}, ValueError, "num_heads is 0"),
-        ((2.5, 4), {}, TypeError, r"num_heads is 2\.5"),
-        ((2, (3, 0)), {}, ValueError, "window_size is 0"),
-        ((2, (3, 4, 5)), {}, ValueError, "window_size is"),
-        ((2, 3.5), {}, TypeError, r"window_size is 3\.5"),
-        ((2, 4, "5d"), {}, ValueError, "bias_type is '5d', expected one of"),
-        ((2, 4), {"causal": True}, TypeError, "has no option causal; it knows num_prefix_tokens"),
-        ((2, 4), {"num_prefix_tokens": -1}, ValueError, "num_prefix_tokens is -1"),
-        ((2, 4), {"init_std": -1}, ValueError, "init_std is -1"),
-        ((2, 4, "t5"), {"num_buckets": 6}, ValueError, "num_buckets is 6"),
-        ((2, 4, "t5"), {"max_distance": 8}, ValueError, "max_distance is 8"),
-        ((2, 4, "t5"), {"bidirectional": "no"}, TypeError, "bidirectional is 'no'"),
-        ((2, 4, "log_cpb"), {"pretrained_window_size": 0}, ValueError, "pretrained_window_size is 0"),
-        ((2, 4), {"dtype": "int32"}, TypeError, "dtype is"),
-        ((2, 4), {"generator": 7}, TypeError, "generator is a int"),
-    ],
-)
-def test_bad_arguments_are_named(twin, arguments, options, error, message):
-    with pytest.raises(error, match=message):
-        twin.RelativePositionBias(*arguments, **options)
-
-
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"embed_dim": 10, "num_heads": 3}, "embed_dim 10 is not divisible by num_heads 3"),
-        ({"img_size": 9}, "not divisible by patch_size"),
-        ({"position": "absolut"}, "position is 'absolut'"),
-        ({"position": "none", "rpb_kwargs": {"bias_type": "2d"}}, "but position is 'none'"),
-        ({"global_pool": "max"}, "global_pool is 'max'"),
-        ({"drop_path_rate": 1.0}, r"drop_path_rate is 1\.0"),
-        ({"rpb_kwargs": {"num_heads": 2}}, "rpb_kwargs has num_heads 2, the attention has 3"),
-        ({"rpb_kwargs": {"num_prefix_tokens": 2}}, "num_prefix_tokens 2, global_pool makes 1"),
-        ({"rpb_kwargs": {"window_size": (3, 3)}}, r"window_size \(3, 3\), the patches make a grid of"),
-        ({"img_size": (8, 4), "rpb_kwargs": {"window_size": (1, 2)}}, r"window_size \(1, 2\)"),
-    ],
-)
-def test_bad_models_are_named(twin, options, message):
-    small = {"img_size": 8, "embed_dim": 12, "depth": 1, "num_heads": 3}
-    with pytest.raises(ValueError, match=message):
-        twin.VisionTransformer(**small | options)
-
-
-@pytest.mark.parametrize("twin", TWINS, ids=IDS)
-def test_a_bound_window_says_so(twin):
-    scheme = twin.RelativePositionBias(2, (2, 3), "2d")
-    with pytest.raises(ValueError, match="covers the offsets of its window"):
-        scheme(q_size=(3, 3))
-    attn = twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": (2, 3)})
-    x = np.zeros((1, 7, 4), np.float32)
-    with pytest.raises(ValueError, match="got 7 tokens"):
-        attn(x if twin is numpy_ref else torch.from_numpy(x))

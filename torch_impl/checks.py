@@ -59,15 +59,13 @@ def check_parts(parts):
 
 def as_index(name, value, *ndims):
     """A tensor of integers, also from nested lists or an array, with one of these numbers of axes."""
-    tensor = (
-        torch.as_tensor(value) if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
-    )
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise TypeError(f"{name} has dtype {tensor.dtype}, expected integers")
-    if tensor.dim() not in ndims:
+    array = value.cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} has dtype {array.dtype}, expected integers")
+    if array.ndim not in ndims:
         expected = " or ".join(map(str, ndims))
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {expected} axes")
-    return tensor.long()
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected} axes")
+    return torch.from_numpy(array.astype(np.int64))
 
 
 def as_sizes(name, value, ndim=None):

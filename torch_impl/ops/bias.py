@@ -1,6 +1,6 @@
 """Relative position bias: gather rows of a table by an index (arXiv 2103.14030, eq. 4)."""
 
-import torch
+from ..wide import wide
 
 
 def bias(table, index):
@@ -14,6 +14,5 @@ def bias(table, index):
         low, high = int(index.min()), int(index.max())
         if low < 0 or high >= len(table):
             raise ValueError(f"index has entries in [{low}, {high}], expected [0, {len(table)})")
-    wide = torch.promote_types(table.dtype, torch.float32)
-    rows = table.to(wide)[index.reshape(-1)].to(table.dtype)
+    rows = wide(table)[index.reshape(-1)].to(table.dtype)
     return rows.reshape(*index.shape, -1).permute(2, 0, 1).contiguous()

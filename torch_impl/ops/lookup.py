@@ -3,7 +3,7 @@
 Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
 """
 
-import torch
+from ..wide import wide
 
 
 def score_lookup(q, embedding, index):
@@ -14,7 +14,7 @@ def score_lookup(q, embedding, index):
     autograd adds the gradients of equal rows up in float32.
     """
     product = q @ embedding.transpose(-1, -2)  # (B, H, Lq, R)
-    return _wide(product).gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
+    return wide(product).gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
 
 
 def value_lookup(p, embedding, index):
@@ -23,10 +23,6 @@ def value_lookup(p, embedding, index):
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) int64 -> (B, H, Lq, d). Probabilities of
     equal rows are added up first.
     """
-    sums = _wide(p).new_zeros(*p.shape[:3], embedding.shape[1])
-    sums = sums.scatter_add(-1, index.expand(*p.shape[:2], -1, -1), _wide(p))
+    sums = wide(p).new_zeros(*p.shape[:3], embedding.shape[1])
+    sums = sums.scatter_add(-1, index.expand(*p.shape[:2], -1, -1), wide(p))
     return sums.to(p.dtype) @ embedding
-
-
-def _wide(x):
-    return x.to(torch.promote_types(x.dtype, torch.float32))

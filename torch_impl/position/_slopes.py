@@ -6,6 +6,7 @@ import torch
 
 from ..checks import check_bool
 from ..nn import Parameter
+from ..wide import wide
 from ._offset import OffsetBias
 
 
@@ -30,7 +31,7 @@ class SlopeBias(OffsetBias):
     def slopes(self):
         """(num_heads,), positive; fixed ones in float64."""
         if self.log_slopes is not None:
-            return self.log_slopes.exp()
+            return wide(self.log_slopes).exp()
         return torch.tensor(self._fixed_slopes, dtype=torch.float64, device=self.index.device)
 
     def distance(self, offsets):

@@ -2,6 +2,7 @@
 
 from ..checks import check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, ReLU, Sequential
+from ..wide import call_wide
 from ._offset import OffsetBias
 
 
@@ -45,7 +46,8 @@ class Dynamic(OffsetBias):
         )
 
     def of_offsets(self, offsets):
-        x = self.pos_proj(offsets.to(self.pos_proj.weight.dtype))
+        x = call_wide(self.pos_proj, offsets)
         for layer in (self.pos1, self.pos2):
-            x = x + layer(x) if self.residual else layer(x)
-        return self.pos3(x)
+            added = call_wide(layer, x)
+            x = x + added if self.residual else added
+        return call_wide(self.pos3, x)

@@ -4,6 +4,7 @@ import torch
 
 from ..checks import check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, Sequential, SiLU
+from ..wide import call_wide
 from ._offset import OffsetBias
 
 
@@ -48,4 +49,4 @@ class Dynamic1D(OffsetBias):
         x = offsets.double()
         if self.log_distance:
             x = x.sign() * torch.log(x.abs() + 1)
-        return self.mlp(x.to(self.mlp[0][0].weight.dtype))
+        return call_wide(self.mlp, x)

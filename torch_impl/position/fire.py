@@ -6,6 +6,7 @@ import torch
 
 from ..checks import check_bool, check_positive_int
 from ..nn import Linear, Parameter, ReLU, Sequential
+from ..wide import call_wide, wide
 from ._geometry import grid_offsets, grid_positions, with_prefix
 from ._table import TableBias
 
@@ -58,15 +59,15 @@ class FIRE(TableBias):
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        like = {"device": self.c.device, "dtype": self.c.dtype}
-        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(**like)
-        positions = (grid_positions(q_size) + q_offset).to(**like)  # (Lq, 1)
-        longest = torch.maximum(positions, (self.L_multiplier * self.init_length).abs())
+        like = wide(self.c)
+        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(like)
+        positions = (grid_positions(q_size) + q_offset).to(like)  # (Lq, 1)
+        longest = torch.maximum(positions, (wide(self.L_multiplier) * self.init_length).abs())
         x = self._psi(offsets) / (self._psi(longest) + EPS)
-        values = self.mlp(x.reshape(-1, 1))
+        values = call_wide(self.mlp, x.reshape(-1, 1))
         if self.causal:
             values = values.masked_fill(offsets.reshape(-1, 1) < 0, -math.inf)
-        return self.with_prefix_rows(values)
+        return self.with_prefix_rows(values.to(self.c.dtype))
 
     def _psi(self, x):
-        return torch.log((self.c * x).abs() + 1)
+        return torch.log((wide(self.c) * x).abs() + 1)

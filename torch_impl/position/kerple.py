@@ -5,6 +5,7 @@ import torch
 from ..checks import check_bool, check_choice
 from ..nn import Parameter
 from ..random import uniform
+from ..wide import wide
 from ._offset import OffsetBias
 
 
@@ -44,8 +45,8 @@ class KERPLE(OffsetBias):
             self.logit_p = Parameter((p / (2 - p)).log().to(self.dtype))
 
     def of_offsets(self, offsets):
-        distance = offsets.abs().to(self.log_a.dtype)  # (R, 1)
-        a = self.log_a.exp()
+        a = wide(self.log_a).exp()
+        distance = offsets.abs().to(a.dtype)  # (R, 1)
         if self.kernel == "log":
-            return -self.log_p.exp() * torch.log(1 + a * distance)
-        return -a * distance ** (2 * torch.sigmoid(self.logit_p))
+            return -wide(self.log_p).exp() * torch.log(1 + a * distance)
+        return -a * distance ** (2 * torch.sigmoid(wide(self.logit_p)))

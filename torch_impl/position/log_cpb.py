@@ -4,6 +4,7 @@ import torch
 
 from ..checks import check_positive_int
 from ..nn import Linear, ReLU, Sequential
+from ..wide import call_wide
 from ._log_coords import log_coords, pretrained_extent
 from ._offset import OffsetBias
 
@@ -44,5 +45,4 @@ class LogCPB(OffsetBias):
         )
 
     def of_offsets(self, offsets):
-        coords = log_coords(offsets, self.extent).to(self.cpb_mlp[0].weight.dtype)
-        return 16 * torch.sigmoid(self.cpb_mlp(coords))
+        return 16 * torch.sigmoid(call_wide(self.cpb_mlp, log_coords(offsets, self.extent)))

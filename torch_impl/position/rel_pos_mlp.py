@@ -5,6 +5,7 @@ from torch import nn
 
 from ..checks import check_choice, check_positive_int, check_probability
 from ..nn import Dropout, Linear, ReLU
+from ..wide import call_wide
 from ._log_coords import log_coords, pretrained_extent
 from ._offset import OffsetBias
 
@@ -46,10 +47,9 @@ class RelPosMlp(OffsetBias):
         self.mlp = CoordinateMlp(hidden_features, num_heads, mode == "cr", drop, options)
 
     def of_offsets(self, offsets):
-        dtype = self.mlp.fc1.weight.dtype
         if self.mode == "cr":
-            return self.mlp((offsets.sign() * torch.log(1 + offsets.abs().double())).to(dtype))
-        return 16 * torch.sigmoid(self.mlp(log_coords(offsets, self.extent).to(dtype)))
+            return call_wide(self.mlp, offsets.sign() * torch.log(1 + offsets.abs().double()))
+        return 16 * torch.sigmoid(call_wide(self.mlp, log_coords(offsets, self.extent)))
 
 
 class CoordinateMlp(nn.Module):

@@ -1,0 +1,214 @@
+"""Every scheme in the same frame, drawn with NumPy alone.
+
+    python -m examples.gallery [scheme …] [--out docs/pictures/schemes]
+
+A picture of each scheme (<scheme>.png), a small one (thumb_<scheme>.png), and overview.png when all are
+drawn. What a scheme learns is fitted to the same four shapes: what it cannot say is seen.
+"""
+
+import argparse
+import inspect
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from experiments import plots
+from experiments.cli import command, fail
+from experiments.pictures import write_picture
+from numpy_ref import SCHEMES, AdamW, RelativePositionBias, learning_rate, scheme_options, use_ops
+
+WINDOWS = {1: (32,), 2: (7, 7), 3: (2, 4, 4)}
+HEADS = ("near", "one spot", "ahead", "waves")
+HEAD_DIM, STEPS, LR = 16, 400, 0.03
+
+
+def along(axis, size=7):
+    """index (L, L) of the offsets along one axis of a size × size grid, counted from 0."""
+    places = np.unravel_index(np.arange(size**2), (size, size))[axis]
+    return places[:, None] - places + size - 1
+
+
+def steps_around_wall(size=7):
+    """index (L, L): steps between the cells of a grid with a wall right of its middle column.
+
+    The wall is open in the last line.
+    """
+    y, x = np.divmod(np.arange(size**2), size)
+    across = abs(x[:, None] - x)
+    below = size - 1 - y
+    parted = (x[:, None] > size // 2) != (x > size // 2)
+    return across + np.where(parted, below[:, None] + below, abs(y[:, None] - y))
+
+
+# {scheme: (options, remark)} where the defaults would not show much at these sizes, or there are none.
+EXAMPLES = {
+    "custom": (
+        {"window_size": (7, 7), "index": steps_around_wall()},
+        "row: steps from cell to cell around a wall, right of column 3, open in the last line",
+    ),
+    "fire": ({"init_length": 8}, "init_length=8"),
+    "gated_t5": ({"num_buckets": 16, "max_distance": 32}, "num_buckets=16, max_distance=32"),
+    "halo": ({"halo_size": 2}, "halo_size=2: 3×3 queries in the middle of 7×7 keys"),
+    "shaw": ({"max_distance": 8}, "max_distance=8; the picture leaves the vectors of the values out"),
+    "sum": (
+        {
+            "window_size": (7, 7),
+            "parts": (
+                {"bias_type": "t5", "num_buckets": 16, "max_distance": 49},
+                {"bias_type": "custom", "index": along(0)},
+                {"bias_type": "custom", "index": along(1)},
+            ),
+        },
+        "parts: t5 along the reading order, a row for each Δy, a row for each Δx, as in LayoutLM",
+    ),
+    "t5": ({"num_buckets": 16, "max_distance": 32}, "num_buckets=16, max_distance=32"),
+}
+
+
+@command
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.gallery",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("schemes", nargs="*", metavar="scheme", help="names; all schemes by default")
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/pictures/schemes"), help="folder of the pictures"
+    )
+    args = parser.parse_args(argv)
+    if unknown := sorted(set(args.schemes) - SCHEMES.keys()):
+        fail(parser.prog, f"no scheme is called {', '.join(unknown)}; there are {', '.join(SCHEMES)}")
+    for path in write_all(figures(args.schemes or SCHEMES, overview=not args.schemes), args.out):
+        print(path)
+
+
+def figures(names, overview):
+    """(file, Figure), one after the other."""
+    views = [view_of(name) for name in names]
+    for view in views:
+        yield f"{view.name}.png", plots.scheme_page(view)
+        yield f"thumb_{view.name}.png", plots.scheme_thumbnail(view)
+    if overview:
+        yield "overview.png", plots.scheme_overview(views)
+
+
+def write_all(named_figures, out):
+    """Write (file, Figure) pairs into the folder `out`, none before all of them are drawn."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as drawn:
+        files = [write_picture(figure, Path(drawn) / name) for name, figure in named_figures]
+        for file in files:
+            os.replace(file, out / file.name)
+    return [out / file.name for file in files]
+
+
+def view_of(name):
+    """The SchemeView of a scheme, built as its example says and fitted where it learns."""
+    options, remark = EXAMPLES.get(name, ({}, ""))
+    with use_ops("numpy"):
+        scheme = build(name, **options)
+        inputs = query_and_key(scheme)
+        learns = bool(scheme.parameters())
+        if learns:
+            fit(scheme, inputs)
+        bias = bias_of(scheme, inputs)
+        tables, indices = lookup(scheme)
+    return plots.SchemeView(
+        name=name,
+        what=inspect.getmodule(type(scheme)).__doc__.splitlines()[0].rstrip("."),
+        how="\n".join(filter(None, (remark, origin(scheme, learns)))),
+        grid=scheme.window_size,
+        bias=bias,
+        heads=HEADS if learns else tuple(f"head {head}" for head in range(len(HEADS))),
+        queries=queries_of(scheme),
+        indices=indices,
+        tables=tables,
+        by_head=not hasattr(scheme, "embeddings"),
+    )
+
+
+def build(name, window_size=None, **options):
+    if "head_dim" in scheme_options(name):
+        options["head_dim"] = HEAD_DIM
+    window = window_size or WINDOWS[SCHEMES[name].window_ndim]
+    generator = np.random.default_rng(0)
+    return RelativePositionBias(len(HEADS), window, name, generator=generator, **options).eval()
+
+
+def origin(scheme, learns):
+    """Where the numbers come from, as a reader of the picture has to know it."""
+    if not learns:
+        return "nothing is learned: drawn as it is"
+    fitted = "fitted to the four shapes that all learned schemes get here (near, one spot, ahead, waves)"
+    if not scheme.looks_at_query:
+        return fitted
+    seen = "input" if scheme.reads_input else "query"
+    return (
+        f"{fitted}\nfor one random vector a head as every {seen} (seed 0): another {seen}, another bias"
+    )
+
+
+def query_and_key(scheme):
+    """q and k for a scheme that looks at them, in each head one random vector everywhere; or ()."""
+    if not scheme.looks_at_query:
+        return ()
+    rng = np.random.default_rng(0)
+    shape = (1, len(HEADS), 1, HEAD_DIM)
+    lengths = len(queries_of(scheme)), scheme.num_tokens
+    return tuple(np.repeat(rng.standard_normal(shape, np.float32), length, axis=2) for length in lengths)
+
+
+def bias_of(scheme, inputs):
+    """(H, Lq, Lk)"""
+    bias = scheme(*inputs)
+    return bias[0] if inputs else bias
+
+
+def fit(scheme, inputs):
+    """Least squares between the bias and `shapes`, up to a constant a head, which softmax ignores."""
+    wanted = shapes(scheme)
+    optimizer = AdamW(
+        [{"params": dict(scheme.named_parameters()), "weight_decay": 0.0, "lr_factor": 1.0}]
+    )
+    for step in range(STEPS):
+        error = bias_of(scheme, inputs) - wanted
+        error -= error.mean((1, 2), keepdims=True)
+        scheme.zero_grad()
+        scheme.backward(error[None] if inputs else error)
+        optimizer.step(learning_rate(step, STEPS, LR))
+
+
+def shapes(scheme):
+    """The four shapes over the offsets of the window: (H, Lq, Lk)."""
+    size = scheme.window_size
+    places = np.stack(np.unravel_index(np.arange(scheme.num_tokens), size), axis=-1)
+    offsets = places[queries_of(scheme), None] - places  # (Lq, Lk, axes), query − key
+    scale = 1 + max(size) / 10
+    near = 2 * np.exp(-np.linalg.norm(offsets, axis=-1) / scale)
+    spot = 2 * np.exp(-np.square(offsets - round(scale)).sum(-1) / scale)
+    ahead = -np.tanh(offsets[..., -1] / scale)
+    waves = np.cos(2 * np.pi * offsets.sum(-1) / (4 * scale))
+    return np.stack([near, spot, ahead, waves]).astype(scheme.dtype)
+
+
+def queries_of(scheme):
+    """The places of the queries among the keys."""
+    return np.arange(scheme.num_tokens) if scheme.query_tokens is None else scheme.query_tokens
+
+
+def lookup(scheme):
+    """(tables, indices): of numbers (R, H), or for a scheme that looks at the query of vectors (R, d)."""
+    if not hasattr(scheme, "embeddings"):
+        table, index = scheme.lookup()
+        return [table], [index]
+    if hasattr(scheme, "lookup_table_k"):  # iRPE has up to three
+        return [scheme.lookup_table_k.data[0]], [scheme.index]
+    sizes = scheme.sizes()
+    return [vectors[0] for vectors in scheme.embeddings(*sizes)], list(scheme.indices(*sizes))
+
+
+if __name__ == "__main__":
+    main()

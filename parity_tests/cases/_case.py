@@ -1,0 +1,91 @@
+"""What a row of the table is, and short ways to write one."""
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A float input mean + N(0, 1), of which the gradient is compared."""
+
+    shape: tuple
+    mean: float = 0.0
+
+
+@dataclass(frozen=True)
+class Integers:
+    """Integers in [0, high)."""
+
+    shape: tuple
+    high: int
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Additive mask of 0 and −100, as Swin's shifted windows have it."""
+
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """A drawn multiplier: 0 or 1 / (1 − 0.25)."""
+
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class Case:
+    """kind: "op", "scheme", "attention", "block" or "vit"; name: the op or the bias_type.
+
+    inputs: what forward is given; options: keyword arguments of the op or the constructor;
+    call: keyword arguments of forward. slack: {dtype: factor} on a low-precision budget, with a reason.
+    """
+
+    kind: str
+    name: str
+    variant: str
+    inputs: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
+    call: dict = field(default_factory=dict)
+    slack: dict = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def id(self):
+        return f"{self.kind}-{self.name}-{self.variant}"
+
+
+def op(name, variant, options=None, **inputs):
+    return Case("op", name, variant, inputs, options or {})
+
+
+def scheme(bias_type, variant, num_heads, window_size, call=None, **options):
+    options |= {"num_heads": num_heads, "window_size": window_size, "bias_type": bias_type}
+    return Case("scheme", bias_type, variant, {}, options, call or {})
+
+
+def query_scheme(bias_type, variant, num_heads, window_size, shape, keys=None, call=None, **options):
+    """shape: (B, Lq, head_dim) of q; keys: Lk where the scheme reads k too."""
+    batch, length, head_dim = shape
+    row = scheme(bias_type, variant, num_heads, window_size, call, head_dim=head_dim, **options)
+    inputs = {"q": Normal((batch, num_heads, length, head_dim))}
+    if keys is not None:
+        inputs["k"] = Normal((batch, num_heads, keys, head_dim))
+    return replace(row, inputs=inputs)
+
+
+def attention(name, variant, shape, num_heads, rpb=None, call=None, **options):
+    options |= {"embed_dim": shape[-1], "num_heads": num_heads, "rpb_kwargs": rpb}
+    options["use_relative_position"] = rpb is not None
+    return Case("attention", name, variant, {"x": Normal(shape)} | (call or {}), options)
+
+
+def block(name, variant, shape, num_heads, rpb=None, call=None, **options):
+    row = attention(name, variant, shape, num_heads, rpb, call, **options)
+    return Case("block", name, variant, row.inputs, row.options)
+
+
+def vit(name, variant, batch, **options):
+    options = {"in_chans": 1, "embed_dim": 24, "depth": 2, "num_heads": 3, "num_classes": 5} | options
+    images = Normal((batch, options["in_chans"], *options["img_size"]))
+    return Case("vit", name, variant, {"images": images}, options)

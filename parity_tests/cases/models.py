@@ -1,0 +1,117 @@
+"""Rows for attention, blocks and whole models, with schemes by name."""
+
+from ._case import Mask, Normal, attention, block, vit
+
+GRID, PREFIX = {"window_size": (3, 4)}, {"num_prefix_tokens": 1}
+HALO = {"window_size": (4, 5), "bias_type": "halo", "halo_size": 1}
+GRAPH = ((0, 1, 2), (1, 0, -1), (2, -1, 0))
+ONE_TWO = ({"bias_type": "1d"}, {"bias_type": "2d"})
+ATTENTION = [
+    attention("2d", "tokens", (2, 12, 24), 4, GRID | {"bias_type": "2d"}),
+    attention("2d", "class_token", (2, 13, 24), 6, GRID | {"bias_type": "2d", "num_prefix_tokens": 1}),
+    attention("2d", "no_qkv_bias", (2, 12, 24), 3, GRID | {"bias_type": "2d"}, qkv_bias=False),
+    attention("2d", "mask", (6, 12, 8), 2, GRID | {"bias_type": "2d"}, {"mask": Mask((3, 1, 12, 12))}),
+    attention("2d", "dense", (2, 12, 8), 2, GRID | {"bias_type": "2d"}, {"bias": Normal((2, 12, 12))}),
+    attention("2d", "dropout", (2, 12, 8), 2, GRID | {"bias_type": "2d"}, attn_drop=0.2, proj_drop=0.1),
+    attention("1d", "tokens", (2, 9, 12), 3, {"window_size": 9, "bias_type": "1d"}),
+    attention("t5", "longer", (2, 20, 12), 3, {"window_size": 9, "bias_type": "t5"}),
+    attention(
+        "alibi", "causal", (2, 9, 12), 3, {"window_size": 9, "bias_type": "alibi", "causal": True}
+    ),
+    attention(
+        "log_cpb",
+        "cosine",
+        (2, 12, 24),
+        6,
+        GRID | {"bias_type": "log_cpb", "hidden_features": 8},
+        cosine_attention=True,
+    ),
+    attention("3d", "clip", (2, 13, 12), 3, {"window_size": (2, 3, 2), "bias_type": "3d"} | PREFIX),
+    attention("levit", "stride", (2, 13, 12), 3, GRID | {"bias_type": "levit", "stride": 2} | PREFIX),
+    attention("maxvit", "tokens", (2, 12, 12), 2, GRID | {"bias_type": "maxvit"}),
+    attention("rel_pos_mlp", "tokens", (2, 13, 12), 3, GRID | {"bias_type": "rel_pos_mlp"} | PREFIX),
+    attention("dynamic", "tokens", (2, 12, 12), 3, GRID | {"bias_type": "dynamic"}),
+    attention("dynamic_1d", "longer", (2, 14, 12), 3, GRID | {"bias_type": "dynamic_1d"}),
+    attention("alibi", "learned", (2, 12, 12), 6, GRID | {"bias_type": "alibi", "learned_slopes": True}),
+    attention("alibi2d", "tokens", (2, 12, 12), 3, GRID | {"bias_type": "alibi2d"}),
+    attention("kerple", "causal", (2, 12, 12), 3, GRID | {"bias_type": "kerple", "causal": True}),
+    attention("fire", "longer", (2, 15, 12), 3, GRID | {"bias_type": "fire"}),
+    attention("sandwich", "longer", (2, 15, 12), 3, GRID | {"bias_type": "sandwich"}),
+    attention(
+        "custom", "graph", (2, 3, 12), 3, {"window_size": 3, "bias_type": "custom", "index": GRAPH}
+    ),
+    attention("sum", "1d_2d", (2, 13, 12), 3, GRID | {"bias_type": "sum", "parts": ONE_TWO} | PREFIX),
+    attention("shaw", "tokens", (2, 12, 12), 3, GRID | {"bias_type": "shaw", "max_distance": 3}),
+    attention("shaw", "longer", (2, 15, 12), 2, GRID | {"bias_type": "shaw"} | PREFIX),
+    attention(
+        "shaw", "drop", (2, 12, 12), 3, GRID | {"bias_type": "shaw"}, attn_drop=0.2, proj_drop=0.1
+    ),
+    attention(
+        "shaw",
+        "dense_mask",
+        (2, 12, 8),
+        2,
+        GRID | {"bias_type": "shaw", "values": False},
+        {"bias": Normal((2, 12, 12)), "mask": Mask((12, 12))},
+    ),
+    attention("transformer_xl", "tokens", (2, 12, 12), 3, GRID | {"bias_type": "transformer_xl"}),
+    attention(
+        "transformer_xl", "longer", (2, 16, 12), 6, GRID | {"bias_type": "transformer_xl"} | PREFIX
+    ),
+    attention("decomposed", "tokens", (2, 13, 12), 3, GRID | {"bias_type": "decomposed"} | PREFIX),
+    attention("halo", "botnet", (2, 12, 12), 3, GRID | {"bias_type": "halo"}),
+    attention("halo", "halo", (2, 13, 12), 3, GRID | {"bias_type": "halo", "halo_size": 1} | PREFIX),
+    attention("irpe", "qkv", (2, 13, 12), 3, GRID | {"bias_type": "irpe", "rpe_on": "qkv"} | PREFIX),
+    attention("irpe", "cross", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "method": "cross"}),
+    attention("irpe", "value_only", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "rpe_on": "v"}),
+    attention("irpe", "bias", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "mode": "bias"}),
+    attention("gated_t5", "longer", (2, 16, 12), 3, GRID | {"bias_type": "gated_t5"} | PREFIX),
+    attention(
+        "decomposed", "cosine", (2, 12, 12), 3, GRID | {"bias_type": "decomposed"}, cosine_attention=True
+    ),
+    attention("halo", "cosine", (2, 20, 12), 3, HALO, cosine_attention=True),
+    attention("none", "tokens", (2, 5, 12), 3),
+    attention("none", "one_token", (1, 1, 4), 1),
+]
+
+BLOCKS = [
+    block("2d", "tokens", (2, 12, 24), 4, GRID | {"bias_type": "2d"}),
+    block(
+        "2d", "dense_mask", (2, 12, 8), 2, None, {"bias": Normal((2, 12, 12)), "mask": Mask((12, 12))}
+    ),
+    block("2d", "drop", (4, 12, 8), 2, GRID, proj_drop=0.2, attn_drop=0.1, drop_path=0.3),
+    block("log_cpb", "cosine", (2, 12, 24), 3, GRID | {"bias_type": "log_cpb"}, cosine_attention=True),
+]
+
+SUM = {"bias_type": "sum", "parts": ONE_TWO}
+SMALL = {"img_size": (6, 8), "patch_size": 2}
+MODELS = [
+    vit("2d", "class_token", 3, **SMALL),
+    vit("2d", "mean_six_heads", 2, **SMALL, global_pool="avg", num_heads=6),
+    vit("2d", "shared", 3, **SMALL, position="shared_relative"),
+    vit("2d", "drop", 4, **SMALL, drop_rate=0.1, attn_drop_rate=0.1, drop_path_rate=0.3),
+    vit("2d", "oblong_patch_rgb", 2, img_size=(6, 9), patch_size=(2, 3), in_chans=3),
+    vit("2d", "one_patch", 2, img_size=(4, 4), patch_size=4, global_pool="avg"),
+    vit("1d", "mean", 2, **SMALL, global_pool="avg", rpb_kwargs={"bias_type": "1d"}),
+    vit("t5", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "t5", "num_buckets": 8}),
+    vit("alibi", "shared", 2, **SMALL, position="shared_relative", rpb_kwargs={"bias_type": "alibi"}),
+    vit("log_cpb", "cosine", 2, **SMALL, rpb_kwargs={"bias_type": "log_cpb"}, cosine_attention=True),
+    vit("3d", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "3d"}),
+    vit("kerple", "shared", 2, **SMALL, position="shared_relative", rpb_kwargs={"bias_type": "kerple"}),
+    vit("sum", "shared", 2, **SMALL, position="shared_relative", rpb_kwargs=SUM),
+    vit("shaw", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "shaw"}),
+    vit(
+        "transformer_xl",
+        "mean",
+        2,
+        **SMALL,
+        global_pool="avg",
+        rpb_kwargs={"bias_type": "transformer_xl"},
+    ),
+    vit("decomposed", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "decomposed"}),
+    vit("halo", "mean", 2, **SMALL, global_pool="avg", rpb_kwargs={"bias_type": "halo"}),
+    vit("irpe", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "irpe", "rpe_on": "qkv"}),
+    vit("gated_t5", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "gated_t5"}),
+    vit("absolute", "class_token", 2, **SMALL, position="absolute"),
+    vit("none", "mean", 2, **SMALL, position="none", global_pool="avg"),
+]

@@ -1,0 +1,81 @@
+"""Rows for single ops."""
+
+from ._case import Dropout, Integers, Mask, Normal, op
+
+CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales beyond ln 100 = 4.6: no gradient
+QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
+CROSS = {"q": Normal((2, 6, 5, 4)), "k": Normal((2, 6, 7, 4)), "v": Normal((2, 6, 7, 3))}
+PAIRS, MANY = {"index": Integers((5, 9), 7)}, {"index": Integers((200, 200), 31)}
+TABLE = {"table": Normal((11, 3)), "index": Integers((6, 6), 11)}
+VALUES = {"value_embedding": Normal((1, 5, 8)), "value_index": Integers((6, 6), 5)}
+
+OPS = [
+    op("linear", "bias", x=Normal((2, 5, 6)), weight=Normal((4, 6)), bias=Normal((4,))),
+    op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
+    op("linear", "large", x=Normal((3, 200, 256)), weight=Normal((512, 256)), bias=Normal((512,))),
+    op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
+    op("layer_norm", "one_token", x=Normal((1, 1, 8)), weight=Normal((8,)), bias=Normal((8,))),
+    op("gelu", "tokens", x=Normal((3, 5, 7))),
+    op("gelu", "large", x=Normal((80, 1000))),
+    op("relu", "tokens", x=Normal((3, 5, 7))),
+    op("sigmoid", "tokens", x=Normal((3, 5, 7))),
+    op("silu", "tokens", x=Normal((3, 5, 7))),
+    op("softmax", "rows", x=Normal((2, 3, 4, 9))),
+    op("softmax", "one", x=Normal((2, 1))),
+    op("cross_entropy", "plain", logits=Normal((6, 5)), labels=Integers((6,), 5)),
+    op(
+        "cross_entropy",
+        "smoothed",
+        {"label_smoothing": 0.1},
+        logits=Normal((6, 5)),
+        labels=Integers((6,), 5),
+    ),
+    op("patches", "square", {"patch_size": (4, 4)}, images=Normal((2, 3, 8, 8))),
+    op("patches", "oblong", {"patch_size": (2, 3)}, images=Normal((2, 2, 4, 9))),
+    op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
+    op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
+    op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
+    op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
+    op(
+        "cosine",
+        "six_heads",
+        q=Normal((2, 6, 5, 4)),
+        k=Normal((2, 6, 7, 4)),
+        logit_scale=Normal((6, 1, 1)),
+    ),
+    op("cosine", "beyond_clamp", q=Normal((1, 2, 3, 4)), k=Normal((1, 2, 3, 4)), logit_scale=CLAMPED),
+    op("score_lookup", "heads", q=Normal((2, 3, 5, 4)), embedding=Normal((3, 7, 4)), **PAIRS),
+    op("score_lookup", "shared", q=Normal((2, 6, 5, 4)), embedding=Normal((1, 7, 4)), **PAIRS),
+    op("score_lookup", "large", q=Normal((2, 2, 200, 8)), embedding=Normal((1, 31, 8)), **MANY),
+    op("value_lookup", "heads", p=Normal((2, 3, 5, 9)), embedding=Normal((3, 7, 4)), **PAIRS),
+    op("value_lookup", "shared", p=Normal((2, 6, 5, 9)), embedding=Normal((1, 7, 4)), **PAIRS),
+    op("attention", "plain", **QKV),
+    op("attention", "table", **QKV, **TABLE),
+    op("attention", "bias", **QKV, bias=Normal((3, 6, 6))),
+    op("attention", "bias_per_key", **QKV, bias=Normal((2, 1, 1, 6))),
+    op("attention", "table_bias_mask", **QKV, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((6, 6))),
+    op("attention", "scale", {"scale": 1.0}, **QKV, **TABLE),
+    op("attention", "dropout", **QKV, **TABLE, dropout=Dropout((2, 3, 6, 6))),
+    op("attention", "cross", **CROSS, table=Normal((4, 6)), index=Integers((5, 7), 4)),
+    op("attention", "value_embedding", **QKV, **VALUES),
+    op("attention", "all", **QKV, **TABLE, bias=Normal((2, 3, 6, 6)), **VALUES, mask=Mask((6, 6))),
+    op("attention", "value_dropout", **QKV, **VALUES, dropout=Dropout((2, 3, 6, 6))),
+    op(
+        "attention",
+        "shifted_windows",
+        q=Normal((8, 3, 6, 8)),
+        k=Normal((8, 3, 6, 8)),
+        v=Normal((8, 3, 6, 8)),
+        **TABLE,
+        mask=Mask((4, 1, 6, 6)),
+    ),
+    op(
+        "attention",
+        "one_token",
+        q=Normal((2, 1, 1, 4)),
+        k=Normal((2, 1, 1, 4)),
+        v=Normal((2, 1, 1, 4)),
+        table=Normal((1, 1)),
+        index=Integers((1, 1), 1),
+    ),
+]

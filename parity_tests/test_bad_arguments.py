@@ -1,0 +1,125 @@
+"""Bad input is named before anything is computed: the argument, what came, what was expected."""
+
+import numpy as np
+import pytest
+
+from .both import TWINS, tensor
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((0, 4), {}, ValueError, "num_heads is 0"),
+        ((2.5, 4), {}, TypeError, r"num_heads is 2\.5"),
+        ((2, (3, 0)), {}, ValueError, "window_size is 0"),
+        ((2, (3, 4, 5)), {}, ValueError, "window_size is"),
+        ((2, 3.5), {}, TypeError, r"window_size is 3\.5"),
+        ((2, 4, "5d"), {}, ValueError, "bias_type is '5d', expected one of"),
+        ((2, 4), {"causal": True}, TypeError, "has no option causal; it knows num_prefix_tokens"),
+        ((2, 4), {"num_prefix_tokens": -1}, ValueError, "num_prefix_tokens is -1"),
+        ((2, 4), {"init_std": -1}, ValueError, "init_std is -1"),
+        ((2, 4, "t5"), {"num_buckets": 6}, ValueError, "num_buckets is 6"),
+        ((2, 4, "t5"), {"max_distance": 8}, ValueError, "max_distance is 8"),
+        ((2, 4, "t5"), {"bidirectional": "no"}, TypeError, "bidirectional is 'no'"),
+        ((2, 4, "log_cpb"), {"pretrained_window_size": 0}, ValueError, "pretrained_window_size is 0"),
+        (
+            (3, 4, "alibi"),
+            {"asymmetric": True},
+            ValueError,
+            "asymmetric is True, expected an even number",
+        ),
+        ((2, 4, "alibi"), {"learned_slopes": 1}, TypeError, "learned_slopes is 1"),
+        ((2, 4, "kerple"), {"kernel": "cubic"}, ValueError, "kernel is 'cubic'"),
+        ((2, 4, "sandwich"), {"sinusoid_dim": 5}, ValueError, "sinusoid_dim is 5, expected an even"),
+        ((2, 4, "fire"), {"init_length": 0}, ValueError, "init_length is 0"),
+        ((2, 4, "rel_pos_mlp"), {"mode": "swim"}, ValueError, "mode is 'swim'"),
+        ((2, 4, "rel_pos_mlp"), {"drop": 1.0}, ValueError, r"drop is 1\.0"),
+        ((2, 4, "dynamic"), {"residual": 0}, TypeError, "residual is 0"),
+        ((2, 4, "dynamic_1d"), {"depth": 0}, ValueError, "depth is 0"),
+        ((2, 4, "levit"), {"stride": 0}, ValueError, "stride is 0"),
+        ((2, (4, 4), "3d"), {}, ValueError, "window_size is"),
+        ((2, 4, "shaw"), {}, TypeError, "head_dim"),
+        ((2, 4, "shaw"), {"head_dim": 0}, ValueError, "head_dim is 0"),
+        ((1, 4, "transformer_xl"), {"head_dim": 3}, ValueError, "num_heads · head_dim is 3"),
+        ((2, 4, "halo"), {"head_dim": 4, "halo_size": 2}, ValueError, "more than twice halo_size 2"),
+        ((2, 4, "irpe"), {"head_dim": 4, "method": "manhattan"}, ValueError, "method is 'manhattan'"),
+        ((2, 4, "irpe"), {"head_dim": 4, "rpe_on": "kk"}, ValueError, "rpe_on is 'kk'"),
+        ((2, 4, "irpe"), {"head_dim": 4, "ratio": 0}, ValueError, "ratio is 0"),
+        (
+            (2, 4, "irpe"),
+            {"head_dim": 4, "mode": "bias", "rpe_on": "q"},
+            ValueError,
+            "rpe_on is 'q', but",
+        ),
+        ((2, 2, "custom"), {}, TypeError, "index has dtype object, expected integers"),
+        ((2, 2, "custom"), {"index": [[0.5, 1]]}, TypeError, "index has dtype"),
+        ((2, 2, "custom"), {"index": [0, 1]}, ValueError, r"index has shape \(2,\), expected 2 axes"),
+        (
+            (2, 3, "custom"),
+            {"index": [[0, 1]]},
+            ValueError,
+            r"index has shape \(1, 2\), expected \(any, 3\)",
+        ),
+        ((2, 2, "custom"), {"index": [[0, -2]]}, ValueError, r"index has entries in \[-2, 0\]"),
+        ((2, 2, "custom"), {"index": [[0, 3]], "num_rows": 3}, ValueError, r"expected \[0, 3\)"),
+        ((2, 4, "sum"), {}, ValueError, "parts is empty"),
+        ((2, 4, "sum"), {"parts": "1d"}, TypeError, "parts is '1d', expected a sequence of dicts"),
+        ((2, 4, "sum"), {"parts": [{"bias_type": "x"}]}, ValueError, "bias_type is 'x'"),
+        (
+            (2, 4, "sum"),
+            {"parts": [{"bias_type": "shaw", "head_dim": 2}]},
+            ValueError,
+            "parts has 'shaw'",
+        ),
+        ((2, 4, "sum"), {"parts": [{}, {"window_size": 5}]}, ValueError, "the same number of tokens"),
+        ((2, 4), {"dtype": "int32"}, TypeError, "dtype is"),
+        ((2, 4), {"generator": 7}, TypeError, "generator is a int"),
+    ],
+)
+def test_bad_arguments_are_named(twin, arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        twin.RelativePositionBias(*arguments, **options)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"embed_dim": 10, "num_heads": 3}, "embed_dim 10 is not divisible by num_heads 3"),
+        ({"img_size": 9}, "not divisible by patch_size"),
+        ({"position": "absolut"}, "position is 'absolut'"),
+        ({"position": "none", "rpb_kwargs": {"bias_type": "2d"}}, "but position is 'none'"),
+        ({"global_pool": "max"}, "global_pool is 'max'"),
+        ({"drop_path_rate": 1.0}, r"drop_path_rate is 1\.0"),
+        ({"rpb_kwargs": {"num_heads": 2}}, "rpb_kwargs has num_heads 2, the attention has 3"),
+        ({"rpb_kwargs": {"num_prefix_tokens": 2}}, "num_prefix_tokens 2, global_pool makes 1"),
+        ({"rpb_kwargs": {"window_size": (3, 3)}}, r"window_size \(3, 3\), the patches make a grid of"),
+        ({"rpb_kwargs": {"bias_type": "levit", "stride": 2}}, "residual block needs one for each"),
+        (
+            {"rpb_kwargs": {"bias_type": "shaw", "head_dim": 3}},
+            "rpb_kwargs has head_dim 3, the attention has 4",
+        ),
+        (
+            {"position": "shared_relative", "rpb_kwargs": {"bias_type": "shaw"}},
+            "'shaw' looks at the query",
+        ),
+        ({"rpb_kwargs": {"bias_type": "2.5d"}}, "bias_type is '2.5d'"),
+        ({"img_size": (8, 4), "rpb_kwargs": {"window_size": (1, 2)}}, r"window_size \(1, 2\)"),
+    ],
+)
+def test_bad_models_are_named(twin, options, message):
+    small = {"img_size": 8, "embed_dim": 12, "depth": 1, "num_heads": 3}
+    with pytest.raises(ValueError, match=message):
+        twin.VisionTransformer(**small | options)
+
+
+@TWINS
+def test_a_bound_window_says_so(twin):
+    scheme = twin.RelativePositionBias(2, (2, 3), "2d")
+    with pytest.raises(ValueError, match="covers the offsets of its window"):
+        scheme(q_size=(3, 3))
+    attn = twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": (2, 3)})
+    x = np.zeros((1, 7, 4), np.float32)
+    with pytest.raises(ValueError, match="got 7 tokens"):
+        attn(tensor(twin, x))

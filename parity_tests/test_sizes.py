@@ -1,0 +1,145 @@
+"""Other sizes at call time: what a definition allows, and a clear word where it does not."""
+
+import numpy as np
+import pytest
+
+import numpy_ref
+
+from . import budget
+from .both import TWINS, array, filled, float64, normal, tensor
+
+# Every scheme of one axis; a cache of 7 keys, of which the queries are the last two.
+SEQUENCES = {
+    "1d": {},
+    "alibi": {"learned_slopes": True},
+    "dynamic_1d": {},
+    "fire": {"init_length": 4},
+    "kerple": {},
+    "sandwich": {},
+    "t5": {"num_buckets": 8, "max_distance": 6},
+    "gated_t5": {"head_dim": 4},
+    "shaw": {"head_dim": 4, "max_distance": 3},
+    "transformer_xl": {"head_dim": 4},
+}
+GRIDS = {
+    "alibi2d": {},
+    "dynamic": {"hidden_features": 4},
+    "log_cpb": {"pretrained_window_size": 3, "hidden_features": 4},
+    "rel_pos_mlp": {"hidden_features": 4, "drop": 0.0},
+    "irpe": {"head_dim": 4, "mode": "bias"},
+    "2d": {},
+    "maxvit": {},
+    "levit": {},
+    "halo": {"head_dim": 4},
+}
+
+
+def bias(twin, scheme, q, k, **sizes):
+    if scheme.looks_at_query:
+        return array(scheme(tensor(twin, q), tensor(twin, k), **sizes))
+    return array(scheme(**sizes))
+
+
+def test_every_scheme_of_one_axis_is_here():
+    assert {n for n, scheme in numpy_ref.SCHEMES.items() if scheme.window_ndim == 1} == set(SEQUENCES)
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", SEQUENCES)
+def test_a_cache_gives_the_rows_of_the_whole(twin, bias_type):
+    """q_offset = 5: the rows of the queries 5 and 6 of a sequence of 7."""
+    scheme, _ = filled(twin, 3, 7, bias_type, **SEQUENCES[bias_type])
+    q, k = normal(2, 3, 7, 4), normal(2, 3, 7, 4, seed=2)
+    whole = bias(twin, scheme, q, k)
+    last = bias(twin, scheme, q[:, :, 5:], k, q_size=2, k_size=7, q_offset=5)
+    assert budget.float64("bias", whole[..., 5:, :], last).ok
+    assert budget.float64(
+        "bias", whole[..., :3, :5], bias(twin, scheme, q[:, :, :3], k[:, :, :5], q_size=3, k_size=5)
+    ).ok
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", SEQUENCES.keys() - {"1d"})
+def test_a_longer_sequence_contains_the_shorter(twin, bias_type):
+    """The same offsets have the same bias, whatever the length; beyond the window too."""
+    scheme, _ = filled(twin, 3, 4, bias_type, **SEQUENCES[bias_type])
+    q, k = normal(2, 3, 9, 4), normal(2, 3, 9, 4, seed=2)
+    longer = bias(twin, scheme, q, k, q_size=9, k_size=9)
+    assert longer.shape[-2:] == (9, 9)
+    short = bias(twin, scheme, q[:, :, :4], k[:, :, :4])
+    assert budget.float64("bias", longer[..., :4, :4], short).ok
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", GRIDS)
+def test_a_smaller_grid_is_a_part_of_the_window(twin, bias_type):
+    scheme, _ = filled(twin, 3, (3, 4), bias_type, **GRIDS[bias_type])
+    q = normal(2, 3, 12, 4)
+    grid = q.reshape(2, 3, 3, 4, 4)[:, :, :2, :3].reshape(2, 3, 6, 4)
+    whole = bias(twin, scheme, q, q).reshape(*bias(twin, scheme, q, q).shape[:-2], 3, 4, 3, 4)
+    part = bias(twin, scheme, grid, q[:, :, :3], q_size=(2, 3), k_size=(3, 1))
+    expected = whole[..., :2, :3, :, :1].reshape(part.shape)
+    assert budget.float64("bias", expected, part).ok
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", ["alibi2d", "dynamic", "irpe", "log_cpb", "rel_pos_mlp"])
+def test_a_larger_grid_contains_the_window(twin, bias_type):
+    scheme, _ = filled(twin, 3, (2, 3), bias_type, **GRIDS[bias_type])
+    larger = array(scheme(q_size=(4, 5), k_size=(4, 5))).reshape(3, 4, 5, 4, 5)
+    np.testing.assert_allclose(
+        larger[:, :2, :3, :2, :3].reshape(3, 6, 6), array(scheme()), rtol=1e-12, atol=1e-12
+    )
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("arguments", "options", "sizes", "message"),
+    [
+        ((3, 4, "1d"), {}, {"q_size": 5}, "covers the offsets of its window"),
+        ((3, 4, "1d"), {}, {"q_size": 1, "q_offset": 4}, "covers the offsets of its window"),
+        ((3, (2, 3), "2d"), {}, {"k_size": (2, 4)}, "covers the offsets of its window"),
+        ((3, (1, 2, 3), "3d"), {}, {"k_size": (2, 2, 3)}, "covers the offsets of its window"),
+        ((3, (2, 3), "maxvit"), {}, {"k_size": (3, 3)}, "covers the offsets of its window"),
+        ((3, (3, 3), "levit"), {"stride": 2}, {"q_size": (3, 2)}, "covers the offsets of its window"),
+        ((3, 3, "custom"), {"index": [[0, 1, 2]] * 3}, {"q_size": 2}, "has the sizes of its index"),
+        ((3, (2, 3), "log_cpb"), {}, {"q_offset": 1}, "q_offset is 1, but 'log_cpb'"),
+        (
+            (3, 4, "t5"),
+            {"num_prefix_tokens": 1},
+            {"q_offset": 1},
+            "q_offset is 1, but 't5' with 1 prefix",
+        ),
+        ((3, 4, "t5"), {}, {"q_offset": -1}, "q_offset is -1"),
+        ((3, 4, "t5"), {}, {"q_size": 0}, "q_size is 0"),
+        ((3, 4, "sum"), {"parts": [{"bias_type": "1d"}]}, {"q_size": 6}, "covers the offsets"),
+    ],
+)
+def test_what_is_not_covered_says_so(twin, arguments, options, sizes, message):
+    scheme = twin.RelativePositionBias(*arguments, **options)
+    keys = {"custom"} & {arguments[2]}
+    call = scheme.lookup if keys else scheme
+    with pytest.raises(ValueError, match=message):
+        call(**sizes)
+
+
+@TWINS
+def test_decomposed_says_which_sides_fit(twin):
+    scheme = twin.RelativePositionBias(2, (4, 4), "decomposed", head_dim=4, dtype=float64(twin))
+    q = tensor(twin, normal(1, 2, 4, 4))
+    with pytest.raises(ValueError, match=r"q_size is \(2, 2\) and k_size \(3, 4\), but the tables"):
+        scheme(q, q_size=(2, 2), k_size=(3, 4))
+
+
+@TWINS
+def test_attention_over_another_length(twin):
+    """A scheme of one axis takes shorter and longer sequences in attention; a grid cannot be guessed."""
+    x = tensor(twin, normal(1, 6, 8))
+    for bias_type in ("t5", "shaw", "transformer_xl", "gated_t5", "fire"):
+        rpb = {"window_size": 4, "bias_type": bias_type, "num_prefix_tokens": 1}
+        assert twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, dtype=float64(twin))(x).shape == (1, 6, 8)
+    for bias_type in ("2d", "decomposed", "irpe"):
+        rpb = {"window_size": 2, "bias_type": bias_type}
+        attn = twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, dtype=float64(twin))
+        with pytest.raises(ValueError, match=r"got 6 tokens, but window_size \(2, 2\)"):
+            attn(x)

@@ -1,0 +1,20 @@
+"""Half precision: what makes a table is computed in float32 and rounded once, at the end.
+
+An MLP in half precision would lose its gradients: a rounded activation switches units of a ReLU.
+"""
+
+import torch
+from torch.func import functional_call
+
+
+def wide(x):
+    """x in float32 where its precision is lower."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def call_wide(module, x):
+    """module(x) with x and the parameters made wide."""
+    parameters = dict(module.named_parameters())
+    if all(p is wide(p) for p in parameters.values()):
+        return module(x.to(next(iter(parameters.values())).dtype))
+    return functional_call(module, {name: wide(p) for name, p in parameters.items()}, (x.float(),))
