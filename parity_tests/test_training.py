@@ -24,7 +24,13 @@ MODELS = {
         "drop_path_rate": 0.2,
     },
     "absolute": {"position": "absolute"},
+    "irpe_qkv": {"rpb_kwargs": {"bias_type": "irpe", "rpe_on": "qkv"}},
 }
+NEEDS = {
+    "custom": {"index": [[abs(i - j) % 5 for j in range(16)] for i in range(16)]},
+    "sum": {"parts": [{"bias_type": "1d"}, {"bias_type": "2d"}]},
+}
+SCHEMES = {name: {"rpb_kwargs": {"bias_type": name} | NEEDS.get(name, {})} for name in numpy_ref.SCHEMES}
 
 
 def trainer(twin, dtype, options, device="cpu"):
@@ -55,7 +61,7 @@ def batches():
         yield rng.standard_normal((16, 1, 8, 8)), rng.integers(0, 10, 16)
 
 
-@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("options", (MODELS | SCHEMES).values(), ids=MODELS | SCHEMES)
 def test_twenty_steps(options):
     ours = trainer(numpy_ref, np.float64, options)
     theirs = trainer(torch_impl, torch.float64, options, report.device())

@@ -44,6 +44,7 @@ class Sum(TableBias):
             "dtype": as_dtype(dtype),
             "generator": as_generator(generator),
         }
+        self._joints = {}  # by size: finding the combinations takes longer than using them
         self._parts = [RelativePositionBias(**common | part) for part in check_parts(parts)]
         for part in self._parts:
             if part.looks_at_query or part.query_tokens is not None:
@@ -88,7 +89,11 @@ class Sum(TableBias):
     def _joint(self, q_size, k_size):
         """(rows (parts, R), index (P + Lq, P + Lk))"""
         sizes = self._sizes(q_size, k_size)
-        return joint_rows(np.stack([part.lookup(*sizes)[1] for part in self._parts]))
+        if (q_size, k_size) not in self._joints:
+            self._joints[q_size, k_size] = joint_rows(
+                np.stack([part.lookup(*sizes)[1] for part in self._parts])
+            )
+        return self._joints[q_size, k_size]
 
     def _sizes(self, q_size, k_size):
         """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""

@@ -59,6 +59,7 @@ class IRPE(QueryBias, TableBias):
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
         self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
+        self._joints = {}  # by size: finding them takes longer than using them
         self.looks_at_query = mode == "contextual"
         side = 2 * int(2 * ratio) + 1
         self.num_buckets = (side**2 if method == "product" else side) + (num_prefix_tokens > 0)
@@ -118,6 +119,11 @@ class IRPE(QueryBias, TableBias):
         return learned[:, self._joint(q_size, k_size)[0].to(learned.device)].sum(1)
 
     def _joint(self, q_size, k_size):
+        if (q_size, k_size) not in self._joints:
+            self._joints[q_size, k_size] = self._find_joint(q_size, k_size)
+        return self._joints[q_size, k_size]
+
+    def _find_joint(self, q_size, k_size):
         """(rows (1 or 2, R'), index (P + Lq, P + Lk)): cross adds two rows up, so it indexes pairs."""
         own = self.num_buckets
         indices = [

@@ -1,0 +1,1 @@
+"""Both twins against what others wrote: transformers, x-transformers, timm, torchvision."""

@@ -1,0 +1,165 @@
+"""An original and one of our twins with the same weights -> a budget.Row for each tensor.
+
+The original is run by autograd. `state` maps its parameters to ours with differentiable operations, so
+that our gradients, pulled back through the same map, are gradients of the original's parameters: every
+one of them is compared, under its own name, whatever the layouts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+import numpy_ref
+import torch_impl
+
+from .. import budget
+
+TWINS = {"numpy": numpy_ref, "torch": torch_impl}
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A MultiHeadAttention or a RelativePositionBias of either twin; options are its arguments."""
+
+    kind: str
+    bias_type: str
+    options: Mapping
+
+    def build(self, twin, dtype):
+        return getattr(TWINS[twin], self.kind)(**self.options, dtype=dtype).eval()
+
+    def scheme(self, module):
+        return module.rel_pos if self.kind == "MultiHeadAttention" else module
+
+
+def attention(embed_dim, num_heads, bias_type, window_size, qkv_bias=True, cosine=False, **options):
+    """Our whole attention layer; options are the scheme's."""
+    position = {"bias_type": bias_type, "window_size": window_size, **options}
+    own = {"qkv_bias": qkv_bias, "cosine_attention": cosine, "rpb_kwargs": position}
+    return Ours("MultiHeadAttention", bias_type, {"embed_dim": embed_dim, "num_heads": num_heads, **own})
+
+
+def scheme(num_heads, bias_type, window_size, **options):
+    """Our scheme by itself; its output is the bias."""
+    own = {"num_heads": num_heads, "bias_type": bias_type, "window_size": window_size}
+    return Ours("RelativePositionBias", bias_type, {**own, **options})
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What is held against what.
+
+    theirs(**inputs) -> output in our layout; inputs: {"x": shape}, for a scheme {} or q (and k);
+    state(parameters of the original) -> ours; index: the original's, where its rows are ours;
+    call: further arguments of ours without a gradient (a mask, sizes).
+    """
+
+    ours: Ours
+    original: nn.Module
+    theirs: Callable
+    state: Callable
+    inputs: Mapping = field(default_factory=dict)
+    index: torch.Tensor | None = None
+    call: Mapping = field(default_factory=dict)
+    dtype: str = "float64"
+
+
+def rows(agreement, twin):
+    """[budget.Row]; raises AssertionError when the names of the tensors differ."""
+    rng = np.random.default_rng(SEED)
+    agreement.original.eval()
+    fill(agreement.original, rng, agreement.dtype)
+    inputs = {
+        name: budget.rounded(rng.standard_normal(shape), agreement.dtype)
+        for name, shape in agreement.inputs.items()
+    }
+    theirs, dout = _theirs(agreement, inputs, rng)
+    ours = _ours(agreement, twin, inputs, dout, agreement.dtype)
+    assert theirs.keys() == ours.keys(), f"tensors differ: {sorted(theirs.keys() ^ ours.keys())}"
+    found = [] if agreement.index is None else [_index_row(agreement, twin)]
+    if agreement.dtype == "float64":
+        return found + [budget.float64(name, theirs[name], ours[name]) for name in theirs]
+    truth = _ours(agreement, "numpy", inputs, dout, "float64")
+    return found + [
+        budget.two_sided(name, truth[name], (theirs[name], ours[name]), agreement.dtype)
+        for name in theirs
+    ]
+
+
+def fill(original, rng, dtype):
+    """Random weights for every parameter; matrices keep the variance of what they are applied to."""
+    original.to(getattr(torch, dtype))
+    for parameter in original.parameters():
+        draw = rng.standard_normal(tuple(parameter.shape)) / np.sqrt(np.prod(parameter.shape[1:]))
+        parameter.data = torch.tensor(draw, dtype=parameter.dtype)
+
+
+def _theirs(agreement, inputs, rng):
+    """({name: array}, the cotangent drawn for the output)"""
+    dtype = getattr(torch, agreement.dtype)
+    given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
+    out = agreement.theirs(**given)
+    dout = budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype)
+    parameters = dict(agreement.original.named_parameters())
+    grads = torch.autograd.grad(
+        out, [*given.values(), *parameters.values()], torch.tensor(dout, dtype=dtype), allow_unused=True
+    )
+    names = [f"d{name}" for name in given] + [f"grad.{name}" for name in parameters]
+    return _arrays({"out": out} | dict(zip(names, grads, strict=True))), dout
+
+
+def _ours(agreement, twin, inputs, dout, dtype):
+    """{name: array} of one twin; parameter gradients under the original's names."""
+    parameters = dict(agreement.original.named_parameters())
+    doubles = {
+        name: p.detach().double().requires_grad_(p.requires_grad) for name, p in parameters.items()
+    }
+    state = agreement.state(doubles)
+    module = agreement.ours.build(twin, dtype)
+    run = _run_numpy if twin == "numpy" else _run_torch
+    results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
+    grads = {name: results.pop(f"grad.{name}") for name in state}
+    linked = {name: a for name, a in state.items() if a.requires_grad}
+    pulled = torch.autograd.grad(
+        list(linked.values()),
+        list(doubles.values()),
+        [torch.tensor(np.asarray(grads[name]), dtype=torch.float64) for name in linked],
+        allow_unused=True,
+    )
+    return results | _arrays({f"grad.{n}": g for n, g in zip(doubles, pulled, strict=True)})
+
+
+def _run_numpy(module, state, inputs, call, dout, dtype):
+    module.load_state_dict({name: a.astype(dtype) for name, a in state.items()})
+    out = module(**{name: a.astype(dtype) for name, a in inputs.items()}, **call)
+    module.zero_grad()
+    grads = module.backward(dout.astype(dtype))
+    grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
+    results = {"out": out} | {f"d{name}": g for name, g in zip(inputs, grads, strict=True)}
+    return results | {f"grad.{name}": p.grad for name, p in module.named_parameters()}
+
+
+def _run_torch(module, state, inputs, call, dout, dtype):
+    kind = getattr(torch, dtype)
+    module.load_state_dict({name: torch.tensor(a, dtype=kind) for name, a in state.items()})
+    given = {name: torch.tensor(a, dtype=kind, requires_grad=True) for name, a in inputs.items()}
+    call = {n: torch.tensor(a, dtype=kind) if isinstance(a, np.ndarray) else a for n, a in call.items()}
+    out = module(**given, **call)
+    out.backward(torch.tensor(dout, dtype=kind))
+    grads = {f"d{name}": x.grad for name, x in given.items()}
+    grads |= {f"grad.{name}": p.grad for name, p in module.named_parameters()}
+    return _arrays({"out": out} | grads)
+
+
+def _index_row(agreement, twin):
+    index = agreement.ours.scheme(agreement.ours.build(twin, "float64")).index
+    return budget.exact("index", np.asarray(agreement.index), np.asarray(index))
+
+
+def _arrays(tensors):
+    """None (no path from the output) is left out: then the names tell."""
+    return {name: a.detach().double().numpy() for name, a in tensors.items() if a is not None}

@@ -1,0 +1,101 @@
+"""What `make parity-third-party` prints and writes: a line for each agreement and twin, the skips."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from ..report import versions
+
+COLUMNS = ("scheme", "original", "version", "dtype", "tensors", "twin", "share of budget", "")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One agreement through one twin."""
+
+    test: str
+    scheme: str
+    original: str
+    version: str
+    dtype: str
+    twin: str
+    tensors: dict  # {name: share of the budget}
+
+    @property
+    def worst(self):
+        return float(np.max(list(self.tensors.values())))  # np.max keeps NaN
+
+    def cells(self):
+        failed = [name for name, share in self.tensors.items() if not share <= 1]
+        verdict = f"FAIL {failed[0]}" if failed else "ok"
+        where = (self.scheme, self.original, self.version, self.dtype, str(len(self.tensors)), self.twin)
+        return (*where, f"{100 * self.worst:.2g}%", verdict)
+
+
+@dataclass
+class Outcome:
+    """What the session has measured and skipped so far."""
+
+    lines: list = field(default_factory=list)
+    skips: dict = field(default_factory=dict)  # {test or file: reason}
+    skipped_files: set = field(default_factory=set)
+    partial: bool = False
+
+    def add(self, test, agreement, twin, rows):
+        kind = type(agreement.original)
+        package = kind.__module__.partition(".")[0]
+        name = f"{package}.{kind.__qualname__}"
+        version = metadata.version(package.replace("_", "-"))
+        shares = {row.tensor: row.budget_share for row in rows}
+        where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
+        self.lines.append(Line(test, *where, shares))
+
+    def skip(self, report):
+        path, _, reason = report.longrepr
+        if Path(__file__).parent in Path(path).parents:
+            self.skips[report.nodeid] = reason.removeprefix("Skipped: ")
+            self.skipped_files.add(Path(__file__).parents[2] / report.nodeid.partition("::")[0])
+
+    def summary(self):
+        failed = sum(not line.worst <= 1 for line in self.lines)
+        worst = np.max([line.worst for line in self.lines])
+        listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+        counts = f"{len(self.lines)} agreements, {failed} over budget, {len(self.skips)} skipped"
+        return f"{counts}, largest share {worst:.1%}\nversions {listed}"
+
+    def text(self):
+        table = [COLUMNS, *(line.cells() for line in self.lines)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        padded = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table)
+        skips = [f"skipped {test}: {reason}" for test, reason in self.skips.items()]
+        return "\n".join([*(row.rstrip() for row in padded), *skips, "", self.summary()])
+
+    def write(self, folder):
+        """folder/third_party.md and folder/third_party.json, each replaced whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        table = [COLUMNS, ["---"] * len(COLUMNS), *(line.cells() for line in self.lines)]
+        body = "\n".join(f"| {' | '.join(row)} |" for row in table)
+        skips = "\n".join(f"- skipped {test}: {reason}" for test, reason in self.skips.items())
+        head = self.summary().replace("\n", "  \n")
+        text = f"# Both twins against third parties\n\n{head}\n\n{body}\n\n{skips}".rstrip() + "\n"
+        _replace(folder / "third_party.md", text)
+        agreements = [asdict(line) for line in self.lines]
+        for line in agreements:
+            line["tensors"] = {name: _number(share) for name, share in line["tensors"].items()}
+        content = {"versions": versions(), "agreements": agreements, "skipped": self.skips}
+        _replace(folder / "third_party.json", json.dumps(content, indent=1) + "\n")
+
+
+def _number(value):
+    """JSON knows no inf and no NaN."""
+    return float(value) if np.isfinite(value) else str(value)
+
+
+def _replace(path, text):
+    partial = path.with_suffix(path.suffix + ".part")
+    partial.write_text(text)
+    os.replace(partial, path)
