@@ -2,19 +2,28 @@
 
 import torch
 
+from .. import budget
+
 TABLE = "rel_pos.relative_position_bias_table"
 
 
 def projections(p, names, proj, scale_q=1.0, scale_k=1.0):
     """Our qkv and proj from separate Linears; zero where the original has no bias, others have one.
 
-    p: {name: tensor}; names: q, k and v's; scale_q, scale_k: undo our 1/√d where theirs differs.
+    p: {name: tensor}; names: those of q, k and v; proj: None where it ends with the heads side by side;
+    scale_q, scale_k: undo our 1/√d where theirs differs.
     """
     factors = (scale_q, scale_k, 1.0)
-    state = {"qkv.weight": _cat(p, names, "weight", factors), **output(p, proj)}
+    state = {"qkv.weight": _cat(p, names, "weight", factors)}
     if any(f"{name}.bias" in p for name in names):
         state["qkv.bias"] = _cat(p, names, "bias", factors)
-    return state
+    return state | (output(p, proj) if proj else no_output(state["qkv.weight"].shape[1]))
+
+
+def fused(p, qkv="qkv", proj="proj"):
+    """Our qkv and proj from Linears that have them all in our order."""
+    bias = {"qkv.bias": p[f"{qkv}.bias"]} if f"{qkv}.bias" in p else {}
+    return {"qkv.weight": p[f"{qkv}.weight"], **bias, **output(p, proj)}
 
 
 def output(p, proj):
@@ -23,20 +32,26 @@ def output(p, proj):
 
 
 def no_output(width):
-    """The identity for our proj, for originals that end with the heads side by side."""
-    eye = torch.eye(width, dtype=torch.float64)
-    return {"proj.weight": eye, "proj.bias": torch.zeros(width, dtype=torch.float64)}
+    """The identity for our proj."""
+    weight = torch.eye(width, dtype=torch.float64)
+    return {"proj.weight": weight, "proj.bias": weight.new_zeros(width)}
 
 
-def heads_first(fused, num_heads, parts=3):
-    """Rows (head, q k v, d) of a fused projection -> (q k v, head, d), as ours are."""
-    split = fused.unflatten(0, (num_heads, parts, -1))
-    return split.transpose(0, 1).flatten(0, 2)
+def heads_first(rows, num_heads, parts):
+    """Rows (head, part, d) of a fused projection -> (part, head, d), as ours are."""
+    return rows.unflatten(0, (num_heads, parts, -1)).transpose(0, 1).flatten(0, 2)
 
 
-def renamed(p, **names):
-    """{ours: p[theirs]}; a dot in our name is written as two underscores."""
-    return {ours.replace("__", "."): p[theirs] for ours, theirs in names.items()}
+def renamed(p, old, new):
+    """The parameters under `old`, as ours under `new`."""
+    return {new + name.removeprefix(old): a for name, a in p.items() if name.startswith(old)}
+
+
+def in_float64(theirs, formula):
+    """A constant that the original computes in float32, in float64, and held to be it."""
+    row = budget.two_sided("out", formula, (theirs, budget.rounded(formula, "float32")), "float32")
+    assert row.ok, f"another constant: {row}"
+    return torch.tensor(formula)
 
 
 def _cat(p, names, part, factors):

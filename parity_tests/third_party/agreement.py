@@ -104,33 +104,33 @@ def _theirs(agreement, inputs, rng):
     given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
     out = agreement.theirs(**given)
     dout = budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype)
-    parameters = dict(agreement.original.named_parameters())
-    grads = torch.autograd.grad(
-        out, [*given.values(), *parameters.values()], torch.tensor(dout, dtype=dtype), allow_unused=True
-    )
-    names = [f"d{name}" for name in given] + [f"grad.{name}" for name in parameters]
-    return _arrays({"out": out} | dict(zip(names, grads, strict=True))), dout
+    sources = {f"d{name}": x for name, x in given.items()}
+    sources |= {f"grad.{name}": p for name, p in agreement.original.named_parameters()}
+    return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=dtype)])), dout
 
 
 def _ours(agreement, twin, inputs, dout, dtype):
     """{name: array} of one twin; parameter gradients under the original's names."""
-    parameters = dict(agreement.original.named_parameters())
     doubles = {
-        name: p.detach().double().requires_grad_(p.requires_grad) for name, p in parameters.items()
+        f"grad.{name}": p.detach().double().requires_grad_()
+        for name, p in agreement.original.named_parameters()
     }
-    state = agreement.state(doubles)
-    module = agreement.ours.build(twin, dtype)
+    state = agreement.state({name.removeprefix("grad."): p for name, p in doubles.items()})
     run = _run_numpy if twin == "numpy" else _run_torch
+    module = agreement.ours.build(twin, dtype)
     results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
-    grads = {name: results.pop(f"grad.{name}") for name in state}
-    linked = {name: a for name, a in state.items() if a.requires_grad}
-    pulled = torch.autograd.grad(
-        list(linked.values()),
-        list(doubles.values()),
-        [torch.tensor(np.asarray(grads[name]), dtype=torch.float64) for name in linked],
-        allow_unused=True,
-    )
-    return results | _arrays({f"grad.{n}": g for n, g in zip(doubles, pulled, strict=True)})
+    grads = {name: torch.tensor(results.pop(f"grad.{name}"), dtype=torch.float64) for name in state}
+    linked = [name for name, a in state.items() if a.requires_grad]
+    pulled = _grads([state[n] for n in linked], doubles, [grads[n] for n in linked])
+    return results | _arrays(pulled)
+
+
+def _grads(outs, sources, cotangents):
+    """{name: gradient of the source}, None where there is no path; {} where nothing is learned."""
+    if not sources or not any(out.requires_grad for out in outs):
+        return {}
+    grads = torch.autograd.grad(outs, list(sources.values()), cotangents, allow_unused=True)
+    return dict(zip(sources, grads, strict=True))
 
 
 def _run_numpy(module, state, inputs, call, dout, dtype):
@@ -149,10 +149,9 @@ def _run_torch(module, state, inputs, call, dout, dtype):
     given = {name: torch.tensor(a, dtype=kind, requires_grad=True) for name, a in inputs.items()}
     call = {n: torch.tensor(a, dtype=kind) if isinstance(a, np.ndarray) else a for n, a in call.items()}
     out = module(**given, **call)
-    out.backward(torch.tensor(dout, dtype=kind))
-    grads = {f"d{name}": x.grad for name, x in given.items()}
-    grads |= {f"grad.{name}": p.grad for name, p in module.named_parameters()}
-    return _arrays({"out": out} | grads)
+    sources = {f"d{name}": x for name, x in given.items()}
+    sources |= {f"grad.{name}": p for name, p in module.named_parameters()}
+    return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=kind)]))
 
 
 def _index_row(agreement, twin):

@@ -7,10 +7,11 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from ..report import versions
 
-COLUMNS = ("scheme", "original", "version", "dtype", "tensors", "twin", "share of budget", "")
+COLUMNS = ("test", "scheme", "original", "version", "dtype", "tensors", "twin", "share of budget", "")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Line:
     def cells(self):
         failed = [name for name, share in self.tensors.items() if not share <= 1]
         verdict = f"FAIL {failed[0]}" if failed else "ok"
-        where = (self.scheme, self.original, self.version, self.dtype, str(len(self.tensors)), self.twin)
+        where = (self.test, self.scheme, self.original, self.version, self.dtype, str(len(self.tensors)), self.twin)
         return (*where, f"{100 * self.worst:.2g}%", verdict)
 
 
@@ -46,9 +47,11 @@ class Outcome:
     partial: bool = False
 
     def add(self, test, agreement, twin, rows):
-        kind = type(agreement.original)
-        package = kind.__module__.partition(".")[0]
-        name = f"{package}.{kind.__qualname__}"
+        original = agreement.original
+        parts = original.values() if isinstance(original, nn.ModuleDict) else [original]
+        kinds = [type(part) for part in parts]
+        package = kinds[0].__module__.partition(".")[0]
+        name = f"{package}.{' + '.join(kind.__name__ for kind in kinds)}"
         version = metadata.version(package.replace("_", "-"))
         shares = {row.tensor: row.budget_share for row in rows}
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)

@@ -1,50 +1,48 @@
-"""transformers' vision models: Swin, Swin V2, BEiT, SAM, ViTDet, LeViT."""
+"""transformers' vision models: Swin, Swin V2, BEiT and Data2Vec, SAM, ViTDet, LeViT."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ._convert import TABLE, no_output, output, projections
+from ._convert import TABLE, fused, heads_first, in_float64, projections, renamed
 from ._import import original
+from ._windows import log_coordinates, shift_mask
 from .agreement import Agreement, attention
 
 swin = original("transformers.models.swin.modeling_swin")
 swinv2 = original("transformers.models.swinv2.modeling_swinv2")
 beit = original("transformers.models.beit.modeling_beit")
+data2vec = original("transformers.models.data2vec.modeling_data2vec_vision")
 sam = original("transformers.models.sam.modeling_sam")
 vitdet = original("transformers.models.vitdet.modeling_vitdet")
 levit = original("transformers.models.levit.modeling_levit")
 
 WIDTH, HEADS = 12, 3
-QKVO = ("q_proj", "k_proj", "v_proj"), "o_proj"
+QKV = ("q_proj", "k_proj", "v_proj")
 
 
-def in_float64(config):
+def without_float32_softmax(config):
     """Eager attention takes its softmax in float32; PyTorch's own keeps the dtype."""
     config._attn_implementation = "sdpa"
     return config
 
 
-def shift_mask(window=3, side=6):
-    """Swin's mask of a cyclic shift: (windows, L, L) of 0 and −100."""
-    layer = swin.SwinLayer(swin.SwinConfig(window_size=window), WIDTH, (side, side), HEADS, shift_size=1)
-    return layer.get_attn_mask(side, side, torch.float64, "cpu")
-
-
 @pytest.mark.parametrize("shifted", [False, True])
 def test_swin(agree, shifted):
-    config = in_float64(swin.SwinConfig())
-    layer = swin.SwinAttention(config, WIDTH, HEADS, 3)
-    mask = shift_mask() if shifted else None
+    layer = swin.SwinAttention(without_float32_softmax(swin.SwinConfig()), WIDTH, HEADS, 3)
+    mask = shift_mask((3, 3), (2, 2), (1, 1)) if shifted else None
+
+    def state(p):
+        table = p["relative_position_bias.relative_position_bias_table"]
+        return {**projections(p, QKV, "o_proj"), TABLE: table}
+
     agree(
         Agreement(
             attention(WIDTH, HEADS, "2d", (3, 3)),
             layer,
             lambda x: layer(x, mask)[0],
-            lambda p: {
-                **projections(p, *QKVO),
-                TABLE: p["relative_position_bias.relative_position_bias_table"],
-            },
+            state,
             {"x": (8, 9, WIDTH)},
             index=layer.relative_position_bias.relative_position_index.view(9, 9),
             call={"mask": mask[:, None].numpy()} if shifted else {},
@@ -52,98 +50,154 @@ def test_swin(agree, shifted):
     )
 
 
-@pytest.mark.parametrize("times", [0, 1])
-def test_swinv2(agree, times):
-    """Its shift mask is added twice (a slip that −100 hides); ours adds what it is given, once.
+MASKS = {
+    "none": (None, 0),
+    "shift": (shift_mask((2, 3), (2, 2), (1, 1)), 1),
+    "soft": (torch.tensor(np.random.default_rng(0).standard_normal((4, 6, 6))), 2),
+}
 
-    Its coordinates are computed in float32. The attention ends before its output projection.
+
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("pretrained", [None, (4, 6)])
+def test_swinv2(agree, name, pretrained):
+    """It adds its mask twice, which −100 hides and a softer mask shows: ours is given that one doubled.
+
+    Its coordinates are computed in float32. It ends with the heads side by side.
     """
-    layer = swinv2.Swinv2SelfAttention(swinv2.Swinv2Config(), WIDTH, HEADS, 3)
-    mask = shift_mask().float() if times else None
+    (mask, times), window = MASKS[name], (2, 3)
+    layer = swinv2.Swinv2SelfAttention(
+        swinv2.Swinv2Config(), WIDTH, HEADS, window, pretrained_window_size=pretrained or (0, 0)
+    )
+    coordinates = log_coordinates(window, pretrained)[None]
+    layer.relative_coords_table = in_float64(layer.relative_coords_table, coordinates)
+
+    def state(p):
+        mlp = renamed(p, "continuous_position_bias_mlp", "rel_pos.cpb_mlp")
+        qkv = projections(p, ("query", "key", "value"), None)
+        return {**qkv, **mlp, "logit_scale": p["logit_scale"]}
+
     agree(
         Agreement(
-            attention(WIDTH, HEADS, "log_cpb", (3, 3), cosine=True),
+            attention(
+                WIDTH, HEADS, "log_cpb", window, cosine=True, pretrained_window_size=pretrained or window
+            ),
             layer,
             lambda x: layer(x, mask)[0],
-            swinv2_state,
-            {"x": (8, 9, WIDTH)},
-            index=layer.relative_position_index,
-            call={"mask": 2 * mask[:, None].numpy()} if times else {},
-            dtype="float32",
+            state,
+            {"x": (8, 6, WIDTH)},
+            call={} if mask is None else {"mask": times * mask[:, None].numpy()},
         )
     )
 
 
-def swinv2_state(p):
-    named = {f"rel_pos.cpb_mlp.{n}": p[f"continuous_position_bias_mlp.{n}"] for n in CPB}
-    qkv = projections(p | no_output(WIDTH), ("query", "key", "value"), "proj")
-    return {**qkv, **named, "logit_scale": p["logit_scale"]}
-
-
-CPB = ("0.weight", "0.bias", "2.weight")
-
-
-def beit_parts():
-    config = in_float64(
-        beit.BeitConfig(hidden_size=WIDTH, num_attention_heads=HEADS, image_size=(12, 16), patch_size=4)
-    )
-    return nn.ModuleDict(
-        {"attention": beit.BeitAttention(config), "bias": beit.BeitRelativePositionBias(config)}
+def beit_config(config, size=12):
+    return without_float32_softmax(
+        config(hidden_size=WIDTH, num_attention_heads=HEADS, image_size=size, patch_size=4)
     )
 
 
 def test_beit(agree):
     """The class token's three rows; the same module is BEiT's shared bias and that of each layer."""
-    parts = beit_parts()
+    config = beit_config(beit.BeitConfig)
+    parts = nn.ModuleDict(
+        {"attention": beit.BeitAttention(config), "bias": beit.BeitRelativePositionBias(config)}
+    )
+
+    def state(p):
+        qkv = projections(p, [f"attention.{name}" for name in QKV], "attention.o_proj")
+        return {**qkv, TABLE: p["bias.relative_position_bias_table"]}
+
     agree(
         Agreement(
-            attention(WIDTH, HEADS, "2d", (3, 4), num_prefix_tokens=1),
+            attention(WIDTH, HEADS, "2d", (3, 3), num_prefix_tokens=1),
             parts,
-            lambda x: parts["attention"](x, parts["bias"]((3, 4)))[0],
-            lambda p: {
-                **projections(p, [f"attention.{n}" for n in QKVO[0]], "attention.o_proj"),
-                TABLE: p["bias.relative_position_bias_table"],
-            },
-            {"x": (2, 13, WIDTH)},
-            index=parts["bias"].generate_relative_position_index((3, 4)),
+            lambda x: parts["attention"](x, parts["bias"]((3, 3)))[0],
+            state,
+            {"x": (2, 10, WIDTH)},
+            index=parts["bias"].generate_relative_position_index((3, 3)),
         )
     )
 
 
-def image(x, height, width):
-    return x.unflatten(1, (height, width))
+def test_data2vec_vision(agree):
+    """BEiT's attention with the bias inside; its table of the same three rows."""
+    config = data2vec.Data2VecVisionConfig(hidden_size=WIDTH, num_attention_heads=HEADS)
+    layer = data2vec.Data2VecVisionSelfAttention(config, window_size=(3, 3))
+    resolution = (3 * config.patch_size,) * 2
 
+    def state(p):
+        table = p["relative_position_bias.relative_position_bias_table"]
+        return {**projections(p, ("query", "key", "value"), None), TABLE: table}
 
-def decomposed_state(p):
-    axes = {f"rel_pos.rel_pos_{axis}": p[f"rel_pos_{axis}"] for axis in "hw"}
-    return {"qkv.weight": p["qkv.weight"], "qkv.bias": p["qkv.bias"], **output(p, "proj"), **axes}
-
-
-def test_sam(agree):
-    config = sam.SamVisionConfig(hidden_size=WIDTH, num_attention_heads=HEADS)
-    layer = sam.SamVisionSdpaAttention(config, window_size=4)
     agree(
         Agreement(
-            attention(WIDTH, HEADS, "decomposed", (4, 4)),
+            attention(WIDTH, HEADS, "2d", (3, 3), num_prefix_tokens=1),
             layer,
-            lambda x: layer(image(x, 4, 4))[0].flatten(1, 2),
-            decomposed_state,
-            {"x": (2, 16, WIDTH)},
+            lambda x: layer(x, resolution=resolution)[0],
+            state,
+            {"x": (2, 10, WIDTH)},
         )
     )
 
 
-def test_vitdet(agree):
-    config = vitdet.VitDetConfig(
-        hidden_size=WIDTH, num_attention_heads=HEADS, use_relative_position_embeddings=True
-    )
-    layer = vitdet.VitDetAttention(config, input_size=(3, 5))
+@pytest.mark.parametrize("height", ["sam", "vitdet"])
+def test_decomposed(agree, height):
+    if height == "sam":
+        config = sam.SamVisionConfig(hidden_size=WIDTH, num_attention_heads=HEADS)
+        layer, window = sam.SamVisionSdpaAttention(config, window_size=4), (4, 4)
+    else:
+        config = vitdet.VitDetConfig(
+            hidden_size=WIDTH, num_attention_heads=HEADS, use_relative_position_embeddings=True
+        )
+        layer, window = vitdet.VitDetAttention(config, input_size=(3, 5)), (3, 5)
     agree(
         Agreement(
-            attention(WIDTH, HEADS, "decomposed", (3, 5)),
+            attention(WIDTH, HEADS, "decomposed", window),
             layer,
-            lambda x: layer(image(x, 3, 5))[0].flatten(1, 2),
-            decomposed_state,
-            {"x": (2, 15, WIDTH)},
+            lambda x: layer(x.unflatten(1, window))[0].flatten(1, 2),
+            lambda p: {**fused(p), **renamed(p, "rel_pos", "rel_pos.rel_pos")},
+            {"x": (2, window[0] * window[1], WIDTH)},
+        )
+    )
+
+
+def folded(p, name, num_heads=1, parts=1):
+    """weight and bias of a Linear and the batch norm after it, whose statistics are still 0 and 1."""
+    gain = p[f"{name}.batch_norm.weight"] / np.sqrt(1 + 1e-5)
+    weight, bias = p[f"{name}.linear.weight"] * gain[:, None], p[f"{name}.batch_norm.bias"]
+    return [heads_first(rows, num_heads, parts) for rows in (weight, bias)]
+
+
+def levit_state(p):
+    """Theirs keep a head's q, k and v together, and a row of biases for each head."""
+    if "queries.linear.weight" in p:
+        pairs = folded(p, "queries", HEADS), folded(p, "keys_values", HEADS, 2)
+        weight, bias = (torch.cat(each) for each in zip(*pairs, strict=True))
+    else:
+        weight, bias = folded(p, "queries_keys_values", HEADS, 3)
+    proj_weight, proj_bias = folded(p, "projection")
+    state = {"qkv.weight": weight, "qkv.bias": bias, TABLE: p["attention_biases"].T}
+    return {**state, "proj.weight": proj_weight, "proj.bias": proj_bias}
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_levit(agree, stride):
+    """Without its activation between attention and projection, which ours does not have."""
+    sizes = {"key_dim": WIDTH // HEADS, "num_attention_heads": HEADS, "attention_ratio": 1}
+    if stride == 1:
+        layer = levit.LevitAttention(WIDTH, **sizes, resolution=5)
+    else:
+        layer = levit.LevitAttentionSubsample(
+            WIDTH, WIDTH, **sizes, stride=stride, resolution_in=5, resolution_out=-(-5 // stride)
+        )
+    layer.activation = nn.Identity()
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "levit", (5, 5), stride=stride),
+            layer,
+            layer,
+            levit_state,
+            {"x": (2, 25, WIDTH)},
+            index=layer.attention_bias_idxs,
         )
     )

@@ -1,0 +1,73 @@
+"""x-transformers: the T5 bias, ALiBi, the dynamic position bias."""
+
+import pytest
+
+from ._convert import renamed
+from ._import import original
+from .agreement import Agreement, scheme
+
+x_transformers = original("x_transformers.x_transformers")
+HEADS = 3
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_t5(agree, causal):
+    """It multiplies the table by a scale; queries may be fewer than keys, at their end."""
+    layer = x_transformers.RelativePositionBias(
+        0.5, causal=causal, num_buckets=8, max_distance=20, heads=HEADS
+    )
+    options = {"num_buckets": 8, "max_distance": 20, "bidirectional": not causal}
+    agree(
+        Agreement(
+            scheme(HEADS, "t5", 24, **options),
+            layer,
+            lambda: layer(10, 24),
+            lambda p: {"relative_position_bias_table": 0.5 * p["relative_attention_bias.weight"]},
+            call={"q_size": 10, "q_offset": 14},
+        )
+    )
+
+
+@pytest.mark.parametrize("heads", [1, 4, 6, 12])
+def test_alibi(agree, heads):
+    """Its slopes are kept in float32, where those of 12 heads are rounded."""
+    layer = x_transformers.AlibiPositionalBias(heads)
+    agree(
+        Agreement(
+            scheme(heads, "alibi", 7),
+            layer,
+            lambda: layer(7, 7),
+            lambda p: {},
+            dtype="float32" if heads == 12 else "float64",
+        )
+    )
+
+
+def mlp_state(p):
+    """Its first layer norm has a gain, named gamma, and no bias."""
+    state = renamed(p, "mlp", "mlp")
+    if "mlp.0.1.gamma" in p:
+        gamma = state.pop("mlp.0.1.gamma")
+        state |= {"mlp.0.1.weight": gamma, "mlp.0.1.bias": 0 * gamma.detach()}
+    return state
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("log_distance", [False, True])
+def test_dynamic(agree, norm, log_distance):
+    """It computes distances in float32; as integers they are exact, and its MLP may run in float64."""
+    layer = x_transformers.DynamicPositionBias(
+        8, heads=HEADS, depth=3, norm=norm, log_distance=log_distance
+    )
+    if not log_distance:
+        layer.mlp[0].register_forward_pre_hook(lambda module, given: (given[0].double(),))
+    options = {"hidden_features": 8, "depth": 3, "norm": norm, "log_distance": log_distance}
+    agree(
+        Agreement(
+            scheme(HEADS, "dynamic_1d", 7, **options),
+            layer,
+            lambda: layer(7, 7),
+            mlp_state,
+            dtype="float32" if log_distance else "float64",
+        )
+    )
