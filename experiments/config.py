@@ -47,7 +47,7 @@ class RelativePositionConfig:
     Args:
         position: "relative" (a bias for each layer), "shared_relative" (one for all layers),
             "absolute" (a learned embedding) or "none".
-        bias_type: scheme of the relative bias: 1d, 2d, t5, alibi, log_cpb.
+        bias_type: scheme of the relative bias, one of those in docs/schemes.md.
         window_size: the window the bias covers; null takes the patch grid, the only size that fits.
         init_std: standard deviation of a fresh table.
         options: further options of the scheme, for example {num_buckets: 16} for t5.

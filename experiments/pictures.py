@@ -13,7 +13,8 @@ def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num
     """Draw what a run learned; returns the files written.
 
     confusion.png, curves.png (unless metrics is empty), attention.png, and for a model with a
-    relative position bias one_query.png and a bias_<layer>.png for each layer's scheme.
+    relative position bias that does not look at the query one_query.png and a bias_<layer>.png for
+    each layer's scheme.
     trainer: a Trainer of either twin. metrics: the dicts `plots.training_curves` takes. layer: the
     one that one_query.png and attention.png show. attention.png has the first image of `split` of
     each of the first num_images classes.
@@ -47,7 +48,11 @@ def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:
 
 def _bias_figures(model, layer):
     grid, prefix = model.patch_embed.grid_size, model.num_prefix_tokens
-    biases = {name: patch_bias(scheme, prefix) for name, scheme in model.rel_pos_biases().items()}
+    biases = {
+        name: patch_bias(scheme, prefix)
+        for name, scheme in model.rel_pos_biases().items()
+        if not scheme.looks_at_query  # else there is a bias for each image, not one to be drawn
+    }
     figures = {}
     for name, bias in biases.items():
         label = name.removesuffix(".attn.rel_pos")

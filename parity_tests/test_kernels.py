@@ -71,6 +71,31 @@ def test_gather_and_scatter_are_bitwise_the_definition(rows, heads, shape, dtype
     )
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 9),
+    heads=st.integers(1, 4),
+    lengths=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    dim=st.integers(1, 5),
+    shared=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_lookups_are_the_definition(rows, heads, lengths, dim, shared, seed):
+    """Through one product a query instead of the gathered vectors, for any sizes."""
+    rng = np.random.default_rng(seed)
+    index = rng.integers(0, rows, lengths)
+    embedding = rng.standard_normal((1 if shared else heads, rows, dim))
+    for op, last in (("score", dim), ("value", lengths[1])):
+        x = rng.standard_normal((2, heads, lengths[0], last))
+        results = []
+        for module in (ops, kernels):
+            out, cache = getattr(module, f"{op}_lookup_forward")(x, embedding, index)
+            dout = np.random.default_rng(seed).standard_normal(out.shape)
+            results.append([out, *getattr(module, f"{op}_lookup_backward")(dout, cache)])
+        for ours, kernel in zip(*results, strict=True):
+            assert budget.float64("out", ours, kernel).ok
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bits_do_not_depend_on_the_threads(dtype):
     if numba.config.NUMBA_NUM_THREADS < 2:
@@ -79,17 +104,21 @@ def test_bits_do_not_depend_on_the_threads(dtype):
     table, index = rng.standard_normal((225, 8)).astype(dtype), rng.integers(0, 225, (128, 128))
     dbias = rng.standard_normal((8, 128, 128)).astype(dtype)
     x = rng.standard_normal((300, 400)).astype(dtype)
-    assert min(dbias.size, x.size) >= MIN_PARALLEL  # the parallel version is the one at work
+    p, vectors = dbias[None, :, :96], rng.standard_normal((1, 225, 3)).astype(dtype)
+    assert min(dbias.size, x.size, p.size) >= MIN_PARALLEL  # the parallel version is the one at work
     results = []
     for threads in (1, 2):
         numba.set_num_threads(threads)
         out, cache = kernels.gelu_forward(x)
+        looked_up, lookup = kernels.value_lookup_forward(p, vectors, index[:96])
         results.append(
             [
                 kernels.bias_forward(table, index),
                 kernels.bias_backward(dbias, index, 225),
                 out,
                 kernels.gelu_backward(x, cache),
+                looked_up,
+                *kernels.value_lookup_backward(looked_up, lookup),
             ]
         )
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)

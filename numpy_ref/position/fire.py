@@ -23,6 +23,7 @@ class FIRE(TableBias):
     dL_multiplier = sign(L_multiplier) · init_length · Σ_{i ≤ T} dN |c| / (1 + |c| m)
     Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
     each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
+    Used in its authors' language models and for arithmetic (arXiv 2405.17399).
     """
 
     bias_type = "fire"

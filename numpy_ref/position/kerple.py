@@ -18,7 +18,7 @@ class KERPLE(OffsetBias):
     log:   dlog_p = −p Σ s log(1 + a d),  dlog_a = −a p Σ s d / (1 + a d)
     power: dlog_a = −a Σ s d^p,  dlogit_p = −a Σ s d^p ln d · p (1 − p/2)
     Init: p from U(0, 2), a from U(0, 1), both at least 0.01. Prefix tokens and causal as "alibi". Any
-    sizes and q_offset at call time.
+    sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
     """
 
     bias_type = "kerple"

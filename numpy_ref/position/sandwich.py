@@ -10,7 +10,8 @@ class Sandwich(OffsetBias):
     """bias[h, i, j] = H / (8 h) · Σ_n cos((i − j) / 10000^(2n/D)),  n = 0 … D/2 − 1,  h = 1 … H.
 
     D = sinusoid_dim, even (the paper's d̄, 128). No parameters; symmetric, so the sign does not matter.
-    Prefix tokens and causal as "alibi". Any sizes and q_offset at call time.
+    Prefix tokens and causal as "alibi". Any sizes and q_offset at call time. Used in its authors'
+    GPT-NeoX models.
     """
 
     bias_type = "sandwich"

@@ -36,7 +36,8 @@ def shift_mask(window, counts, shift):
         shape = [-1 if axis == other else 1 for other in range(len(window))]
         regions = regions * 2 + rolled.view(shape)
     labels = partition(regions[None, ..., None], window)[..., 0]
-    return torch.where(labels[:, None] == labels[:, :, None], 0.0, -100.0)
+    together = labels[:, None] == labels[:, :, None]
+    return torch.zeros(together.shape, dtype=torch.float64).masked_fill(~together, -100.0)
 
 
 def log_coordinates(window, pretrained=None):

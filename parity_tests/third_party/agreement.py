@@ -53,7 +53,7 @@ def scheme(num_heads, bias_type, window_size, **options):
 class Agreement:
     """What is held against what.
 
-    theirs(**inputs) -> output in our layout; inputs: {"x": shape}, for a scheme {} or q (and k);
+    theirs(*inputs) -> output in our layout; inputs: {"x": shape}, for a scheme {} or q (and k);
     state(parameters of the original) -> ours; index: the original's, where its rows are ours;
     call: further arguments of ours without a gradient (a mask, sizes).
     """
@@ -102,18 +102,17 @@ def _theirs(agreement, inputs, rng):
     """({name: array}, the cotangent drawn for the output)"""
     dtype = getattr(torch, agreement.dtype)
     given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
-    out = agreement.theirs(**given)
+    out = agreement.theirs(*given.values())
     dout = budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype)
     sources = {f"d{name}": x for name, x in given.items()}
-    sources |= {f"grad.{name}": p for name, p in agreement.original.named_parameters()}
+    sources |= {f"grad.{name}": p for name, p in _learned(agreement.original)}
     return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=dtype)])), dout
 
 
 def _ours(agreement, twin, inputs, dout, dtype):
     """{name: array} of one twin; parameter gradients under the original's names."""
     doubles = {
-        f"grad.{name}": p.detach().double().requires_grad_()
-        for name, p in agreement.original.named_parameters()
+        f"grad.{name}": p.detach().double().requires_grad_() for name, p in _learned(agreement.original)
     }
     state = agreement.state({name.removeprefix("grad."): p for name, p in doubles.items()})
     run = _run_numpy if twin == "numpy" else _run_torch
@@ -123,6 +122,10 @@ def _ours(agreement, twin, inputs, dout, dtype):
     linked = [name for name, a in state.items() if a.requires_grad]
     pulled = _grads([state[n] for n in linked], doubles, [grads[n] for n in linked])
     return results | _arrays(pulled)
+
+
+def _learned(original):
+    return [(name, p) for name, p in original.named_parameters() if p.requires_grad]
 
 
 def _grads(outs, sources, cotangents):
@@ -135,6 +138,7 @@ def _grads(outs, sources, cotangents):
 
 def _run_numpy(module, state, inputs, call, dout, dtype):
     module.load_state_dict({name: a.astype(dtype) for name, a in state.items()})
+    call = {name: a.astype(dtype) if isinstance(a, np.ndarray) else a for name, a in call.items()}
     out = module(**{name: a.astype(dtype) for name, a in inputs.items()}, **call)
     module.zero_grad()
     grads = module.backward(dout.astype(dtype))

@@ -33,8 +33,9 @@ class Line:
     def cells(self):
         failed = [name for name, share in self.tensors.items() if not share <= 1]
         verdict = f"FAIL {failed[0]}" if failed else "ok"
-        where = (self.test, self.scheme, self.original, self.version, self.dtype, str(len(self.tensors)), self.twin)
-        return (*where, f"{100 * self.worst:.2g}%", verdict)
+        where = (self.test, self.scheme, self.original, self.version, self.dtype)
+        share = f"{100 * self.worst:.2g}%"
+        return (*where, str(len(self.tensors)), self.twin, share, verdict)
 
 
 @dataclass
@@ -47,11 +48,7 @@ class Outcome:
     partial: bool = False
 
     def add(self, test, agreement, twin, rows):
-        original = agreement.original
-        parts = original.values() if isinstance(original, nn.ModuleDict) else [original]
-        kinds = [type(part) for part in parts]
-        package = kinds[0].__module__.partition(".")[0]
-        name = f"{package}.{' + '.join(kind.__name__ for kind in kinds)}"
+        package, name = named(agreement.original)
         version = metadata.version(package.replace("_", "-"))
         shares = {row.tensor: row.budget_share for row in rows}
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
@@ -91,6 +88,15 @@ class Outcome:
             line["tensors"] = {name: _number(share) for name, share in line["tensors"].items()}
         content = {"versions": versions(), "agreements": agreements, "skipped": self.skips}
         _replace(folder / "third_party.json", json.dumps(content, indent=1) + "\n")
+
+
+def named(original):
+    """("timm", "timm levit.Attention"): the package, and the file and class of each part that is its."""
+    parts = original.values() if isinstance(original, nn.ModuleDict) else [original]
+    kinds = [type(part) for part in parts if not type(part).__module__.startswith("torch.")]
+    package, *_, file = kinds[0].__module__.split(".")
+    names = " + ".join(kind.__name__ for kind in kinds)
+    return package, f"{package} {file.removeprefix('modeling_')}.{names}"
 
 
 def _number(value):

@@ -8,7 +8,7 @@ from torch import nn
 from ._convert import TABLE, fused, heads_first, in_float64, projections, renamed
 from ._import import original
 from ._windows import log_coordinates, shift_mask
-from .agreement import Agreement, attention
+from .agreement import Agreement, attention, scheme
 
 swin = original("transformers.models.swin.modeling_swin")
 swinv2 = original("transformers.models.swinv2.modeling_swinv2")
@@ -117,6 +117,20 @@ def test_beit(agree):
             index=parts["bias"].generate_relative_position_index((3, 3)),
         )
     )
+
+
+def test_beit_on_a_grid_with_unequal_sides(agree):
+    """There it takes its table for one of (width, height) when it resizes it, even to the same size, which
+    mixes the offsets up. Ours is its own index into its own table, as in timm."""
+    layer, window = beit.BeitRelativePositionBias(beit_config(beit.BeitConfig, (12, 16))), (3, 4)
+    index = layer.generate_relative_position_index(window)
+
+    def theirs():
+        bias = layer.relative_position_bias_table[index].permute(2, 0, 1)
+        assert not torch.allclose(layer(window)[0], bias), "mended: compare with what it returns"
+        return bias
+
+    agree(Agreement(scheme(HEADS, "2d", window, num_prefix_tokens=1), layer, theirs, dict, index=index))
 
 
 def test_data2vec_vision(agree):

@@ -1,0 +1,182 @@
+"""timm's window attentions and bias modules: Swin, Swin V2, CR, BEiT, ViT-relpos, MaxViT."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from ._convert import TABLE, fused, heads_first, in_float64, output, renamed
+from ._import import original
+from ._windows import log_coordinates, offsets, shift_mask
+from .agreement import Agreement, attention
+
+swin = original("timm.models.swin_transformer")
+swinv2 = original("timm.models.swin_transformer_v2")
+swinv2_cr = original("timm.models.swin_transformer_v2_cr")
+beit = original("timm.models.beit")
+relpos = original("timm.models.vision_transformer_relpos")
+maxxvit = original("timm.models.maxxvit")
+layers = original("timm.layers")
+
+WIDTH, HEADS = 12, 3
+WINDOW, TOKENS = (2, 3), 6
+MASK = shift_mask(WINDOW, (2, 2), (1, 1))
+SHIFTED = {"mask": MASK[:, None].numpy()}
+
+
+def table_state(p):
+    return {**fused(p), TABLE: p["relative_position_bias_table"]}
+
+
+def test_swin(agree):
+    layer = swin.WindowAttention(WIDTH, HEADS, window_size=WINDOW)
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "2d", WINDOW),
+            layer,
+            lambda x: layer(x, MASK),
+            table_state,
+            {"x": (8, TOKENS, WIDTH)},
+            index=layer.relative_position_index,
+            call=SHIFTED,
+        )
+    )
+
+
+def without_key_bias(p):
+    """Swin V2's and BEiT's query and value biases beside a fused weight; their keys have none."""
+    bias = torch.cat([p["q_bias"], torch.zeros_like(p["q_bias"]), p["v_bias"]])
+    return {"qkv.weight": p["qkv.weight"], "qkv.bias": bias, **output(p, "proj")}
+
+
+@pytest.mark.parametrize("pretrained", [None, (4, 6)])
+def test_swinv2(agree, pretrained):
+    """Its coordinates are computed in float32."""
+    layer = swinv2.WindowAttention(WIDTH, WINDOW, HEADS, pretrained_window_size=pretrained or (0, 0))
+    coordinates = log_coordinates(WINDOW, pretrained)[None]
+    layer.relative_coords_table = in_float64(layer.relative_coords_table, coordinates)
+    agree(
+        Agreement(
+            attention(
+                WIDTH, HEADS, "log_cpb", WINDOW, cosine=True, pretrained_window_size=pretrained or WINDOW
+            ),
+            layer,
+            lambda x: layer(x, MASK),
+            lambda p: {
+                **without_key_bias(p),
+                **renamed(p, "cpb_mlp", "rel_pos.cpb_mlp"),
+                "logit_scale": p["logit_scale"],
+            },
+            {"x": (8, TOKENS, WIDTH)},
+            call=SHIFTED,
+        )
+    )
+
+
+def cr_coordinates(delta):
+    return np.sign(delta) * np.log1p(np.abs(delta))
+
+
+def test_swinv2_cr(agree):
+    """One logit scale a head, in a row; coordinates of every pair, computed in float32."""
+    layer = swinv2_cr.WindowMultiHeadAttention(WIDTH, HEADS, WINDOW, meta_hidden_dim=10)
+    places = np.argwhere(np.ones(WINDOW))
+    pairs = (places[:, None] - places[None]).reshape(-1, 2)
+    layer.relative_coordinates_log = in_float64(layer.relative_coordinates_log, cr_coordinates(pairs))
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "rel_pos_mlp", WINDOW, cosine=True, mode="cr", hidden_features=10),
+            layer,
+            lambda x: layer(x, MASK),
+            lambda p: {
+                **fused(p),
+                **renamed(p, "meta_mlp", "rel_pos.mlp"),
+                "logit_scale": p["logit_scale"][:, None, None],
+            },
+            {"x": (8, TOKENS, WIDTH)},
+            call=SHIFTED,
+        )
+    )
+
+
+def test_beit(agree):
+    layer = beit.Attention(WIDTH, HEADS, qkv_bias=True, window_size=WINDOW)
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "2d", WINDOW, num_prefix_tokens=1),
+            layer,
+            layer,
+            lambda p: {**without_key_bias(p), TABLE: p["relative_position_bias_table"]},
+            {"x": (2, TOKENS + 1, WIDTH)},
+            index=layer.relative_position_index,
+        )
+    )
+
+
+@pytest.mark.parametrize("prefix", [0, 1])
+def test_rel_pos_bias(agree, prefix):
+    """RelPosBias in the ViT that uses it, with and without class token."""
+    bias = partial(layers.RelPosBias, window_size=WINDOW, prefix_tokens=prefix)
+    layer = relpos.RelPosAttention(WIDTH, HEADS, qkv_bias=True, rel_pos_cls=bias)
+    length = TOKENS + prefix
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "2d", WINDOW, num_prefix_tokens=prefix),
+            layer,
+            layer,
+            lambda p: {**fused(p), TABLE: p["rel_pos.relative_position_bias_table"]},
+            {"x": (2, length, WIDTH)},
+            index=layer.rel_pos.relative_position_index.view(length, length),
+        )
+    )
+
+
+@pytest.mark.parametrize("prefix", [0, 1])
+@pytest.mark.parametrize("mode", ["cr", "swin"])
+def test_rel_pos_mlp(agree, mode, prefix):
+    """RelPosMlp in evaluation, where its dropout rests; coordinates computed in float32."""
+    bias = partial(layers.RelPosMlp, window_size=WINDOW, hidden_dim=10, prefix_tokens=prefix, mode=mode)
+    layer = relpos.RelPosAttention(WIDTH, HEADS, rel_pos_cls=bias)
+    coordinates = cr_coordinates(offsets(WINDOW)) if mode == "cr" else log_coordinates(WINDOW)
+    layer.rel_pos.rel_coords_log = in_float64(layer.rel_pos.rel_coords_log, coordinates)
+    agree(
+        Agreement(
+            attention(
+                WIDTH,
+                HEADS,
+                "rel_pos_mlp",
+                WINDOW,
+                qkv_bias=False,
+                mode=mode,
+                hidden_features=10,
+                num_prefix_tokens=prefix,
+            ),
+            layer,
+            layer,
+            lambda p: {**fused(p), **renamed(p, "rel_pos.mlp", "rel_pos.mlp")},
+            {"x": (2, TOKENS + prefix, WIDTH)},
+        )
+    )
+
+
+@pytest.mark.parametrize("head_first", [False, True])
+def test_maxvit(agree, head_first):
+    """RelPosBiasTf, a plane a head by key − query, in MaxViT's attention over a grid."""
+    bias = partial(layers.RelPosBiasTf, window_size=WINDOW)
+    layer = maxxvit.AttentionCl(WIDTH, dim_head=WIDTH // HEADS, head_first=head_first, rel_pos_cls=bias)
+
+    def state(p):
+        if head_first:
+            p = p | {name: heads_first(a, HEADS, 3) for name, a in p.items() if name.startswith("qkv")}
+        return {**fused(p), TABLE: p["rel_pos.relative_position_bias_table"]}
+
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "maxvit", WINDOW),
+            layer,
+            lambda x: layer(x.unflatten(1, WINDOW)).flatten(1, 2),
+            state,
+            {"x": (2, TOKENS, WIDTH)},
+        )
+    )

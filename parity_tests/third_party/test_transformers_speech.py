@@ -1,0 +1,179 @@
+"""transformers' speech models: WavLM, Wav2Vec2-Conformer and -Bert, Granite, SpeechT5, VITS."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ._convert import TABLE, in_float64, projections, renamed
+from ._import import original
+from .agreement import Agreement, attention
+
+wavlm = original("transformers.models.wavlm.modeling_wavlm")
+conformer = original("transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer")
+bert = original("transformers.models.wav2vec2_bert.modeling_wav2vec2_bert")
+granite = original("transformers.models.granite_speech.modeling_granite_speech")
+speecht5 = original("transformers.models.speecht5.modeling_speecht5")
+vits = original("transformers.models.vits.modeling_vits")
+
+WIDTH, HEADS = 12, 3
+QKV = ("q_proj", "k_proj", "v_proj")
+LINEAR = ("linear_q", "linear_k", "linear_v")
+KEYS, VALUES = "rel_pos.relative_position_keys", "rel_pos.relative_position_values"
+
+
+def shaw(length, reach, **options):
+    return attention(WIDTH, HEADS, "shaw", length, max_distance=reach, **options)
+
+
+def test_wavlm(agree):
+    """The gate reads the layer's input in heads, as its code does, not q as its paper."""
+    layer = wavlm.WavLMAttention(WIDTH, HEADS, num_buckets=16, max_distance=20)
+
+    def state(p):
+        gates = renamed(p, "gru_rel_pos", "rel_pos.gru_rel_pos")
+        return {**projections(p, QKV, "out_proj"), **gates, TABLE: p["rel_attn_embed.weight"]}
+
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "gated_t5", 24, num_buckets=16, max_distance=20),
+            layer,
+            lambda x: layer(x)[0],
+            state,
+            {"x": (2, 24, WIDTH)},
+        )
+    )
+
+
+def interleaved(positions, width):
+    """sin and cos of a frequency side by side."""
+    angles = np.outer(positions, 10000.0 ** -(np.arange(0, width, 2) / width))
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(positions), width)
+
+
+@pytest.mark.parametrize("model", ["Wav2Vec2Conformer", "Wav2Vec2Bert"])
+def test_conformer(agree, model):
+    """Transformer-XL's terms over positions that fall from L − 1; ours has all sines first."""
+    module = conformer if model == "Wav2Vec2Conformer" else bert
+    config = getattr(module, f"{model}Config")(
+        hidden_size=WIDTH,
+        num_attention_heads=HEADS,
+        position_embeddings_type="relative",
+        max_source_positions=9,
+    )
+    layer, length = getattr(module, f"{model}SelfAttention")(config), 7
+    embedding = getattr(module, f"{model}RelPositionalEmbedding")(config)
+    formula = interleaved(np.arange(length - 1, -length, -1), WIDTH)[None]
+    encoding = in_float64(embedding(torch.zeros(1, length, WIDTH)), formula)
+
+    def state(p):
+        r_net = torch.cat([p["linear_pos.weight"][:, start::2] for start in (0, 1)], dim=1)
+        u, v = (renamed(p, f"pos_bias_{a}", f"rel_pos.r_{b}_bias") for a, b in ("uw", "vr"))
+        return {**projections(p, LINEAR, "linear_out"), "rel_pos.r_net.weight": r_net, **u, **v}
+
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "transformer_xl", length),
+            layer,
+            lambda x: layer(x, relative_position_embeddings=encoding)[0],
+            state,
+            {"x": (2, length, WIDTH)},
+        )
+    )
+
+
+def test_wav2vec2_bert_relative_key(agree):
+    """Rows by key − query, clamped at −left and right: ours has both sides of the longer reach."""
+    left, right, length = 4, 2, 9
+    config = bert.Wav2Vec2BertConfig(
+        hidden_size=WIDTH,
+        num_attention_heads=HEADS,
+        position_embeddings_type="relative_key",
+        left_max_position_embeddings=left,
+        right_max_position_embeddings=right,
+    )
+    layer = bert.Wav2Vec2BertSelfAttention(config)
+    rows = (-torch.arange(-left, left + 1)).clamp(-left, right) + left
+    agree(
+        Agreement(
+            shaw(length, left, values=False),
+            layer,
+            lambda x: layer(x)[0],
+            lambda p: {
+                **projections(p, LINEAR, "linear_out"),
+                KEYS: p["distance_embedding.weight"][rows],
+            },
+            {"x": (2, length, WIDTH)},
+        )
+    )
+
+
+def test_granite_speech(agree):
+    """Rows by query − key. Without the layer norm before it."""
+    config = granite.GraniteSpeechEncoderConfig(
+        hidden_dim=WIDTH, num_heads=HEADS, dim_head=4, context_size=7, max_pos_emb=8, num_layers=1
+    )
+    layer = granite.GraniteSpeechConformerAttention(config)
+    layer.pre_norm = nn.Identity()
+    distances = granite.GraniteSpeechCTCEncoder(config).attention_dists
+
+    def state(p):
+        k, v = p["to_kv.weight"].chunk(2)
+        split = p | {"to_k.weight": k, "to_v.weight": v}
+        return {**projections(split, ("to_q", "to_k", "to_v"), "to_out"), KEYS: p["rel_pos_emb.weight"]}
+
+    agree(
+        Agreement(
+            shaw(7, 8, values=False, qkv_bias=False),
+            layer,
+            lambda x: layer(x, distances),
+            state,
+            {"x": (2, 7, WIDTH)},
+            index=distances,
+        )
+    )
+
+
+def test_speecht5(agree):
+    """Rows by query − key, clipped at −m and m − 1: ours reads its last row twice."""
+    parts = nn.ModuleDict(
+        {
+            "attention": speecht5.SpeechT5Attention(WIDTH, HEADS),
+            "bias": speecht5.SpeechT5RelativePositionalEncoding(WIDTH // HEADS, max_length=3),
+        }
+    )
+    rows = torch.arange(7).clamp(max=5)
+
+    def state(p):
+        qkv = projections(p, [f"attention.{name}" for name in QKV], "attention.out_proj")
+        return {**qkv, KEYS: p["bias.pe_k.weight"][rows]}
+
+    agree(
+        Agreement(
+            shaw(9, 3, values=False),
+            parts,
+            lambda x: parts["attention"](x, position_bias=parts["bias"](x))[0],
+            state,
+            {"x": (2, 9, WIDTH)},
+        )
+    )
+
+
+def test_vits(agree):
+    """Shaw's keys and values, rows by key − query. Beyond the window it has nothing, where the paper and
+    ours clip, so that they agree on what the window covers."""
+    config = vits.VitsConfig(hidden_size=WIDTH, num_attention_heads=HEADS, window_size=6)
+    layer = vits.VitsAttention(config)
+    agree(
+        Agreement(
+            shaw(7, 6),
+            layer,
+            lambda x: layer(x)[0],
+            lambda p: {
+                **projections(p, QKV, "out_proj"),
+                KEYS: p["emb_rel_k"][0].flip(0),
+                VALUES: p["emb_rel_v"][0].flip(0),
+            },
+            {"x": (2, 7, WIDTH)},
+        )
+    )
