@@ -4,13 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-BASELINE = "baseline"
-LINE, GRID = "the grid as a line", "both axes"
-LINE_QUERY, GRID_QUERY = f"{LINE}, and the query", f"{GRID}, and the query"
+BASELINE, LINE, GRID = "baseline", "reads the grid as a line", "knows both axes"
 
 
 class Row(NamedTuple):
-    """sees: what the scheme looks at; what: the row in a few words; settings: its RelativePositionConfig.
+    """What a row sees of the grid, what it is in a few words, and its RelativePositionConfig.
 
     An option that is a function takes the patch grid (h, w): see `settings_of`.
     """
@@ -52,21 +50,28 @@ ROWS = {
     "irpe-bias": _row(GRID, "a table of clipped (Δy, Δx)", "irpe", mode="bias"),
     "custom": _row(GRID, "a table of |Δy| + |Δx|", "custom", index=manhattan),
     "sum": _row(GRID, "1d + 2d", "sum", parts=[{"bias_type": "1d"}, {"bias_type": "2d"}]),
-    "shaw": _row(LINE_QUERY, "q · embedding of the offset on a line, on values too", "shaw"),
-    "transformer_xl": _row(
-        LINE_QUERY, "q · projected sinusoids of the offset on a line", "transformer_xl"
-    ),
-    "gated_t5": _row(LINE_QUERY, "t5's table times a gate", "gated_t5"),
-    "halo": _row(GRID_QUERY, "q · (row + column embedding), BoTNet's form", "halo"),
-    "decomposed": _row(GRID_QUERY, "q · (row + column embedding), MViTv2's form", "decomposed"),
-    "irpe": _row(GRID_QUERY, "q · embedding of clipped (Δy, Δx)", "irpe"),
+    "shaw": _row(LINE, "q · embedding of the offset on a line, on values too", "shaw"),
+    "transformer_xl": _row(LINE, "q · projected sinusoids of the offset on a line", "transformer_xl"),
+    "gated_t5": _row(LINE, "t5's table times a gate", "gated_t5"),
+    "halo": _row(GRID, "q · (row + column embedding), BoTNet's form", "halo"),
+    "decomposed": _row(GRID, "q · (row + column embedding), MViTv2's form", "decomposed"),
+    "irpe": _row(GRID, "q · embedding of clipped (Δy, Δx)", "irpe"),
 }
 
 LEFT_OUT = {"3d": "an image is one frame, and with one frame its table and index are those of 2d"}
 
 
-def settings_of(row, given):
-    """The row's settings with given(option) in the place of each option that is a function."""
+def settings_of(row, grid):
+    """The row's settings for patches in a grid (h, w)."""
+    return _with_functions(row, lambda function: function(grid))
+
+
+def written(row):
+    """The row's settings as they are written down, functions by their name."""
+    return _with_functions(row, lambda function: function.__name__)
+
+
+def _with_functions(row, replaced):
     options = row.settings.get("options", {})
-    options = {name: given(option) if callable(option) else option for name, option in options.items()}
+    options = {name: replaced(value) if callable(value) else value for name, value in options.items()}
     return row.settings | {"options": options}

@@ -1,0 +1,211 @@
+"""Which scheme should I use? Trains the same vision transformer with every one, over several seeds.
+
+A run that is finished is not done again, so the same command goes on where the last one stopped.
+"""
+
+import contextlib
+import io
+import math
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from . import checkpoint
+from .build import build_trainer, load_dataset
+from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
+from .comparison import page, results
+from .comparison.rows import ROWS, settings_of, written
+from .config import Config, add_sections, to_config
+from .data import Dataset
+from .evaluate import report
+from .train import train
+
+CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
+SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "options"))
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all rows have in common; num_parameters: without any position."""
+
+    backend: str
+    config: Config
+    dataset: Dataset
+    device: str
+    grid: tuple[int, int]
+    num_parameters: int
+
+
+@command
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    parser = parser_for("experiments.compare", __doc__)
+    add_backend(parser, default="torch")  # on one core it needs a third of the NumPy twin's time
+    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2")
+    parser.add_argument("--schemes", type=str | None, help=f"some of the rows: {','.join(ROWS)}")
+    parser.add_argument(
+        "--out", type=str | None, help="folder of the table and the picture; default runs/compare-<data>"
+    )
+    add_sections(parser)
+    config = [] if _given(argv, ("--config",)) else ["--config", str(CONFIG)]
+    options = parse(parser, config + argv)
+    use_threads(options.backend)
+    try:
+        folder, common, found, left = _set_up(options, argv)
+    except MISTAKES as error:
+        fail(parser.prog, error)
+    try:
+        # One thread: two that wait for each other crawl on a busy machine, and the times would jump.
+        with threadpool_limits(1):
+            _train_all(folder, common, found, left)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here")
+        return 130
+    except FloatingPointError as error:
+        print(f"training stopped: {error}", file=sys.stderr)
+        return 1
+    for path in page.write(folder, found):
+        print(f"written {path}")
+    return 0
+
+
+def _set_up(options, argv):
+    """(folder, Common, results so far, [(row, seed)] to be trained); makes the folder when all fits."""
+    if given := _given(argv, (*SET_BY_ROWS, "--training.seed")):
+        raise ValueError(f"{given[0]} differs from run to run here: choose with --schemes and --seeds")
+    names, seeds = _names(options.schemes), _seeds(options.seeds)
+    config = to_config(options)
+    folder = Path(options.out or f"runs/compare-{config.data.name}")
+    common = _common(options.backend, config)
+    rows = {name: written(row) for name, row in ROWS.items()}
+    found = results.load(folder, _settings(common), rows)
+    left = [(n, s) for s in seeds for n in names if not results.has(found, n, s)]
+    for name in names:  # what does not fit is said now, not after an hour
+        build_trainer(common.backend, _config(common, name, seeds[0]), common.dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, common, found, left
+
+
+def _common(backend, config):
+    dataset = load_dataset(config.data)
+    bare = replace(config.relative_position, position="none", options={})
+    trainer = build_trainer(backend, replace(config, relative_position=bare), dataset)
+    grid = trainer.model.patch_embed.grid_size
+    return Common(backend, config, dataset, trainer.device, grid, _count(trainer.model.parameters()))
+
+
+def _settings(common):
+    """All that the results depend on, apart from the row and the seed."""
+    sections = asdict(common.config)
+    del sections["visualization"], sections["training"]["seed"]
+    sections["relative_position"] = {"init_std": common.config.relative_position.init_std}
+    sections["training"]["device"] = common.device
+    parts = {part: getattr(common.dataset, part) for part in ("train", "val", "test")}
+    images = {part: len(split.labels) for part, split in parts.items()}
+    return {"backend": common.backend, **sections, "images": images, "grid": list(common.grid)}
+
+
+def _config(common, name, seed):
+    settings = settings_of(ROWS[name], common.grid)
+    config = common.config
+    return replace(
+        config,
+        relative_position=replace(config.relative_position, **settings),
+        training=replace(config.training, seed=seed),
+    )
+
+
+def _train_all(folder, common, found, left):
+    print(f"{len(left)} runs to train, results in {folder}/{results.NAME}")
+    started = time.perf_counter()
+    for number, (name, seed) in enumerate(left, start=1):
+        print(f"[{number}/{len(left)}] {name}, seed {seed}", flush=True)
+        row, result = _train_one(common, name, seed)
+        results.add(folder, found, name, row, seed, result)
+        spent = time.perf_counter() - started
+        print(
+            f"    test_accuracy {result['test_accuracy']:.4f}  "
+            f"{result['milliseconds_per_step']:.1f} ms a step  "
+            f"{spent / number * (len(left) - number) / 60:.0f} min left",
+            flush=True,
+        )
+
+
+def _train_one(common, name, seed):
+    """(what the row is, the result of the seed); the best epoch is tested, as in experiments.train."""
+    config, dataset = _config(common, name, seed), common.dataset
+    trainer = build_trainer(common.backend, config, dataset)
+    seconds = _time_steps(trainer)
+    with tempfile.TemporaryDirectory() as run:
+        with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch is too much here
+            train(Path(run), config, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf})
+        arrays, progress = checkpoint.load(Path(run) / "best.safetensors")
+        trainer.load_state_dict(arrays, progress)
+        accuracy = report(run, dataset, trainer, "test")["accuracy"]
+    result = {
+        "test_accuracy": accuracy,
+        "best_epoch": progress["epoch"],
+        "milliseconds_per_step": results.typical(seconds),
+    }
+    return _describe(common, name, trainer), result
+
+
+def _describe(common, name, trainer):
+    """What all runs of a row share."""
+    row, total = ROWS[name], _count(trainer.model.parameters())
+    schemes = trainer.model.rel_pos_biases().values()
+    return {
+        "sees": row.sees,
+        "what": row.what,
+        "looks_at_query": any(scheme.looks_at_query for scheme in schemes),
+        "settings": written(row),
+        "parameters": total,
+        "position_parameters": total - common.num_parameters,
+        "table_parameters": _count(trainer.optimizer.groups[-1]["params"].values()),
+    }
+
+
+def _time_steps(trainer):
+    """Have the trainer take the time of its steps; returns the list that they fill."""
+    seconds, train_step = [], trainer.train_step
+
+    def timed(images, labels):
+        started = time.perf_counter()
+        step = train_step(images, labels)
+        seconds.append(time.perf_counter() - started)
+        return step
+
+    trainer.train_step = timed
+    return seconds
+
+
+def _names(text):
+    names = list(ROWS) if text is None else text.split(",")
+    if unknown := [name for name in names if name not in ROWS]:
+        raise ValueError(f"--schemes has {', '.join(unknown)}, expected some of {','.join(ROWS)}")
+    return list(dict.fromkeys(names))
+
+
+def _seeds(text):
+    """'3' -> [0, 1, 2], '3,' -> [3], '4,7' -> [4, 7]."""
+    numbers = text.rstrip(",").split(",")
+    if not all(number.isdecimal() for number in numbers) or text == "0":
+        raise ValueError(f"--seeds is {text!r}, expected how many, or which: 0,1,2")
+    seeds = list(dict.fromkeys(map(int, numbers)))
+    return seeds if "," in text else list(range(seeds[0]))
+
+
+def _given(argv, names):
+    return [option for option in argv if option.startswith(names)]
+
+
+def _count(parameters):
+    return sum(math.prod(p.shape) for p in parameters)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

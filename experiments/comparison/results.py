@@ -1,0 +1,80 @@
+"""results.json: what a comparison has found so far, with the settings that it was found with."""
+
+import json
+import statistics
+
+from experiments.files import write_whole
+
+NAME = "results.json"
+FIRST_STEPS = 5  # slower than the others: caches are cold, memory is new
+
+
+def load(folder, settings, rows):
+    """The results in the folder, or empty ones; rows: {name: its settings}.
+
+    {"settings": …, "rows": {name: {"settings": …, "seeds": {seed: …}, and the summary}}}
+    Raises ValueError naming the first setting that differs from those the results were made with.
+    """
+    path, fresh = folder / NAME, {"settings": settings, "rows": {}}
+    if not path.exists():
+        return fresh
+    try:
+        found = json.loads(path.read_text())
+        _refuse_difference(path, found["settings"], settings)
+        for name in found["rows"].keys() & rows.keys():
+            _refuse_difference(path, {name: found["rows"][name]["settings"]}, {name: rows[name]})
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} does not hold the results of a comparison") from error
+    return found
+
+
+def add(folder, results, name, row, seed, result):
+    """Put the result of a seed into its row, sum the row up again, and write the file.
+
+    row: what all seeds of the row share, its settings among it.
+    """
+    rows = results["rows"]
+    seeds = rows.get(name, {}).get("seeds", {}) | {str(seed): result}
+    rows[name] = row | {"seeds": seeds} | _summary(seeds.values())
+    write_whole(folder / NAME, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+def has(results, name, seed):
+    return str(seed) in results["rows"].get(name, {}).get("seeds", {})
+
+
+def typical(seconds):
+    """Milliseconds of a step that is neither one of the first nor disturbed; seconds: of each step."""
+    return 1000 * statistics.median(seconds[FIRST_STEPS:] or seconds)
+
+
+def _summary(runs):
+    accuracies = [run["test_accuracy"] for run in runs]
+    return {
+        "test_accuracy": {
+            "mean": statistics.fmean(accuracies),
+            "min": min(accuracies),
+            "max": max(accuracies),
+        },
+        # Other work on the machine only ever adds to it.
+        "milliseconds_per_step": min(run["milliseconds_per_step"] for run in runs),
+    }
+
+
+def _refuse_difference(path, before, now):
+    before, now = dict(_leaves(before)), dict(_leaves(now))
+    for option in before | now:
+        old, new = before.get(option), now.get(option)
+        if old != new:
+            raise ValueError(
+                f"{path} was made with {option} {old}, but now it is {new}: results of different "
+                "settings are not mixed; give --out another folder"
+            )
+
+
+def _leaves(tree, path=""):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield path + name, value
