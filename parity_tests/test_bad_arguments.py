@@ -123,3 +123,45 @@ def test_a_bound_window_says_so(twin):
     x = np.zeros((1, 7, 4), np.float32)
     with pytest.raises(ValueError, match="got 7 tokens"):
         attn(tensor(twin, x))
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("arguments", "options", "q", "k", "message"),
+    [
+        (
+            (2, 3, "shaw"),
+            {},
+            (1, 2, 4, 5),
+            None,
+            r"q has shape \(1, 2, 4, 5\), expected \(any, 2, 3, 5\)",
+        ),
+        ((2, 3, "shaw"), {}, (1, 2, 3, 4), None, "q has shape"),
+        ((2, 3, "gated_t5"), {}, (1, 3, 3, 5), None, "q has shape"),
+        ((2, 3, "transformer_xl"), {}, (1, 2, 3, 5), None, "k is None, but a 'transformer_xl' bias"),
+        ((2, 3, "transformer_xl"), {}, (1, 2, 3, 5), (1, 2, 4, 5), "k has shape"),
+        ((2, (1, 3), "irpe"), {"rpe_on": "qk"}, (1, 2, 3, 5), None, "k is None, but a 'irpe' bias"),
+        ((2, (1, 3), "decomposed"), {}, (2, 3, 5), None, "q has shape"),
+    ],
+)
+def test_bad_queries_are_named(twin, arguments, options, q, k, message):
+    scheme = twin.RelativePositionBias(*arguments, head_dim=5, **options)
+    q, k = (None if shape is None else tensor(twin, np.zeros(shape, np.float32)) for shape in (q, k))
+    with pytest.raises(ValueError, match=message):
+        scheme(q, k)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        ([[0, 4]], ValueError, r"index has entries in \[0, 4\], expected \[0, 3\)"),
+        ([[[0, -2]]], ValueError, "index has entries"),
+        ([0, 1], ValueError, "expected 2 or 3 axes"),
+        ([[True]], TypeError, "index has dtype bool"),
+    ],
+)
+def test_bad_indices_at_call_time_are_named(twin, index, error, message):
+    scheme = twin.RelativePositionBias(2, 2, "custom", index=[[0, 1], [2, 0]])
+    with pytest.raises(error, match=message):
+        scheme(index=index)

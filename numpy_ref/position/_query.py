@@ -82,6 +82,13 @@ class QueryBias(PositionBias):
         length = self.num_prefix_tokens + math.prod(q_size)
         check_shape("q", q, (None, self.num_heads, length, self.head_dim))
 
+    def check_keys(self, k, k_size):
+        """k is given and has the shape that the size makes; raises ValueError."""
+        if k is None:
+            raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
+        length = self.num_prefix_tokens + math.prod(k_size)
+        check_shape("k", k, (None, self.num_heads, length, self.head_dim))
+
     def with_zero_row(self, embedding):
         """The row that pairs with a prefix token share, only there when there are any."""
         if not self.num_prefix_tokens:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..checks import check_shape
 from ..nn import Linear, Parameter
 from ..random import truncated_normal
 from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
@@ -64,8 +63,7 @@ class TransformerXL(QueryBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        length = self.num_prefix_tokens + math.prod(sizes[1])
-        check_shape("k", k, (None, self.num_heads, length, self.head_dim))
+        self.check_keys(k, sizes[1])
         self._k = k
         u, v = self.r_w_bias.data, self.r_r_bias.data
         content = np.einsum("hd,bhjd->bhj", u, k)[:, :, None]  # (B, H, 1, Lk)

@@ -7,6 +7,7 @@ import pytest
 from . import summary
 from .agreement import TWINS, rows
 
+FOLDER = Path(__file__).parent
 OUTCOME = summary.Outcome()
 
 
@@ -16,7 +17,7 @@ def agree(request):
 
     def check(agreement):
         measured = rows(agreement, request.param)
-        OUTCOME.add(request.node.name, agreement, request.param, measured)
+        OUTCOME.add(request.node.nodeid, agreement, request.param, measured)
         over = [row for row in measured if not row.ok]
         assert not over, f"over the budget: {over}"
 
@@ -28,13 +29,11 @@ def pytest_deselected(items):
 
 
 def pytest_collectreport(report):
-    if report.skipped:
-        OUTCOME.skip(report)
+    OUTCOME.note_skip(report)
 
 
 def pytest_runtest_logreport(report):
-    if report.skipped:
-        OUTCOME.skip(report)
+    OUTCOME.note_skip(report)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -44,10 +43,11 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
-    """A part of the tests must not replace the report of all."""
-    ran = {Path(item.path) for item in session.items} | OUTCOME.skipped_files
-    whole = set(Path(__file__).parent.glob("test_*.py")) <= ran
-    chosen = OUTCOME.partial or session.shouldstop or session.shouldfail
-    chosen = chosen or any("::" in argument for argument in session.config.args)
-    if whole and not chosen and OUTCOME.lines:
-        OUTCOME.write(Path(session.config.rootpath) / "reports")
+    """A part of the tests must not replace the report of all; nor may a test that broke go missing."""
+    root = Path(session.config.rootpath)
+    chosen = OUTCOME.partial or any("::" in argument for argument in session.config.args)
+    ids = {item.nodeid for item in session.items if FOLDER in Path(item.path).parents}
+    done = OUTCOME.lines.keys() | OUTCOME.skips.keys()
+    files = {root / node.partition("::")[0] for node in ids | done}
+    if ids <= done and set(FOLDER.glob("test_*.py")) <= files and not chosen and OUTCOME.lines:
+        OUTCOME.write(root / "reports")

@@ -33,8 +33,9 @@ class Line:
     def cells(self):
         failed = [name for name, share in self.tensors.items() if not share <= 1]
         verdict = f"FAIL {failed[0]}" if failed else "ok"
-        where = (self.test, self.scheme, self.original, self.version, self.dtype)
+        name = self.test.rpartition("::")[2]
         share = f"{100 * self.worst:.2g}%"
+        where = (name, self.scheme, self.original, self.version, self.dtype)
         return (*where, str(len(self.tensors)), self.twin, share, verdict)
 
 
@@ -42,9 +43,8 @@ class Line:
 class Outcome:
     """What the session has measured and skipped so far."""
 
-    lines: list = field(default_factory=list)
+    lines: dict = field(default_factory=dict)  # {test: Line}
     skips: dict = field(default_factory=dict)  # {test or file: reason}
-    skipped_files: set = field(default_factory=set)
     partial: bool = False
 
     def add(self, test, agreement, twin, rows):
@@ -52,23 +52,22 @@ class Outcome:
         version = metadata.version(package.replace("_", "-"))
         shares = {row.tensor: row.budget_share for row in rows}
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
-        self.lines.append(Line(test, *where, shares))
+        self.lines[test] = Line(test, *where, shares)
 
-    def skip(self, report):
-        path, _, reason = report.longrepr
-        if Path(__file__).parent in Path(path).parents:
-            self.skips[report.nodeid] = reason.removeprefix("Skipped: ")
-            self.skipped_files.add(Path(__file__).parents[2] / report.nodeid.partition("::")[0])
+    def note_skip(self, report):
+        """report: of a collection or of a test, from any folder."""
+        if report.skipped and Path(__file__).parent.name in Path(report.nodeid.partition("::")[0]).parts:
+            self.skips[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
 
     def summary(self):
-        failed = sum(not line.worst <= 1 for line in self.lines)
-        worst = np.max([line.worst for line in self.lines])
+        shares = [line.worst for line in self.lines.values()]
+        failed = sum(not share <= 1 for share in shares)
         listed = ", ".join(f"{name} {version}" for name, version in versions().items())
-        counts = f"{len(self.lines)} agreements, {failed} over budget, {len(self.skips)} skipped"
-        return f"{counts}, largest share {worst:.1%}\nversions {listed}"
+        counts = f"{len(shares)} agreements, {failed} over budget, {len(self.skips)} skipped"
+        return f"{counts}, largest share {np.max(shares):.1%}\nversions {listed}"
 
     def text(self):
-        table = [COLUMNS, *(line.cells() for line in self.lines)]
+        table = [COLUMNS, *(line.cells() for line in self.lines.values())]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         padded = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table)
         skips = [f"skipped {test}: {reason}" for test, reason in self.skips.items()]
@@ -77,13 +76,13 @@ class Outcome:
     def write(self, folder):
         """folder/third_party.md and folder/third_party.json, each replaced whole."""
         folder.mkdir(parents=True, exist_ok=True)
-        table = [COLUMNS, ["---"] * len(COLUMNS), *(line.cells() for line in self.lines)]
+        table = [COLUMNS, ["---"] * len(COLUMNS), *(line.cells() for line in self.lines.values())]
         body = "\n".join(f"| {' | '.join(row)} |" for row in table)
         skips = "\n".join(f"- skipped {test}: {reason}" for test, reason in self.skips.items())
         head = self.summary().replace("\n", "  \n")
         text = f"# Both twins against third parties\n\n{head}\n\n{body}\n\n{skips}".rstrip() + "\n"
         _replace(folder / "third_party.md", text)
-        agreements = [asdict(line) for line in self.lines]
+        agreements = [asdict(line) for line in self.lines.values()]
         for line in agreements:
             line["tensors"] = {name: _number(share) for name, share in line["tensors"].items()}
         content = {"versions": versions(), "agreements": agreements, "skipped": self.skips}

@@ -57,6 +57,12 @@ class QueryBias(PositionBias):
         """q has the shape that the sizes make; raises ValueError."""
         check_heads("q", q, self.num_heads, self.num_prefix_tokens + math.prod(q_size), self.head_dim)
 
+    def check_keys(self, k, k_size):
+        """k is given and has the shape that the size makes; raises ValueError."""
+        if k is None:
+            raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
+        check_heads("k", k, self.num_heads, self.num_prefix_tokens + math.prod(k_size), self.head_dim)
+
     def with_zero_row(self, embedding):
         """The row that pairs with a prefix token share, only there when there are any."""
         return functional.pad(embedding, (0, 0, 0, 1)) if self.num_prefix_tokens else embedding

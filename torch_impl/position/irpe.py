@@ -100,6 +100,8 @@ class IRPE(QueryBias, TableBias):
     def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, q_size, k_size, q_offset)
+        if "q" in self.rpe_on:
+            self.check_keys(k, k_size)
         index = self.indices(q_size, k_size, q_offset)[0]
         bias = q.new_zeros(*q.shape[:2], *index.shape)
         if "k" in self.rpe_on:

@@ -7,7 +7,7 @@ import torch
 from ..nn import Linear, Parameter
 from ..random import truncated_normal
 from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
-from ._query import QueryBias, check_heads
+from ._query import QueryBias
 
 
 class TransformerXL(QueryBias):
@@ -55,10 +55,7 @@ class TransformerXL(QueryBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        length = self.num_prefix_tokens + math.prod(sizes[1])
-        if k is None:
-            raise ValueError("k is None, expected the keys: this scheme looks at them too")
-        check_heads("k", k, self.num_heads, length, self.head_dim)
+        self.check_keys(k, sizes[1])
         content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, k).unsqueeze(2)  # (B, H, 1, Lk)
         return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), k, *sizes)
 
