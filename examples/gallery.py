@@ -22,6 +22,7 @@ from numpy_ref import SCHEMES, AdamW, RelativePositionBias, learning_rate, schem
 WINDOWS = {1: (32,), 2: (7, 7), 3: (2, 4, 4)}
 HEADS = ("near", "one spot", "ahead", "waves")
 HEAD_DIM, STEPS, LR = 16, 400, 0.03
+TITLE = "What each scheme makes of the same four shapes: the bias over the offset query − key"
 
 
 def along(axis, size=7):
@@ -81,7 +82,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if unknown := sorted(set(args.schemes) - SCHEMES.keys()):
         fail(parser.prog, f"no scheme is called {', '.join(unknown)}; there are {', '.join(SCHEMES)}")
-    for path in write_all(figures(args.schemes or SCHEMES, overview=not args.schemes), args.out):
+    names = dict.fromkeys(args.schemes or SCHEMES)
+    for path in write_all(figures(names, overview=not args.schemes), args.out):
         print(path)
 
 
@@ -92,7 +94,18 @@ def figures(names, overview):
         yield f"{view.name}.png", plots.scheme_page(view)
         yield f"thumb_{view.name}.png", plots.scheme_thumbnail(view)
     if overview:
-        yield "overview.png", plots.scheme_overview(views)
+        yield "overview.png", plots.scheme_overview(views, TITLE, note_on(views))
+
+
+def note_on(views):
+    """What a reader of the overview has to know."""
+    fixed = [view.name for view in views if view.heads != HEADS]
+    matrices = [view.name for view in views if view.by_offset()[0] is None]
+    return (
+        f"A shape a head: {', '.join(HEADS)}; 1d, 2d and 3d learn them as they are. Scales differ.\n"
+        f"{', '.join(fixed)} learn nothing. {', '.join(matrices)} depend on more than the offset: "
+        "they are drawn over query and key."
+    )
 
 
 def write_all(named_figures, out):
@@ -116,16 +129,17 @@ def view_of(name):
             fit(scheme, inputs)
         bias = bias_of(scheme, inputs)
         tables, indices = lookup(scheme)
+    level = constants(bias, learns)
     return plots.SchemeView(
         name=name,
         what=inspect.getmodule(type(scheme)).__doc__.splitlines()[0].rstrip("."),
-        how="\n".join(filter(None, (remark, origin(scheme, learns)))),
+        how="\n".join(filter(None, (remark, origin(scheme, learns, level.any())))),
         grid=scheme.window_size,
-        bias=bias,
+        bias=bias - level[:, None, None],
         heads=HEADS if learns else tuple(f"head {head}" for head in range(len(HEADS))),
         queries=queries_of(scheme),
+        tables=tables if scheme.looks_at_query else [table - level for table in tables],
         indices=indices,
-        tables=tables,
         by_head=not hasattr(scheme, "embeddings"),
     )
 
@@ -138,17 +152,23 @@ def build(name, window_size=None, **options):
     return RelativePositionBias(len(HEADS), window, name, generator=generator, **options).eval()
 
 
-def origin(scheme, learns):
+def constants(bias, learns):
+    """What is taken off each head (H,), for softmax does not see it and the fit leaves it open."""
+    means = np.ma.masked_invalid(bias).mean((1, 2)).data
+    return means if learns or plots.without_level(bias)[1] else np.zeros_like(means)
+
+
+def origin(scheme, learns, levelled):
     """Where the numbers come from, as a reader of the picture has to know it."""
-    if not learns:
-        return "nothing is learned: drawn as it is"
-    fitted = "fitted to the four shapes that all learned schemes get here (near, one spot, ahead, waves)"
-    if not scheme.looks_at_query:
-        return fitted
-    seen = "input" if scheme.reads_input else "query"
-    return (
-        f"{fitted}\nfor one random vector a head as every {seen} (seed 0): another {seen}, another bias"
-    )
+    lines = "nothing is learned: drawn as it is"
+    if learns:
+        lines = f"fitted to the four shapes that all learned schemes get here ({', '.join(HEADS)})"
+    if levelled:
+        lines += "; each head minus its mean"
+    if scheme.looks_at_query:
+        seen = "input" if scheme.reads_input else "query"
+        lines += f"\none random vector a head as every {seen} (seed 0): another {seen}, another bias"
+    return lines
 
 
 def query_and_key(scheme):
@@ -175,6 +195,7 @@ def fit(scheme, inputs):
     )
     for step in range(STEPS):
         error = bias_of(scheme, inputs) - wanted
+        error = np.where(np.isfinite(error), error, 0)
         error -= error.mean((1, 2), keepdims=True)
         scheme.zero_grad()
         scheme.backward(error[None] if inputs else error)
@@ -200,15 +221,16 @@ def queries_of(scheme):
 
 
 def lookup(scheme):
-    """(tables, indices): of numbers (R, H), or for a scheme that looks at the query of vectors (R, d)."""
+    """(tables, indices); tables (R, H) of numbers, or (R, d or H·d) of vectors for the query."""
     if not hasattr(scheme, "embeddings"):
         table, index = scheme.lookup()
         return [table], [index]
-    if hasattr(scheme, "lookup_table_k"):  # iRPE has up to three
-        return [scheme.lookup_table_k.data[0]], [scheme.index]
     sizes = scheme.sizes()
-    return [vectors[0] for vectors in scheme.embeddings(*sizes)], list(scheme.indices(*sizes))
+    # iRPE has up to three tables; by default the one that the query meets.
+    one = hasattr(scheme, "lookup_table_k")
+    embeddings = [scheme.lookup_table_k.data] if one else scheme.embeddings(*sizes)
+    return [np.concatenate(list(each), axis=-1) for each in embeddings], list(scheme.indices(*sizes))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

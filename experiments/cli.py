@@ -31,7 +31,8 @@ def command(main):
             print("\ninterrupted", file=sys.stderr)
             return 130
         except (OSError, MemoryError) as error:
-            return fail(f"python -m {main.__module__}", error or "out of memory")
+            program = main.__globals__["__spec__"].name  # under -m its __module__ is __main__
+            return fail(f"python -m {program}", error or "out of memory")
 
     return wrapped
 

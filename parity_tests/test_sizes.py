@@ -17,6 +17,7 @@ SEQUENCES = {
     "kerple": {},
     "sandwich": {},
     "t5": {"num_buckets": 8, "max_distance": 6},
+    "sum": {"parts": [{"bias_type": "alibi"}, {"bias_type": "t5"}]},
     "gated_t5": {"head_dim": 4},
     "shaw": {"head_dim": 4, "max_distance": 3},
     "transformer_xl": {"head_dim": 4},
@@ -41,7 +42,8 @@ def bias(twin, scheme, q, k, **sizes):
 
 
 def test_every_scheme_of_one_axis_is_here():
-    assert {n for n, scheme in numpy_ref.SCHEMES.items() if scheme.window_ndim == 1} == set(SEQUENCES)
+    of_one_axis = {n for n, scheme in numpy_ref.SCHEMES.items() if scheme.window_ndim == 1}
+    assert of_one_axis | {"sum"} == set(SEQUENCES)
 
 
 @TWINS
@@ -101,7 +103,7 @@ def test_a_larger_grid_contains_the_window(twin, bias_type):
         ((3, (2, 3), "2d"), {}, {"k_size": (2, 4)}, "covers the offsets of its window"),
         ((3, (1, 2, 3), "3d"), {}, {"k_size": (2, 2, 3)}, "covers the offsets of its window"),
         ((3, (2, 3), "maxvit"), {}, {"k_size": (3, 3)}, "covers the offsets of its window"),
-        ((3, (3, 3), "levit"), {"stride": 2}, {"q_size": (3, 2)}, "covers the offsets of its window"),
+        ((3, (3, 3), "levit"), {"stride": 2}, {"q_size": (3, 2)}, r"q_size is \(3, 2\), .* covers"),
         ((3, 3, "custom"), {"index": [[0, 1, 2]] * 3}, {"q_size": 2}, "has the sizes of its index"),
         ((3, (2, 3), "log_cpb"), {}, {"q_offset": 1}, "q_offset is 1, but 'log_cpb'"),
         (
@@ -135,8 +137,9 @@ def test_decomposed_says_which_sides_fit(twin):
 def test_attention_over_another_length(twin):
     """A scheme of one axis takes shorter and longer sequences in attention; a grid cannot be guessed."""
     x = tensor(twin, normal(1, 6, 8))
-    for bias_type in ("t5", "shaw", "transformer_xl", "gated_t5", "fire"):
+    for bias_type in ("t5", "shaw", "transformer_xl", "gated_t5", "fire", "sum"):
         rpb = {"window_size": 4, "bias_type": bias_type, "num_prefix_tokens": 1}
+        rpb |= SEQUENCES["sum"] if bias_type == "sum" else {}
         assert twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, dtype=float64(twin))(x).shape == (1, 6, 8)
     for bias_type in ("2d", "decomposed", "irpe"):
         rpb = {"window_size": 2, "bias_type": bias_type}

@@ -1,7 +1,7 @@
 """Pictures: functions that take arrays and return a matplotlib Figure; nothing is written, nothing set.
 
-Everywhere bias is dense, (H, L, L), without prefix tokens; grid is (h, w) or (L,), row-major; the
-offset is Δ = query − key.
+But in a SchemeView bias is dense, (H, L, L), without prefix tokens; grid is (h, w) or (L,), row-major;
+the offset is Δ = query − key.
 """
 
 from .attention import attention_over_images
@@ -9,9 +9,13 @@ from .bias import before_after, bias_over_offsets, compare_schemes, one_query
 from .hero import hero
 from .lookup import index_matrix, offset_counts, overview, table_picture
 from .offsets import bias_by_offset, count_offsets, without_level
+from .scheme_page import scheme_page
+from .scheme_small import scheme_overview, scheme_thumbnail
+from .scheme_view import SchemeView
 from .training import confusion_matrix, training_curves
 
 __all__ = [
+    "SchemeView",
     "attention_over_images",
     "before_after",
     "bias_by_offset",
@@ -24,6 +28,9 @@ __all__ = [
     "offset_counts",
     "one_query",
     "overview",
+    "scheme_overview",
+    "scheme_page",
+    "scheme_thumbnail",
     "table_picture",
     "training_curves",
     "without_level",

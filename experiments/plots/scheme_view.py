@@ -8,42 +8,45 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SchemeView:
-    """A scheme built for one grid of keys, without prefix tokens.
+    """A scheme for one grid of keys, row-major, without prefix tokens.
 
-    bias (H, Lq, Lk) with a name for each head; queries (Lq,): their places among the keys; `shown`:
-    the number of the query whose row is drawn. indices: one (Lq, Lk) for each of the tables; tables:
-    (R, columns), the columns named by table_axis.
+    bias (H, Lq, Lk); heads: their names; queries (Lq,): the queries' places among the keys.
+    tables (R, columns), the columns heads (`by_head`) or dimensions; indices: a (Lq, Lk) for each.
     """
 
     name: str
-    what: str  # one line: the scheme's
-    how: str  # one line: where the numbers come from
+    what: str  # a line
+    how: str  # some lines: where the numbers come from
     grid: tuple
     bias: np.ndarray
     heads: tuple
     queries: np.ndarray
-    shown: int
-    indices: list
     tables: list
-    table_axis: str
-    table_note: str
+    indices: list
+    by_head: bool
+
+    @property
+    def shown(self):
+        """Number of the query whose row is drawn; not the middle one, so that the sign is seen."""
+        return len(self.queries) // 3
+
+    @property
+    def row(self):
+        """What the shown query adds to its score with each key: (H, *grid)."""
+        return self.bias[:, self.shown].reshape(-1, *self.grid)
 
     def by_offset(self):
-        """(values (H, *counts), first offset), axes as the grid's, or (None, None).
+        """(values (H, *counts), lowest offset an axis) over the offsets query − key that occur.
 
-        The latter where two pairs with the same offset query − key have another bias.
+        (None, None) where pairs with the same offset have another bias.
         """
-        positions = np.stack(np.unravel_index(np.arange(math.prod(self.grid)), self.grid))
-        offsets = positions[:, self.queries, None] - positions[:, None]  # (axes, Lq, Lk)
-        first = offsets.min((1, 2))
-        counts = offsets.max((1, 2)) - first + 1
-        rows = np.ravel_multi_index(tuple(offsets - first[:, None, None]), tuple(counts))
+        places = np.stack(np.unravel_index(np.arange(math.prod(self.grid)), self.grid))
+        offsets = places[:, self.queries, None] - places[:, None]  # (axes, Lq, Lk)
+        lowest = offsets.min((1, 2))
+        counts = offsets.max((1, 2)) - lowest + 1
+        rows = np.ravel_multi_index(tuple(offsets - lowest[:, None, None]), tuple(counts))
         values = np.full((len(self.bias), math.prod(counts)), np.nan)
         values[:, rows] = self.bias
         if not np.allclose(values[:, rows], self.bias, rtol=1e-4, atol=1e-5):
             return None, None
-        return values.reshape(-1, *counts), first
-
-    def row(self):
-        """What the shown query adds to its score with each key: (H, *grid)."""
-        return self.bias[:, self.shown].reshape(-1, *self.grid)
+        return values.reshape(-1, *counts), lowest

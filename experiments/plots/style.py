@@ -45,9 +45,9 @@ def styled(draw):
     return drawn
 
 
-def new_figure(width, height, title=None, layout="compressed"):
+def new_figure(width, height, title=None, layout="compressed", dpi=DPI):
     """A Figure of its own, in inches, unknown to pyplot; subfigures need the layout "constrained"."""
-    figure = Figure((width, height), dpi=DPI, layout=layout)
+    figure = Figure((width, height), dpi=dpi, layout=layout)
     if title:
         figure.suptitle(title)
     return figure

@@ -73,5 +73,6 @@ class Halo(AxesBias):
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
-        check_covered(self, tuple(size + self.halo_size for size in q_size), k_size, q_offset)
+        last_query = tuple(size - 1 + self.halo_size for size in q_size)
+        check_covered(self, q_size, k_size, q_offset, last_query)
         return q_size, k_size, q_offset

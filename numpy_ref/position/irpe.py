@@ -107,17 +107,13 @@ class IRPE(QueryBias, TableBias):
         return self._contextual(*args, **kwargs)
 
     def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, q_size, k_size, q_offset)
+        sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        self.check_query(q, *sizes)
+        bias = np.zeros((*q.shape[:3], self.indices(*sizes).shape[-1]), q.dtype)
+        if "k" in self.rpe_on:
+            bias += QueryBias.forward(self, q, k, *sizes)
         if "q" in self.rpe_on:
             self.check_keys(k, k_size)
-        index = self.indices(q_size, k_size, q_offset)[0]
-        bias = np.zeros((*q.shape[:2], *index.shape), q.dtype)
-        if "k" in self.rpe_on:
-            embedding, self._k_rows = self._embedding("k", q_size, k_size)
-            term, self._k_cache = F.score_lookup_forward(q, embedding, index)
-            bias += self.factor * term
-        if "q" in self.rpe_on:
             embedding, self._q_rows = self._embedding("q", k_size, q_size)
             term, self._q_cache = F.score_lookup_forward(k, embedding, self._joint(k_size, q_size)[1])
             bias += self.factor * term.swapaxes(-1, -2)
@@ -129,13 +125,20 @@ class IRPE(QueryBias, TableBias):
             return TableBias.backward(self, dbias)
         dq = dk = None
         if "k" in self.rpe_on:
-            dq, dembedding = F.score_lookup_backward(self.factor * dbias, self._k_cache)
-            self._embedding_backward("k", self._k_rows, dembedding)
+            dq = QueryBias.backward(self, dbias).dq
         if "q" in self.rpe_on:
             dterm = np.ascontiguousarray(self.factor * dbias.swapaxes(-1, -2))
             dk, dembedding = F.score_lookup_backward(dterm, self._q_cache)
             self._embedding_backward("q", self._q_rows, dembedding)
         return QueryGrads(dq, dk)
+
+    def embeddings(self, q_size, k_size, q_offset):
+        """Of the term that looks at the query; the one that looks at the key has another index."""
+        embedding, self._k_rows = self._embedding("k", q_size, k_size)
+        return [embedding]
+
+    def embeddings_backward(self, dembeddings):
+        self._embedding_backward("k", self._k_rows, dembeddings[0])
 
     def value_embedding(self, q_size, k_size, q_offset):
         if "v" not in self.rpe_on:

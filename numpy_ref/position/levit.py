@@ -60,8 +60,8 @@ class LeViT(TableBias):
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
-        reached = tuple(self.stride * (size - 1) + 1 for size in q_size)
-        check_covered(self, reached, k_size, q_offset)
+        last_query = tuple(self.stride * (size - 1) for size in q_size)
+        check_covered(self, q_size, k_size, q_offset, last_query)
         return q_size, k_size, q_offset
 
     def table(self, q_size=None, k_size=None, q_offset=0):

@@ -57,6 +57,7 @@ class Sum(TableBias):
                 f"parts have windows {[part.window_size for part in self._parts]}, expected the same "
                 "number of tokens in each"
             )
+        self.window_ndim = max(len(part.window_size) for part in self._parts)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.parts = ModuleList(self._parts)
 
@@ -65,19 +66,18 @@ class Sum(TableBias):
         return max((part.as_window(name, size) for part in self._parts), key=len)
 
     def make_index(self, q_size, k_size, q_offset=0):
-        return self._joint(q_size, k_size)[1]
+        return self._joint(q_size, k_size, q_offset)[1]
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         sizes = super().sizes(q_size, k_size, q_offset)
-        if sizes != (self.window_size, self.window_size, 0):
-            for part in self._parts:
-                part.sizes(*sizes)
+        for part in self._parts:
+            part.sizes(*self._asked(*sizes))
         return sizes
 
     def table(self, q_size=None, k_size=None, q_offset=0):
-        q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
-        self._rows = self._joint(q_size, k_size)[0]
-        tables = [part.table(*self._sizes(q_size, k_size)) for part in self._parts]
+        sizes = self.sizes(q_size, k_size, q_offset)
+        self._rows = self._joint(*sizes)[0]
+        tables = [part.table(*self._asked(*sizes)) for part in self._parts]
         self._lengths = [len(table) for table in tables]
         return sum(table[rows] for table, rows in zip(tables, self._rows, strict=True))
 
@@ -86,16 +86,13 @@ class Sum(TableBias):
         for part, rows, length in zip(self._parts, self._rows, self._lengths, strict=True):
             part.table_backward(F.bias_backward(by_head, rows[:, None], length))
 
-    def _joint(self, q_size, k_size):
+    def _joint(self, *sizes):
         """(rows (parts, R), index (P + Lq, P + Lk))"""
-        sizes = self._sizes(q_size, k_size)
-        if (q_size, k_size) not in self._joints:
-            self._joints[q_size, k_size] = joint_rows(
-                np.stack([part.lookup(*sizes)[1] for part in self._parts])
-            )
-        return self._joints[q_size, k_size]
+        if sizes not in self._joints:
+            indices = [part.lookup(*self._asked(*sizes))[1] for part in self._parts]
+            self._joints[sizes] = joint_rows(np.stack(indices))
+        return self._joints[sizes]
 
-    def _sizes(self, q_size, k_size):
+    def _asked(self, *sizes):
         """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""
-        own = q_size == k_size == self.window_size
-        return () if own else (q_size, k_size)
+        return () if sizes == (self.window_size, self.window_size, 0) else sizes

@@ -50,10 +50,14 @@ class WindowTableBias(TableBias):
         return self.relative_position_bias_table
 
 
-def check_covered(scheme, q_size, k_size, q_offset):
-    """Every offset between the two grids is one of the window's; raises ValueError otherwise."""
-    for q, k, size in zip(q_size, k_size, scheme.window_size, strict=True):
-        if max(q - 1 + q_offset, k - 1 - q_offset) >= size:
+def check_covered(scheme, q_size, k_size, q_offset, last_query=None):
+    """Every offset between the two grids is one of the window's; raises ValueError otherwise.
+
+    last_query: position of the last query along each axis, q_size − 1 + q_offset unless given.
+    """
+    last_query = last_query or tuple(q - 1 + q_offset for q in q_size)
+    for last, k, size in zip(last_query, k_size, scheme.window_size, strict=True):
+        if max(last, k - 1 - q_offset) >= size:
             raise ValueError(
                 f"q_size is {q_size}, k_size {k_size} and q_offset {q_offset}, but a "
                 f"{scheme.bias_type!r} table covers the offsets of its window {scheme.window_size} only"

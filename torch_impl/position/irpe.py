@@ -98,19 +98,21 @@ class IRPE(QueryBias, TableBias):
         return self._contextual(*args, **kwargs)
 
     def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, q_size, k_size, q_offset)
+        sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        self.check_query(q, *sizes)
+        bias = q.new_zeros(*q.shape[:3], self.indices(*sizes).shape[-1])
+        if "k" in self.rpe_on:
+            bias = bias + QueryBias.forward(self, q, k, *sizes)
         if "q" in self.rpe_on:
             self.check_keys(k, k_size)
-        index = self.indices(q_size, k_size, q_offset)[0]
-        bias = q.new_zeros(*q.shape[:2], *index.shape)
-        if "k" in self.rpe_on:
-            bias = bias + ops.score_lookup(q, self._embedding("k", q_size, k_size), index)
-        if "q" in self.rpe_on:
-            turned = self._joint(k_size, q_size)[1].to(index.device)
+            turned = self._joint(k_size, q_size)[1].to(q.device)
             term = ops.score_lookup(k, self._embedding("q", k_size, q_size), turned)
-            bias = bias + term.transpose(-1, -2)
-        return self.factor * bias
+            bias = bias + self.factor * term.transpose(-1, -2)
+        return bias
+
+    def embeddings(self, q_size, k_size, q_offset):
+        """Of the term that looks at the query; the one that looks at the key has another index."""
+        return [self._embedding("k", q_size, k_size)]
 
     def value_embedding(self, q_size, k_size, q_offset):
         return self._embedding("v", q_size, k_size) if "v" in self.rpe_on else None

@@ -1,4 +1,4 @@
-"""timm's RelPosMlp: a small MLP over offsets, in the way of Swin V2 or of its ConvNeXt-like models."""
+"""timm's RelPosMlp: a small MLP over offsets, as in Swin V2 (arXiv 2111.09883) or plainer."""
 
 import torch
 from torch import nn
@@ -15,9 +15,9 @@ class RelPosMlp(OffsetBias):
 
     Δ = query − key. MLP: Linear(2, hidden) – ReLU – dropout – Linear(hidden, num_heads), the second
     without bias in mode swin; named mlp.fc1 and mlp.fc2. Source: timm.layers.pos_embed_rel.RelPosMlp
-    (cr: Swin V2 "CR", after arXiv 2111.09883), where dropout is 0.125 too and, as here, only active in
+    (cr: the coordinates of timm's Swin V2 CR), where dropout is 0.125 too and, as here, only active in
     training. pretrained_window_size scales mode swin. Prefix tokens: no bias. Init: truncated normal
-    weights, zero bias. Any sizes at call time. Used by timm's Swin V2 CR, MaxViT-RMLP, ViT-relpos.
+    weights, zero bias. Any sizes at call time. Used by timm's MaxViT-RMLP, ViT-relpos.
     """
 
     bias_type = "rel_pos_mlp"
