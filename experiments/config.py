@@ -71,7 +71,7 @@ class TrainingConfig:
         min_lr: where the cosine schedule ends.
         warmup_epochs: linear warm-up; fractions are fine; at least epochs means it never ends.
         weight_decay: decoupled decay of weight matrices; none on norms, biases and bias tables.
-        table_lr_factor: learning rate of relative position bias tables, as a multiple of lr.
+        table_lr_factor: learning rate of the position bias's tables, as a multiple of lr.
         beta1: decay of AdamW's mean of gradients.
         beta2: decay of AdamW's mean of squared gradients.
         clip_norm: largest global gradient norm; null switches clipping off.

@@ -5,23 +5,24 @@ import math
 import numpy as np
 
 from .checks import check_state
+from .position import SCHEMES
 
-TABLE = "relative_position_bias_table"
+TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
 def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables learn at
-    `table_lr_factor` times the common rate: AdamW moves every entry by about its learning rate a step,
-    and a table has to come from 0.02 to the size of the scores before it matters.
+    No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
+    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
+    learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
     """
     decay, plain, tables = {}, {}, {}
     for name, p in named_parameters:
         parts = name.split(".")
-        if parts[-1] == TABLE:
+        if parts[-1] in TABLES:
             tables[name] = p
         elif len(p.shape) < 2 or any(part in NO_DECAY for part in parts):
             plain[name] = p

@@ -134,6 +134,27 @@ def test_parameter_groups_by_name(twin):
 
 
 @TWINS
+@pytest.mark.parametrize(
+    ("bias_type", "options", "expected"),
+    [
+        ("shaw", {}, {"relative_position_keys", "relative_position_values"}),
+        ("decomposed", {}, {"rel_pos_h", "rel_pos_w"}),
+        ("halo", {}, {"height_rel", "width_rel"}),
+        ("irpe", {"rpe_on": "qkv"}, {"lookup_table_q", "lookup_table_k", "lookup_table_v"}),
+        ("gated_t5", {}, {"relative_position_bias_table"}),
+        ("transformer_xl", {}, set()),
+        ("kerple", {}, set()),
+    ],
+)
+def test_what_an_index_looks_up_is_a_table(twin, bias_type, options, expected):
+    """Tables learn at a rate of their own; nothing that makes a bias is decayed."""
+    model = model_of(twin, rpb_kwargs={"bias_type": bias_type} | options)
+    decayed, _, tables = twin.parameter_groups(model.named_parameters(), 0.1, 7.0)
+    assert {name.split(".")[-1] for name in tables["params"]} == expected
+    assert not any("rel_pos" in name for name in decayed["params"])
+
+
+@TWINS
 def test_learning_rate_by_hand(twin):
     rates = [twin.learning_rate(step, 12, 1.0, 4, 0.2) for step in range(13)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]

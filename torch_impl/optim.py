@@ -5,17 +5,18 @@ import math
 import torch
 
 from .checks import as_array, check_state
+from .position import SCHEMES
 
-TABLE = "relative_position_bias_table"
+TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
 def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Bias tables learn at
-    `table_lr_factor` times the common rate: AdamW moves every entry by about its learning rate a step,
-    and a table has to come from 0.02 to the size of the scores before it matters.
+    No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
+    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
+    learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
     """
     groups = [
@@ -26,7 +27,7 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     for name, p in named_parameters:
         path = name.split(".")
         undecayed = p.ndim <= 1 or not set(path).isdisjoint(NO_DECAY)
-        groups[2 if path[-1] == TABLE else int(undecayed)]["params"][name] = p
+        groups[2 if path[-1] in TABLES else int(undecayed)]["params"][name] = p
     return groups
 
 

@@ -82,8 +82,8 @@ def _notes(settings):
 - A run is one seed, which sets weights, data order and dropout; all see the same split. Its test \
 accuracy is that of the epoch with the best validation accuracy. One of the {images:,} test images is \
 {100 / images:.2g} points, so rows whose ranges overlap are not told apart.
-- The hyperparameters are the same for all rows and were chosen with `2d`. In particular only a \
-`relative_position_bias_table` learns at {factor:g} times the common rate (docs/training.md says why); \
+- The hyperparameters are the same for all rows and were chosen with `2d`. In particular only tables, \
+of numbers or of vectors, learn at {factor:g} times the common rate (docs/training.md says why); \
 all other position parameters learn at the common rate. So this says what a scheme does as it is, not \
 what it could do with a rate of its own.
 - `log_cpb` is meant for cosine attention, which is {cosine} here.

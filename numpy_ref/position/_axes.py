@@ -9,11 +9,10 @@ from ._query import QueryBias
 class AxesBias(QueryBias):
     """bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
 
-    A scheme defines `axis_rows` and `tables`, two Parameters ((rows, head_dim), shared by the heads).
+    A scheme defines `axis_rows` and the names of two Parameters (rows, head_dim), shared by the heads.
     """
 
     window_ndim = 2
-    tables = ()
 
     def axis_rows(self, q_length, k_length, size):
         """(q_length, k_length): the row along one axis whose window has that size."""
@@ -35,6 +34,11 @@ class AxesBias(QueryBias):
                 for rows, size in zip(grids, self.window_size, strict=True)
             ]
         )
+
+    @property
+    def tables(self):
+        """The height's and the width's."""
+        return tuple(getattr(self, name) for name in self.table_names)
 
     def embeddings(self, q_size, k_size, q_offset):
         return [self.with_zero_row(table.data[None]) for table in self.tables]

@@ -19,6 +19,8 @@ class PositionBias(Module):
     bias_type = None
     window_ndim = 1  # axes of the window; None: any number
     looks_at_query = False
+    # Parameters that an index looks up: they begin near zero and learn at a rate of their own (optim).
+    table_names = ("relative_position_bias_table",)
 
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         check_positive_int(num_heads=num_heads)

@@ -22,6 +22,7 @@ class Halo(AxesBias):
     """
 
     bias_type = "halo"
+    table_names = ("height_rel", "width_rel")
 
     def __init__(
         self,
@@ -54,10 +55,6 @@ class Halo(AxesBias):
         places = grid_positions(self.query_size) + self.halo_size
         tokens = self.num_prefix_tokens + np.ravel_multi_index(tuple(places.T), self.window_size)
         return np.concatenate([np.arange(self.num_prefix_tokens), tokens])
-
-    @property
-    def tables(self):
-        return self.height_rel, self.width_rel
 
     def axis_rows(self, q_length, k_length, size):
         q, k = np.arange(q_length)[:, None] + self.halo_size, np.arange(k_length)[None]

@@ -33,6 +33,7 @@ class IRPE(QueryBias, TableBias):
 
     bias_type = "irpe"
     window_ndim = 2
+    table_names = ("relative_position_bias_table", "lookup_table_q", "lookup_table_k", "lookup_table_v")
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ class Shaw(QueryBias):
     """
 
     bias_type = "shaw"
+    table_names = ("relative_position_keys", "relative_position_values")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Where others' weights meet ours: differentiable maps that several originals share."""
 
+import math
+
 import torch
 
 from .. import budget
@@ -40,6 +42,14 @@ def no_output(width):
 def heads_first(rows, num_heads, parts):
     """Rows (head, part, d) of a fused projection -> (part, head, d), as ours are."""
     return rows.unflatten(0, (num_heads, parts, -1)).transpose(0, 1).flatten(0, 2)
+
+
+def folded(p, name, norm, num_heads=1, parts=1):
+    """weight and bias of name.linear and the batch norm after it, whose statistics are still 0 and 1;
+    parts: how many of q, k and v a head has side by side."""
+    gain = p[f"{name}.{norm}.weight"] / math.sqrt(1 + 1e-5)
+    rows = p[f"{name}.linear.weight"] * gain[:, None], p[f"{name}.{norm}.bias"]
+    return [heads_first(each, num_heads, parts) for each in rows]
 
 
 def renamed(p, old, new):

@@ -16,7 +16,7 @@ def original(name):
             _import_torchvision()
         return importlib.import_module(name)
     except Exception as error:  # a broken installation raises more than ImportError
-        return pytest.skip(f"{name} is not there: {error}", allow_module_level=True)
+        return pytest.skip(f"{name} cannot be imported: {error}", allow_module_level=True)
 
 
 def _import_torchvision():

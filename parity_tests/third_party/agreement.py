@@ -83,7 +83,7 @@ def rows(agreement, twin):
     found = [] if agreement.index is None else [_index_row(agreement, twin)]
     if agreement.dtype == "float64":
         return found + [budget.float64(name, theirs[name], ours[name]) for name in theirs]
-    truth = _ours(agreement, "numpy", inputs, dout, "float64")
+    truth = _ours(agreement, "numpy", inputs, dout, "float64")  # held to other originals in float64
     return found + [
         budget.two_sided(name, truth[name], (theirs[name], ours[name]), agreement.dtype)
         for name in theirs
@@ -105,27 +105,24 @@ def _theirs(agreement, inputs, rng):
     out = agreement.theirs(*given.values())
     dout = budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype)
     sources = {f"d{name}": x for name, x in given.items()}
-    sources |= {f"grad.{name}": p for name, p in _learned(agreement.original)}
+    sources |= {f"grad.{name}": p for name, p in agreement.original.named_parameters()}
     return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=dtype)])), dout
 
 
 def _ours(agreement, twin, inputs, dout, dtype):
     """{name: array} of one twin; parameter gradients under the original's names."""
-    doubles = {
-        f"grad.{name}": p.detach().double().requires_grad_() for name, p in _learned(agreement.original)
-    }
-    state = agreement.state({name.removeprefix("grad."): p for name, p in doubles.items()})
+    learned = agreement.original.named_parameters()
+    doubles = {name: p.detach().double().requires_grad_() for name, p in learned}
+    state = agreement.state(doubles)
     run = _run_numpy if twin == "numpy" else _run_torch
     module = agreement.ours.build(twin, dtype)
     results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
     grads = {name: torch.tensor(results.pop(f"grad.{name}"), dtype=torch.float64) for name in state}
     linked = [name for name, a in state.items() if a.requires_grad]
-    pulled = _grads([state[n] for n in linked], doubles, [grads[n] for n in linked])
-    return results | _arrays(pulled)
-
-
-def _learned(original):
-    return [(name, p) for name, p in original.named_parameters() if p.requires_grad]
+    sources = {f"grad.{name}": p for name, p in doubles.items()}
+    return results | _arrays(
+        _grads([state[name] for name in linked], sources, [grads[name] for name in linked])
+    )
 
 
 def _grads(outs, sources, cotangents):

@@ -133,12 +133,21 @@ def test_rel_pos_bias(agree, prefix):
 
 
 @pytest.mark.parametrize("prefix", [0, 1])
-@pytest.mark.parametrize("mode", ["cr", "swin"])
-def test_rel_pos_mlp(agree, mode, prefix):
+@pytest.mark.parametrize(("mode", "pretrained"), [("cr", None), ("swin", None), ("swin", (4, 6))])
+def test_rel_pos_mlp(agree, mode, pretrained, prefix):
     """RelPosMlp in evaluation, where its dropout rests; coordinates computed in float32."""
-    bias = partial(layers.RelPosMlp, window_size=WINDOW, hidden_dim=10, prefix_tokens=prefix, mode=mode)
+    bias = partial(
+        layers.RelPosMlp,
+        window_size=WINDOW,
+        hidden_dim=10,
+        prefix_tokens=prefix,
+        mode=mode,
+        pretrained_window_size=pretrained or (0, 0),
+    )
     layer = relpos.RelPosAttention(WIDTH, HEADS, rel_pos_cls=bias)
-    coordinates = cr_coordinates(offsets(WINDOW)) if mode == "cr" else log_coordinates(WINDOW)
+    coordinates = (
+        cr_coordinates(offsets(WINDOW)) if mode == "cr" else log_coordinates(WINDOW, pretrained)
+    )
     layer.rel_pos.rel_coords_log = in_float64(layer.rel_pos.rel_coords_log, coordinates)
     agree(
         Agreement(
@@ -149,6 +158,7 @@ def test_rel_pos_mlp(agree, mode, prefix):
                 WINDOW,
                 qkv_bias=False,
                 mode=mode,
+                pretrained_window_size=pretrained or WINDOW,
                 hidden_features=10,
                 num_prefix_tokens=prefix,
             ),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ._convert import TABLE, fused, heads_first, no_output, renamed
+from ._convert import TABLE, folded, fused, heads_first, no_output, renamed
 from ._import import original
 from .agreement import Agreement, attention, scheme
 
@@ -22,22 +22,14 @@ WIDTH, HEADS, DIM = 12, 3, 4
 GRID, TOKENS = (3, 5), 15
 
 
-def folded(p, name, parts=0):
-    """weight and bias of a Linear and the batch norm after it, whose statistics are still 0 and 1;
-    parts: how many of q, k and v a head has side by side."""
-    gain = p[f"{name}.bn.weight"] / np.sqrt(1 + 1e-5)
-    rows = p[f"{name}.linear.weight"] * gain[:, None], p[f"{name}.bn.bias"]
-    return [heads_first(each, HEADS, parts) for each in rows] if parts else rows
-
-
 def levit_state(p):
     """A row of biases for each head."""
     if "kv.linear.weight" in p:
-        pairs = folded(p, "q.ln", 1), folded(p, "kv", 2)
+        pairs = folded(p, "q.ln", "bn", HEADS), folded(p, "kv", "bn", HEADS, 2)
         weight, bias = (torch.cat(each) for each in zip(*pairs, strict=True))
     else:
-        weight, bias = folded(p, "qkv", 3)
-    proj_weight, proj_bias = folded(p, "proj.ln")
+        weight, bias = folded(p, "qkv", "bn", HEADS, 3)
+    proj_weight, proj_bias = folded(p, "proj.ln", "bn")
     state = {"qkv.weight": weight, "qkv.bias": bias, TABLE: p["attention_biases"].T}
     return {**state, "proj.weight": proj_weight, "proj.bias": proj_bias}
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ._convert import TABLE, fused, heads_first, in_float64, projections, renamed
+from ._convert import TABLE, folded, fused, in_float64, projections, renamed
 from ._import import original
 from ._windows import log_coordinates, shift_mask
 from .agreement import Agreement, attention, scheme
@@ -120,8 +120,8 @@ def test_beit(agree):
 
 
 def test_beit_on_a_grid_with_unequal_sides(agree):
-    """There it takes its table for one of (width, height) when it resizes it, even to the same size, which
-    mixes the offsets up. Ours is its own index into its own table, as in timm."""
+    """There it takes its table for one of (width, height) when it resizes it, even to the same size, and
+    so mixes the offsets up. Ours is its own index into its own table, as in timm."""
     layer, window = beit.BeitRelativePositionBias(beit_config(beit.BeitConfig, (12, 16))), (3, 4)
     index = layer.generate_relative_position_index(window)
 
@@ -175,21 +175,17 @@ def test_decomposed(agree, height):
     )
 
 
-def folded(p, name, num_heads=1, parts=1):
-    """weight and bias of a Linear and the batch norm after it, whose statistics are still 0 and 1."""
-    gain = p[f"{name}.batch_norm.weight"] / np.sqrt(1 + 1e-5)
-    weight, bias = p[f"{name}.linear.weight"] * gain[:, None], p[f"{name}.batch_norm.bias"]
-    return [heads_first(rows, num_heads, parts) for rows in (weight, bias)]
+BN = "batch_norm"
 
 
 def levit_state(p):
     """Theirs keep a head's q, k and v together, and a row of biases for each head."""
     if "queries.linear.weight" in p:
-        pairs = folded(p, "queries", HEADS), folded(p, "keys_values", HEADS, 2)
+        pairs = folded(p, "queries", BN, HEADS), folded(p, "keys_values", BN, HEADS, 2)
         weight, bias = (torch.cat(each) for each in zip(*pairs, strict=True))
     else:
-        weight, bias = folded(p, "queries_keys_values", HEADS, 3)
-    proj_weight, proj_bias = folded(p, "projection")
+        weight, bias = folded(p, "queries_keys_values", BN, HEADS, 3)
+    proj_weight, proj_bias = folded(p, "projection", BN)
     state = {"qkv.weight": weight, "qkv.bias": bias, TABLE: p["attention_biases"].T}
     return {**state, "proj.weight": proj_weight, "proj.bias": proj_bias}
 

@@ -1,16 +1,13 @@
-"""transformers' speech models: WavLM, Wav2Vec2-Conformer and -Bert, Granite, SpeechT5, VITS."""
+"""transformers' speech models: WavLM, Wav2Vec2-Bert, Granite, SpeechT5, VITS."""
 
-import numpy as np
-import pytest
 import torch
 from torch import nn
 
-from ._convert import TABLE, in_float64, projections, renamed
+from ._convert import TABLE, projections, renamed
 from ._import import original
 from .agreement import Agreement, attention
 
 wavlm = original("transformers.models.wavlm.modeling_wavlm")
-conformer = original("transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer")
 bert = original("transformers.models.wav2vec2_bert.modeling_wav2vec2_bert")
 granite = original("transformers.models.granite_speech.modeling_granite_speech")
 speecht5 = original("transformers.models.speecht5.modeling_speecht5")
@@ -18,7 +15,6 @@ vits = original("transformers.models.vits.modeling_vits")
 
 WIDTH, HEADS = 12, 3
 QKV = ("q_proj", "k_proj", "v_proj")
-LINEAR = ("linear_q", "linear_k", "linear_v")
 KEYS, VALUES = "rel_pos.relative_position_keys", "rel_pos.relative_position_values"
 
 
@@ -45,43 +41,6 @@ def test_wavlm(agree):
     )
 
 
-def interleaved(positions, width):
-    """sin and cos of a frequency side by side."""
-    angles = np.outer(positions, 10000.0 ** -(np.arange(0, width, 2) / width))
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(positions), width)
-
-
-@pytest.mark.parametrize("model", ["Wav2Vec2Conformer", "Wav2Vec2Bert"])
-def test_conformer(agree, model):
-    """Transformer-XL's terms over positions that fall from L − 1; ours has all sines first."""
-    module = conformer if model == "Wav2Vec2Conformer" else bert
-    config = getattr(module, f"{model}Config")(
-        hidden_size=WIDTH,
-        num_attention_heads=HEADS,
-        position_embeddings_type="relative",
-        max_source_positions=9,
-    )
-    layer, length = getattr(module, f"{model}SelfAttention")(config), 7
-    embedding = getattr(module, f"{model}RelPositionalEmbedding")(config)
-    formula = interleaved(np.arange(length - 1, -length, -1), WIDTH)[None]
-    encoding = in_float64(embedding(torch.zeros(1, length, WIDTH)), formula)
-
-    def state(p):
-        r_net = torch.cat([p["linear_pos.weight"][:, start::2] for start in (0, 1)], dim=1)
-        u, v = (renamed(p, f"pos_bias_{a}", f"rel_pos.r_{b}_bias") for a, b in ("uw", "vr"))
-        return {**projections(p, LINEAR, "linear_out"), "rel_pos.r_net.weight": r_net, **u, **v}
-
-    agree(
-        Agreement(
-            attention(WIDTH, HEADS, "transformer_xl", length),
-            layer,
-            lambda x: layer(x, relative_position_embeddings=encoding)[0],
-            state,
-            {"x": (2, length, WIDTH)},
-        )
-    )
-
-
 def test_wav2vec2_bert_relative_key(agree):
     """Rows by key − query, clamped at −left and right: ours has both sides of the longer reach."""
     left, right, length = 4, 2, 9
@@ -100,7 +59,7 @@ def test_wav2vec2_bert_relative_key(agree):
             layer,
             lambda x: layer(x)[0],
             lambda p: {
-                **projections(p, LINEAR, "linear_out"),
+                **projections(p, ("linear_q", "linear_k", "linear_v"), "linear_out"),
                 KEYS: p["distance_embedding.weight"][rows],
             },
             {"x": (2, length, WIDTH)},

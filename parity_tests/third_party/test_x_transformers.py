@@ -1,8 +1,9 @@
 """x-transformers: the T5 bias, ALiBi, the dynamic position bias."""
 
+import numpy as np
 import pytest
 
-from ._convert import renamed
+from ._convert import in_float64, renamed
 from ._import import original
 from .agreement import Agreement, scheme
 
@@ -55,19 +56,18 @@ def mlp_state(p):
 @pytest.mark.parametrize("norm", [False, True])
 @pytest.mark.parametrize("log_distance", [False, True])
 def test_dynamic(agree, norm, log_distance):
-    """It computes distances in float32; as integers they are exact, and its MLP may run in float64."""
-    layer = x_transformers.DynamicPositionBias(
-        8, heads=HEADS, depth=3, norm=norm, log_distance=log_distance
-    )
-    if not log_distance:
-        layer.mlp[0].register_forward_pre_hook(lambda module, given: (given[0].double(),))
-    options = {"hidden_features": 8, "depth": 3, "norm": norm, "log_distance": log_distance}
+    """Its distances are computed in float32."""
+    options = {"depth": 3, "norm": norm, "log_distance": log_distance}
+    layer, length = x_transformers.DynamicPositionBias(8, heads=HEADS, **options), 7
+    distances = np.arange(1.0 - length, length)[:, None]
+    if log_distance:
+        distances = np.sign(distances) * np.log1p(np.abs(distances))
+    layer.mlp[0].register_forward_pre_hook(lambda module, given: (in_float64(given[0], distances),))
     agree(
         Agreement(
-            scheme(HEADS, "dynamic_1d", 7, **options),
+            scheme(HEADS, "dynamic_1d", length, hidden_features=8, **options),
             layer,
-            lambda: layer(7, 7),
+            lambda: layer(length, length),
             mlp_state,
-            dtype="float32" if log_distance else "float64",
         )
     )

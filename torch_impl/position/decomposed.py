@@ -18,6 +18,7 @@ class Decomposed(AxesBias):
     """
 
     bias_type = "decomposed"
+    table_names = ("rel_pos_h", "rel_pos_w")
 
     def __init__(
         self,
@@ -35,10 +36,6 @@ class Decomposed(AxesBias):
             Parameter(truncated_normal(self.generator, (2 * size - 1, head_dim), init_std, self.dtype))
             for size in self.window_size
         )
-
-    @property
-    def tables(self):
-        return self.rel_pos_h, self.rel_pos_w
 
     def axis_rows(self, q_length, k_length, size):
         q_step, k_step = max(k_length / q_length, 1), max(q_length / k_length, 1)

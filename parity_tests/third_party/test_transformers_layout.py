@@ -1,0 +1,142 @@
+"""transformers' biases of documents and segments: LayoutLMv3, UDOP, CPM-Ant."""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from ._convert import projections
+from ._import import original
+from .agreement import Agreement, attention, scheme
+
+layoutlmv3 = original("transformers.models.layoutlmv3.modeling_layoutlmv3")
+udop = original("transformers.models.udop.modeling_udop")
+cpmant = original("transformers.models.cpmant.modeling_cpmant")
+
+WIDTH, HEADS = 12, 3
+DIM = WIDTH // HEADS
+
+
+def boxes(length):
+    """(1, L, 4): left, top, right, bottom."""
+    corner = np.random.default_rng(3).integers(0, 60, (1, length, 4))
+    return torch.tensor(np.sort(corner.reshape(1, length, 2, 2), axis=2).reshape(1, length, 4))
+
+
+LAYOUT_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
+LAYOUT_SIZES = (8, 20), (16, 40), (16, 40)  # buckets and reach of each
+
+
+def layoutlmv3_state(p):
+    """Tables (heads, buckets), divided by √d together with the scores."""
+    tables = {
+        f"rel_pos.parts.{n}.relative_position_bias_table": p[f"{name}.weight"].T / math.sqrt(DIM)
+        for n, name in enumerate(LAYOUT_TABLES)
+    }
+    names = [f"attention.{name}" for name in ("query", "key", "value")]
+    return {**projections(p, names, None), **tables}
+
+
+def layoutlmv3_biases(encoder, buckets, box):
+    """1-D and x + y. transformers looks its tables up under no_grad, which leaves them untrained; here
+    they are looked up with its buckets and a gradient, and made sure to give the same."""
+    tables = [getattr(encoder, name).weight.T for name in LAYOUT_TABLES]
+    line, x, y = (
+        table[bucket].permute(0, 3, 1, 2) for table, bucket in zip(tables, buckets, strict=True)
+    )
+    assert torch.equal(line, encoder._cal_1d_pos_emb(torch.arange(10)[None]))
+    assert torch.equal(x + y, encoder._cal_2d_pos_emb(box))
+    return line, x + y
+
+
+def test_layoutlmv3(agree):
+    """1-D + x (left) + y (bottom)."""
+    (bins, reach), (plane_bins, plane_reach), _ = LAYOUT_SIZES
+    sizes = {"rel_pos_bins": bins, "max_rel_pos": reach}
+    sizes |= {"rel_2d_pos_bins": plane_bins, "max_rel_2d_pos": plane_reach}
+    config = layoutlmv3.LayoutLMv3Config(
+        hidden_size=WIDTH, num_attention_heads=HEADS, num_hidden_layers=1, **sizes
+    )
+    encoder, box = layoutlmv3.LayoutLMv3Encoder(config), boxes(10)
+    tables = {name: getattr(encoder, name) for name in LAYOUT_TABLES}
+    parts = nn.ModuleDict({"attention": layoutlmv3.LayoutLMv3SelfAttention(config), **tables})
+    places = torch.arange(10)[None], box[..., 0], box[..., 3]
+    buckets = [
+        encoder.relative_position_bucket(at[:, None] - at[..., None], True, *size)
+        for at, size in zip(places, LAYOUT_SIZES, strict=True)
+    ]
+
+    def theirs(x):
+        line, plane = layoutlmv3_biases(encoder, buckets, box)
+        return parts["attention"](x, rel_pos=line, rel_2d_pos=plane)[0]
+
+    line = {"bias_type": "t5", "num_buckets": bins, "max_distance": reach}
+    plane = [{"bias_type": "custom", "index": b[0].numpy(), "num_rows": 16} for b in buckets[1:]]
+    agree(
+        Agreement(
+            attention(WIDTH, HEADS, "sum", 10, parts=(line, *plane)),
+            parts,
+            theirs,
+            layoutlmv3_state,
+            {"x": (2, 10, WIDTH)},
+        )
+    )
+
+
+def udop_state(p):
+    tables = (p[f"biases.{n}.relative_attention_bias.weight"] for n in range(3))
+    return {f"parts.{n}.relative_position_bias_table": table for n, table in enumerate(tables)}
+
+
+def test_udop(agree):
+    """The same sum by itself: 1-D, and the centres of boxes in [0, 1) times 100."""
+    sizes = {"num_heads": HEADS, "relative_attention_num_buckets": 8}
+    line = udop.RelativePositionBias1D(max_distance=20, **sizes)
+    plane = [udop.RelativePositionBiasHorizontal(**sizes), udop.RelativePositionBiasVertical(**sizes)]
+    layer = udop.RelativePositionBiasAggregated([line, *plane])
+    box, mask = boxes(10) / 60, torch.ones(1, 10)
+    parts = [
+        {"bias_type": "custom", "index": each.get_bucket(mask, box)[0].numpy(), "num_rows": 8}
+        for each in plane
+    ]
+    agree(
+        Agreement(
+            scheme(
+                HEADS,
+                "sum",
+                10,
+                parts=({"bias_type": "t5", "num_buckets": 8, "max_distance": 20}, *parts),
+            ),
+            layer,
+            lambda: layer(mask, box)[0],
+            udop_state,
+        )
+    )
+
+
+def test_cpmant(agree):
+    """T5's buckets within a segment, a row for each pair of segments between two: an index of its own,
+    read from a table that counts its rows."""
+    config = cpmant.CpmAntConfig(
+        num_attention_heads=HEADS,
+        position_bias_num_buckets=8,
+        position_bias_max_distance=20,
+        segment_types=2,
+    )
+    layer = cpmant.CpmAntSegmentPositionEmbedding(config)
+    positions, segments = torch.arange(10)[None], (torch.arange(10)[None] >= 6).long()
+
+    def theirs():
+        return layer(positions, positions, segments, segments)[0]
+
+    layer.relative_attention_bias.data = torch.arange(12.0)[:, None].repeat(1, HEADS)
+    index = theirs()[0].long()
+    agree(
+        Agreement(
+            scheme(HEADS, "custom", 10, index=index.numpy(), num_rows=12),
+            layer,
+            theirs,
+            lambda p: {"relative_position_bias_table": p["relative_attention_bias"]},
+        )
+    )
