@@ -21,11 +21,18 @@ SLACK = {
         "c's gradient is what two opposed sums leave: −14.9 of the distances (from terms of 124 in all) "
         "and +13.8 of the normalizer make −1.06, and autograd adds the terms in float32",
     ),
+    "attention-dynamic-tokens": CONSTANT,
+    "attention-dynamic_1d-longer": CONSTANT,
     "attention-fire-longer": CONSTANT,
+    "attention-irpe-qkv": (
+        {"float32": 2.0},
+        "one row for all pairs with a prefix token, and for all heads: hundreds of cotangents of both "
+        "signs, whose rounding is left when they have nearly cancelled",
+    ),
     "attention-rel_pos_mlp-tokens": CONSTANT,
 }
 LARGE_BIAS = (
-    {"float16": 4.0, "bfloat16": 4.0},
-    "logits of 16 σ(…), τ cos(q, k) and 64 cos sums are tens in size: half precision rounds them by "
-    "many times the eps of the probabilities before softmax sees them",
+    {"float32": 2.0, "float16": 4.0, "bfloat16": 4.0},
+    "logits of 16 σ(…), τ cos(q, k) and 64 cos sums are tens in size: they are rounded by many times "
+    "the eps of the probabilities before softmax sees them",
 )
