@@ -5,7 +5,7 @@ import numpy as np
 from .checks import as_dtype, check_bool, check_positive_int, check_probability, check_shape
 from .dispatch import F
 from .nn import Dropout, Linear, Module, Parameter
-from .ops.attention import sum_to_shape
+from .ops.attention import check_attention, sum_to_shape
 from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
@@ -90,7 +90,7 @@ class MultiHeadAttention(Module):
         return dx, sum_to_shape(grads.dbias, self._given_bias.shape)
 
     def attention_weights(self, x, bias=None, mask=None):
-        """The probabilities softmax(…) that forward would use in evaluation: (B, H, L, L)."""
+        """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return F.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
 
@@ -124,6 +124,7 @@ class MultiHeadAttention(Module):
             return None, None, bias
         if not self.rel_pos.looks_at_query:
             return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+        check_attention(q, k, None, None, bias, None)
         source = self._split(x) if self.rel_pos.reads_input else q
         own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
         return None, None, own if bias is None else own + bias

@@ -1,5 +1,6 @@
 """Argument checks shared by the ops and the modules: name the argument, what came, what was expected."""
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -82,13 +83,25 @@ def check_subset(name, value, letters):
         raise ValueError(f"{name} is {value!r}, expected some of the letters {letters!r}, each once")
 
 
-def check_parts(parts):
-    """A sequence of at least one dict; returns it. Raises TypeError/ValueError."""
+def check_parts(parts, reserved):
+    """At least one dict with names as keys, none of them `reserved`; raises TypeError/ValueError."""
     if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
         raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
     if not parts:
         raise ValueError("parts is empty, expected at least one scheme")
-    return parts
+    for name in (name for part in parts for name in part):
+        if not isinstance(name, str):
+            raise TypeError(f"parts has the key {name!r}, expected names of arguments")
+        if name in reserved:
+            raise ValueError(f"parts has {name}, which is the sum's: give it there")
+
+
+def check_number(name, value, least, strictly=False):
+    """`value` is a finite number of at least (or, strictly, more than) `least`."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or value < least or (strictly and value == least):
+        bound = "more than" if strictly else "at least"
+        raise ValueError(f"{name} is {value!r}, expected a number of {bound} {least}")
 
 
 def as_index(name, value, *ndims):

@@ -3,6 +3,12 @@
 import numpy as np
 import pytest
 
+import numpy_ref
+import numpy_ref.kernels
+import numpy_ref.ops
+import torch_impl
+import torch_impl.ops
+
 from .both import TWINS, tensor
 
 
@@ -52,7 +58,7 @@ from .both import TWINS, tensor
             ValueError,
             "rpe_on is 'q', but",
         ),
-        ((2, 2, "custom"), {}, TypeError, "index has dtype object, expected integers"),
+        ((2, 2, "custom"), {}, TypeError, r"index is None, expected integers \(Lq, Lk\)"),
         ((2, 2, "custom"), {"index": [[0.5, 1]]}, TypeError, "index has dtype"),
         ((2, 2, "custom"), {"index": [0, 1]}, ValueError, r"index has shape \(2,\), expected 2 axes"),
         (
@@ -73,6 +79,22 @@ from .both import TWINS, tensor
             "parts has 'shaw'",
         ),
         ((2, 4, "sum"), {"parts": [{}, {"window_size": 5}]}, ValueError, "the same number of tokens"),
+        (
+            (2, 4, "sum"),
+            {"parts": [{"num_heads": 4}]},
+            ValueError,
+            "parts has num_heads, which is the sum's",
+        ),
+        ((2, 4, "sum"), {"parts": [{1: 2}]}, TypeError, "parts has the key 1"),
+        (
+            (2, 2, "sum"),
+            {"parts": [{"bias_type": "custom", "index": [[0, 1]]}]},
+            ValueError,
+            "as many queries",
+        ),
+        (("4", 4, "alibi"), {"asymmetric": True}, TypeError, "num_heads is '4'"),
+        ((2, 4), {"init_std": "small"}, ValueError, "init_std is 'small'"),
+        ((2, 4, "irpe"), {"head_dim": 4, "ratio": float("inf")}, ValueError, "ratio is inf"),
         ((2, 4), {"dtype": "int32"}, TypeError, "dtype is"),
         ((2, 4), {"generator": 7}, TypeError, "generator is a int"),
     ],
@@ -165,3 +187,38 @@ def test_bad_indices_at_call_time_are_named(twin, index, error, message):
     scheme = twin.RelativePositionBias(2, 2, "custom", index=[[0, 1], [2, 0]])
     with pytest.raises(error, match=message):
         scheme(index=index)
+
+
+@TWINS
+def test_bad_bias_is_named_beside_a_scheme_that_looks_at_the_query(twin):
+    attn = twin.MultiHeadAttention(8, 2, rpb_kwargs={"window_size": 4, "bias_type": "shaw"})
+    x, bias = (tensor(twin, np.zeros(shape, np.float32)) for shape in ((1, 4, 8), (3, 4, 4)))
+    with pytest.raises(ValueError, match=r"bias has shape \(3, 4, 4\)"):
+        attn(x, bias=bias)
+
+
+@TWINS
+def test_fewer_queries_than_the_attention_has_are_named(twin):
+    rpb = {"window_size": 4, "bias_type": "custom", "index": [[0, 1, 2, 3]]}
+    attn = twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb)
+    with pytest.raises(ValueError, match=r"index has shape \(1, 4\), expected \(4, 4\)"):
+        attn(tensor(twin, np.zeros((1, 4, 8), np.float32)))
+
+
+@pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
+@pytest.mark.parametrize(
+    ("op", "x", "embedding", "index", "message"),
+    [
+        ("score", (1, 1, 5, 3), (1, 2, 3), (2, 2), r"index has shape \(2, 2\), expected \(5, any\)"),
+        ("score", (1, 1, 5, 3), (1, 2, 4), (5, 2), "embedding has shape"),
+        ("score", (1, 4, 5, 3), (2, 2, 3), (5, 2), "expected 1 or 4 heads first"),
+        ("value", (1, 1, 5, 3), (1, 2, 3), (2, 2), r"index has shape \(2, 2\), expected \(5, 3\)"),
+        ("value", (1, 5, 3), (1, 2, 3), (5, 3), "p has shape"),
+    ],
+)
+def test_bad_lookups_are_named(module, op, x, embedding, index, message):
+    twin = torch_impl if module is torch_impl.ops else numpy_ref
+    arrays = [np.zeros(x), np.zeros(embedding), np.zeros(index, np.int64)]
+    call = getattr(module, f"{op}_lookup", None) or getattr(module, f"{op}_lookup_forward")
+    with pytest.raises(ValueError, match=message):
+        call(*(tensor(twin, a) for a in arrays))

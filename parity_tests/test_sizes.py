@@ -115,14 +115,18 @@ def test_a_larger_grid_contains_the_window(twin, bias_type):
         ((3, 4, "t5"), {}, {"q_offset": -1}, "q_offset is -1"),
         ((3, 4, "t5"), {}, {"q_size": 0}, "q_size is 0"),
         ((3, 4, "sum"), {"parts": [{"bias_type": "1d"}]}, {"q_size": 6}, "covers the offsets"),
+        (
+            (3, 4, "sum"),
+            {"parts": [{}, {"bias_type": "1d", "window_size": 16}]},
+            {"q_size": 2},
+            "of its own",
+        ),
     ],
 )
 def test_what_is_not_covered_says_so(twin, arguments, options, sizes, message):
     scheme = twin.RelativePositionBias(*arguments, **options)
-    keys = {"custom"} & {arguments[2]}
-    call = scheme.lookup if keys else scheme
     with pytest.raises(ValueError, match=message):
-        call(**sizes)
+        scheme(**sizes)
 
 
 @TWINS
@@ -146,3 +150,25 @@ def test_attention_over_another_length(twin):
         attn = twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, dtype=float64(twin))
         with pytest.raises(ValueError, match=r"got 6 tokens, but window_size \(2, 2\)"):
             attn(x)
+
+
+@TWINS
+def test_a_part_may_have_a_window_of_its_own(twin):
+    """49 tokens in a row and 7 × 7: the sum has the window with the most axes, and adds them up."""
+    parts = [{"bias_type": "1d"}, {"bias_type": "2d", "window_size": (7, 7)}]
+    scheme, state = filled(twin, 2, 49, "sum", parts=parts)
+    assert scheme.window_size == (7, 7)
+    assert scheme.num_tokens == 49
+    one, two = (state[f"parts.{n}.relative_position_bias_table"] for n in range(2))
+    rows = [array(part.index) for part in scheme.parts]
+    expected = np.moveaxis(one[rows[0]] + two[rows[1]], -1, 0)
+    assert budget.float64("bias", expected, array(scheme())).ok
+
+
+@TWINS
+def test_spread_positions_are_rounded_down_exactly(twin):
+    """24 queries over 22 keys: i − j · 24/22 + 21 · 24/22, which floats get wrong in places."""
+    scheme = twin.RelativePositionBias(1, (24, 24), "decomposed", head_dim=2)
+    rows = array(scheme.axis_rows(24, 22, 24))
+    for i, j in np.ndindex(24, 22):
+        assert rows[i, j] == (i * 22 - j * 24 + 21 * 24) // 22

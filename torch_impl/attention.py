@@ -8,6 +8,7 @@ from torch import nn
 from . import ops
 from .checks import as_dtype, check_bool, check_positive_int, check_probability
 from .nn import Dropout, Linear, Parameter
+from .ops.attention import check_terms
 from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
@@ -71,7 +72,7 @@ class MultiHeadAttention(nn.Module):
         return self.proj_drop(self.proj(out.transpose(1, 2).flatten(2)))
 
     def attention_weights(self, x, bias=None, mask=None):
-        """The probabilities softmax(…) that forward would use in evaluation: (B, H, L, L)."""
+        """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return ops.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
 
@@ -96,6 +97,7 @@ class MultiHeadAttention(nn.Module):
             return None, None, bias
         if not self.rel_pos.looks_at_query:
             return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+        check_terms(q, k, bias=bias)
         source = q
         if self.rel_pos.reads_input:
             source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)

@@ -14,7 +14,7 @@ from ._jit import jit
 
 def score_lookup_forward(q, embedding, index):
     """bias[b, h, i, j] = (q[b, h, i] embeddingᵀ)[index[i, j]]; see `numpy_ref.ops`."""
-    check_lookup("q", q, embedding, index)
+    index = check_lookup("q", q, embedding, index)
     return _gather(q @ embedding.swapaxes(-1, -2), index), (q, embedding, index)
 
 
@@ -28,7 +28,7 @@ def score_lookup_backward(dbias, cache):
 
 def value_lookup_forward(p, embedding, index):
     """out[b, h, i] = (p summed over equal rows) embedding; see `numpy_ref.ops`."""
-    check_lookup("p", p, embedding, index)
+    index = check_lookup("p", p, embedding, index)
     sums = _scatter(p, index, embedding.shape[1])
     return sums @ embedding, (sums, embedding, index)
 
@@ -57,7 +57,7 @@ def _scatter(values, index, num_rows):
 
 def _reduce(left, right, heads):
     """Σ over b, i (and h where the heads share) of left[b, h, i, r] right[b, h, i, d]."""
-    by_head = np.einsum("bhir,bhid->hrd", left, right, optimize=True)
+    by_head = (left.swapaxes(-1, -2) @ right).sum(0)
     return by_head.sum(0, keepdims=True) if heads == 1 else by_head
 
 

@@ -66,6 +66,8 @@ def attention_forward(
         check_shape("dropout", dropout, p.shape)
     dropped = p if dropout is None else p * dropout
     out, lookup = dropped @ v, None
+    if (value_embedding is None) != (value_index is None):
+        raise ValueError("value_embedding and value_index belong together: got only one of them")
     if value_embedding is not None:
         check_shape("value_embedding", value_embedding, (None, None, v.shape[-1]))
         added, lookup = value_lookup_forward(dropped, value_embedding, value_index)

@@ -27,7 +27,7 @@ def score_lookup_forward(q, embedding, index):
     q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
     Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
     """
-    check_lookup("q", q, embedding, index)
+    index = check_lookup("q", q, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
     return np.einsum("bhid,hijd->bhij", q, vectors, optimize=True), (q, embedding, index)
 
@@ -51,7 +51,7 @@ def value_lookup_forward(p, embedding, index):
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
     Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
     """
-    check_lookup("p", p, embedding, index)
+    index = check_lookup("p", p, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
     return np.einsum("bhij,hijd->bhid", p, vectors, optimize=True), (p, embedding, index)
 
@@ -79,7 +79,7 @@ def scatter(dvectors, embedding, index):
 
 
 def check_lookup(name, x, embedding, index):
-    """x is q (B, H, Lq, d) or p (B, H, Lq, Lk); raises TypeError/ValueError."""
+    """The index as an array; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
     check_floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
     check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))
@@ -89,3 +89,4 @@ def check_lookup(name, x, embedding, index):
         )
     check_index(index, embedding.shape[1])
     check_shape("index", index, (x.shape[2], None if name == "q" else x.shape[3]))
+    return np.asarray(index)

@@ -29,7 +29,7 @@ class AxesBias(QueryBias):
                 with_prefix(
                     np.broadcast_to(rows, shape).reshape(lengths),
                     self.num_prefix_tokens,
-                    *[2 * size - 1] * 3,
+                    2 * size - 1,
                 )
                 for rows, size in zip(grids, self.window_size, strict=True)
             ]

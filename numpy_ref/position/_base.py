@@ -1,10 +1,8 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
-import math
-
 import numpy as np
 
-from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
+from ..checks import as_dtype, as_sizes, check_natural, check_number, check_positive_int
 from ..nn import Module
 from ..random import as_generator
 
@@ -25,8 +23,7 @@ class PositionBias(Module):
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         check_positive_int(num_heads=num_heads)
         check_natural(num_prefix_tokens=num_prefix_tokens)
-        if not 0 <= init_std < math.inf:
-            raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
+        check_number("init_std", init_std, 0)
         self.num_heads = num_heads
         self.window_size = self.as_window("window_size", window_size)
         self.init_std = init_std

@@ -25,8 +25,13 @@ def offset_rows(offsets, q_size, k_size, q_offset=0):
     return np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count))
 
 
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, prefix_to_prefix):
-    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows."""
+def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
+    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
+
+    One for all when only the first is given.
+    """
+    if patch_to_prefix is None:
+        patch_to_prefix = prefix_to_prefix = prefix_to_patch
     lq, lk = index.shape
     p = num_prefix_tokens
     full = np.empty((p + lq, p + lk), np.int64)

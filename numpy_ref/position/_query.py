@@ -63,7 +63,7 @@ class QueryBias(PositionBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, num_heads, P + Lq, head_dim) -> bias (B, num_heads, P + Lq, P + Lk); k is not read."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, *sizes)
+        self.check_query(q, sizes[0])
         self._caches, bias = [], 0
         for embedding, index in zip(self.embeddings(*sizes), self.indices(*sizes), strict=True):
             term, cache = F.score_lookup_forward(q, embedding, index)
@@ -77,17 +77,17 @@ class QueryBias(PositionBias):
         self.embeddings_backward([g.dembedding for g in grads])
         return QueryGrads(sum(g.dq for g in grads), None)
 
-    def check_query(self, q, q_size, k_size, q_offset):
+    def check_query(self, q, q_size):
         """q has the shape that the sizes make; raises ValueError."""
         length = self.num_prefix_tokens + math.prod(q_size)
         check_shape("q", q, (None, self.num_heads, length, self.head_dim))
 
-    def check_keys(self, k, k_size):
-        """k is given and has the shape that the size makes; raises ValueError."""
+    def check_keys(self, k, batch, k_size):
+        """k is given and has the shape that q and the size make; raises ValueError."""
         if k is None:
             raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
         length = self.num_prefix_tokens + math.prod(k_size)
-        check_shape("k", k, (None, self.num_heads, length, self.head_dim))
+        check_shape("k", k, (batch, self.num_heads, length, self.head_dim))
 
     def with_zero_row(self, embedding):
         """The row that pairs with a prefix token share, only there when there are any."""

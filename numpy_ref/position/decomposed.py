@@ -13,7 +13,8 @@ class Decomposed(AxesBias):
     q is not scaled. rel_pos_h (2h − 1, d) and rel_pos_w (2w − 1, d), shared by the heads, truncated
     normal (SAM: zeros), with the names, sign and order of both originals. Unequal grids at call time:
     the larger side along each axis must be the window's, and the smaller one's positions are spread
-    over it, Δ = max(k/q, 1) · y_q − max(q/k, 1) · y_k, offset by (k − 1) · max(q/k, 1), rounded down.
+    over it, Δ = max(k/q, 1) · y_q − max(q/k, 1) · y_k, offset by (k − 1) · max(q/k, 1), rounded down
+    (exactly; the originals compute it in float32).
     Prefix tokens: no bias. Used by MViTv2, SAM, ViTDet.
     """
 
@@ -38,9 +39,9 @@ class Decomposed(AxesBias):
         )
 
     def axis_rows(self, q_length, k_length, size):
-        q_step, k_step = max(k_length / q_length, 1), max(q_length / k_length, 1)
-        q, k = np.arange(q_length)[:, None] * q_step, np.arange(k_length)[None] * k_step
-        return (q - k + (k_length - 1) * k_step).astype(np.int64)
+        longer = max(q_length, k_length)
+        q, k = np.arange(q_length)[:, None] * k_length, np.arange(k_length)[None] * q_length
+        return (q - k + (k_length - 1) * q_length) * longer // (q_length * k_length)
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)

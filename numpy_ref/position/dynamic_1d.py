@@ -1,9 +1,12 @@
 """Dynamic position bias along a sequence (x-transformers; after CrossFormer, arXiv 2108.00154)."""
 
+import math
+
 import numpy as np
 
 from ..checks import check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, Sequential, SiLU
+from ..random import uniform
 from ._offset import OffsetBias
 
 
@@ -12,7 +15,8 @@ class Dynamic1D(OffsetBias):
 
     MLP: `depth` times Linear – [LayerNorm] – SiLU, then Linear to num_heads, named mlp.0 … mlp.depth
     as in x-transformers' DynamicPositionBias, which has the same sign. Prefix tokens: no bias. Init:
-    Glorot, zero bias. Any sizes and q_offset at call time.
+    Glorot, hidden biases from U(±1/√width) as PyTorch's: with zeros, the row of Δ = 0 would be constant,
+    and a layer norm multiplies its gradient by 1/√eps. Any sizes and q_offset at call time.
     """
 
     bias_type = "dynamic_1d"
@@ -39,6 +43,8 @@ class Dynamic1D(OffsetBias):
         layers, width = [], 1
         for _ in range(depth):
             parts = [Linear(width, hidden_features, **options)]
+            reach = 1 / math.sqrt(width)
+            parts[0].bias.data[...] = uniform(self.generator, (hidden_features,), -reach, reach)
             parts += [LayerNorm(hidden_features, eps=1e-5, dtype=self.dtype)] if norm else []
             layers.append(Sequential([*parts, SiLU()]))
             width = hidden_features

@@ -20,7 +20,7 @@ class FIRE(TableBias):
     are learned scalars (the names of the paper's code). i counts from 0 (and from q_offset). With
     x = ψ(Δ)/N, m = max(i, T) and g = dx:
     dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |cΔ|) + Σ dN m sign(c) / (1 + |c| m)
-    dL_multiplier = sign(L_multiplier) · init_length · Σ_{i ≤ T} dN |c| / (1 + |c| m)
+    dL_multiplier = sign(L_multiplier) · init_length · Σ_{i < T} dN |c| / (1 + |c| m)
     Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
     each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
     Used in its authors' language models and for arithmetic (arXiv 2405.17399).
@@ -67,7 +67,7 @@ class FIRE(TableBias):
         offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].astype(self.dtype)
         positions = (grid_positions(q_size) + q_offset).astype(self.dtype)  # (Lq, 1)
         c, threshold = self.c.data, np.abs(self.L_multiplier.data * self.init_length)
-        longest = np.maximum(positions, threshold)
+        longest = np.maximum(positions, threshold)  # at a tie the gradient is the position's: none
         normalizer = np.log1p(np.abs(c * longest)) + self.dtype.type(EPS)
         x = np.log1p(np.abs(c * offsets)) / normalizer
         self._cached = offsets, positions < threshold, longest, normalizer, x

@@ -17,8 +17,8 @@ class KERPLE(OffsetBias):
     clamps its stored values in place instead. Gradients, with s[r] = dtable[r, h] and d_r = |Δ_r|:
     log:   dlog_p = −p Σ s log(1 + a d),  dlog_a = −a p Σ s d / (1 + a d)
     power: dlog_a = −a Σ s d^p,  dlogit_p = −a Σ s d^p ln d · p (1 − p/2)
-    Init: p from U(0, 2), a from U(0, 1), both at least 0.01. Prefix tokens and causal as "alibi". Any
-    sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
+    Init: p from U(0.01, 1.99), a from U(0.01, 1) (the original: U(0, 2), U(0, 1)). Prefix tokens and
+    causal as "alibi". Any sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
     """
 
     bias_type = "kerple"
@@ -63,7 +63,7 @@ class KERPLE(OffsetBias):
         distance, a, p = self._powers
         if self.kernel == "log":
             grown = 1 + a * distance
-            self.log_p.accumulate(-p * (dvalues * np.log(grown)).sum(0))
+            self.log_p.accumulate(-p * (dvalues * np.log1p(a * distance)).sum(0))
             self.log_a.accumulate(-a * p * (dvalues * distance / grown).sum(0))
             return
         powers = distance**p

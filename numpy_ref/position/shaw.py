@@ -55,7 +55,7 @@ class Shaw(QueryBias):
     def make_index(self, q_size, k_size, q_offset=0):
         reach = self.max_distance
         rows = np.clip(grid_offsets(q_size, k_size, q_offset)[..., 0], -reach, reach) + reach
-        return with_prefix(rows, self.num_prefix_tokens, *[2 * reach + 1] * 3)
+        return with_prefix(rows, self.num_prefix_tokens, 2 * reach + 1)
 
     def embeddings(self, q_size, k_size, q_offset):
         return [self.with_zero_row(self.relative_position_keys.data[None])]

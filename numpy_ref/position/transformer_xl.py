@@ -47,7 +47,7 @@ class TransformerXL(QueryBias):
 
     def make_index(self, q_size, k_size, q_offset=0):
         rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
-        return with_prefix(rows, self.num_prefix_tokens, *[len(all_offsets(q_size, k_size))] * 3)
+        return with_prefix(rows, self.num_prefix_tokens, len(all_offsets(q_size, k_size)))
 
     def embeddings(self, q_size, k_size, q_offset):
         r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
@@ -63,7 +63,7 @@ class TransformerXL(QueryBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_keys(k, sizes[1])
+        self.check_keys(k, len(q), sizes[1])
         self._k = k
         u, v = self.r_w_bias.data, self.r_r_bias.data
         content = np.einsum("hd,bhjd->bhj", u, k)[:, :, None]  # (B, H, 1, Lk)

@@ -62,6 +62,8 @@ def attention(
     Raises ValueError/TypeError naming the argument that does not fit.
     """
     implementation = _check(implementation or _chosen)
+    if (value_embedding is None) != (value_index is None):
+        raise ValueError("value_embedding and value_index belong together: got only one of them")
     if implementation == "sdpa" and dropout is None and value_embedding is None:
         term = _additive(q, k, table, index, bias, mask)
         return scaled_dot_product_attention(q, k, v, attn_mask=term, scale=scale)
@@ -76,6 +78,8 @@ def _additive(q, k, table, index, bias, mask):
     check_terms(q, k, table=table, bias=bias, mask=mask)
     if (table is None) != (index is None):
         raise ValueError("table and index belong together: got only one of them")
+    if table is not None and tuple(index.shape) != (q.shape[2], k.shape[2]):
+        raise ValueError(f"index has shape {tuple(index.shape)}, expected ({q.shape[2]}, {k.shape[2]})")
     terms = [] if table is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:

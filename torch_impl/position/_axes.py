@@ -31,7 +31,7 @@ class AxesBias(QueryBias):
                 with_prefix(
                     rows.expand(shape).reshape(lengths),
                     self.num_prefix_tokens,
-                    *[2 * size - 1] * 3,
+                    2 * size - 1,
                 )
                 for rows, size in zip(grids, self.window_size, strict=True)
             ]

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from ..checks import as_dtype, as_sizes, check_natural, check_positive_int
+from ..checks import as_dtype, as_sizes, check_natural, check_number, check_positive_int
 from ..random import as_generator
 
 
@@ -26,8 +26,7 @@ class PositionBias(nn.Module):
         super().__init__()
         check_positive_int(num_heads=num_heads)
         check_natural(num_prefix_tokens=num_prefix_tokens)
-        if not 0 <= init_std < math.inf:
-            raise ValueError(f"init_std is {init_std!r}, expected a number of at least 0")
+        check_number("init_std", init_std, 0)
         self.num_heads = num_heads
         self.window_size = self.as_window("window_size", window_size)
         self.init_std = init_std

@@ -42,8 +42,13 @@ def flat_places(places, size):
     return number
 
 
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix, prefix_to_prefix):
-    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows."""
+def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
+    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
+
+    One for all when only the first is given.
+    """
+    if patch_to_prefix is None:
+        patch_to_prefix = prefix_to_prefix = prefix_to_patch
     p = num_prefix_tokens
     left = torch.full((index.shape[0], p), patch_to_prefix)
     top = torch.full((p, p + index.shape[1]), prefix_to_patch)

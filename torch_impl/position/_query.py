@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch.nn import functional
 
 from .. import ops
@@ -49,27 +50,32 @@ class QueryBias(PositionBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, num_heads, P + Lq, head_dim) -> bias (B, num_heads, P + Lq, P + Lk); k is not read."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, *sizes)
+        self.check_query(q, sizes[0])
         pairs = zip(self.embeddings(*sizes), self.indices(*sizes), strict=True)
         return self.factor * sum(ops.score_lookup(q, embedding, index) for embedding, index in pairs)
 
-    def check_query(self, q, q_size, k_size, q_offset):
+    def check_query(self, q, q_size):
         """q has the shape that the sizes make; raises ValueError."""
-        check_heads("q", q, self.num_heads, self.num_prefix_tokens + math.prod(q_size), self.head_dim)
+        length = self.num_prefix_tokens + math.prod(q_size)
+        check_heads("q", q, None, self.num_heads, length, self.head_dim)
 
-    def check_keys(self, k, k_size):
-        """k is given and has the shape that the size makes; raises ValueError."""
+    def check_keys(self, k, batch, k_size):
+        """k is given and has the shape that q and the size make; raises ValueError."""
         if k is None:
             raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
-        check_heads("k", k, self.num_heads, self.num_prefix_tokens + math.prod(k_size), self.head_dim)
+        length = self.num_prefix_tokens + math.prod(k_size)
+        check_heads("k", k, batch, self.num_heads, length, self.head_dim)
 
     def with_zero_row(self, embedding):
         """The row that pairs with a prefix token share, only there when there are any."""
         return functional.pad(embedding, (0, 0, 0, 1)) if self.num_prefix_tokens else embedding
 
 
-def check_heads(name, x, num_heads, length, head_dim):
-    """x is (B, num_heads, length, head_dim); raises ValueError."""
-    if x.dim() != 4 or tuple(x.shape[1:]) != (num_heads, length, head_dim):
-        expected = f"(any, {num_heads}, {length}, {head_dim})"
+def check_heads(name, x, batch, num_heads, length, head_dim):
+    """x is a tensor (batch or any, num_heads, length, head_dim); raises TypeError/ValueError."""
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
+    fits = x.dim() == 4 and tuple(x.shape[1:]) == (num_heads, length, head_dim)
+    if not fits or batch not in (None, len(x)):
+        expected = f"({'any' if batch is None else batch}, {num_heads}, {length}, {head_dim})"
         raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {expected}")

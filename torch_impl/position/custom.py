@@ -20,7 +20,7 @@ class Custom(TableBias):
     `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
     handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
     distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
-    neighbourhood), LayoutLM (buckets of boxes, arXiv 2012.14740).
+    neighbourhood), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
     """
 
     bias_type = "custom"
@@ -38,6 +38,8 @@ class Custom(TableBias):
         dtype=None,
         generator=None,
     ):
+        if index is None:
+            raise TypeError("index is None, expected integers (Lq, Lk)")
         self._given = as_index("index", index, 2)
         if num_rows is None:
             num_rows = max([0, *self._given.flatten().tolist()]) + 1
@@ -57,7 +59,7 @@ class Custom(TableBias):
             )
         masked, zero = self.num_rows, self.num_rows + 1
         rows = self._given.masked_fill(self._given < 0, masked)
-        return with_prefix(rows, self.num_prefix_tokens, zero, zero, zero)
+        return with_prefix(rows, self.num_prefix_tokens, zero)
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         sizes = super().sizes(q_size, k_size, q_offset)
@@ -75,16 +77,16 @@ class Custom(TableBias):
         zero = learned.new_zeros(1 if self.num_prefix_tokens else 0, self.num_heads)
         return torch.cat([learned, masked, zero])
 
-    def forward(self, index=None):
+    def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
         """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
         if index is None:
-            return super().forward()
+            return super().forward(q_size, k_size, q_offset)
         index = as_index("index", index, 2, 3)
         self._check_rows(index)
         rows = index.masked_fill(index < 0, self.num_rows).to(self.index.device)
-        if index.dim() == 2:
-            return ops.bias(self.table(), rows)
-        return torch.stack([ops.bias(self.table(), sample) for sample in rows])
+        flat = rows.reshape(-1, rows.shape[-1])  # (B · Lq, Lk): samples below each other
+        bias = ops.bias(self.table(), flat).reshape(self.num_heads, *rows.shape)
+        return bias if index.dim() == 2 else bias.transpose(0, 1)
 
     def _check_rows(self, index):
         if index.numel() and not -1 <= index.min() <= index.max() < self.num_rows:

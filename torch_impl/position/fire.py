@@ -63,7 +63,8 @@ class FIRE(TableBias):
         like = wide(self.c)
         offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(like)
         positions = (grid_positions(q_size) + q_offset).to(like)  # (Lq, 1)
-        longest = torch.maximum(positions, (wide(self.L_multiplier) * self.init_length).abs())
+        threshold = (wide(self.L_multiplier) * self.init_length).abs()
+        longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
         x = self._psi(offsets) / (self._psi(longest) + EPS)
         values = call_wide(self.mlp, x.reshape(-1, 1))
         if self.causal:

@@ -56,7 +56,7 @@ class GatedT5(T5):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
         static = TableBias.forward(self, q_size, k_size, q_offset)
-        check_heads("q", q, self.num_heads, static.shape[1], self.head_dim)
+        check_heads("q", q, None, self.num_heads, static.shape[1], self.head_dim)
         sums = self.gru_rel_pos_linear(q).unflatten(-1, (2, 4)).sum(-1, keepdim=True)
         a, b = sums.sigmoid().unbind(-2)  # (B, H, Lq, 1) each
         return (a * (b * self.gru_rel_pos_const - 1) + 2) * static

@@ -5,14 +5,13 @@ import math
 import torch
 
 from .. import ops
-from ..checks import check_bool, check_choice, check_subset
+from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import grid_offsets, joint_rows, with_prefix
+from ._irpe_buckets import METHODS, buckets, num_buckets
 from ._query import QueryBias
 from ._table import TableBias
-
-METHODS = ("euclidean", "quant", "cross", "product")
 
 
 class IRPE(QueryBias, TableBias):
@@ -55,15 +54,14 @@ class IRPE(QueryBias, TableBias):
         check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        if not ratio > 0:
-            raise ValueError(f"ratio is {ratio!r}, expected a positive number")
+        check_number("ratio", ratio, 0, strictly=True)
+        check_natural(num_prefix_tokens=num_prefix_tokens)
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
         self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
         self._joints = {}  # by size: finding them takes longer than using them
         self.looks_at_query = mode == "contextual"
-        side = 2 * int(2 * ratio) + 1
-        self.num_buckets = (side**2 if method == "product" else side) + (num_prefix_tokens > 0)
+        self.num_buckets = num_buckets(method, ratio) + (num_prefix_tokens > 0)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.factor = 1 / math.sqrt(head_dim)
         heads, rows = 1 if shared_head else num_heads, self.num_buckets * (1 + (method == "cross"))
@@ -71,17 +69,6 @@ class IRPE(QueryBias, TableBias):
             self.relative_position_bias_table = self._learned((rows, heads))
         for name in sorted(rpe_on) if mode == "contextual" else ():
             setattr(self, f"lookup_table_{name}", self._learned((heads, rows, head_dim)))
-
-    def buckets(self, offsets):
-        """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
-        dy, dx = offsets.unbind(-1)
-        if self.method == "cross":
-            return torch.stack([self._piecewise(dy), self._piecewise(dx)])
-        if self.method == "product":
-            return (self._piecewise(dy) * (2 * int(2 * self.ratio) + 1) + self._piecewise(dx))[None]
-        squared = offsets.square().sum(-1)
-        distance = squared.double().sqrt().round() if self.method == "euclidean" else squared
-        return self._piecewise(distance)[None]
 
     def make_index(self, q_size, k_size, q_offset=0):
         return self._joint(q_size, k_size)[1]
@@ -100,12 +87,12 @@ class IRPE(QueryBias, TableBias):
 
     def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, *sizes)
+        self.check_query(q, q_size)
         bias = q.new_zeros(*q.shape[:3], self.indices(*sizes).shape[-1])
         if "k" in self.rpe_on:
             bias = bias + QueryBias.forward(self, q, k, *sizes)
         if "q" in self.rpe_on:
-            self.check_keys(k, k_size)
+            self.check_keys(k, len(q), k_size)
             turned = self._joint(k_size, q_size)[1].to(q.device)
             term = ops.score_lookup(k, self._embedding("q", k_size, q_size), turned)
             bias = bias + self.factor * term.transpose(-1, -2)
@@ -125,6 +112,8 @@ class IRPE(QueryBias, TableBias):
 
     def _joint(self, q_size, k_size):
         if (q_size, k_size) not in self._joints:
+            if len(self._joints) > 1:
+                self._joints.popitem()  # the window's own came first and stays, one other beside it
             self._joints[q_size, k_size] = self._find_joint(q_size, k_size)
         return self._joints[q_size, k_size]
 
@@ -132,20 +121,12 @@ class IRPE(QueryBias, TableBias):
         """(rows (1 or 2, R'), index (P + Lq, P + Lk)): cross adds two rows up, so it indexes pairs."""
         own = self.num_buckets
         indices = [
-            n * own + with_prefix(bucket, self.num_prefix_tokens, *[own - 1] * 3)
-            for n, bucket in enumerate(self.buckets(grid_offsets(q_size, k_size)))
+            n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
+            for n, bucket in enumerate(buckets(grid_offsets(q_size, k_size), self.method, self.ratio))
         ]
         if len(indices) == 1:
             return torch.arange(own)[None], indices[0]
         return joint_rows(torch.stack(indices))
-
-    def _piecewise(self, x):
-        """int(β) + g(x), in [0, 2·int(β)]."""
-        alpha, beta, gamma = self.ratio, 2 * self.ratio, 8 * self.ratio
-        x = x.double()
-        far = torch.log(x.abs().clamp(min=alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
-        outer = x.sign() * (alpha + far).round().clamp(max=beta)
-        return int(beta) + torch.where(x.abs() <= alpha, x.round(), outer).long()
 
     def _learned(self, shape):
         return Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))

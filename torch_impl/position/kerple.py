@@ -15,8 +15,8 @@ class KERPLE(OffsetBias):
     The paper's r₁, r₂ are p, a (log) and a, p (power), positive, and p ≤ 2 in the power form. Here
     a = exp(log_a), p = exp(log_p) (log) and p = 2σ(logit_p) (power), each (num_heads,): the original
     clamps its stored values in place instead.
-    Init: p from U(0, 2), a from U(0, 1), both at least 0.01. Prefix tokens and causal as "alibi". Any
-    sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
+    Init: p from U(0.01, 1.99), a from U(0.01, 1) (the original: U(0, 2), U(0, 1)). Prefix tokens and
+    causal as "alibi". Any sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
     """
 
     bias_type = "kerple"

@@ -53,7 +53,7 @@ class Shaw(QueryBias):
     def make_index(self, q_size, k_size, q_offset=0):
         reach = self.max_distance
         rows = grid_offsets(q_size, k_size, q_offset)[..., 0].clamp(-reach, reach) + reach
-        return with_prefix(rows, self.num_prefix_tokens, *[2 * reach + 1] * 3)
+        return with_prefix(rows, self.num_prefix_tokens, 2 * reach + 1)
 
     def embeddings(self, q_size, k_size, q_offset):
         return [self.with_zero_row(self.relative_position_keys[None])]

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..checks import as_dtype, check_parts
+from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
 from ..random import as_generator
 from ._geometry import joint_rows
@@ -14,9 +14,10 @@ class Sum(TableBias):
 
     Still a table and an index: a row for every combination of the parts' rows that occurs,
     table[r] = Σ_n table_n[rows_n[r]], and dtable_n is the scatter-add of dtable along rows_n. The
-    window, prefix tokens, dtype and generator are those of the sum, unless a part has a window_size of
-    its own (a 1-D part reads a grid row-major). Schemes that look at the query are no parts.
-    Other sizes at call time where every part takes them. State: parts.0.…, parts.1.…
+    heads, prefix tokens, dtype and generator are the sum's, and so is the window (a 1-D part reads a
+    grid row-major), unless a part has a window_size of its own with as many tokens; then the sum has no
+    other sizes. Else those that every part takes. Schemes that look at the query are no parts.
+    State: parts.0.…, parts.1.…
     """
 
     bias_type = "sum"
@@ -43,25 +44,21 @@ class Sum(TableBias):
             "dtype": as_dtype(dtype),
             "generator": as_generator(generator),
         }
+        check_parts(parts, common.keys() - {"window_size", "init_std"})
         self._joints = {}  # by size: finding the combinations takes longer than using them
-        self._parts = [RelativePositionBias(**common | part) for part in check_parts(parts)]
-        for part in self._parts:
-            if part.looks_at_query or part.query_tokens is not None:
-                raise ValueError(
-                    f"parts has {part.bias_type!r}, expected schemes that do not look at the query and "
-                    "have as many queries as keys"
-                )
-        if len({part.num_tokens for part in self._parts}) > 1:
-            raise ValueError(
-                f"parts have windows {[part.window_size for part in self._parts]}, expected the same "
-                "number of tokens in each"
-            )
+        self._parts = [RelativePositionBias(**common | part) for part in parts]
+        self._own_window = any("window_size" in part for part in parts)
+        self._check_parts()
         self.window_ndim = max(len(part.window_size) for part in self._parts)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.parts = ModuleList(self._parts)
 
     def as_window(self, name, size):
-        """As the part with the most axes reads it."""
+        """As the part with the most axes reads it; the window is what the parts have made of it."""
+        if name == "window_size":
+            return max((part.window_size for part in self._parts), key=len)
+        if self._own_window:
+            return as_sizes(name, size)
         return max((part.as_window(name, size) for part in self._parts), key=len)
 
     def make_index(self, q_size, k_size, q_offset=0):
@@ -69,6 +66,11 @@ class Sum(TableBias):
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         sizes = super().sizes(q_size, k_size, q_offset)
+        if self._own_window and sizes != (self.window_size, self.window_size, 0):
+            raise ValueError(
+                f"q_size is {sizes[0]}, k_size {sizes[1]} and q_offset {q_offset}, but a part has a "
+                f"window of its own, so that this sum has no sizes but {self.window_size}"
+            )
         for part in self._parts:
             part.sizes(*self._asked(*sizes))
         return sizes
@@ -82,6 +84,8 @@ class Sum(TableBias):
     def _joint(self, *sizes):
         """(rows (parts, R), index (P + Lq, P + Lk))"""
         if sizes not in self._joints:
+            if len(self._joints) > 1:
+                self._joints.popitem()  # the window's own came first and stays, one other beside it
             indices = [part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts]
             self._joints[sizes] = joint_rows(torch.stack(indices))
         return self._joints[sizes]
@@ -89,3 +93,17 @@ class Sum(TableBias):
     def _asked(self, *sizes):
         """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""
         return () if sizes == (self.window_size, self.window_size, 0) else sizes
+
+    def _check_parts(self):
+        """Tables for the same pairs; raises ValueError."""
+        for part in self._parts:
+            if part.looks_at_query or part.index.shape[0] != part.num_tokens:
+                raise ValueError(
+                    f"parts has {part.bias_type!r}, expected schemes that do not look at the query and "
+                    "have as many queries as keys"
+                )
+        if len({part.num_tokens for part in self._parts}) > 1:
+            raise ValueError(
+                f"parts have windows {[part.window_size for part in self._parts]}, expected the same "
+                "number of tokens in each"
+            )

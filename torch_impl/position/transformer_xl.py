@@ -46,7 +46,7 @@ class TransformerXL(QueryBias):
 
     def make_index(self, q_size, k_size, q_offset=0):
         rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
-        return with_prefix(rows, self.num_prefix_tokens, *[len(all_offsets(q_size, k_size))] * 3)
+        return with_prefix(rows, self.num_prefix_tokens, len(all_offsets(q_size, k_size)))
 
     def embeddings(self, q_size, k_size, q_offset):
         r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
@@ -55,7 +55,7 @@ class TransformerXL(QueryBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_keys(k, sizes[1])
+        self.check_keys(k, len(q), sizes[1])
         content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, k).unsqueeze(2)  # (B, H, 1, Lk)
         return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), k, *sizes)
 

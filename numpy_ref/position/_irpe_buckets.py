@@ -1,0 +1,37 @@
+"""iRPE's ways to count: from an offset on a grid to buckets (arXiv 2107.14222, eq. 13–18)."""
+
+import math
+
+import numpy as np
+
+METHODS = ("euclidean", "quant", "cross", "product")
+
+
+def num_buckets(method, ratio):
+    """Rows of one table: those of a line, or for product of a square."""
+    return _side(ratio) ** 2 if method == "product" else _side(ratio)
+
+
+def buckets(offsets, method, ratio):
+    """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
+    dy, dx = np.moveaxis(offsets, -1, 0)
+    if method == "cross":
+        return np.stack([_piecewise(ratio, dy), _piecewise(ratio, dx)])
+    if method == "product":
+        return (_piecewise(ratio, dy) * _side(ratio) + _piecewise(ratio, dx))[None]
+    squared = dy**2 + dx**2
+    return _piecewise(ratio, np.round(np.sqrt(squared)) if method == "euclidean" else squared)[None]
+
+
+def _piecewise(ratio, x):
+    """int(β) + g(x), in [0, 2·int(β)]."""
+    alpha, beta, gamma = ratio, 2 * ratio, 8 * ratio
+    far = np.log(np.maximum(np.abs(x), alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
+    bucket = np.minimum(np.round(alpha + far), beta)
+    rows = np.where(np.abs(x) <= alpha, np.round(x), np.sign(x) * np.trunc(bucket))
+    return int(beta) + rows.astype(np.int64)
+
+
+def _side(ratio):
+    """Buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
+    return 2 * int(2 * ratio) + 1

@@ -1,0 +1,71 @@
+"""Schemes in the state they begin with, which random weights never show."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import numpy_ref
+import torch_impl
+
+from . import budget
+from .both import TWINS, array
+from .test_schemes_static import SLOPES
+
+SMALL = {"img_size": 8, "patch_size": 2, "embed_dim": 16, "depth": 3, "num_heads": 2}
+
+
+@TWINS
+def test_learned_slopes_begin_at_the_fixed_ones(twin):
+    scheme = twin.RelativePositionBias(3, 5, "alibi", learned_slopes=True)
+    np.testing.assert_allclose(array(scheme.slopes), SLOPES[3], rtol=1e-6)
+
+
+@TWINS
+@pytest.mark.parametrize("kernel", ["log", "power"])
+def test_kerple_begins_where_the_original_does(twin, kernel):
+    """p from U(0, 2), a from U(0, 1): over many heads the means are 1 and 1/2, to 5 standard errors."""
+    generator = np.random.default_rng(0)
+    scheme = twin.RelativePositionBias(4000, 1, "kerple", kernel=kernel, generator=generator)
+    state = {name: array(a) for name, a in scheme.state_dict().items()}
+    p = np.exp(state["log_p"]) if kernel == "log" else 2 / (1 + np.exp(-state["logit_p"]))
+    for values, high in ((p, 2), (np.exp(state["log_a"]), 1)):
+        assert 0 < values.min() < values.max() < high
+        assert abs(values.mean() - high / 2) < 5 * high / math.sqrt(12 * 4000) + 0.005
+
+
+def test_fire_at_its_threshold_from_the_start():
+    """At first the threshold is exactly init_length: the twins agree on a position that ties."""
+    grads = []
+    for twin in (numpy_ref, torch_impl):
+        scheme = twin.RelativePositionBias(
+            2, 6, "fire", init_length=3, dtype="float64", generator=np.random.default_rng(0)
+        )
+        bias = scheme()
+        dbias = np.random.default_rng(1).standard_normal(tuple(bias.shape))
+        if twin is numpy_ref:
+            scheme.backward(dbias)
+        else:
+            bias.backward(torch.from_numpy(dbias))
+        grads.append({name: array(p.grad) for name, p in scheme.named_parameters()})
+    assert grads[0].keys() == grads[1].keys()
+    for name, grad in grads[0].items():
+        assert budget.float64(name, grad, grads[1][name]).ok, name
+
+
+@TWINS
+def test_dynamic_1d_with_norms_begins_with_gradients_of_order_one(twin):
+    """With hidden biases of zero, Δ = 0 would be a constant row, whose norm multiplies by 1/√eps."""
+    norms = {}
+    for norm in (False, True):
+        options = {"bias_type": "dynamic_1d", "norm": norm, "depth": 4}
+        trainer = twin.Trainer(
+            twin.VisionTransformer(**SMALL, rpb_kwargs=options, generator=np.random.default_rng(0)),
+            lr=1e-3,
+            total_steps=2,
+            device="cpu",
+        )
+        x = np.random.default_rng(1).standard_normal((4, 1, 8, 8), dtype=np.float32)
+        norms[norm] = trainer.train_step(x, np.arange(4)).grad_norm
+    assert norms[True] < 10 * norms[False]
