@@ -213,13 +213,14 @@ def test_the_gate_reads_the_input(twin):
     """WavLM gates with the layer's input split into heads, not with the projected query."""
     rpb = {"window_size": 4, "bias_type": "gated_t5", "num_buckets": 8, "max_distance": 5}
     x, out, state, (q, k, v) = attended(twin, rpb, 4)
-    alone = twin.RelativePositionBias(H, 4, "gated_t5", head_dim=D, num_buckets=8, max_distance=5)
+    alone = twin.RelativePositionBias(
+        H, 4, "gated_t5", head_dim=D, num_buckets=8, max_distance=5, dtype=float64(twin)
+    )
     own = {n.removeprefix("rel_pos."): a for n, a in state.items() if n.startswith("rel_pos.")}
-    alone.load_state_dict({n: tensor(twin, np.asarray(a, np.float32)) for n, a in own.items()})
-    heads = x.reshape(B, 4, H, D).transpose(0, 2, 1, 3)
-    bias = called(twin, alone, heads.astype(np.float32))
+    alone.load_state_dict({n: tensor(twin, a) for n, a in own.items()})
+    bias = called(twin, alone, x.reshape(B, 4, H, D).transpose(0, 2, 1, 3))
     expected = softmax(q @ k.swapaxes(-1, -2) / math.sqrt(D) + bias) @ v
-    np.testing.assert_allclose(projected(expected, state), out, atol=1e-3)
+    assert budget.float64("out", projected(expected, state), out).ok
 
 
 @TWINS
