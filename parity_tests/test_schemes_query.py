@@ -209,6 +209,26 @@ def test_irpe_on_values(twin):
 
 
 @TWINS
+def test_neighbourhood_attention(twin):
+    """A query sees 3 × 3 keys, moved inwards at the border; their rows count key − query."""
+    grid, index = (3, 5), np.full((15, 15), -1)
+    for i, (y, x) in enumerate(cells(grid)):
+        top, left = (min(max(at - 1, 0), size - 3) for at, size in zip((y, x), grid, strict=True))
+        for ky, kx in np.ndindex(3, 3):
+            key = (top + ky) * 5 + left + kx
+            index[i, key] = (top + ky - y + 2) * 5 + left + kx - x + 2
+    rpb = {"window_size": grid, "bias_type": "custom", "index": index.tolist(), "num_rows": 25}
+    _, out, state, (q, k, v) = attended(twin, rpb, 15)
+    table, expected = state["rel_pos.relative_position_bias_table"], np.zeros_like(v)
+    for b, h, i in np.ndindex(B, H, 15):
+        seen = np.flatnonzero(index[i] >= 0)
+        assert len(seen) == 9
+        p = softmax(k[b, h, seen] @ q[b, h, i] / math.sqrt(D) + table[index[i, seen], h])
+        expected[b, h, i] = p @ v[b, h, seen]
+    assert budget.float64("out", projected(expected, state), out).ok
+
+
+@TWINS
 def test_the_gate_reads_the_input(twin):
     """WavLM gates with the layer's input split into heads, not with the projected query."""
     rpb = {"window_size": 4, "bias_type": "gated_t5", "num_buckets": 8, "max_distance": 5}

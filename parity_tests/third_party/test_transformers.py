@@ -8,7 +8,7 @@ from torch import nn
 from ._convert import TABLE, folded, fused, in_float64, projections, renamed
 from ._import import original
 from ._windows import log_coordinates, shift_mask
-from .agreement import Agreement, attention, scheme
+from .agreement import Agreement, Ours, attention, scheme
 
 swin = original("transformers.models.swin.modeling_swin")
 swinv2 = original("transformers.models.swinv2.modeling_swinv2")
@@ -97,7 +97,7 @@ def beit_config(config, size=12):
 
 
 def test_beit(agree):
-    """The class token's three rows; the same module is BEiT's shared bias and that of each layer."""
+    """The class token's three rows, a bias of the layer's own."""
     config = beit_config(beit.BeitConfig)
     parts = nn.ModuleDict(
         {"attention": beit.BeitAttention(config), "bias": beit.BeitRelativePositionBias(config)}
@@ -115,6 +115,21 @@ def test_beit(agree):
             state,
             {"x": (2, 10, WIDTH)},
             index=parts["bias"].generate_relative_position_index((3, 3)),
+        )
+    )
+
+
+def test_beit_shared(agree):
+    """One bias for all layers: a layer is given it, and hands its gradient back to be added up."""
+    layer = beit.BeitAttention(beit_config(beit.BeitConfig))
+    own = {"embed_dim": WIDTH, "num_heads": HEADS, "use_relative_position": False}
+    agree(
+        Agreement(
+            Ours("MultiHeadAttention", "2d", own),
+            layer,
+            lambda x, bias: layer(x, bias[None])[0],
+            lambda p: projections(p, QKV, "o_proj"),
+            {"x": (2, 10, WIDTH), "bias": (HEADS, 10, 10)},
         )
     )
 
