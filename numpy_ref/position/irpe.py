@@ -75,6 +75,8 @@ class IRPE(QueryBias, TableBias):
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         """Mode "bias": (R', num_heads), for cross with a row for each pair of rows that occurs."""
+        if self.looks_at_query:
+            raise ValueError("mode 'contextual' has no table of numbers: call the scheme with q and k")
         q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
         self._rows = self._joint(q_size, k_size)[0]
         summed = self.relative_position_bias_table.data[self._rows].sum(0)
