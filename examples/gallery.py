@@ -226,10 +226,8 @@ def lookup(scheme):
         table, index = scheme.lookup()
         return [table], [index]
     sizes = scheme.sizes()
-    # iRPE has up to three tables; by default the one that the query meets.
-    one = hasattr(scheme, "lookup_table_k")
-    embeddings = [scheme.lookup_table_k.data] if one else scheme.embeddings(*sizes)
-    return [np.concatenate(list(each), axis=-1) for each in embeddings], list(scheme.indices(*sizes))
+    embeddings = [np.concatenate(list(each), axis=-1) for each in scheme.embeddings(*sizes)]
+    return embeddings, list(scheme.indices(*sizes))
 
 
 if __name__ == "__main__":
