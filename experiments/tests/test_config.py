@@ -36,7 +36,7 @@ BAD = {
     "rates crossed": (["--training.min_lr", "1"], "training.min_lr is 1.0"),
     "depth": (["--model.depth", "0"], "model.depth is 0"),
     "ratio": (["--model.mlp_ratio", "0"], "model.mlp_ratio is 0"),
-    "too big": (["--model.embed_dim", "100000000"], "allocate"),
+    "too big": (["--model.embed_dim", "1000000000000"], "allocate"),
     "shift": (["--data.max_shift", "8"], "data.max_shift is 8"),
     "option twice": (["--relative_position.options", "{bias_type: t5}"], "options has bias_type"),
     "option of the model": (["--relative_position.options", "{dtype: float64}"], "options has dtype"),
