@@ -80,29 +80,30 @@ def write(results, folder):
     markdown = [" | ".join(row) for row in (COLUMNS, ["---"] * len(COLUMNS), *lines(results))]
     body = "\n".join(f"| {line} |" for line in markdown)
     text = summary(results).replace("\n", "  \n")
-    _replace(folder / "parity.md", f"# Parity of the twins\n\n{text}\n\n{body}\n")
+    write_whole(folder / "parity.md", f"# Parity of the twins\n\n{text}\n\n{body}\n")
     cases = [
         {
             "id": case_id,
             "dtype": dtype,
             "tensor": row.tensor,
-            "max_error": _number(row.max_error),
-            "budget_share": _number(row.budget_share),
+            "max_error": number(row.max_error),
+            "budget_share": number(row.budget_share),
             "ok": row.ok,
         }
         for (case_id, dtype), rows in results.items()
         for row in rows
     ]
     content = {"device": device_name(), "versions": versions(), "cases": cases}
-    _replace(folder / "parity.json", json.dumps(content, indent=1) + "\n")
+    write_whole(folder / "parity.json", json.dumps(content, indent=1) + "\n")
 
 
-def _number(value):
+def number(value):
     """JSON knows no inf and no NaN."""
     return float(value) if np.isfinite(value) else str(value)
 
 
-def _replace(path, text):
+def write_whole(path, text):
+    """The file as it was, or with the text, never a part of it."""
     partial = path.with_suffix(path.suffix + ".part")
     partial.write_text(text)
     os.replace(partial, path)

@@ -48,7 +48,22 @@ def joint_rows(indices):
     return rows, index.reshape(indices.shape[1:])
 
 
+def kept(joints, sizes, find):
+    """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
+    if sizes not in joints:
+        if len(joints) > 1:
+            joints.popitem()
+        joints[sizes] = find()
+    return joints[sizes]
+
+
 def _offset_range(q_size, k_size, q_offset):
     """(most negative offset, number of offsets), one entry an axis."""
     q_size, k_size = np.array(q_size), np.array(k_size)
     return q_offset + 1 - k_size, q_size + k_size - 1
+
+
+def tokens_at(places, size, num_prefix_tokens):
+    """Numbers in the sequence of the prefix tokens and of these cells (N, axes) of a grid."""
+    tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
+    return np.concatenate([np.arange(num_prefix_tokens), tokens])

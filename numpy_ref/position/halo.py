@@ -6,7 +6,7 @@ from ..checks import check_natural
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._axes import AxesBias
-from ._geometry import grid_positions
+from ._geometry import grid_positions, tokens_at
 from ._window import check_covered
 
 
@@ -53,8 +53,7 @@ class Halo(AxesBias):
         if self.halo_size == 0:
             return None
         places = grid_positions(self.query_size) + self.halo_size
-        tokens = self.num_prefix_tokens + np.ravel_multi_index(tuple(places.T), self.window_size)
-        return np.concatenate([np.arange(self.num_prefix_tokens), tokens])
+        return tokens_at(places, self.window_size, self.num_prefix_tokens)
 
     def axis_rows(self, q_length, k_length, size):
         q, k = np.arange(q_length)[:, None] + self.halo_size, np.arange(k_length)[None]

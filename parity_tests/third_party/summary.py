@@ -1,7 +1,6 @@
 """What `make parity-third-party` prints and writes: a line for each agreement and twin, the skips."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ..report import versions
+from ..report import number, versions, write_whole
 
 COLUMNS = ("test", "scheme", "original", "version", "dtype", "tensors", "twin", "share of budget", "")
 
@@ -81,12 +80,12 @@ class Outcome:
         skips = "\n".join(f"- skipped {test}: {reason}" for test, reason in self.skips.items())
         head = self.summary().replace("\n", "  \n")
         text = f"# Both twins against third parties\n\n{head}\n\n{body}\n\n{skips}".rstrip() + "\n"
-        _replace(folder / "third_party.md", text)
+        write_whole(folder / "third_party.md", text)
         agreements = [asdict(line) for line in self.lines.values()]
         for line in agreements:
-            line["tensors"] = {name: _number(share) for name, share in line["tensors"].items()}
+            line["tensors"] = {name: number(share) for name, share in line["tensors"].items()}
         content = {"versions": versions(), "agreements": agreements, "skipped": self.skips}
-        _replace(folder / "third_party.json", json.dumps(content, indent=1) + "\n")
+        write_whole(folder / "third_party.json", json.dumps(content, indent=1) + "\n")
 
 
 def named(original):
@@ -96,14 +95,3 @@ def named(original):
     package, *_, file = kinds[0].__module__.split(".")
     names = " + ".join(kind.__name__ for kind in kinds)
     return package, f"{package} {file.removeprefix('modeling_')}.{names}"
-
-
-def _number(value):
-    """JSON knows no inf and no NaN."""
-    return float(value) if np.isfinite(value) else str(value)
-
-
-def _replace(path, text):
-    partial = path.with_suffix(path.suffix + ".part")
-    partial.write_text(text)
-    os.replace(partial, path)

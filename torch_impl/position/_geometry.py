@@ -34,12 +34,21 @@ def joint_rows(indices):
     return rows, index.reshape(indices.shape[1:])
 
 
-def flat_places(places, size):
-    """Row-major numbers of grid cells (N, axes)."""
+def kept(joints, sizes, find):
+    """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
+    if sizes not in joints:
+        if len(joints) > 1:
+            joints.popitem()
+        joints[sizes] = find()
+    return joints[sizes]
+
+
+def tokens_at(places, size, num_prefix_tokens):
+    """Numbers in the sequence of the prefix tokens and of these cells (N, axes) of a grid."""
     number = torch.zeros(len(places), dtype=torch.long)
     for axis, length in enumerate(size):
         number = number * length + places[:, axis]
-    return number
+    return torch.cat([torch.arange(num_prefix_tokens), num_prefix_tokens + number])
 
 
 def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):

@@ -8,7 +8,7 @@ from .. import ops
 from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, joint_rows, with_prefix
+from ._geometry import grid_offsets, joint_rows, kept, with_prefix
 from ._irpe_buckets import METHODS, buckets, num_buckets
 from ._query import QueryBias
 from ._table import TableBias
@@ -113,11 +113,8 @@ class IRPE(QueryBias, TableBias):
         return learned[:, self._joint(q_size, k_size)[0].to(learned.device)].sum(1)
 
     def _joint(self, q_size, k_size):
-        if (q_size, k_size) not in self._joints:
-            if len(self._joints) > 1:
-                self._joints.popitem()  # the window's own came first and stays, one other beside it
-            self._joints[q_size, k_size] = self._find_joint(q_size, k_size)
-        return self._joints[q_size, k_size]
+        sizes = q_size, k_size
+        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, q_size, k_size):
         """(rows (1 or 2, R'), index (P + Lq, P + Lk)): cross adds two rows up, so it indexes pairs."""

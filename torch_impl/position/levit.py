@@ -2,12 +2,10 @@
 
 import math
 
-import torch
-
 from ..checks import check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import flat_places, grid_offsets, grid_positions, with_prefix
+from ._geometry import grid_offsets, grid_positions, tokens_at, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
@@ -51,8 +49,7 @@ class LeViT(TableBias):
         if self.stride == 1:
             return None
         places = self.stride * grid_positions(self.query_size)
-        tokens = self.num_prefix_tokens + flat_places(places, self.window_size)
-        return torch.cat([torch.arange(self.num_prefix_tokens), tokens])
+        return tokens_at(places, self.window_size, self.num_prefix_tokens)
 
     def make_index(self, q_size, k_size, q_offset=0):
         dy, dx = grid_offsets(q_size, k_size, stride=self.stride).abs().unbind(-1)

@@ -5,7 +5,7 @@ import torch
 from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
 from ..random import as_generator
-from ._geometry import joint_rows
+from ._geometry import joint_rows, kept
 from ._table import TableBias
 
 
@@ -82,13 +82,13 @@ class Sum(TableBias):
         return sum(table[each] for table, each in zip(tables, rows, strict=True))
 
     def _joint(self, *sizes):
+        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+
+    def _find_joint(self, *sizes):
         """(rows (parts, R), index (P + Lq, P + Lk))"""
-        if sizes not in self._joints:
-            if len(self._joints) > 1:
-                self._joints.popitem()  # the window's own came first and stays, one other beside it
-            indices = [part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts]
-            self._joints[sizes] = joint_rows(torch.stack(indices))
-        return self._joints[sizes]
+        return joint_rows(
+            torch.stack([part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts])
+        )
 
     def _asked(self, *sizes):
         """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""
