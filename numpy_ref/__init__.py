@@ -4,7 +4,7 @@ The same names, arguments and state-dict keys as `torch_impl`; modules here add 
 """
 
 from .attention import MultiHeadAttention
-from .dispatch import use_ops
+from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
 from .trainer import EvalResult, StepResult, Trainer
@@ -23,7 +23,9 @@ __all__ = [
     "VisionTransformer",
     "clip_grad_norm",
     "learning_rate",
+    "num_threads",
     "parameter_groups",
     "scheme_options",
+    "set_num_threads",
     "use_ops",
 ]

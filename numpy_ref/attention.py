@@ -72,17 +72,15 @@ class MultiHeadAttention(Module):
     def backward(self, dout):
         """dout as forward's result -> dx, or (dx, dbias) when forward was given a bias."""
         dmerged = self.proj.backward(self.proj_drop.backward(dout))
-        grads = F.attention_backward(self._split(dmerged), self._attention)
+        grads = F.attention_backward(self._split(dmerged), self.spend("_attention"))
         dq, dk, dinput = self._position_backward(grads)
         if self.logit_scale is not None:
-            dq, dk, dlogit_scale = F.cosine_backward((dq, dk), self._cosine)
+            dq, dk, dlogit_scale = F.cosine_backward((dq, dk), self.spend("_cosine"))
             self.logit_scale.accumulate(dlogit_scale)
         if self._query_tokens is not None:
             dq, dqueries = np.zeros_like(dk), dq
             dq[:, :, self._query_tokens] = dqueries
-        dqkv = np.stack([dq, dk, grads.dv])  # (3, B, H, L, d)
-        batch, length = dk.shape[0], dk.shape[2]
-        dx = self.qkv.backward(dqkv.transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * self.embed_dim))
+        dx = self.qkv.backward(F.merge_qkv(dq, dk, grads.dv))
         if dinput is not None:
             dx = dx + self._merge(dinput)
         if self._given_bias is None:

@@ -34,3 +34,21 @@ def use_ops(implementation):
         yield
     finally:
         _chosen = before
+
+
+def num_threads():
+    """Threads that the kernels use."""
+    return _threads().num_threads()
+
+
+def set_num_threads(n):
+    """Let the kernels use n threads, the calling one included; results keep their bits.
+
+    Without it they use NUMBA_NUM_THREADS, or as many as this process has processors.
+    Raises TypeError/ValueError unless n is an integer of at least 1.
+    """
+    _threads().set_num_threads(n)
+
+
+def _threads():
+    return importlib.import_module("numpy_ref.kernels._threads")

@@ -60,6 +60,16 @@ class Module:
         for p in self.parameters():
             p.grad[...] = 0
 
+    def spend(self, name="_cache"):
+        """What forward left for backward, which is gone then: its memory serves the layers before.
+
+        Raises RuntimeError when there is none.
+        """
+        cache = vars(self).pop(name, None)
+        if cache is None:
+            raise RuntimeError(f"{type(self).__name__}.backward needs a forward of its own before it")
+        return cache
+
     def train(self, mode=True):
         for module in self.modules():
             module.training = mode
@@ -134,7 +144,7 @@ class Linear(Module):
         return out
 
     def backward(self, dout):
-        grads = F.linear_backward(dout, self._cache)
+        grads = F.linear_backward(dout, self.spend())
         self.weight.accumulate(grads.dweight)
         if self.bias is not None:
             self.bias.accumulate(grads.dbias)
@@ -156,7 +166,7 @@ class LayerNorm(Module):
         return out
 
     def backward(self, dout):
-        grads = F.layer_norm_backward(dout, self._cache)
+        grads = F.layer_norm_backward(dout, self.spend())
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
         return grads.dx
@@ -168,7 +178,7 @@ class GELU(Module):
         return out
 
     def backward(self, dout):
-        return F.gelu_backward(dout, self._cache)
+        return F.gelu_backward(dout, self.spend())
 
 
 class ReLU(Module):
@@ -177,7 +187,7 @@ class ReLU(Module):
         return out
 
     def backward(self, dout):
-        return F.relu_backward(dout, self._cache)
+        return F.relu_backward(dout, self.spend())
 
 
 class SiLU(Module):
@@ -186,7 +196,7 @@ class SiLU(Module):
         return out
 
     def backward(self, dout):
-        return F.silu_backward(dout, self._cache)
+        return F.silu_backward(dout, self.spend())
 
 
 class Dropout(Module):
@@ -206,11 +216,14 @@ class Dropout(Module):
         return shape
 
     def forward(self, x):
-        self._cache = self.draw(x.shape, x.dtype)
-        return x if self._cache is None else x * self._cache
+        self._cache, multiplier = None, self.draw(x.shape, x.dtype)
+        if multiplier is None:
+            return x
+        out, self._cache = F.dropout_forward(x, multiplier)
+        return out
 
     def backward(self, dout):
-        return dout if self._cache is None else dout * self._cache
+        return dout if self._cache is None else F.dropout_backward(dout, self._cache)
 
 
 class DropPath(Dropout):
@@ -219,9 +232,21 @@ class DropPath(Dropout):
     def mask_shape(self, shape):
         return (shape[0],) + (1,) * (len(shape) - 1)
 
+    def add(self, x, branch):
+        """x + drop(branch): the residual connection around the branch."""
+        out, self._cache = F.residual_forward(x, branch, self.draw(x.shape, x.dtype))
+        return out
+
+    def add_backward(self, dout):
+        """-> dx, dbranch"""
+        return F.residual_backward(dout, self._cache)
+
 
 class Mlp(Module):
-    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features."""
+    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+
+    One op, unless something is dropped between the layers.
+    """
 
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
         hidden = in_features if hidden_features is None else hidden_features
@@ -233,11 +258,22 @@ class Mlp(Module):
         self.drop2 = Dropout(drop, generator)
 
     def forward(self, x):
-        return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+        self._fused = not (self.training and self.drop1.rate)
+        if not self._fused:
+            return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+        parameters = (p.data for fc in (self.fc1, self.fc2) for p in (fc.weight, fc.bias))
+        out, self._cache = F.mlp_forward(x, *parameters)
+        return self.drop2(out)
 
     def backward(self, dout):
-        dhidden = self.fc2.backward(self.drop2.backward(dout))
-        return self.fc1.backward(self.act.backward(self.drop1.backward(dhidden)))
+        dout = self.drop2.backward(dout)
+        if not self._fused:
+            return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))
+        grads = F.mlp_backward(dout, self.spend())
+        for fc, dweight, dbias in ((self.fc1, *grads[1:3]), (self.fc2, *grads[3:5])):
+            fc.weight.accumulate(dweight)
+            fc.bias.accumulate(dbias)
+        return grads.dx
 
 
 class PatchEmbed(Module):
@@ -274,7 +310,7 @@ class PatchEmbed(Module):
         return out
 
     def backward(self, dout):
-        grads = F.linear_backward(dout, self._linear)
+        grads = F.linear_backward(dout, self.spend("_linear"))
         self.proj.weight.accumulate(grads.dweight.reshape(self.proj.weight.shape))
         self.proj.bias.accumulate(grads.dbias)
         return F.patches_backward(grads.dx, self._patches)

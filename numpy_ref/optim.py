@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from .checks import check_state
+from .checks import check_shape, check_state
+from .dispatch import F
+from .nn import Parameter
 from .position import SCHEMES
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
@@ -48,41 +50,44 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
 
 def clip_grad_norm(parameters, max_norm):
     """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping."""
-    total = math.sqrt(sum(float(np.square(p.grad, dtype=np.float64).sum()) for p in parameters))
-    if max_norm is not None:
+    parameters = list(parameters)
+    total = math.sqrt(sum(F.squared_norm(p.grad) for p in parameters))
+    if max_norm is not None and total + 1e-6 > max_norm:
         for p in parameters:
-            p.grad *= min(1.0, max_norm / (total + 1e-6))
+            p.grad *= max_norm / (total + 1e-6)
     return total
 
 
 class AdamW:
     """m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
     θ ← θ(1 − lr·λ) − lr · m̂ / (√v̂ + ε),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ).
+
+    All parameters of a group lie in one flat array, and so do their gradients: `data` and `grad` of each
+    parameter become views of it, and a step is one pass over each group.
     """
 
     def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
         self.groups, self.betas, self.eps = groups, betas, eps
         self.steps = 0
-        named = {name: p for group in groups for name, p in group["params"].items()}
-        self.exp_avg = {name: np.zeros_like(p.data) for name, p in named.items()}
-        self.exp_avg_sq = {name: np.zeros_like(p.data) for name, p in named.items()}
+        self._flat = [_Flat(group["params"]) for group in groups]
+        self.exp_avg = {name: m for flat in self._flat for name, m in flat.views(flat.exp_avg)}
+        self.exp_avg_sq = {name: v for flat in self._flat for name, v in flat.views(flat.exp_avg_sq)}
+
+    def flat_parameters(self):
+        """Each group as one Parameter, of which those of the model are parts."""
+        return [flat.gathered() for flat in self._flat]
+
+    def zero_grad(self):
+        for parameter in self.flat_parameters():
+            parameter.grad[...] = 0
 
     def step(self, lr):
         """One update of every parameter from its `grad`, at the common learning rate `lr`."""
         self.steps += 1
-        for group in self.groups:
-            for name, p in group["params"].items():
-                self._update(name, p, lr * group["lr_factor"], group["weight_decay"])
-
-    def _update(self, name, p, lr, weight_decay):
-        beta1, beta2 = self.betas
-        m, v = self.exp_avg[name], self.exp_avg_sq[name]
-        m += (1 - beta1) * (p.grad - m)
-        v *= beta2
-        v += (1 - beta2) * p.grad * p.grad
-        denominator = np.sqrt(v) / math.sqrt(1 - beta2**self.steps) + self.eps
-        p.data *= 1 - lr * weight_decay
-        p.data -= lr / (1 - beta1**self.steps) * m / denominator
+        for group, flat in zip(self.groups, self._flat, strict=True):
+            parameter, rate = flat.gathered(), lr * group["lr_factor"]
+            arrays = (parameter.data, parameter.grad, flat.exp_avg, flat.exp_avg_sq)
+            F.adamw_update(*arrays, self.steps, rate, group["weight_decay"], self.betas, self.eps)
 
     def state_dict(self):
         """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
@@ -103,3 +108,39 @@ class AdamW:
         for key, array in moments.items():
             array[...] = state[key]
         self.steps = steps
+
+
+class _Flat:
+    """The parameters of a group one after the other in one array, with their gradients and moments."""
+
+    def __init__(self, named):
+        self.named = named
+        size = sum(p.data.size for p in named.values())
+        dtype = next((p.data.dtype for p in named.values()), np.dtype(np.float32))
+        self.parameter = Parameter(np.empty(size, dtype))
+        self.exp_avg, self.exp_avg_sq = np.zeros(size, dtype), np.zeros(size, dtype)
+        self._data, self._grad = (
+            dict(self.views(x)) for x in (self.parameter.data, self.parameter.grad)
+        )
+
+    def views(self, array):
+        """(name, part of the flat array in the parameter's shape) of all parameters."""
+        start = 0
+        for name, p in self.named.items():
+            yield name, array[start : start + p.data.size].reshape(p.shape)
+            start += p.data.size
+
+    def gathered(self):
+        """The flat parameter; what somebody has replaced since is copied in and made a view again."""
+        strangers = [
+            (p, kind, view, np.array(getattr(p, kind)))
+            for kind, views in (("data", self._data), ("grad", self._grad))
+            for view, p in zip(views.values(), self.named.values(), strict=True)
+            if getattr(p, kind) is not view
+        ]
+        for _, kind, view, array in strangers:
+            check_shape(f"a parameter's {kind}", array, view.shape)
+        for p, kind, view, array in strangers:
+            view[...] = array
+            setattr(p, kind, view)
+        return self.parameter

@@ -62,14 +62,15 @@ class Trainer:
         TypeError/ValueError for labels that are not integers or do not match the images.
         """
         check_batch(images, labels)
-        self.model.train().zero_grad()
+        self.model.train()
+        self.optimizer.zero_grad()
         logits = self.model(images.astype(self.model.dtype, copy=False))
         loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
         step = self.optimizer.steps
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {step}; try a smaller learning rate")
         self.model.backward(F.cross_entropy_backward(1.0, cache))
-        norm = clip_grad_norm(self.model.parameters(), self.clip_norm)
+        norm = clip_grad_norm(self.optimizer.flat_parameters(), self.clip_norm)
         if not math.isfinite(norm):
             raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)

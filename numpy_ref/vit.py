@@ -4,6 +4,7 @@ import numpy as np
 
 from .attention import MultiHeadAttention, build_rel_pos
 from .checks import as_dtype, check_choice, check_positive_int, check_probability
+from .dispatch import F
 from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
@@ -51,15 +52,17 @@ class Block(Module):
     def forward(self, x, bias=None, mask=None):
         """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
         self._has_bias = bias is not None
-        x = x + self.drop_path1(self.attn(self.norm1(x), bias, mask))
-        return x + self.drop_path2(self.mlp(self.norm2(x)))
+        x = self.drop_path1.add(x, self.attn(self.norm1(x), bias, mask))
+        return self.drop_path2.add(x, self.mlp(self.norm2(x)))
 
     def backward(self, dout):
         """A residual passes dout on and adds its branch's gradient: dx, or (dx, dbias)."""
-        dx = dout + self.norm2.backward(self.mlp.backward(self.drop_path2.backward(dout)))
-        dattn = self.attn.backward(self.drop_path1.backward(dx))
+        dx, dmlp = self.drop_path2.add_backward(dout)
+        dx, _ = F.residual_forward(dx, self.norm2.backward(self.mlp.backward(dmlp)))
+        dx, dattn = self.drop_path1.add_backward(dx)
+        dattn = self.attn.backward(dattn)
         dattn, dbias = dattn if self._has_bias else (dattn, None)
-        dx = dx + self.norm1.backward(dattn)
+        dx, _ = F.residual_forward(dx, self.norm1.backward(dattn))
         return (dx, dbias) if self._has_bias else dx
 
 

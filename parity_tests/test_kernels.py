@@ -4,26 +4,23 @@ import inspect
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 
+import numpy_ref
 import numpy_ref.kernels as kernels
 import numpy_ref.ops as ops
-from numpy_ref.kernels import _chunks
-from numpy_ref.kernels._jit import MIN_PARALLEL
 
 from . import budget
 from .cases import CASES
 from .run import inputs_of, run_numpy, state_of
 
 ROOT = Path(__file__).parent.parent
+BLAS = ()
 ACCELERATED_OPS = {name.rsplit("_", 1)[0] for name in kernels.ACCELERATED}
 
 
@@ -40,7 +37,8 @@ def test_kernels_match_the_definition(case, dtype):
         if dtype == "float64":
             row = budget.float64(name, truth[name], kernel[name])
         else:
-            row = budget.two_sided(name, truth[name], (definition[name], kernel[name]), dtype)
+            sides, slack = (definition[name], kernel[name]), case.slack.get(dtype, 1.0)
+            row = budget.two_sided(name, truth[name], sides, dtype, slack)
         assert row.ok, row
 
 
@@ -96,49 +94,28 @@ def test_lookups_are_the_definition(rows, heads, lengths, dim, shared, seed):
             assert budget.float64("out", ours, kernel).ok
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_bits_do_not_depend_on_the_threads(dtype):
-    if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("NUMBA_NUM_THREADS is set to 1")
-    rng = np.random.default_rng(0)
-    table, index = rng.standard_normal((225, 8)).astype(dtype), rng.integers(0, 225, (128, 128))
-    dbias = rng.standard_normal((8, 128, 128)).astype(dtype)
-    x = rng.standard_normal((300, 400)).astype(dtype)
-    p, vectors = dbias[None, :, :96], rng.standard_normal((1, 225, 3)).astype(dtype)
-    assert min(dbias.size, x.size, p.size) >= MIN_PARALLEL  # the parallel version is the one at work
-    results = []
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        out, cache = kernels.gelu_forward(x)
-        looked_up, lookup = kernels.value_lookup_forward(p, vectors, index[:96])
-        results.append(
-            [
-                kernels.bias_forward(table, index),
-                kernels.bias_backward(dbias, index, 225),
-                out,
-                kernels.gelu_backward(x, cache),
-                looked_up,
-                *kernels.value_lookup_backward(looked_up, lookup),
-            ]
-        )
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    for one, two in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, two)
+@pytest.fixture
+def threads():
+    """set_num_threads, put back afterwards."""
+    before = numpy_ref.num_threads()
+    yield numpy_ref.set_num_threads
+    numpy_ref.set_num_threads(before)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_products_in_pieces_have_the_same_bits_on_any_number_of_threads(dtype, monkeypatch):
-    rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((700, 300)).astype(dtype), rng.standard_normal((300, 500)).astype(dtype)
-    assert 2 * a.size * b.shape[1] >= 4 * _chunks.CHUNK_FLOPS  # several pieces
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_bits_do_not_depend_on_the_threads(case, dtype, threads):
+    """Every case, with pieces far more and far fewer than threads."""
+    if case.name in BLAS:
+        pytest.skip("looks its vectors up through NumPy's products, whose threads are BLAS's")
+    inputs, state = inputs_of(case, dtype), state_of(case, dtype)
     results = []
-    for threads in (1, 2, 3):
-        with ThreadPoolExecutor(threads) as pool, threadpool_limits(1, "blas"):
-            monkeypatch.setattr(_chunks, "_pool", lambda pool=pool: pool)
-            results.append(_chunks.matmul(a, b))
-    np.testing.assert_array_equal(results[0], results[1])
-    np.testing.assert_array_equal(results[0], results[2])
-    assert budget.two_sided("out", a.astype(float) @ b.astype(float), (a @ b, results[0]), "float32").ok
+    for count in (1, 2, 5):
+        threads(count)
+        results.append(run_numpy(case, inputs, state, dtype, "numba"))
+    for name in results[0]:
+        for other in results[1:]:
+            np.testing.assert_array_equal(results[0][name], other[name], err_msg=name)
 
 
 @pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
@@ -176,7 +153,6 @@ def test_runs_without_the_jit():
         "t, i = np.arange(12.).reshape(6, 2), np.arange(6).reshape(2, 3)\n"
         "assert (k.bias_forward(t, i) == o.bias_forward(t, i)).all()\n"
         "assert (k.bias_backward(o.bias_forward(t, i), i, 6) == t).all()\n"
-        "assert np.array_equal(k.gelu_forward(t)[0], o.gelu_forward(t)[0])\n"
     )
     env = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)

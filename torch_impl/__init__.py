@@ -7,6 +7,7 @@ from .attention import MultiHeadAttention
 from .ops import use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .threads import num_threads, set_num_threads
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import Block, VisionTransformer
 
@@ -23,7 +24,9 @@ __all__ = [
     "VisionTransformer",
     "clip_grad_norm",
     "learning_rate",
+    "num_threads",
     "parameter_groups",
     "scheme_options",
+    "set_num_threads",
     "use_ops",
 ]

@@ -72,7 +72,7 @@ class Dropout(nn.Module):
 
     def forward(self, x):
         multiplier = self.draw(x.shape, x.dtype, x.device)
-        return x if multiplier is None else x * multiplier
+        return x if multiplier is None else ops.dropout(x, multiplier)
 
 
 class DropPath(Dropout):
@@ -81,9 +81,16 @@ class DropPath(Dropout):
     def mask_shape(self, shape):
         return (shape[0],) + (1,) * (len(shape) - 1)
 
+    def add(self, x, branch):
+        """x + drop(branch): the residual connection around the branch."""
+        return ops.residual(x, branch, self.draw(x.shape, x.dtype, x.device))
+
 
 class Mlp(nn.Module):
-    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features."""
+    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+
+    One op, unless something is dropped between the layers.
+    """
 
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
         super().__init__()
@@ -96,7 +103,10 @@ class Mlp(nn.Module):
         self.drop2 = Dropout(drop, generator)
 
     def forward(self, x):
-        return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+        if self.training and self.drop1.rate:
+            return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+        out = ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
+        return self.drop2(out)
 
 
 class PatchEmbed(nn.Module):

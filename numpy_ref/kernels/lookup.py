@@ -5,11 +5,15 @@ for any number of threads.
 """
 
 import numpy as np
-from numba import prange
 
 from ..checks import check_shape
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, check_lookup
-from ._jit import jit
+from . import _threads
+from ._jit import compiled
+from ._threads import next_piece, share
+from .bias import checked_index
+
+PIECE = 1 << 14  # elements
 
 
 def score_lookup_forward(q, embedding, index):
@@ -44,14 +48,15 @@ def value_lookup_backward(dout, cache):
 def _gather(product, index):
     """product (B, H, Lq, R) -> (B, H, Lq, Lk)"""
     out = np.empty((*product.shape[:3], index.shape[1]), product.dtype)
-    _gather_rows(out.size, _rows(product), _int64(index), _rows(out))
+    _over(_gather_rows, _rows(out), _rows(product), _checked(index, product.shape[3]), _rows(out))
     return out
 
 
 def _scatter(values, index, num_rows):
     """values (B, H, Lq, Lk) -> sums over equal index (B, H, Lq, R), added up in float64."""
     sums = np.zeros((*values.shape[:3], num_rows))
-    _scatter_rows(values.size, _rows(np.ascontiguousarray(values)), _int64(index), _rows(sums))
+    rows = _rows(np.ascontiguousarray(values))
+    _over(_scatter_rows, rows, rows, _checked(index, num_rows), _rows(sums))
     return sums.astype(values.dtype)
 
 
@@ -65,21 +70,40 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _int64(index):
-    return np.ascontiguousarray(index, dtype=np.int64)
+def _checked(index, num_rows):
+    """int64 with all entries in [0, num_rows), also when it was changed since forward checked it."""
+    return checked_index(index, num_rows).reshape(np.shape(index))
 
 
-@jit
-def _gather_rows(product, index, out):
-    for row in prange(out.shape[0]):
-        i = row % index.shape[0]
-        for j in range(index.shape[1]):
-            out[row, j] = product[row, index[i, j]]
+def _over(loop, values, *arrays):
+    """Rows in pieces of about PIECE elements of `values`."""
+    height = max(1, PIECE // max(1, values.shape[1]))
+    _threads.run(loop, -(-len(values) // height), *arrays, height)
 
 
-@jit
-def _scatter_rows(values, index, sums):
-    for row in prange(values.shape[0]):
-        i = row % index.shape[0]
-        for j in range(index.shape[1]):
-            sums[row, index[i, j]] += values[row, j]
+@compiled
+def _gather_rows(worker, words, helpers, *arguments):
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, product, index, out, height = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        for row in range(piece * height, min(piece * height + height, len(out))):
+            i = row % index.shape[0]
+            for j in range(index.shape[1]):
+                out[row, j] = product[row, index[i, j]]
+        piece = next_piece(progress)
+
+
+@compiled
+def _scatter_rows(worker, words, helpers, *arguments):
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, values, index, sums, height = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        for row in range(piece * height, min(piece * height + height, len(values))):
+            i = row % index.shape[0]
+            for j in range(index.shape[1]):
+                sums[row, index[i, j]] += values[row, j]
+        piece = next_piece(progress)

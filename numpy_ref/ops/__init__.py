@@ -1,10 +1,12 @@
 """The definition: plain NumPy, x_forward and x_backward side by side, one op a file."""
 
+from .adamw import adamw_update
 from .attention import AttentionGrads, attention_backward, attention_forward, attention_weights
 from .bias import bias_backward, bias_forward
 from .cosine import CosineGrads, cosine_backward, cosine_forward
 from .cross_entropy import cross_entropy_backward, cross_entropy_forward
 from .gelu import gelu_backward, gelu_forward
+from .heads import merge_qkv
 from .layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
 from .linear import LinearGrads, linear_backward, linear_forward
 from .lookup import (
@@ -15,8 +17,17 @@ from .lookup import (
     value_lookup_backward,
     value_lookup_forward,
 )
+from .mlp import MlpGrads, mlp_backward, mlp_forward
+from .norm import squared_norm
 from .patches import patches_backward, patches_forward
 from .relu import relu_backward, relu_forward
+from .residual import (
+    ResidualGrads,
+    dropout_backward,
+    dropout_forward,
+    residual_backward,
+    residual_forward,
+)
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .silu import silu_backward, silu_forward
 from .softmax import softmax_backward, softmax_forward
@@ -26,8 +37,11 @@ __all__ = [
     "CosineGrads",
     "LayerNormGrads",
     "LinearGrads",
+    "MlpGrads",
+    "ResidualGrads",
     "ScoreLookupGrads",
     "ValueLookupGrads",
+    "adamw_update",
     "attention_backward",
     "attention_forward",
     "attention_weights",
@@ -37,16 +51,23 @@ __all__ = [
     "cosine_forward",
     "cross_entropy_backward",
     "cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
     "gelu_backward",
     "gelu_forward",
     "layer_norm_backward",
     "layer_norm_forward",
     "linear_backward",
     "linear_forward",
+    "merge_qkv",
+    "mlp_backward",
+    "mlp_forward",
     "patches_backward",
     "patches_forward",
     "relu_backward",
     "relu_forward",
+    "residual_backward",
+    "residual_forward",
     "score_lookup_backward",
     "score_lookup_forward",
     "sigmoid_backward",
@@ -55,6 +76,7 @@ __all__ = [
     "silu_forward",
     "softmax_backward",
     "softmax_forward",
+    "squared_norm",
     "value_lookup_backward",
     "value_lookup_forward",
 ]

@@ -30,7 +30,7 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
 def layer_norm_backward(dout, cache):
     """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)).
 
-    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis.
+    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64.
     """
     x_hat, rstd, weight = cache
     check_shape("dout", dout, x_hat.shape)
@@ -38,4 +38,5 @@ def layer_norm_backward(dout, cache):
     along = (g * x_hat).mean(-1, keepdims=True)
     dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * along)
     lead = tuple(range(x_hat.ndim - 1))
-    return LayerNormGrads(dx, (dout * x_hat).sum(lead), dout.sum(lead))
+    dweight, dbias = ((dout * factor).sum(lead, dtype=np.float64) for factor in (x_hat, 1))
+    return LayerNormGrads(dx, dweight.astype(dx.dtype), dbias.astype(dx.dtype))

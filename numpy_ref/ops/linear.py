@@ -32,11 +32,13 @@ def linear_forward(x, weight, bias=None):
 def linear_backward(dout, cache):
     """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout.
 
-    dout (..., out) -> LinearGrads(dx, dweight, dbias); dbias is None when there was no bias.
+    dout (..., out) -> LinearGrads(dx, dweight, dbias); dbias is None when there was no bias. Its sum, of
+    as many terms as there are rows, is made in float64.
     """
     x, weight, has_bias = cache
     check_shape("dout", dout, (*x.shape[:-1], weight.shape[0]))
     drows = dout.reshape(-1, weight.shape[0])
     dx = (drows @ weight).reshape(x.shape)
     dweight = drows.T @ x.reshape(-1, x.shape[-1])
-    return LinearGrads(dx, dweight, drows.sum(0) if has_bias else None)
+    dbias = drows.sum(0, dtype=np.float64).astype(drows.dtype) if has_bias else None
+    return LinearGrads(dx, dweight, dbias)

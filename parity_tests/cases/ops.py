@@ -9,13 +9,44 @@ PAIRS, MANY = {"index": Integers((5, 9), 7)}, {"index": Integers((200, 200), 31)
 TABLE = {"table": Normal((11, 3)), "index": Integers((6, 6), 11)}
 VALUES = {"value_embedding": Normal((1, 5, 8)), "value_index": Integers((6, 6), 5)}
 
+MLP = {
+    "weight1": Normal((9, 6)),
+    "bias1": Normal((9,)),
+    "weight2": Normal((4, 9)),
+    "bias2": Normal((4,)),
+}
+
+LONG = {"q": Normal((2, 2, 300, 8)), "k": Normal((2, 2, 290, 8)), "v": Normal((2, 2, 290, 5))}
+FAR, LONG_DROP = (
+    {"table": Normal((599, 2)), "index": Integers((300, 290), 599)},
+    Dropout((2, 2, 300, 290)),
+)
+MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
+WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
+
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), weight=Normal((4, 6)), bias=Normal((4,))),
     op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
     op("linear", "large", x=Normal((3, 200, 256)), weight=Normal((512, 256)), bias=Normal((512,))),
     op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
+    op("layer_norm", "large", x=Normal((900, 24)), weight=Normal((24,)), bias=Normal((24,))),
     op("layer_norm", "one_token", x=Normal((1, 1, 8)), weight=Normal((8,)), bias=Normal((8,))),
     op("gelu", "tokens", x=Normal((3, 5, 7))),
+    op("mlp", "tokens", x=Normal((2, 5, 6)), **MLP),
+    op("mlp", "one_token", x=Normal((1, 1, 6)), **MLP),
+    op("mlp", "large", x=Normal((5, 300, 6)), **MLP),
+    op("residual", "plain", x=Normal((3, 5, 7)), branch=Normal((3, 5, 7))),
+    op(
+        "residual",
+        "dropout",
+        x=Normal((3, 5, 7)),
+        branch=Normal((3, 5, 7)),
+        multiplier=Dropout((3, 5, 7)),
+    ),
+    op("residual", "path", x=Normal((9, 5, 7)), branch=Normal((9, 5, 7)), multiplier=Dropout((9, 1, 1))),
+    op("residual", "large", x=Normal((2, 9000)), branch=Normal((2, 9000)), multiplier=Dropout((2, 1))),
+    op("dropout", "tokens", x=Normal((3, 5, 7)), multiplier=Dropout((3, 5, 7))),
+    op("dropout", "path", x=Normal((9, 5, 7)), multiplier=Dropout((9, 1, 1))),
     op("gelu", "large", x=Normal((80, 1000))),
     op("relu", "tokens", x=Normal((3, 5, 7))),
     op("sigmoid", "tokens", x=Normal((3, 5, 7))),
@@ -69,6 +100,11 @@ OPS = [
         **TABLE,
         mask=Mask((4, 1, 6, 6)),
     ),
+    op("attention", "strips", **LONG, **FAR),
+    op("attention", "strips_all", **LONG, **FAR, bias=Normal((2, 300, 290)), mask=Mask((290,))),
+    op("attention", "strips_per_window", **LONG, bias=Normal((2, 2, 300, 290)), dropout=LONG_DROP),
+    op("attention", "chunks", **MANY_WINDOWS, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((14, 1, 6, 6))),
+    op("attention", "whole_vectors", **WIDE, table=Normal((25, 3)), index=Integers((49, 49), 25)),
     op(
         "attention",
         "one_token",

@@ -30,6 +30,11 @@ SLACK = {
         "signs, whose rounding is left when they have nearly cancelled",
     ),
     "attention-rel_pos_mlp-tokens": CONSTANT,
+    "vit-irpe-class_token": (
+        {"float32": 2.0},
+        "the class token's gradient goes through the one row that all pairs with it share: autograd is "
+        "off by 1.4e-6, the kernels by 2.7e-7, and the better side is the measure",
+    ),
 }
 LARGE_BIAS = (
     {"float32": 2.0, "float16": 4.0, "bfloat16": 4.0},

@@ -9,7 +9,9 @@ from .cosine import cosine
 from .cross_entropy import cross_entropy
 from .layer_norm import layer_norm
 from .lookup import score_lookup, value_lookup
+from .mlp import mlp
 from .patches import patches
+from .residual import dropout, residual
 from .silu import silu
 from .softmax import softmax
 
@@ -19,11 +21,14 @@ __all__ = [
     "bias",
     "cosine",
     "cross_entropy",
+    "dropout",
     "gelu",
     "layer_norm",
     "linear",
+    "mlp",
     "patches",
     "relu",
+    "residual",
     "score_lookup",
     "sigmoid",
     "silu",

@@ -1,0 +1,165 @@
+"""Fused attention, its scores a strip of rows at a time, so that memory grows with Lk.
+
+An item is a head, a chunk of the batch and a group of strips. Its bias strip is gathered once for the
+whole chunk; the table's gradient is first added up over the chunk in a strip, then scattered once.
+"""
+
+from numba import njit
+
+from ._jit import compiled
+from ._pack import pack_columns, pack_rows
+from ._product import product
+from ._simd import address, lanes
+from ._strips import (
+    all_terms,
+    at,
+    gather,
+    multiply,
+    next_rows,
+    probabilities,
+    scale_rows,
+    scatter,
+    softmax,
+    softmax_backward,
+    whole,
+    write,
+)
+from ._threads import next_piece, share
+
+
+@njit
+def item_of(item, shape, plan):
+    """(head, first and last of the batch, first and last strip, chunk, group)"""
+    batch, heads = shape[0], shape[1]
+    chunk, strips, groups = plan
+    head, rest = item % heads, item // heads
+    group, part = rest % groups, rest // groups
+    first = part * chunk
+    last = min(first + chunk, batch)
+    return head, first, last, strips * group // groups, strips * (group + 1) // groups, part, group
+
+
+@njit
+def as_right(packed, start, row, rows, columns):
+    """(address, b_k) of a product's right-hand side: the rows, packed unless they are whole vectors."""
+    if columns % lanes(packed) == 0:
+        return start, row // packed.itemsize
+    pack_rows(packed, 0, start, row, rows, columns)
+    return address(packed, 0), 0
+
+
+@compiled
+def forward(worker, words, helpers, *arguments):
+    """out and, for each row of the scores, its maximum and 1 / Σ exp(score − maximum)."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, scratches, places, code, by_head, index, q, k, v = arguments[:10]
+    bias, mask, dropout, scale, shape, plan, out, stats = arguments[10:]
+    scratch = scratches[worker]
+    turned, values = scratch[places[0] : places[1]], scratch[places[1] : places[2]]
+    static, terms = scratch[places[2] : places[3]], scratch[places[3] : places[4]]
+    scores, strip_out = scratch[places[4] : places[5]], scratch[places[5] : places[6]]
+    _, _, q_len, k_len, dim, v_dim, length = shape
+    count, size = lanes(scratch), scratch.itemsize
+    columns, v_columns = whole(k_len, count), whole(v_dim, count)
+    item = next_piece(progress)
+    while item < pieces:
+        head, b_first, b_last, t_first, t_last, _, _ = item_of(item, shape, plan)
+        for t in range(t_first, t_last):
+            i = q_len * t // plan[1]
+            rows = q_len * (t + 1) // plan[1] - i
+            gather(static, length, by_head, head, index, i, rows, k_len)
+            for b in range(b_first, b_last):
+                own = b - b_first if t_last - t_first > 1 else 0  # one strip uses one place again
+                if t == t_first:
+                    pack_columns(turned, own * dim * columns, at(k, b, head, 0), k[3], dim, k_len)
+                product(
+                    code, rows, columns, dim, at(q, b, head, i), q[3] // size, 1,
+                    address(turned, own * dim * columns), 0, address(scores, 0), length, 0,
+                )  # fmt: skip
+                added = all_terms(terms, static, length, bias, mask, b, head, i, rows, k_len)
+                row_stats = stats[b, head, i : i + rows]
+                ahead_q, ahead_k = next_rows(q, b, b_last, head, i), next_rows(k, b, b_last, head, i)
+                ahead = ahead_q, ahead_k, next_rows(v, b, b_last, head, i)
+                softmax(scores, added, length, rows, columns, scale, row_stats, ahead, dim * size)
+                if dropout[0]:
+                    multiply(scores, length, dropout, b, head, i, rows, k_len)
+                right, step = as_right(values, at(v, b, head, 0), v[3], k_len, v_dim)
+                product(
+                    code, rows, v_columns, k_len, address(scores, 0), length, 1,
+                    right, step, address(strip_out, 0), v_columns, 0,
+                )  # fmt: skip
+                scale_rows(strip_out, v_columns, row_stats, rows)
+                write(strip_out, v_columns, out, b, head, i, rows, v_dim)
+        item = next_piece(progress)
+
+
+@compiled
+def backward(worker, words, helpers, *arguments):
+    """dq; dk and dv of each group; dtable[item] in float64 and dbias[chunk] where they are asked for."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, scratches, places, code, by_head, index, q, k, v = arguments[:10]
+    bias, mask, dropout, scale, shape, plan, stats, dout, dq, dk, dv, dtable, dbias = arguments[10:]
+    scratch = scratches[worker]
+    k_turned, v_turned = scratch[places[0] : places[1]], scratch[places[1] : places[2]]
+    packed, static = scratch[places[2] : places[3]], scratch[places[3] : places[4]]
+    terms, sums = scratch[places[4] : places[5]], scratch[places[5] : places[6]]
+    p, dp = scratch[places[6] : places[7]], scratch[places[7] : places[8]]
+    _, _, q_len, k_len, dim, v_dim, length = shape
+    size, columns = scratch.itemsize, whole(k_len, lanes(scratch))
+    item = next_piece(progress)
+    while item < pieces:
+        head, b_first, b_last, t_first, t_last, part, group = item_of(item, shape, plan)
+        if dtable.size:
+            dtable[item] = 0
+        for t in range(t_first, t_last):
+            i = q_len * t // plan[1]
+            rows = q_len * (t + 1) // plan[1] - i
+            gather(static, length, by_head, head, index, i, rows, k_len)
+            for b in range(b_first, b_last):
+                own = b - b_first if t_last - t_first > 1 else 0
+                q_i, dout_i = at(q, b, head, i), at(dout, b, head, i)
+                k_turned_b, v_turned_b = own * dim * columns, own * v_dim * columns
+                if t == t_first:
+                    pack_columns(k_turned, k_turned_b, at(k, b, head, 0), k[3], dim, k_len)
+                    pack_columns(v_turned, v_turned_b, at(v, b, head, 0), v[3], v_dim, k_len)
+                product(
+                    code, rows, columns, dim, q_i, q[3] // size, 1,
+                    address(k_turned, k_turned_b), 0, address(p, 0), length, 0,
+                )  # fmt: skip
+                product(
+                    code, rows, columns, v_dim, dout_i, dout[3] // size, 1,
+                    address(v_turned, v_turned_b), 0, address(dp, 0), length, 0,
+                )  # fmt: skip
+                if dropout[0]:
+                    multiply(dp, length, dropout, b, head, i, rows, k_len)
+                added = all_terms(terms, static, length, bias, mask, b, head, i, rows, k_len)
+                row_stats, width = stats[b, head, i : i + rows], dim * size
+                ahead = next_rows(k, b, b_last, head, i), next_rows(v, b, b_last, head, i)
+                probabilities(p, added, length, rows, columns, scale, row_stats, ahead, width)
+                ahead = next_rows(q, b, b_last, head, i), next_rows(dout, b, b_last, head, i)
+                first = b == b_first
+                softmax_backward(p, dp, sums, length, rows, columns, scale, first, ahead, width)
+                if dropout[0]:
+                    multiply(p, length, dropout, b, head, i, rows, k_len)
+                right, step = as_right(packed, at(k, b, head, 0), k[3], k_len, dim)
+                product(
+                    code, rows, dim, k_len, address(dp, 0), length, 1,
+                    right, step, at(dq, b, head, i), dq[3] // size, 0,
+                )  # fmt: skip
+                right, step = as_right(packed, q_i, q[3], rows, dim)
+                product(
+                    code, k_len, dim, rows, address(dp, 0), 1, length,
+                    right, step, at(dk, b, head, 0) + group * dk[4], dk[3] // size, t > t_first,
+                )  # fmt: skip
+                right, step = as_right(packed, dout_i, dout[3], rows, v_dim)
+                product(
+                    code, k_len, v_dim, rows, address(p, 0), 1, length,
+                    right, step, at(dv, b, head, 0) + group * dv[4], dv[3] // size, t > t_first,
+                )  # fmt: skip
+            if dtable.size:
+                scatter(dtable[item], sums, length, index, i, rows, k_len)
+            if dbias[0]:
+                write(sums, length, dbias, part, head, i, rows, k_len)
+        item = next_piece(progress)

@@ -1,0 +1,135 @@
+"""Lay a matrix out as `_product` wants its right-hand side: in panels, as it is or turned."""
+
+from llvmlite import ir
+from numba import config, njit, types
+from numba.extending import intrinsic
+
+from ._product import PANEL_VECTORS
+from ._simd import (
+    INT32,
+    INT64,
+    VectorType,
+    _pointer,
+    _view,
+    address,
+    first_lanes,
+    lanes,
+    load_first,
+    masked_load,
+    masked_store,
+    store,
+    vector_ir,
+)
+
+
+@njit
+def pack_rows(to, first, start, row, rows, columns):
+    """to[first:] = b, b[k, j] at `start` + k · row + j elements; row in bytes, rows = K."""
+    count = lanes(to)
+    panel = PANEL_VECTORS * count
+    at = first
+    for j in range(0, columns, panel):
+        end = min(j + panel, columns)
+        for k in range(rows):
+            for n in range(j, end, count):
+                values = load_first(to, start + k * row + n * to.itemsize, end - n)
+                store(address(to, at), values)
+                at += count
+
+
+@njit
+def pack_columns(to, first, start, row, rows, columns):
+    """to[first:] = b, b[k, j] at `start` + j · row + k elements; row in bytes, rows = K."""
+    count = lanes(to)
+    panel = PANEL_VECTORS * count
+    for j in range(0, columns, panel):
+        end = min(j + panel, columns)
+        width = (end - j + count - 1) // count * count
+        for n in range(j, end, count):
+            for k in range(0, rows, count):
+                source = start + n * row + k * to.itemsize
+                target = address(to, first + j * rows + k * width + n - j)
+                high, wide = min(count, end - n), min(count, rows - k)
+                if high == count and wide == count:
+                    _transpose_whole(to, source, row, target, width * to.itemsize)
+                else:
+                    _transpose(to, source, row, high, target, width * to.itemsize, wide)
+
+
+def _turned(builder, block):
+    """The square block turned in log2(lanes) rounds of exchanging neighbours 1, 2, 4, … apart."""
+    count, step = len(block), 1
+    kind = ir.VectorType(INT32, count)
+    while step < count:
+        low = ir.Constant(kind, [n if not n & step else count + n - step for n in range(count)])
+        high = ir.Constant(kind, [n + step if not n & step else count + n for n in range(count)])
+        for i in (i for i in range(count) if not i & step):
+            a, b = block[i], block[i + step]
+            block[i] = builder.shuffle_vector(a, b, low)
+            block[i + step] = builder.shuffle_vector(a, b, high)
+        step *= 2
+    return block
+
+
+@intrinsic
+def _transpose_whole_jitted(typingctx, like, source, source_row, target, target_row):
+    """A block of lanes × lanes at source, turned, to target; the distances of rows in bytes."""
+    vector = VectorType(like.dtype)
+
+    def codegen(context, builder, sig, args):
+        _, source, source_row, target, target_row = args
+        vec, count = vector_ir(vector), vector.lanes
+
+        def row(start, distance, i):
+            return _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
+
+        block = [builder.load(row(source, source_row, i), align=vector.itemsize) for i in range(count)]
+        for i, turned in enumerate(_turned(builder, block)):
+            builder.store(turned, row(target, target_row, i), align=vector.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.int64] * 4), codegen
+
+
+@intrinsic
+def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_row, columns):
+    """target = the `rows` × `columns` block at source, turned; zeros up to whole vectors."""
+    vector = VectorType(like.dtype)
+
+    def codegen(context, builder, sig, args):
+        _, source, source_row, rows, target, target_row, columns = args
+        vec, count = vector_ir(vector), vector.lanes
+
+        def row(start, distance, i, limit, length):
+            there = builder.icmp_signed("<", INT64(i), limit)
+            mask = first_lanes(builder, builder.select(there, length, INT64(0)), count)
+            return _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec), mask
+
+        block = []
+        for i in range(count):
+            pointer, mask = row(source, source_row, i, rows, columns)
+            block.append(masked_load(builder, pointer, mask, vec, vector.itemsize))
+        for i, turned in enumerate(_turned(builder, block)):
+            pointer, mask = row(target, target_row, i, columns, INT64(count))
+            masked_store(builder, turned, pointer, mask, vector.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.int64] * 6), codegen
+
+
+def _transpose_without_jit(like, source, source_row, rows, target, target_row, columns):
+    for i in range(columns):
+        out = _view(like, target + i * target_row, lanes(like))
+        out[:] = 0
+        for n in range(rows):
+            out[n] = _view(like, source + n * source_row, columns)[i]
+
+
+def _transpose_whole_without_jit(like, source, source_row, target, target_row):
+    _transpose_without_jit(like, source, source_row, lanes(like), target, target_row, lanes(like))
+
+
+if config.DISABLE_JIT:
+    _transpose, _transpose_whole = _transpose_without_jit, _transpose_whole_without_jit
+else:
+    _transpose, _transpose_whole = _transpose_jitted, _transpose_whole_jitted

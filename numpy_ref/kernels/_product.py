@@ -1,0 +1,249 @@
+"""C = A B for the small and oblong matrices of a transformer, with accumulators that stay in registers.
+
+A: any strides. B: packed in panels of `PANEL_BYTES` a row (b_k = 0), so that a panel stays in cache, or
+rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance.
+All are given as addresses, strides in elements. An element of C is summed over k in order, whatever the
+tile it falls in, so how the work is cut up never changes a bit.
+"""
+
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+from numba import config, njit, types
+from numba.extending import intrinsic
+
+from ._jit import Loop, code_of, compiled
+from ._simd import (
+    INT64,
+    REGISTER_BYTES,
+    VectorType,
+    _view,
+    first_lanes,
+    fma_ir,
+    masked_load,
+    masked_store,
+    splat_ir,
+    vector_ir,
+)
+
+# Accumulators of a tile and vectors in a row of it: 32 registers with AVX-512 and on ARM, 16 with AVX2.
+ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTER_BYTES == 32 else (28, 4)
+WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
+MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
+PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES
+
+
+def padded(columns, dtype):
+    """Columns rounded up to whole vectors; K packed rows have K · padded(columns) elements."""
+    count = REGISTER_BYTES // np.dtype(dtype).itemsize
+    return -(-columns // count) * count
+
+
+def _tile_function(module, vector):
+    """tile(rows, vectors, K, a, a_row, a_k, b, b_k, c, c_row, last, accumulate) for all tile sizes."""
+    vec, item = vector_ir(vector), vector.itemsize
+    pointer = vec.element.as_pointer()
+    name = f"numpy_ref_tile_{suffix_of(vector)}"
+    if name in module.globals:
+        return module.globals[name]
+    arguments = [INT64] * 3 + [pointer, INT64, INT64, pointer, INT64, pointer, INT64, INT64, INT64]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function.linkage = "internal"
+    rows, vectors = function.args[:2]
+    start, done = function.append_basic_block(), function.append_basic_block()
+    ir.IRBuilder(done).ret_void()
+    builder = ir.IRBuilder(start)
+    mask = first_lanes(builder, function.args[10], vector.lanes)
+    choice = builder.switch(builder.add(builder.mul(vectors, INT64(64)), rows), done)
+    for v in WIDTHS:
+        for r in range(1, min(MOST_ROWS, ACCUMULATORS // v) + 1):
+            block = function.append_basic_block()
+            choice.add_case(INT64(64 * v + r), block)
+            _tile_body(function, block, done, (r, v), vec, item, mask)
+    return function
+
+
+def _tile_body(function, block, done, size, vec, item, mask):
+    """One tile of r rows, v vectors: c (+)= Σ_k a[:, k] b[k, :], the last vector of c under the mask."""
+    r, v = size
+    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, _, accumulate = function.args
+    builder = ir.IRBuilder(block)
+    places = [(i, j) for i in range(r) for j in range(v)]
+    vector_pointer = vec.as_pointer()
+
+    def at(builder, base, offset):
+        return builder.bitcast(builder.gep(base, [offset]), vector_pointer)
+
+    row_starts = [builder.mul(c_row, INT64(i)) for i in range(r)]
+    targets = {
+        (i, j): at(builder, c, builder.add(row_starts[i], INT64(j * vec.count))) for i, j in places
+    }
+    before, head, loop, after = (function.append_basic_block() for _ in range(4))
+    builder.cbranch(builder.icmp_signed("!=", accumulate, INT64(0)), before, head)
+
+    builder = ir.IRBuilder(before)
+    old = {
+        (i, j): masked_load(builder, targets[i, j], mask, vec, item)
+        if j == v - 1
+        else builder.load(targets[i, j], align=item)
+        for i, j in places
+    }
+    builder.branch(head)
+
+    builder = ir.IRBuilder(head)
+    first = {place: builder.phi(vec) for place in places}
+    for place, phi in first.items():
+        phi.add_incoming(ir.Constant(vec, None), block)
+        phi.add_incoming(old[place], before)
+    builder.cbranch(builder.icmp_signed(">", depth, INT64(0)), loop, after)
+
+    builder = ir.IRBuilder(loop)
+    k, a_now, b_now = builder.phi(INT64), builder.phi(a.type), builder.phi(b.type)
+    sums = {place: builder.phi(vec) for place in places}
+    b_vectors = [builder.load(at(builder, b_now, INT64(j * vec.count)), align=item) for j in range(v)]
+    new = {}
+    for i in range(r):
+        value = builder.load(builder.gep(a_now, [builder.mul(a_row, INT64(i))]))
+        a_vector = splat_ir(builder, value, vec.count)
+        for j in range(v):
+            new[i, j] = fma_ir(builder, a_vector, b_vectors[j], sums[i, j])
+    k_next = builder.add(k, INT64(1))
+    nexts = (k_next, builder.gep(a_now, [a_k]), builder.gep(b_now, [b_k]))
+    for phi, begin, following in zip((k, a_now, b_now), (INT64(0), a, b), nexts, strict=True):
+        phi.add_incoming(begin, head)
+        phi.add_incoming(following, loop)
+    for place, phi in sums.items():
+        phi.add_incoming(first[place], head)
+        phi.add_incoming(new[place], loop)
+    builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, after)
+
+    builder = ir.IRBuilder(after)
+    results = {place: builder.phi(vec) for place in places}
+    for place, phi in results.items():
+        phi.add_incoming(first[place], head)
+        phi.add_incoming(new[place], loop)
+    for (i, j), result in results.items():
+        if j == v - 1:
+            masked_store(builder, result, targets[i, j], mask, item)
+        else:
+            builder.store(result, targets[i, j], align=item)
+    builder.branch(done)
+
+
+def suffix_of(vector):
+    return f"v{vector.lanes}f{8 * vector.itemsize}"
+
+
+@intrinsic
+def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row, last, accumulate):
+    vector = VectorType(like)
+
+    def codegen(context, builder, sig, args):
+        function = _tile_function(builder.module, vector)
+        given = [
+            builder.inttoptr(value, kind) if isinstance(kind, ir.PointerType) else value
+            for value, kind in zip(args[1:], (argument.type for argument in function.args), strict=True)
+        ]
+        builder.call(function, given)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.int64] * 12), codegen
+
+
+@njit(inline="always")
+def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+    """Panel by panel, and in each tile by tile; tiles of nearly equal height, 4, 2 or 1 vectors wide."""
+    count = REGISTER_BYTES // size
+    panel = PANEL_VECTORS * count
+    for j in range(0, columns, panel):
+        width = min(panel, columns - j)
+        vectors = (width + count - 1) // count
+        b_j, b_row = (b + j * size, b_k) if b_k else (b + j * depth * size, vectors * count)
+        start = 0
+        while start < vectors:
+            wide = vectors - start if vectors - start != 3 else 2
+            last = min(width - start * count - (wide - 1) * count, count)
+            most = min(MOST_ROWS, ACCUMULATORS // wide)
+            tiles = (rows + most - 1) // most
+            for t in range(tiles):
+                i = rows * t // tiles
+                height = rows * (t + 1) // tiles - i
+                a_i, c_ij = a + i * a_row * size, c + (i * c_row + j + start * count) * size
+                _tile(
+                    like, height, wide, depth, a_i, a_row, a_k, b_j + start * count * size, b_row,
+                    c_ij, c_row, last, accumulate,
+                )  # fmt: skip
+            start += wide
+
+
+@Loop
+def _product32(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+    _panels(np.float32(0), 4, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate)
+
+
+@Loop
+def _product64(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+    _panels(np.float64(0), 8, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate)
+
+
+@intrinsic
+def _code(typingctx, loop):
+    words = (types.int64,) * 11
+    inner = typingctx.resolve_function_type(types.Dispatcher(loop.dispatcher), words, {})
+
+    def codegen(context, builder, sig, args):
+        return code_of(context, builder, loop, inner, len(words), lambda inside, given: given)
+
+    return types.int64(loop), codegen
+
+
+@compiled
+def _code32():
+    return _code(_product32)
+
+
+@compiled
+def _code64():
+    return _code(_product64)
+
+
+@cache
+def product_for(dtype):
+    """What kernels hand on to `product`: the address of the compiled product for this dtype.
+
+    Compiled once and called by address, it is not compiled again into every kernel that uses it.
+    """
+    if config.DISABLE_JIT:
+        return np.dtype(dtype)
+    return _code32() if dtype == np.float32 else _code64()
+
+
+@intrinsic
+def _product(typingctx, compiled, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+    def codegen(context, builder, sig, args):
+        kind = ir.FunctionType(ir.VoidType(), [INT64] * 11)
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 12), codegen
+
+
+def _product_without_jit(dtype, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+    size, panel = dtype.itemsize, PANEL_BYTES // dtype.itemsize
+
+    def matrix(start, shape, strides):
+        count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+        flat = _view(np.empty(0, dtype), start, count)
+        return np.lib.stride_tricks.as_strided(flat, shape, [s * size for s in strides])
+
+    left = matrix(a, (rows, depth), (a_row, a_k))
+    for j in range(0, columns, panel):
+        width = min(panel, columns - j)
+        start, row = (b + j * size, b_k) if b_k else (b + j * depth * size, padded(width, dtype))
+        right = matrix(start, (depth, width), (row, 1))
+        out = matrix(c + j * size, (rows, width), (c_row, 1))
+        out[...] = out + left @ right if accumulate else left @ right
+
+
+product = _product_without_jit if config.DISABLE_JIT else _product

@@ -1,0 +1,234 @@
+"""The kernels' threads: a team of their own, and the one place that sets it up.
+
+numba's threading layers spin while they wait (OpenMP; whoever works beside them starves) or refuse to be
+called from two threads (workqueue), and compile every loop a second time. Here a loop is compiled once;
+`share` has it run by the caller and by helpers, who take pieces one by one without the interpreter lock.
+What a piece is follows from shapes alone, so the bits never depend on the number of threads. A helper
+without work looks out for some for a fraction of a millisecond, as long as the glue between two kernels
+takes (to wake a sleeping thread costs 0.05 to 0.1 ms on a virtual machine), and then sleeps.
+"""
+
+import os
+import threading
+
+import numpy as np
+from llvmlite import ir
+from numba import config, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ..checks import check_positive_int
+from ._buffers import empty
+from ._jit import compiled
+
+LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
+LINE = 8  # words: counters that different threads write lie in cache lines of their own
+NUMBER, OPEN, ACTIVE, CODE, DATA, HELPERS = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 3 * LINE + 2
+CALLER = -1  # the worker that shares a job with the others
+
+_threads, _team = None, None
+
+
+def num_threads():
+    """Threads that the kernels use: NUMBA_NUM_THREADS or the processors of this process, unless set."""
+    return config.NUMBA_NUM_THREADS if _threads is None else _threads
+
+
+def set_num_threads(n):
+    """Let the kernels use n threads, the calling one included; results keep their bits."""
+    global _threads, _team
+    check_positive_int(n=n)
+    if _team is not None:
+        _team.dismiss()
+    _threads, _team = int(n), None
+
+
+def run(kernel, pieces, *arguments, scratch=None):
+    """kernel(worker, words, helpers, progress, pieces, *arguments), back when all pieces are done.
+
+    scratch: (elements, dtype) of an array that each thread has for itself; the first of the arguments
+    then is an array with a row for each thread. A second caller meanwhile works alone.
+    """
+    global _team
+    if not pieces:
+        return
+    helpers = 0 if config.DISABLE_JIT else min(num_threads(), pieces) - 1
+    if helpers and _team is None:
+        _team = _Team(num_threads() - 1)
+    team = _team  # another thread may set another number meanwhile
+    alone = not helpers or team is None or not team.free.acquire(blocking=False)
+    try:
+        helpers = 0 if alone else min(helpers, len(team.bells))
+        words = _NOBODY if alone else team.words
+        if scratch is not None:
+            arguments = (empty((helpers + 1, scratch[0]), scratch[1]), *arguments)
+        if helpers:
+            team.wake(helpers)
+        worker = CALLER if helpers else 0
+        kernel(worker, words, helpers, np.zeros(LINE, np.int64), pieces, *arguments)
+    finally:
+        if not alone:
+            team.free.release()
+
+
+_NOBODY = np.zeros(4 * LINE, np.int64)
+
+
+class _Team:
+    """Threads that help with one job after the other; who comes late finds nothing left to do."""
+
+    def __init__(self, size):
+        self.free = threading.Lock()
+        self.words = np.zeros(4 * LINE, np.int64)
+        self.over = False
+        self.asleep = [False] * size
+        self.bells = [threading.Semaphore(0) for _ in range(size)]
+        for n in range(size):
+            threading.Thread(target=self._help, args=(n,), name=f"numpy_ref-{n}", daemon=True).start()
+
+    def wake(self, helpers):
+        for n in range(helpers):
+            if self.asleep[n]:
+                self.bells[n].release()
+
+    def dismiss(self):
+        self.over = True
+        self.wake(len(self.bells))
+
+    def _help(self, n):
+        seen = 0
+        while not self.over:
+            seen = _serve(self.words, n + 1, seen, LOOKS)
+            self.asleep[n] = True  # whoever has a job from here on rings the bell
+            if self.words[NUMBER] == seen and not self.over:
+                self.bells[n].acquire()
+            self.asleep[n] = False
+
+
+def _forget_team():
+    global _team
+    _team = None
+
+
+os.register_at_fork(after_in_child=_forget_team)  # a child has none of its parent's threads
+
+
+@intrinsic
+def _peek(typingctx, words, place):
+    """words[place] as it is in memory now."""
+
+    def codegen(context, builder, sig, args):
+        start = context.make_array(words)(context, builder, args[0]).data
+        return builder.load_atomic(builder.gep(start, [args[1]]), "seq_cst", 8)
+
+    return types.int64(words, types.int64), codegen
+
+
+def _changing(operation):
+    @intrinsic
+    def change(typingctx, words, place, value):
+        def codegen(context, builder, sig, args):
+            start = context.make_array(words)(context, builder, args[0]).data
+            return builder.atomic_rmw(operation, builder.gep(start, [args[1]]), args[2], "seq_cst")
+
+        return types.int64(words, types.int64, types.int64), codegen
+
+    return change
+
+
+_add, _put = _changing("add"), _changing("xchg")  # both return what was there before
+
+
+@intrinsic
+def _job(typingctx, words, helpers, arguments):
+    """(code, data): call(code, data, worker) is the function that asks, called with (worker, …) anew."""
+
+    def codegen(context, builder, sig, args):
+        word, this = ir.IntType(64), builder.function
+        data = cgutils.alloca_once_value(
+            builder, context.make_tuple(builder, types.Tuple(sig.args), args)
+        )
+        kind = ir.FunctionType(ir.VoidType(), [word, word])
+        code = ir.Function(builder.module, kind, builder.module.get_unique_name("numpy_ref_job"))
+        code.linkage = "internal"
+        inside = ir.IRBuilder(code.append_basic_block())
+        whole = inside.load(inside.inttoptr(code.args[0], data.type))
+        given = [code.args[1], *(inside.extract_value(whole, n) for n in range(3))]
+        context.call_conv.call_function(inside, this, types.none, (types.int64, *sig.args), given)
+        inside.ret_void()
+        pair = [builder.ptrtoint(code, word), builder.ptrtoint(data, word)]
+        return context.make_tuple(builder, sig.return_type, pair)
+
+    return types.UniTuple(types.int64, 2)(words, helpers, arguments), codegen
+
+
+@intrinsic
+def _call(typingctx, code, data, worker):
+    def codegen(context, builder, sig, args):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [word, word])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@njit(inline="always")
+def _share_jitted(worker, words, helpers, arguments):
+    """Have the function that asks run in this thread and in the helpers; False in each of those calls.
+
+    A kernel(worker, words, helpers, *arguments), its arguments beginning with the job's progress and its
+    number of pieces, asks this first. The job is open while its data lies in the caller's frame: who
+    enters is counted, then asks whether it is open; it is closed before those inside are waited for, and
+    when they have left, all pieces are done.
+    """
+    if worker != CALLER:
+        return False
+    code, data = _job(words, helpers, arguments)
+    _put(words, CODE, code)
+    _put(words, DATA, data)
+    _put(words, HELPERS, helpers)
+    _put(words, OPEN, 1)
+    _add(words, NUMBER, 1)
+    _call(code, data, 0)
+    _put(words, OPEN, 0)
+    while _peek(words, ACTIVE):
+        pass
+    return True
+
+
+@compiled
+def _serve(words, worker, seen, looks):
+    """Help with every job that comes before `looks` looks in a row find none -> number of the last."""
+    looked = 0
+    while looked < looks:
+        number = _peek(words, NUMBER)
+        looked += 1
+        if number != seen:
+            seen, looked = number, 0
+            _add(words, ACTIVE, 1)
+            if _peek(words, OPEN) and worker <= _peek(words, HELPERS):
+                _call(_peek(words, CODE), _peek(words, DATA), worker)
+            _add(words, ACTIVE, -1)
+    return seen
+
+
+@njit(inline="always")
+def _next_jitted(progress):
+    """The next piece for this thread; there is none when it is not less than the number of pieces."""
+    return _add(progress, 0, 1)
+
+
+def _share_without_jit(worker, words, helpers, arguments):
+    return False
+
+
+def _piece_without_jit(progress):
+    progress[0] += 1
+    return int(progress[0]) - 1
+
+
+if config.DISABLE_JIT:
+    share, next_piece = _share_without_jit, _piece_without_jit
+else:
+    share, next_piece = _share_jitted, _next_jitted

@@ -1,0 +1,30 @@
+"""AdamW in one pass over its four arrays."""
+
+import math
+
+import numpy as np
+
+from ..ops.adamw import check_adamw
+from . import _rows as loops
+from . import _threads
+
+
+def adamw_update(
+    data, grad, exp_avg, exp_avg_sq, step, lr, weight_decay=0.0, betas=(0.9, 0.999), eps=1e-8
+):
+    """θ, m and v in place; see `numpy_ref.ops.adamw_update`."""
+    check_adamw(data, grad, exp_avg, exp_avg_sq)
+    beta1, beta2 = betas
+    rates = (
+        1 - beta1,
+        beta2,
+        1 / math.sqrt(1 - beta2**step),
+        eps,
+        1 - lr * weight_decay,
+        lr / (1 - beta1**step),
+    )
+    addresses = (a.ctypes.data for a in (data, grad, exp_avg, exp_avg_sq))
+    pieces = -(-data.size // loops.PIECE)
+    _threads.run(
+        loops.adamw, pieces, np.empty(0, data.dtype), *addresses, data.size, tuple(map(float, rates))
+    )

@@ -1,0 +1,132 @@
+"""Cosine attention's normalisation, a row at a time: the loops of `numpy_ref.ops.cosine`."""
+
+import numpy as np
+from numba import njit
+
+from ..checks import check_floating, check_shape
+from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads
+from . import _threads
+from ._buffers import empty
+from ._jit import compiled
+from ._simd import address, fma, lanes, load_first, splat, store_first, total
+from ._threads import next_piece, share
+
+HEIGHT = 256  # rows of a piece
+
+
+def cosine_forward(q, k, logit_scale):
+    """q' = τ q/‖q‖,  k' = k/‖k‖; see `numpy_ref.ops.cosine_forward`."""
+    check_floating(q=q, k=k, logit_scale=logit_scale)
+    check_shape("logit_scale", logit_scale, (q.shape[1], 1, 1))
+    tau = np.exp(np.minimum(logit_scale, MAX_LOG_SCALE))
+    q, k = np.ascontiguousarray(q), np.ascontiguousarray(k)
+    q_norm, k_norm = _norms(q), _norms(k)
+    out = _divided(q, q_norm, tau.reshape(-1)), _divided(k, k_norm, np.ones(k.shape[1], k.dtype))
+    return out, (q, q_norm, k, k_norm, tau, logit_scale)
+
+
+def cosine_backward(dout, cache):
+    """dq, dk, dlogit_scale; see `numpy_ref.ops.cosine_backward`."""
+    q, q_norm, k, k_norm, tau, logit_scale = cache
+    check_shape("dout[0]", dout[0], q.shape)
+    check_shape("dout[1]", dout[1], k.shape)
+    dq, along = _through(np.ascontiguousarray(dout[0]), q, q_norm, tau.reshape(-1))
+    dk, _ = _through(np.ascontiguousarray(dout[1]), k, k_norm, np.ones(k.shape[1], k.dtype))
+    dtau = along.sum((0, 2)).reshape(tau.shape).astype(tau.dtype)
+    return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
+
+
+def _norms(x):
+    norms = np.empty(x.shape[:3], x.dtype)
+    _over_rows(_norm_rows, x, norms.reshape(-1))
+    return norms
+
+
+def _divided(x, norms, factors):
+    out = empty(x.shape, x.dtype)
+    _over_rows(_divide_rows, x, norms.reshape(-1), factors, x.shape[2], _flat(out))
+    return out
+
+
+def _through(dhat, x, norms, factors):
+    """(dx, dhat · x̂ of each row)"""
+    dx, along = empty(x.shape, x.dtype), np.empty(x.shape[:3])
+    _over_rows(
+        _backward_rows,
+        x,
+        norms.reshape(-1),
+        factors,
+        x.shape[2],
+        _flat(dhat),
+        _flat(dx),
+        along.reshape(-1),
+    )
+    return dx, along
+
+
+def _flat(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _over_rows(loop, x, *arguments):
+    rows = _flat(x)
+    _threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
+
+
+@njit
+def _dot(like, a, b, width):
+    added = splat(like, 0.0)
+    for j in range(0, width, lanes(like)):
+        at, left = j * like.itemsize, width - j
+        added = fma(load_first(like, a + at, left), load_first(like, b + at, left), added)
+    return total(added)
+
+
+@compiled
+def _norm_rows(worker, words, helpers, *arguments):
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, x, norms = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+            row = address(x, (i, 0))
+            norms[i] = _dot(x, row, row, x.shape[1]) ** 0.5
+        piece = next_piece(progress)
+
+
+@compiled
+def _divide_rows(worker, words, helpers, *arguments):
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, x, norms, factors, length, out = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+            factor = factors[i // length % len(factors)] / max(norms[i], EPS)
+            for j in range(0, x.shape[1], lanes(x)):
+                left = x.shape[1] - j
+                value = load_first(x, address(x, (i, j)), left)
+                store_first(address(out, (i, j)), value * factor, left)
+        piece = next_piece(progress)
+
+
+@compiled
+def _backward_rows(worker, words, helpers, *arguments):
+    """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where the norm is not the smallest allowed."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, x, norms, factors, length, dhat, dx, along = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+            inverse = 1 / max(norms[i], EPS)
+            along[i] = _dot(x, address(x, (i, 0)), address(dhat, (i, 0)), x.shape[1]) * inverse
+            factor = factors[i // length % len(factors)] * inverse
+            back = float(along[i]) * inverse if norms[i] > EPS else 0.0
+            for j in range(0, x.shape[1], lanes(x)):
+                left = x.shape[1] - j
+                d = load_first(x, address(dhat, (i, j)), left)
+                value = load_first(x, address(x, (i, j)), left)
+                store_first(address(dx, (i, j)), (d - value * back) * factor, left)
+        piece = next_piece(progress)

@@ -1,0 +1,60 @@
+"""Softmax cross-entropy whose gradient is made on the way to the loss, in one go over the logits."""
+
+import math
+
+import numpy as np
+
+from ..ops.cross_entropy import check_labels
+from . import _threads
+from ._jit import compiled
+from ._simd import address, exp, lanes, load_first, only_first, splat, store_first, total
+from ._threads import next_piece, share
+
+HEIGHT = 64  # rows of a piece
+
+
+def cross_entropy_forward(logits, labels, label_smoothing=0.0):
+    """loss = −(1/N) Σ_n Σ_c t[n, c] log softmax(logits[n])[c]; see `numpy_ref.ops`."""
+    labels = check_labels(logits, labels, label_smoothing).astype(np.int64)
+    logits = np.ascontiguousarray(logits)
+    losses, dlogits = np.empty(len(logits)), np.empty_like(logits)
+    smooth = float(label_smoothing)
+    _threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
+    return logits.dtype.type(losses.mean()), dlogits
+
+
+def cross_entropy_backward(dloss, cache):
+    """dlogits = dloss · (softmax(logits) − t) / N."""
+    return cache.dtype.type(dloss) * cache
+
+
+@compiled
+def _rows(worker, words, helpers, *arguments):
+    """losses and (softmax − t) / N; Σ_c t_c = 1, so a row's loss is log Σ exp − Σ_c t_c logit_c."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, logits, labels, smooth, losses, dlogits = arguments
+    rows, classes = logits.shape
+    count, size = lanes(logits), logits.itemsize
+    piece = next_piece(progress)
+    while piece < pieces:
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
+            row, drow = address(logits, (i, 0)), address(dlogits, (i, 0))
+            highest = logits[i, 0]
+            for c in range(1, classes):
+                highest = max(highest, logits[i, c])
+            powers, plain = splat(logits, 0.0), 0.0
+            for j in range(0, classes, count):
+                power = exp(load_first(logits, row + j * size, classes - j) - highest)
+                powers = powers + only_first(power, classes - j)
+            for c in range(classes):
+                plain += logits[i, c] - highest
+            added = total(powers)
+            for j in range(0, classes, count):
+                power = exp(load_first(logits, row + j * size, classes - j) - highest)
+                excess = (power * (1 / added) - smooth / classes) * (1 / rows)
+                store_first(drow + j * size, excess, classes - j)
+            dlogits[i, labels[i]] -= (1 - smooth) / rows
+            own = logits[i, labels[i]] - highest
+            losses[i] = math.log(added) - (1 - smooth) * own - smooth / classes * plain
+        piece = next_piece(progress)

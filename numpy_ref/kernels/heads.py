@@ -1,0 +1,26 @@
+"""Heads side by side: nothing to do for what `attention_backward` has written so from the start."""
+
+import numpy as np
+
+from ..ops import heads as definition
+from ._buffers import empty
+
+
+def empty_qkv(batch, heads, length, dim, dtype):
+    """Three arrays (B, H, L, d) whose `merge_qkv` is the memory they lie in."""
+    whole = empty((batch, length, 3, heads, dim), dtype)
+    return tuple(whole[:, :, n].transpose(0, 2, 1, 3) for n in range(3))
+
+
+def merge_qkv(q, k, v):
+    """out (B, L, 3·H·d); see `numpy_ref.ops.merge_qkv`."""
+    batch, heads, length, dim = q.shape
+    width, size = 3 * heads * dim, q.itemsize
+    strides = (length * width * size, dim * size, width * size, size)
+    starts = (x.ctypes.data - n * heads * dim * size for n, x in enumerate((q, k, v)))
+    together = q.base is not None and q.base is k.base is v.base and len(set(starts)) == 1
+    if together and all(x.shape == q.shape and x.strides == strides for x in (q, k, v)):
+        return np.lib.stride_tricks.as_strided(
+            q, (batch, length, width), (strides[0], width * size, size)
+        )
+    return definition.merge_qkv(q, k, v)

@@ -1,0 +1,42 @@
+"""Layer normalisation in one pass over each row; keeps the mean and 1/√var instead of x̂."""
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+from ..ops.layer_norm import LayerNormGrads
+from . import _rows as loops
+from . import _threads
+from ._buffers import empty
+
+
+def layer_norm_forward(x, weight, bias, eps=1e-6):
+    """out = x̂ · weight + bias; see `numpy_ref.ops.layer_norm_forward`."""
+    check_floating(x=x, weight=weight, bias=bias)
+    check_shape("weight", weight, x.shape[-1:])
+    check_shape("bias", bias, x.shape[-1:])
+    x, weight, bias = (np.ascontiguousarray(a) for a in (x, weight, bias))
+    width = x.shape[-1]
+    out = empty(x.shape, x.dtype)
+    mean, rstd = (np.empty(x.size // max(width, 1), x.dtype) for _ in range(2))
+    height, pieces = _cut(len(mean), width)
+    addresses = (a.ctypes.data for a in (x, weight, bias, out))
+    _threads.run(loops.layer_norm_forward, pieces, mean, rstd, *addresses, width, float(eps), height)
+    return out, (x, mean, rstd, weight)
+
+
+def layer_norm_backward(dout, cache):
+    """dx, dweight, dbias; see `numpy_ref.ops.layer_norm_backward`."""
+    x, mean, rstd, weight = cache
+    check_shape("dout", dout, x.shape)
+    dout, width = np.ascontiguousarray(dout), x.shape[-1]
+    height, pieces = _cut(len(mean), width)
+    dx, sums = empty(x.shape, x.dtype), np.zeros((pieces, 2 * width))
+    addresses = (a.ctypes.data for a in (x, weight, dout, dx))
+    _threads.run(loops.layer_norm_backward, pieces, mean, rstd, *addresses, sums, width, height)
+    return LayerNormGrads(dx, *sums.sum(0).astype(x.dtype).reshape(2, width))
+
+
+def _cut(rows, width):
+    """(rows of a piece, pieces)"""
+    height = max(1, loops.PIECE // max(width, 1))
+    return height, -(-rows // height)

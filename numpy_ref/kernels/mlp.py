@@ -1,0 +1,69 @@
+"""The perceptron fused: the hidden layer before its GELU is kept, and nothing else of its size made."""
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+from ..ops.mlp import MlpGrads
+from . import _mlp as loops
+from . import _threads
+from ._buffers import empty
+from ._linear import CHUNK, TILE
+from ._product import padded, product_for
+from .linear import added_groups, groups_of, packed_weight
+
+
+def mlp_forward(x, weight1, bias1, weight2, bias2):
+    """out = GELU(x W1ᵀ + b1) W2ᵀ + b2; see `numpy_ref.ops.mlp_forward`."""
+    check_floating(x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2)
+    check_shape("weight1", weight1, (None, x.shape[-1]))
+    check_shape("bias1", bias1, weight1.shape[:1])
+    check_shape("weight2", weight2, (None, len(weight1)))
+    check_shape("bias2", bias2, weight2.shape[:1])
+    x, weight1, bias1, weight2, bias2 = (
+        np.ascontiguousarray(a) for a in (x, weight1, bias1, weight2, bias2)
+    )
+    shape = _shape(x, weight1, weight2)
+    rows, _, middle, depth = shape
+    hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
+    packed1, packed2 = packed_weight(weight1, turned=True), packed_weight(weight2, turned=True)
+    arrays = (x, packed1, bias1, packed2, bias2, hidden, out)
+    _threads.run(
+        loops.forward,
+        -(-rows // TILE),
+        product_for(x.dtype),
+        *(a.ctypes.data for a in arrays),
+        shape,
+        scratch=(TILE * middle, x.dtype),
+    )
+    return out, (x, hidden, weight1, weight2)
+
+
+def mlp_backward(dout, cache):
+    """dx, dweight1, dbias1, dweight2, dbias2; see `numpy_ref.ops.mlp_backward`."""
+    x, hidden, weight1, weight2 = cache
+    check_shape("dout", dout, (*x.shape[:-1], len(weight2)))
+    dout = np.ascontiguousarray(dout)
+    shape = _shape(x, weight1, weight2)
+    rows, columns, middle, depth = shape
+    groups = groups_of(rows)
+    dx, dweights = empty(x.shape, x.dtype), empty((groups, (columns + depth) * middle), x.dtype)
+    dbiases = np.zeros((groups, middle + depth))
+    packed1, packed2 = packed_weight(weight1, turned=False), packed_weight(weight2, turned=False)
+    _threads.run(
+        loops.backward,
+        groups,
+        product_for(x.dtype),
+        *(a.ctypes.data for a in (dout, x, hidden, packed1, packed2, dx, dweights)),
+        dbiases,
+        shape,
+        scratch=(CHUNK * (2 * middle + padded(max(columns, middle), x.dtype)), x.dtype),
+    )
+    dweight1, dweight2 = np.split(added_groups(dweights), [weight1.size])
+    dbias1, dbias2 = np.split(dbiases.sum(0).astype(x.dtype), [middle])
+    return MlpGrads(dx, dweight1.reshape(weight1.shape), dbias1, dweight2.reshape(weight2.shape), dbias2)
+
+
+def _shape(x, weight1, weight2):
+    """rows, columns of x, hidden and output features"""
+    middle, columns = weight1.shape
+    return x.size // max(columns, 1), columns, middle, len(weight2)

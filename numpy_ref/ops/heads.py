@@ -1,0 +1,18 @@
+"""Heads side by side, as a linear layer makes and takes them (timm's qkv)."""
+
+import numpy as np
+
+from ..checks import check_floating, check_shape
+
+
+def merge_qkv(q, k, v):
+    """out[b, i, (n, h, c)] = (q, k, v)[n][b, h, i, c].
+
+    q, k, v (B, H, L, d) -> out (B, L, 3·H·d), contiguous. Raises TypeError/ValueError.
+    """
+    check_floating(q=q, k=k, v=v)
+    check_shape("q", q, (None, None, None, None))
+    check_shape("k", k, q.shape)
+    check_shape("v", v, q.shape)
+    batch, heads, length, dim = q.shape
+    return np.stack([q, k, v]).transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * heads * dim)

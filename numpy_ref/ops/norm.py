@@ -1,0 +1,11 @@
+"""The size of a gradient."""
+
+import numpy as np
+
+from ..checks import check_floating
+
+
+def squared_norm(x):
+    """Σ x², in float64, of an array of any shape."""
+    check_floating(x=x)
+    return float(np.square(x, dtype=np.float64).sum())
