@@ -1,5 +1,6 @@
 """transformers' biases of documents and segments: LayoutLMv3, UDOP, CPM-Ant."""
 
+import inspect
 import math
 
 import numpy as np
@@ -69,7 +70,10 @@ def test_layoutlmv3(agree):
 
     def theirs(x):
         line, plane = layoutlmv3_biases(encoder, buckets, box)
-        return parts["attention"](x, rel_pos=line, rel_2d_pos=plane)[0]
+        takes = inspect.signature(parts["attention"].forward).parameters
+        if "rel_pos" in takes:  # transformers 5.23 and before
+            return parts["attention"](x, rel_pos=line, rel_2d_pos=plane)[0]
+        return parts["attention"](x, position_bias=(line + plane) / math.sqrt(DIM))[0]
 
     line = {"bias_type": "t5", "num_buckets": bins, "max_distance": reach}
     plane = [{"bias_type": "custom", "index": b[0].numpy(), "num_rows": 16} for b in buckets[1:]]

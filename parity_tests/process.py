@@ -1,0 +1,18 @@
+"""Code in a Python process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(code, *arguments, cwd=ROOT, **environment):
+    """What the code prints; fails when it does."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=120
+    )
+    done.check_returncode()
+    return done.stdout

@@ -1,0 +1,208 @@
+"""The kernels' threads: right results whoever else runs, the same bits, and no work when idle."""
+
+import multiprocessing
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numba import njit
+
+import numpy_ref
+import numpy_ref.kernels as kernels
+from numpy_ref.kernels import _threads
+
+from .process import python
+
+TRAINING_STEP = """
+import numpy as np, numpy_ref
+model = numpy_ref.VisionTransformer(img_size=8, patch_size=2, embed_dim=24, depth=2, num_heads=3)
+trainer = numpy_ref.Trainer(model, lr=1e-3, total_steps=9)
+trainer.train_step(np.ones((16, 1, 8, 8)), np.arange(16) % 10)
+"""
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = numpy_ref.num_threads()
+    numpy_ref.set_num_threads(2)
+    yield
+    numpy_ref.set_num_threads(before)
+
+
+def results(seed=0, rows=1500):
+    """What kernels of several pieces, with scratch and without, make of random arrays."""
+    rng = np.random.default_rng(seed)
+    x, weight = rng.standard_normal((rows, 24)), rng.standard_normal((40, 24))
+    q, k, v = rng.standard_normal((3, 2, 8, 50, 16))
+    table, index = rng.standard_normal((99, 8)), np.subtract.outer(np.arange(50), np.arange(50)) + 49
+    out, cache = kernels.linear_forward(x, weight)
+    heads, attention = kernels.attention_forward(q, k, v, table, index)
+    grads = kernels.linear_backward(out, cache)[:2], kernels.attention_backward(heads, attention)[:4]
+    return [out, heads, *grads[0], *grads[1]]
+
+
+def assert_same_bits(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def noted(pieces=4):
+    """(worker, helpers) with which a job is given to its kernel."""
+    seen = []
+    _threads.run(lambda worker, words, helpers, *rest: seen.append((worker, helpers)), pieces)
+    return seen[0]
+
+
+@njit(nogil=True)
+def counting(worker, words, helpers, *arguments):
+    if _threads.share(worker, words, helpers, arguments):
+        return
+    progress, pieces, scratches, work, done, workers = arguments
+    piece = _threads.next_piece(progress)
+    while piece < pieces:
+        scratches[worker, 0] = piece
+        for _ in range(work):
+            scratches[worker, 0] = (3 * scratches[worker, 0] + 1) % 1000003
+        done[piece] += 1 if scratches[worker, 0] >= 0 else 0
+        workers[worker] += 1
+        piece = _threads.next_piece(progress)
+
+
+def count(pieces, work):
+    """(how often each piece was done, pieces by each worker)"""
+    done, workers = np.zeros(pieces, np.int64), np.zeros(9, np.int64)
+    _threads.run(counting, pieces, work, done, workers, scratch=(1, np.int64))
+    return done, workers
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_piece_is_done_once_before_run_returns(threads):
+    numpy_ref.set_num_threads(threads)
+    for pieces, work in [(1, 9), (2, 9999), (3, 9999), (1000, 10), (20000, 1)] * 50:
+        done, _ = count(pieces, work)
+        assert (done == 1).all()
+
+
+def test_helpers_take_part():
+    deadline = time.monotonic() + 10
+    while not count(1000, 100)[1][1]:
+        assert time.monotonic() < deadline
+
+
+def test_callers_in_two_threads_get_the_right_results():
+    alone = [results(seed) for seed in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for n, together in enumerate(pool.map(results, [0, 1] * 40)):
+            assert_same_bits(together, alone[n % 2])
+
+
+def test_a_second_caller_works_alone():
+    """While the first one has the helpers, however long."""
+    seen, expected = [], results()
+
+    def first(worker, words, helpers, *rest):
+        assert (worker, helpers) == (_threads.CALLER, 1)
+        second = threading.Thread(target=lambda: seen.extend([noted(), results()]), daemon=True)
+        second.start()
+        second.join(20)
+        assert len(seen) == 2
+
+    _threads.run(first, 4)
+    assert seen[0] == (0, 0)
+    assert_same_bits(seen[1], expected)
+    assert noted() == (_threads.CALLER, 1)
+
+
+def in_a_child(_):
+    found = results()
+    return found, sum(t.name.startswith("numpy_ref-") for t in threading.enumerate())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_has_helpers_of_its_own_and_the_same_bits():
+    expected = results()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found, helpers = pool.map_async(in_a_child, [0]).get(timeout=30)[0]
+    assert helpers == 1
+    assert_same_bits(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 7])
+def test_any_number_of_threads_on_any_number_of_cores(threads):
+    expected = results()
+    numpy_ref.set_num_threads(threads)
+    assert numpy_ref.num_threads() == threads
+    assert noted(pieces=9)[1] == threads - 1
+    assert noted(pieces=2)[1] == min(threads, 2) - 1
+    assert_same_bits(results(), expected)
+
+
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_a_wrong_number_of_threads_is_named_and_changes_nothing(n, error):
+    with pytest.raises(error, match=f"n is {n}, expected"):
+        numpy_ref.set_num_threads(n)
+    assert numpy_ref.num_threads() == 2
+    assert noted() == (_threads.CALLER, 1)
+
+
+def test_helpers_sleep_when_there_is_nothing_to_do():
+    results()
+    time.sleep(0.05)
+    before = time.process_time()
+    time.sleep(0.2)
+    assert time.process_time() - before < 0.05
+
+
+def test_helpers_leave_when_their_number_changes():
+    results()
+    numpy_ref.set_num_threads(1)
+    deadline = time.monotonic() + 10
+    while any(t.name.startswith("numpy_ref-") for t in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_torch_may_work_in_between():
+    expected, x = results(), torch.arange(300.0 * 300, dtype=torch.float64).reshape(300, 300) / 9e4
+    product = x @ x
+    for _ in range(5):
+        assert_same_bits(results(), expected)
+        torch.testing.assert_close(x @ x, product)
+
+
+def test_an_error_in_a_kernel_leaves_the_threads_usable():
+    expected = results()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for kernel, error in ((interrupted, KeyboardInterrupt), (counting, Exception)):
+        with pytest.raises(error):
+            _threads.run(kernel, 4, "neither scratch nor array")
+        assert noted() == (_threads.CALLER, 1)
+        assert_same_bits(results(), expected)
+
+
+def test_the_environment_sets_the_number_of_threads():
+    code = "import numpy_ref; print(numpy_ref.num_threads())"
+    assert python(code, NUMBA_NUM_THREADS="3") == "3\n"
+
+
+def test_numbas_own_threads_are_never_started():
+    asking = "import numba\ntry: print(numba.threading_layer())\nexcept ValueError: print('none')"
+    assert python(TRAINING_STEP + asking) == "none\n"
+
+
+def test_the_number_may_change_while_a_job_runs():
+    """In another thread; a job ends with the helpers that it began with."""
+    expected = results()
+    _threads.run(lambda *_: numpy_ref.set_num_threads(3), 4)
+    assert numpy_ref.num_threads() == 3
+    assert_same_bits(results(), expected)
