@@ -1,5 +1,6 @@
 """What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
 
+import importlib
 import sys
 from functools import wraps
 
@@ -82,13 +83,12 @@ def open_run(program, description, argv):
 
 
 def use_threads(backend):
-    """Threads for the NumPy twin: one for BLAS, whose bits would depend on their number; numba's sleep.
+    """One thread for NumPy's BLAS, whose bits would depend on their number; the kernels have their own.
 
-    OpenBLAS rounds otherwise with two threads than with one. numba's OpenMP threads spin while they
-    wait, which starves NumPy in between; those of its own work queue do not.
+    Returns what the user is told about it.
     """
-    if backend == "numpy":
-        import numba  # only this twin needs it
-
-        threadpool_limits(1, "blas")
-        numba.config.THREADING_LAYER = "workqueue"
+    threads = importlib.import_module(TWINS[backend]).num_threads()
+    if backend != "numpy":
+        return f"{threads} on the CPU"
+    threadpool_limits(1, "blas")
+    return f"{threads} for the kernels, 1 for BLAS"

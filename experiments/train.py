@@ -11,6 +11,7 @@ from tqdm import tqdm
 from . import checkpoint, runs
 from .build import build_trainer, load_dataset, steps_per_epoch
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
+from .compiling import say_what_is_compiled
 from .config import add_sections, to_config
 from .data.batches import batches
 from .evaluate import report
@@ -33,12 +34,13 @@ def main(argv=None):
     )
     add_sections(parser)
     options = parse(parser, argv)
-    use_threads(options.backend)
     try:
+        threads = use_threads(options.backend)
         folder, config, dataset, trainer, progress = _set_up(options, argv)
     except MISTAKES as error:
         fail(parser.prog, error)
-    _introduce(options.backend, config, dataset, trainer, folder)
+    _introduce(options.backend, config, dataset, trainer, folder, threads)
+    say_what_is_compiled()
     try:
         seconds = train(folder, config, dataset, trainer, progress)
     except KeyboardInterrupt:
@@ -150,7 +152,7 @@ def _set_up_resumed(options, argv):
     return folder, config, dataset, trainer, progress
 
 
-def _introduce(backend, config, dataset, trainer, folder):
+def _introduce(backend, config, dataset, trainer, folder, threads):
     sizes = [len(split.labels) for split in (dataset.train, dataset.val, dataset.test)]
     count = sum(math.prod(p.shape) for p in trainer.model.parameters())
     grid = "x".join(map(str, trainer.model.patch_embed.grid_size))
@@ -158,7 +160,7 @@ def _introduce(backend, config, dataset, trainer, folder):
     kind = relative.position + (f" {relative.bias_type}" if "relative" in relative.position else "")
     print(f"data    {dataset.name}: {sizes[0]} training, {sizes[1]} validation, {sizes[2]} test images")
     print(f"model   {count:,} parameters, {grid} patches, position {kind}")
-    print(f"twin    {backend} on {trainer.device}")
+    print(f"twin    {backend} on {trainer.device}, threads: {threads}")
     print(f"run     {folder}", flush=True)
 
 

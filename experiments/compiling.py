@@ -1,0 +1,42 @@
+"""Say when numba compiles, so that the first run of a kernel is no silent wait."""
+
+import sys
+import time
+
+
+def say_what_is_compiled():
+    """From now on the first compilation prints a line, and on a terminal each kernel its name.
+
+    What is found on disk is not compiled and says nothing. Only for a twin that has imported numba.
+    """
+    if "numba" in sys.modules:
+        from numba.core import event
+
+        event.register("numba:compile", _listener(event.Listener))
+
+
+def _listener(base):
+    class Compilations(base):
+        """Compilations nest: what is counted is the outermost."""
+
+        def __init__(self):
+            self.depth, self.seconds, self.started = 0, 0.0, None
+
+        def on_start(self, event):
+            if self.seconds == 0 and self.depth == 0:
+                print("compiling the kernels, once; the next run finds them on disk", flush=True)
+            if self.depth == 0:
+                self.started = time.perf_counter()
+                if sys.stderr.isatty():
+                    name = event.data["dispatcher"].py_func.__name__
+                    print(f"\r\x1b[Kcompiling {name} …", end="", file=sys.stderr, flush=True)
+            self.depth += 1
+
+        def on_end(self, event):
+            self.depth -= 1
+            if self.depth == 0:
+                self.seconds += time.perf_counter() - self.started
+                if sys.stderr.isatty():
+                    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    return Compilations()

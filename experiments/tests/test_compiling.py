@@ -1,0 +1,40 @@
+"""The wait for the compiler is shown, once, and only when there is one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import numpy as np
+import numpy_ref.kernels as kernels
+from experiments.compiling import say_what_is_compiled
+
+say_what_is_compiled()
+for n in (3, 4):
+    kernels.squared_norm(np.ones(n))
+    kernels.bias_forward(np.ones((n, 2)), np.zeros((n, n), int))
+"""
+
+
+def run(folder):
+    env = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
+    command = [sys.executable, "-c", CODE]
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines(), done.stderr
+
+
+def test_compiling_says_so_once_and_loading_says_nothing(tmp_path):
+    lines, errors = run(tmp_path)
+    assert lines == ["compiling the kernels, once; the next run finds them on disk"]
+    assert not errors
+    assert run(tmp_path) == ([], "")
+
+
+def test_a_process_without_numba_has_nothing_to_say():
+    code = (
+        "import sys; from experiments.compiling import say_what_is_compiled as say; "
+        "say(); sys.exit('numba' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
