@@ -17,7 +17,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=c
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
 
+bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
+	$(RUN) -m benchmarks $(ARGS)
+
 gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
 	$(RUN) -m examples.gallery $(ARGS)
 
@@ -53,7 +56,7 @@ quickstart-torch: $(READY) ## the README's snippet, PyTorch twin
 	$(RUN) -m examples.quickstart torch
 
 test: $(THIRD_PARTY_READY) ## all tests, the third parties' too, and a short training run of each twin
-	$(RUN) -m pytest -q parity_tests experiments/tests $(ARGS)
+	$(RUN) -m pytest -q parity_tests experiments/tests benchmarks/tests $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	$(RUN) -m ruff check .

@@ -1,0 +1,1 @@
+"""Both twins against the clock: checked first, then timed in turns in one process."""

@@ -1,0 +1,99 @@
+"""Peak memory, each contestant in a process: python -m benchmarks.memory KIND NUMBER NAME DEVICE.
+
+A small piece of the same work comes first, so that compiled code and threads are there; then the
+inputs; what the resident memory grows by from there, at most, is the work's own.
+"""
+
+import gc
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from . import peak, workloads
+from .contestants import ATTENTION, STEP, make
+
+ROOT = Path(__file__).parents[1]
+TIMES = 3
+WHO = ("numpy", "numba", "torch eager", "torch sdpa")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """MiB: `own` beyond imports and inputs (None where the system does not tell), `whole` process.
+
+    absent: why there is neither.
+    """
+
+    kind: str
+    work: str
+    contestant: str
+    tokens: int
+    own: float | None
+    whole: float | None
+    absent: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One process to be run; kind: "attention", with its work by number, or "vit"."""
+
+    kind: str
+    number: int
+    contestant: str
+    suite: str = "memory"
+
+    @property
+    def label(self):
+        return f"memory: {work_of(self.kind, self.number).name}, {self.contestant}"
+
+
+def entries(settings):
+    lengths = workloads.QUICK_MEMORY if settings.quick else workloads.MEMORY
+    found = [Entry("attention", n, name) for n in range(len(lengths)) for name in WHO]
+    return found + [Entry("vit", 0, name) for name in WHO]
+
+
+def run(entry, settings):
+    """Start the process and read what it found, which may be only why it failed."""
+    arguments = [entry.kind, str(entry.number), entry.contestant, settings.device]
+    command = [sys.executable, "-m", "benchmarks.memory", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        work = work_of(entry.kind, entry.number)
+        return Memory(entry.kind, work.name, entry.contestant, work.tokens, None, None, last)
+    return Memory(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def work_of(kind, number):
+    return workloads.Step() if kind == "vit" else workloads.MEMORY[number]
+
+
+def measure(kind, number, name, device):
+    """The Memory of this process, doing the work some times."""
+    work = work_of(kind, number)
+    small = replace(work, batch=2) if kind == "vit" else replace(work, window=7, batch=8)
+    _do(_contestant(kind, small, name, device), 1)
+    contestant = _contestant(kind, work, name, device)
+    gc.collect()
+    began = peak.start(name, device)
+    _do(contestant, TIMES)
+    return Memory(kind, work.name, name, work.tokens, *peak.since(began))
+
+
+def _do(contestant, times):
+    with contestant.within():
+        for _ in range(times):
+            contestant.run()
+
+
+def _contestant(kind, work, name, device):
+    places = STEP if kind == "vit" else ATTENTION
+    return make(places, name, work, workloads.inputs_of(work), True, device)
+
+
+if __name__ == "__main__":
+    kind, number, name, device = sys.argv[1:]
+    print(json.dumps(asdict(measure(kind, int(number), name, device))))

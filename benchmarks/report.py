@@ -1,0 +1,65 @@
+"""The report of a run: tables for the terminal, a page, JSON and pictures."""
+
+import os
+import shutil
+from pathlib import Path
+
+from experiments.files import write_whole
+
+from . import result as results
+from . import tables
+from .details import details
+from .summary import heading, notes, tables_of
+
+JSON, PAGE = "results.json", "README.md"
+
+
+def text(result):
+    """What the terminal shows."""
+    parts = [tables.text(table) for table in tables_of(result)]
+    return "\n".join(["", heading(result), "", *parts, *notes(result)])
+
+
+def markdown(result, pictures=()):
+    """The page; pictures: {file: what it shows}."""
+    shown = "\n\n".join(f"![{what}]({name})" for name, what in dict(pictures).items())
+    parts = [tables.markdown(table) for table in tables_of(result)]
+    remarks = "\n".join(f"- {note}" for note in notes(result))
+    head = heading(result).replace("\n", "  \n")
+    remarks = f"## Notes\n\n{remarks}\n"
+    return "\n".join(["# Benchmarks", "", head, "", shown, "", *parts, remarks, details(result)])
+
+
+def refuse_other_folders(folder):
+    """Raises ValueError for a folder that holds something else: it would be replaced."""
+    if Path(folder).exists() and not (Path(folder) / JSON).is_file() and any(Path(folder).iterdir()):
+        raise ValueError(f"{folder} holds something else than a report of the benchmarks")
+
+
+def write(folder, result):
+    """The folder as it was, or with this report and nothing else; returns the paths of its files."""
+    from experiments.pictures import write_picture  # matplotlib takes a second to import
+
+    from .plots import pictures
+
+    folder = Path(folder)
+    partial = folder.with_name(folder.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    drawn = pictures(result)
+    for name, (_, figure) in drawn.items():
+        write_picture(figure, partial / name)
+    page = markdown(result, {name: what for name, (what, _) in drawn.items()})
+    write_whole(partial / PAGE, page)
+    write_whole(partial / JSON, results.to_json(result))
+    _put_in_place(partial, folder)
+    return sorted(folder.iterdir())
+
+
+def _put_in_place(partial, folder):
+    before = folder.with_name(folder.name + ".old")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, before)
+    os.replace(partial, folder)
+    shutil.rmtree(before, ignore_errors=True)
