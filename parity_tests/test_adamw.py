@@ -121,8 +121,8 @@ def test_a_replaced_gradient_is_clipped_and_set_to_zero_too():
     for name, shape in SHAPES.items():
         named[name].grad = np.full(shape, 2.0)
     norm = numpy_ref.clip_grad_norm(adamw.flat_parameters(), 1.0)
-    assert norm == pytest.approx(2 * np.sqrt(93))
-    assert named["bias"].grad == pytest.approx(2 / norm, rel=1e-6)
+    assert budget.float64("norm", 2 * np.sqrt(93), norm).ok
+    assert budget.float64("grad", np.full(SHAPES["bias"], 2 / (norm + 1e-6)), named["bias"].grad).ok
     named["bias"].grad = np.ones(5)
     adamw.zero_grad()
     assert not any(p.grad.any() for p in named.values())

@@ -22,6 +22,18 @@ def pack_weight(packed, start, row, rows, columns, turned):
         pack_rows(packed, 0, start, row, rows, columns)
 
 
+@njit
+def add_bias(like, rows, height, width, bias):
+    """rows += bias, in place."""
+    size = like.itemsize
+    for i in range(height):
+        for j in range(0, width, lanes(like)):
+            place, left = rows + (i * width + j) * size, width - j
+            store_first(
+                place, load_first(like, place, left) + load_first(like, bias + j * size, left), left
+            )
+
+
 @compiled
 def forward(worker, words, helpers, *arguments):
     """out = x Wᵀ + b, TILE rows a piece; the bias is added while they are in cache."""
@@ -29,7 +41,7 @@ def forward(worker, words, helpers, *arguments):
         return
     progress, pieces, compiled, x, packed, bias, out, shape = arguments
     rows, columns, depth = shape
-    count, size = lanes(packed), packed.itemsize
+    size = packed.itemsize
     piece = next_piece(progress)
     while piece < pieces:
         first = piece * TILE
@@ -38,12 +50,8 @@ def forward(worker, words, helpers, *arguments):
             compiled, height, columns, depth, x + first * depth * size, depth, 1, address(packed, 0), 0,
             out + first * columns * size, columns, 0,
         )  # fmt: skip
-        for i in range(first, first + height):
-            if bias:
-                for j in range(0, columns, count):
-                    place, left = out + (i * columns + j) * size, columns - j
-                    added = load_first(packed, bias + j * size, left)
-                    store_first(place, load_first(packed, place, left) + added, left)
+        if bias:
+            add_bias(packed, out + first * columns * size, height, columns, bias)
         piece = next_piece(progress)
 
 

@@ -3,24 +3,12 @@
 from numba import njit
 
 from ._jit import compiled
-from ._linear import CHUNK, TILE, add_rows
+from ._linear import CHUNK, TILE, add_bias, add_rows
 from ._pack import pack_rows
 from ._product import product
 from ._rows import DENSITY, cdf
 from ._simd import address, exp, fma, lanes, load_first, store_first
 from ._threads import next_piece, share
-
-
-@njit
-def add_bias(like, rows, height, width, bias):
-    """rows += bias, in place."""
-    size = like.itemsize
-    for i in range(height):
-        for j in range(0, width, lanes(like)):
-            place, left = rows + (i * width + j) * size, width - j
-            store_first(
-                place, load_first(like, place, left) + load_first(like, bias + j * size, left), left
-            )
 
 
 @njit
