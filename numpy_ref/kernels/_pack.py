@@ -12,11 +12,9 @@ from ._simd import (
     _pointer,
     _view,
     address,
-    first_lanes,
     lanes,
     load_first,
-    masked_load,
-    masked_store,
+    load_first_ir,
     store,
     vector_ir,
 )
@@ -100,18 +98,19 @@ def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_
         _, source, source_row, rows, target, target_row, columns = args
         vec, count = vector_ir(vector), vector.lanes
 
-        def row(start, distance, i, limit, length):
-            there = builder.icmp_signed("<", INT64(i), limit)
-            mask = first_lanes(builder, builder.select(there, length, INT64(0)), count)
-            return _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec), mask
+        def row(start, distance, i, limit):
+            pointer = _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
+            return pointer, builder.icmp_signed("<", INT64(i), limit)
 
         block = []
         for i in range(count):
-            pointer, mask = row(source, source_row, i, rows, columns)
-            block.append(masked_load(builder, pointer, mask, vec, vector.itemsize))
+            pointer, there = row(source, source_row, i, rows)
+            n = builder.select(there, columns, INT64(0))
+            block.append(load_first_ir(builder, pointer, n, vec, vector.itemsize))
         for i, turned in enumerate(_turned(builder, block)):
-            pointer, mask = row(target, target_row, i, columns, INT64(count))
-            masked_store(builder, turned, pointer, mask, vector.itemsize)
+            pointer, there = row(target, target_row, i, columns)
+            with builder.if_then(there):
+                builder.store(turned, pointer, align=vector.itemsize)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 6), codegen

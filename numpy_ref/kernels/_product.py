@@ -19,11 +19,10 @@ from ._simd import (
     REGISTER_BYTES,
     VectorType,
     _view,
-    first_lanes,
     fma_ir,
-    masked_load,
-    masked_store,
+    load_first_ir,
     splat_ir,
+    store_first_ir,
     vector_ir,
 )
 
@@ -54,20 +53,19 @@ def _tile_function(module, vector):
     start, done = function.append_basic_block(), function.append_basic_block()
     ir.IRBuilder(done).ret_void()
     builder = ir.IRBuilder(start)
-    mask = first_lanes(builder, function.args[10], vector.lanes)
     choice = builder.switch(builder.add(builder.mul(vectors, INT64(64)), rows), done)
     for v in WIDTHS:
         for r in range(1, min(MOST_ROWS, ACCUMULATORS // v) + 1):
             block = function.append_basic_block()
             choice.add_case(INT64(64 * v + r), block)
-            _tile_body(function, block, done, (r, v), vec, item, mask)
+            _tile_body(function, block, done, (r, v), vec, item)
     return function
 
 
-def _tile_body(function, block, done, size, vec, item, mask):
-    """One tile of r rows, v vectors: c (+)= Σ_k a[:, k] b[k, :], the last vector of c under the mask."""
+def _tile_body(function, block, done, size, vec, item):
+    """One tile of r rows, v vectors: c (+)= Σ_k a[:, k] b[k, :], `last` lanes of c's last vector."""
     r, v = size
-    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, _, accumulate = function.args
+    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, last, accumulate = function.args
     builder = ir.IRBuilder(block)
     places = [(i, j) for i in range(r) for j in range(v)]
     vector_pointer = vec.as_pointer()
@@ -84,18 +82,19 @@ def _tile_body(function, block, done, size, vec, item, mask):
 
     builder = ir.IRBuilder(before)
     old = {
-        (i, j): masked_load(builder, targets[i, j], mask, vec, item)
+        (i, j): load_first_ir(builder, targets[i, j], last, vec, item)
         if j == v - 1
         else builder.load(targets[i, j], align=item)
         for i, j in places
     }
+    loaded = builder.block
     builder.branch(head)
 
     builder = ir.IRBuilder(head)
     first = {place: builder.phi(vec) for place in places}
     for place, phi in first.items():
         phi.add_incoming(ir.Constant(vec, None), block)
-        phi.add_incoming(old[place], before)
+        phi.add_incoming(old[place], loaded)
     builder.cbranch(builder.icmp_signed(">", depth, INT64(0)), loop, after)
 
     builder = ir.IRBuilder(loop)
@@ -125,7 +124,7 @@ def _tile_body(function, block, done, size, vec, item, mask):
         phi.add_incoming(new[place], loop)
     for (i, j), result in results.items():
         if j == v - 1:
-            masked_store(builder, result, targets[i, j], mask, item)
+            store_first_ir(builder, result, targets[i, j], last, item)
         else:
             builder.store(result, targets[i, j], align=item)
     builder.branch(done)

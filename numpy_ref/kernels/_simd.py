@@ -98,6 +98,33 @@ def masked_store(builder, value, pointer, mask, align):
     builder.call(store, [value, pointer, INT32(align), mask])
 
 
+def load_first_ir(builder, pointer, n, vec, align):
+    """The first n lanes, 0 in the others: whole vectors without a mask, which costs more than the load."""
+    with builder.if_else(_all_lanes(builder, n, vec)) as (whole, part):
+        with whole:
+            all_lanes, all_block = builder.load(pointer, align=align), builder.block
+        with part:
+            mask = first_lanes(builder, n, vec.count)
+            some, some_block = masked_load(builder, pointer, mask, vec, align), builder.block
+    value = builder.phi(vec)
+    value.add_incoming(all_lanes, all_block)
+    value.add_incoming(some, some_block)
+    return value
+
+
+def store_first_ir(builder, value, pointer, n, align):
+    """Writes the first n lanes, whole vectors without a mask."""
+    with builder.if_else(_all_lanes(builder, n, value.type)) as (whole, part):
+        with whole:
+            builder.store(value, pointer, align=align)
+        with part:
+            masked_store(builder, value, pointer, first_lanes(builder, n, value.type.count), align)
+
+
+def _all_lanes(builder, n, vec):
+    return builder.icmp_signed(">=", n, INT64(vec.count))
+
+
 def fma_ir(builder, a, b, c):
     """a · b + c, rounded once."""
     return builder.call(
@@ -187,8 +214,7 @@ def _load_first(typingctx, like, address, n):
 
     def codegen(context, builder, sig, args):
         vec = vector_ir(vector)
-        mask = first_lanes(builder, args[2], vector.lanes)
-        return masked_load(builder, _pointer(builder, args[1], vec), mask, vec, vector.itemsize)
+        return load_first_ir(builder, _pointer(builder, args[1], vec), args[2], vec, vector.itemsize)
 
     return vector(like, types.int64, types.int64), codegen
 
@@ -205,8 +231,8 @@ def _store(typingctx, address, value):
 @intrinsic
 def _store_first(typingctx, address, value, n):
     def codegen(context, builder, sig, args):
-        mask = first_lanes(builder, args[2], value.lanes)
-        masked_store(builder, args[1], _pointer(builder, args[0], args[1].type), mask, value.itemsize)
+        pointer = _pointer(builder, args[0], args[1].type)
+        store_first_ir(builder, args[1], pointer, args[2], value.itemsize)
         return context.get_dummy_value()
 
     return types.void(types.int64, value, types.int64), codegen
