@@ -75,7 +75,7 @@ def forward(worker, words, helpers, *arguments):
                     pack_columns(turned, own * dim * columns, at(k, b, head, 0), k[3], dim, k_len)
                 product(
                     code, rows, columns, dim, at(q, b, head, i), q[3] // size, 1,
-                    address(turned, own * dim * columns), 0, address(scores, 0), length, 0,
+                    address(turned, own * dim * columns), 0, address(scores, 0), length, 0, 0,
                 )  # fmt: skip
                 added = all_terms(terms, static, length, bias, mask, b, head, i, rows, k_len)
                 row_stats = stats[b, head, i : i + rows]
@@ -87,7 +87,7 @@ def forward(worker, words, helpers, *arguments):
                 right, step = as_right(values, at(v, b, head, 0), v[3], k_len, v_dim)
                 product(
                     code, rows, v_columns, k_len, address(scores, 0), length, 1,
-                    right, step, address(strip_out, 0), v_columns, 0,
+                    right, step, address(strip_out, 0), v_columns, 0, 0,
                 )  # fmt: skip
                 scale_rows(strip_out, v_columns, row_stats, rows)
                 write(strip_out, v_columns, out, b, head, i, rows, v_dim)
@@ -126,11 +126,11 @@ def backward(worker, words, helpers, *arguments):
                     pack_columns(v_turned, v_turned_b, at(v, b, head, 0), v[3], v_dim, k_len)
                 product(
                     code, rows, columns, dim, q_i, q[3] // size, 1,
-                    address(k_turned, k_turned_b), 0, address(p, 0), length, 0,
+                    address(k_turned, k_turned_b), 0, address(p, 0), length, 0, 0,
                 )  # fmt: skip
                 product(
                     code, rows, columns, v_dim, dout_i, dout[3] // size, 1,
-                    address(v_turned, v_turned_b), 0, address(dp, 0), length, 0,
+                    address(v_turned, v_turned_b), 0, address(dp, 0), length, 0, 0,
                 )  # fmt: skip
                 if dropout[0]:
                     multiply(dp, length, dropout, b, head, i, rows, k_len)
@@ -146,17 +146,19 @@ def backward(worker, words, helpers, *arguments):
                 right, step = as_right(packed, at(k, b, head, 0), k[3], k_len, dim)
                 product(
                     code, rows, dim, k_len, address(dp, 0), length, 1,
-                    right, step, at(dq, b, head, i), dq[3] // size, 0,
+                    right, step, at(dq, b, head, i), dq[3] // size, 0, 0,
                 )  # fmt: skip
+                dk_b = at(dk, b, head, 0) + group * dk[4]
                 right, step = as_right(packed, q_i, q[3], rows, dim)
                 product(
                     code, k_len, dim, rows, address(dp, 0), 1, length,
-                    right, step, at(dk, b, head, 0) + group * dk[4], dk[3] // size, t > t_first,
+                    right, step, dk_b, dk[3] // size, dk_b if t > t_first else 0, dk[3] // size,
                 )  # fmt: skip
+                dv_b = at(dv, b, head, 0) + group * dv[4]
                 right, step = as_right(packed, dout_i, dout[3], rows, v_dim)
                 product(
                     code, k_len, v_dim, rows, address(p, 0), 1, length,
-                    right, step, at(dv, b, head, 0) + group * dv[4], dv[3] // size, t > t_first,
+                    right, step, dv_b, dv[3] // size, dv_b if t > t_first else 0, dv[3] // size,
                 )  # fmt: skip
             if dtable.size:
                 scatter(dtable[item], sums, length, index, i, rows, k_len)

@@ -1,12 +1,15 @@
-"""Linear layers: the loops. The weight's gradient is a sum over groups of rows."""
+"""Linear layers: the loops. A job's first pieces pack the weight, a panel each; the others wait for them.
+
+The weight's gradient is a sum over groups of rows, added up in order by the last pieces.
+"""
 
 from numba import njit
 
 from ._jit import compiled
-from ._pack import pack_columns, pack_rows
+from ._pack import pack_panel, pack_rows
 from ._product import product
 from ._simd import address, lane, lanes, load_first, splat, store_first
-from ._threads import next_piece, share
+from ._threads import await_pieces, finish_piece, next_piece, share
 
 TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole tiles of 7 and of 12 rows
 SHORT = 16  # rows whose sum in their own precision rounds no more than once or twice
@@ -14,44 +17,25 @@ GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 
 @compiled
-def pack_weight(packed, start, row, rows, columns, turned):
-    """The weight (out, in) as a product's right-hand side: turned for forward, as it is for backward."""
-    if turned:
-        pack_columns(packed, 0, start, row, rows, columns)
-    else:
-        pack_rows(packed, 0, start, row, rows, columns)
-
-
-@njit
-def add_bias(like, rows, height, width, bias):
-    """rows += bias, in place."""
-    size = like.itemsize
-    for i in range(height):
-        for j in range(0, width, lanes(like)):
-            place, left = rows + (i * width + j) * size, width - j
-            store_first(
-                place, load_first(like, place, left) + load_first(like, bias + j * size, left), left
-            )
-
-
-@compiled
 def forward(worker, words, helpers, *arguments):
-    """out = x Wᵀ + b, TILE rows a piece; the bias is added while they are in cache."""
+    """out = x Wᵀ + b, TILE rows a piece."""
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, compiled, x, packed, bias, out, shape = arguments
+    progress, pieces, panels, code, x, weight, packed, bias, out, shape = arguments
     rows, columns, depth = shape
     size = packed.itemsize
     piece = next_piece(progress)
     while piece < pieces:
-        first = piece * TILE
-        height = min(TILE, rows - first)
-        product(
-            compiled, height, columns, depth, x + first * depth * size, depth, 1, address(packed, 0), 0,
-            out + first * columns * size, columns, 0,
-        )  # fmt: skip
-        if bias:
-            add_bias(packed, out + first * columns * size, height, columns, bias)
+        if piece < panels:
+            pack_panel(packed, 0, piece, weight, depth * size, depth, columns, True)
+        else:
+            await_pieces(progress, panels)
+            i = (piece - panels) * TILE
+            product(
+                code, min(TILE, rows - i), columns, depth, x + i * depth * size, depth, 1,
+                address(packed, 0), 0, out + i * columns * size, columns, bias, 0,
+            )  # fmt: skip
+        finish_piece(progress)
         piece = next_piece(progress)
 
 
@@ -59,33 +43,44 @@ def forward(worker, words, helpers, *arguments):
 def backward(worker, words, helpers, *arguments):
     """A group of rows a piece: CHUNK of them at a time go into dx and, while in cache, into dW and db.
 
-    dx = dout W; dweights[piece] = doutᵀ x and dbiases[piece] = Σ dout over the group's rows, in order.
+    dx = dout W; dweights[group] = doutᵀ x and dbiases[group] = Σ dout over the group's rows, in order.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, scratches, compiled, dout, x, packed, dx, dweights, dbiases, shape = arguments
+    progress, pieces, scratches, panels, code, groups = arguments[:6]
+    dout, x, weight, packed, dx, dweights, dweight, dbiases, shape = arguments[6:]
     scratch = scratches[worker]
     rows, columns, depth = shape  # x: (rows, columns); dout: (rows, depth)
-    size = packed.itemsize
+    size, elements = packed.itemsize, columns * depth
     piece = next_piece(progress)
     while piece < pieces:
-        begin, end = rows * piece // pieces, rows * (piece + 1) // pieces
-        tiles = (end - begin + CHUNK - 1) // CHUNK
-        for t in range(tiles):
-            i = begin + (end - begin) * t // tiles
-            height = begin + (end - begin) * (t + 1) // tiles - i
-            x_i, dout_i = x + i * columns * size, dout + i * depth * size
-            product(
-                compiled, height, columns, depth, dout_i, depth, 1, address(packed, 0), 0,
-                dx + i * columns * size, columns, 0,
-            )  # fmt: skip
-            pack_rows(scratch, 0, x_i, columns * size, height, columns)
-            product(
-                compiled, depth, columns, height, dout_i, 1, depth, address(scratch, 0), 0,
-                dweights + piece * depth * columns * size, columns, t > 0,
-            )  # fmt: skip
-            if dbiases.size:
-                add_rows(scratch, dout_i, height, depth, dbiases[piece])
+        if piece < panels:
+            pack_panel(packed, 0, piece, weight, columns * size, depth, columns, False)
+        elif piece < panels + groups:
+            await_pieces(progress, panels)
+            group = piece - panels
+            begin, end = rows * group // groups, rows * (group + 1) // groups
+            dweight_g = dweights + group * elements * size
+            chunks = (end - begin + CHUNK - 1) // CHUNK
+            for t in range(chunks):
+                i = begin + (end - begin) * t // chunks
+                height = begin + (end - begin) * (t + 1) // chunks - i
+                x_i, dout_i = x + i * columns * size, dout + i * depth * size
+                product(
+                    code, height, columns, depth, dout_i, depth, 1, address(packed, 0), 0,
+                    dx + i * columns * size, columns, 0, 0,
+                )  # fmt: skip
+                pack_rows(scratch, 0, x_i, columns * size, height, columns)
+                product(
+                    code, depth, columns, height, dout_i, 1, depth, address(scratch, 0), 0,
+                    dweight_g, columns, dweight_g if t else 0, columns,
+                )  # fmt: skip
+                if dbiases.size:
+                    add_rows(scratch, dout_i, height, depth, dbiases[group])
+        else:
+            await_pieces(progress, panels + groups)
+            add_groups(packed, dweights, groups, elements, piece - panels - groups, dweight)
+        finish_piece(progress)
         piece = next_piece(progress)
 
 
@@ -104,19 +99,13 @@ def add_rows(like, rows, height, width, sums):
                 sums[j + n] += lane(added, n)
 
 
-@compiled
-def add_groups(worker, words, helpers, *arguments):
-    """total = Σ over the groups of sums[group], in order."""
-    if share(worker, words, helpers, arguments):
-        return
-    progress, pieces, like, groups, sums, total, elements = arguments
-    size, count = like.itemsize, lanes(like)
-    piece = next_piece(progress)
-    while piece < pieces:
-        end = min(piece * GROUP_PIECE + GROUP_PIECE, elements)
-        for j in range(piece * GROUP_PIECE, end, count):
-            added = load_first(like, sums + j * size, end - j)
-            for g in range(1, groups):
-                added = added + load_first(like, sums + (g * elements + j) * size, end - j)
-            store_first(total + j * size, added, end - j)
-        piece = next_piece(progress)
+@njit
+def add_groups(like, sums, groups, elements, piece, total):
+    """A piece of total = Σ over the groups of sums[group], in order."""
+    size = like.itemsize
+    end = min(piece * GROUP_PIECE + GROUP_PIECE, elements)
+    for j in range(piece * GROUP_PIECE, end, lanes(like)):
+        added = splat(like, 0.0)
+        for g in range(groups):
+            added = added + load_first(like, sums + (g * elements + j) * size, end - j)
+        store_first(total + j * size, added, end - j)

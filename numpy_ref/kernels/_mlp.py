@@ -3,12 +3,12 @@
 from numba import njit
 
 from ._jit import compiled
-from ._linear import CHUNK, TILE, add_bias, add_rows
-from ._pack import pack_rows
-from ._product import product
-from ._rows import DENSITY, cdf
-from ._simd import address, exp, fma, lanes, load_first, store_first
-from ._threads import next_piece, share
+from ._linear import CHUNK, TILE, add_groups, add_rows
+from ._pack import pack_panel, pack_rows
+from ._product import PANEL_VECTORS, product
+from ._rows import cdf, slope
+from ._simd import address, lanes, load_first, store, store_first
+from ._threads import await_pieces, finish_piece, next_piece, share
 
 
 @njit
@@ -20,43 +20,60 @@ def activate(like, hidden, active, elements):
 
 
 @njit
-def activate_backward(like, hidden, active, dactive, elements):
-    """active = GELU(hidden) and dactive ∘= GELU′(hidden), in place."""
-    for j in range(0, elements, lanes(like)):
-        left, at = elements - j, j * like.itemsize
-        value = load_first(like, hidden + at, left)
-        phi = cdf(value)
-        store_first(active + at, value * phi, left)
-        slope = fma(value, exp(value * value * -0.5) * DENSITY, phi)
-        store_first(dactive + at, load_first(like, dactive + at, left) * slope, left)
+def activate_backward(to, first, hidden, dactive, rows, columns):
+    """to[first:] = GELU(hidden), packed as pack_rows would, and dactive ∘= GELU′(hidden), in place."""
+    count, size = lanes(to), to.itemsize
+    panel = PANEL_VECTORS * count
+    at = first
+    for j in range(0, columns, panel):
+        end = min(j + panel, columns)
+        for i in range(rows):
+            for n in range(j, end, count):
+                place, left = (i * columns + n) * size, end - n
+                value = load_first(to, hidden + place, left)
+                phi = cdf(value)
+                store(address(to, at), value * phi)
+                change = load_first(to, dactive + place, left) * slope(value, phi)
+                store_first(dactive + place, change, left)
+                at += count
 
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """hidden = x W1ᵀ + b1 and out = GELU(hidden) W2ᵀ + b2, TILE rows a piece; active is scratch."""
+    """hidden = x W1ᵀ + b1 and out = GELU(hidden) W2ᵀ + b2, TILE rows a piece; active is scratch.
+
+    panels: those of the first weight, those of both, where the second's begin in `packed`.
+    """
     if share(worker, words, helpers, arguments):
         return
-    (
-        progress, pieces, scratches, compiled, x, packed1, bias1, packed2, bias2, hidden, out, shape,
-    ) = arguments  # fmt: skip
+    progress, pieces, scratches, panels, code, packed = arguments[:6]
+    x, weight1, bias1, weight2, bias2, hidden, out, shape = arguments[6:]
     active = scratches[worker]
     rows, columns, middle, depth = shape
     size = active.itemsize
+    packed1, packed2 = address(packed, 0), address(packed, panels[2])
     piece = next_piece(progress)
     while piece < pieces:
-        i = piece * TILE
-        height = min(TILE, rows - i)
-        hidden_i, out_i = hidden + i * middle * size, out + i * depth * size
-        product(
-            compiled, height, middle, columns, x + i * columns * size, columns, 1,
-            packed1, 0, hidden_i, middle, 0,
-        )  # fmt: skip
-        add_bias(active, hidden_i, height, middle, bias1)
-        activate(active, hidden_i, address(active, 0), height * middle)
-        product(
-            compiled, height, depth, middle, address(active, 0), middle, 1, packed2, 0, out_i, depth, 0,
-        )  # fmt: skip
-        add_bias(active, out_i, height, depth, bias2)
+        if piece < panels[0]:
+            pack_panel(packed, 0, piece, weight1, columns * size, columns, middle, True)
+        elif piece < panels[1]:
+            panel = piece - panels[0]
+            pack_panel(packed, panels[2], panel, weight2, middle * size, middle, depth, True)
+        else:
+            await_pieces(progress, panels[1])
+            i = (piece - panels[1]) * TILE
+            height = min(TILE, rows - i)
+            hidden_i = hidden + i * middle * size
+            product(
+                code, height, middle, columns, x + i * columns * size, columns, 1,
+                packed1, 0, hidden_i, middle, bias1, 0,
+            )  # fmt: skip
+            activate(active, hidden_i, address(active, 0), height * middle)
+            product(
+                code, height, depth, middle, address(active, 0), middle, 1,
+                packed2, 0, out + i * depth * size, depth, bias2, 0,
+            )  # fmt: skip
+        finish_piece(progress)
         piece = next_piece(progress)
 
 
@@ -64,47 +81,60 @@ def forward(worker, words, helpers, *arguments):
 def backward(worker, words, helpers, *arguments):
     """A group of rows a piece, CHUNK of them at a time: dx, and the group's dW1, db1, dW2 and db2.
 
-    dweights: an address; a group's two lie one after the other. dbiases[piece]: db1, db2 in float64.
-    scratch: active, dactive, packed rows.
+    dweights, dweight: addresses; the two weights' lie one after the other, in each group and in what
+    they add up to. dbiases[group]: db1, db2 in float64. scratch: dactive, packed rows.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, scratches, compiled, dout, x, hidden = arguments[:7]
-    packed1, packed2, dx, dweights, dbiases, shape = arguments[7:]
+    progress, pieces, scratches, panels, code, packed, groups = arguments[:7]
+    dout, x, hidden, weight1, weight2, dx, dweights, dweight, dbiases, shape = arguments[7:]
     scratch = scratches[worker]
     rows, columns, middle, depth = shape
-    size = scratch.itemsize
-    active = address(scratch, 0)
-    dactive = active + CHUNK * middle * size
-    packed = 2 * CHUNK * middle
+    size, elements = scratch.itemsize, (columns + depth) * middle
+    packed1, packed2 = address(packed, 0), address(packed, panels[2])
+    dactive, turned = address(scratch, 0), CHUNK * middle
+    right = address(scratch, turned)
     piece = next_piece(progress)
     while piece < pieces:
-        begin, end = rows * piece // pieces, rows * (piece + 1) // pieces
-        dweight1 = dweights + piece * (columns + depth) * middle * size
-        dweight2 = dweight1 + middle * columns * size
-        chunks = (end - begin + CHUNK - 1) // CHUNK
-        for t in range(chunks):
-            i = begin + (end - begin) * t // chunks
-            height = begin + (end - begin) * (t + 1) // chunks - i
-            x_i, dout_i = x + i * columns * size, dout + i * depth * size
-            product(
-                compiled, height, middle, depth, dout_i, depth, 1, packed2, 0, dactive, middle, 0,
-            )  # fmt: skip
-            activate_backward(scratch, hidden + i * middle * size, active, dactive, height * middle)
-            pack_rows(scratch, packed, active, middle * size, height, middle)
-            product(
-                compiled, depth, middle, height, dout_i, 1, depth, address(scratch, packed), 0,
-                dweight2, middle, t > 0,
-            )  # fmt: skip
-            pack_rows(scratch, packed, x_i, columns * size, height, columns)
-            product(
-                compiled, middle, columns, height, dactive, 1, middle, address(scratch, packed), 0,
-                dweight1, columns, t > 0,
-            )  # fmt: skip
-            product(
-                compiled, height, columns, middle, dactive, middle, 1, packed1, 0,
-                dx + i * columns * size, columns, 0,
-            )  # fmt: skip
-            add_rows(scratch, dactive, height, middle, dbiases[piece, :middle])
-            add_rows(scratch, dout_i, height, depth, dbiases[piece, middle:])
+        if piece < panels[0]:
+            pack_panel(packed, 0, piece, weight1, columns * size, middle, columns, False)
+        elif piece < panels[1]:
+            panel = piece - panels[0]
+            pack_panel(packed, panels[2], panel, weight2, middle * size, depth, middle, False)
+        elif piece < panels[1] + groups:
+            await_pieces(progress, panels[1])
+            group = piece - panels[1]
+            begin, end = rows * group // groups, rows * (group + 1) // groups
+            dweight1 = dweights + group * elements * size
+            dweight2 = dweight1 + middle * columns * size
+            chunks = (end - begin + CHUNK - 1) // CHUNK
+            for t in range(chunks):
+                i = begin + (end - begin) * t // chunks
+                height = begin + (end - begin) * (t + 1) // chunks - i
+                x_i, dout_i = x + i * columns * size, dout + i * depth * size
+                product(
+                    code, height, middle, depth, dout_i, depth, 1, packed2, 0, dactive, middle, 0, 0,
+                )  # fmt: skip
+                activate_backward(
+                    scratch, turned, hidden + i * middle * size, dactive, height, middle
+                )
+                product(
+                    code, depth, middle, height, dout_i, 1, depth,
+                    right, 0, dweight2, middle, dweight2 if t else 0, middle,
+                )  # fmt: skip
+                pack_rows(scratch, turned, x_i, columns * size, height, columns)
+                product(
+                    code, middle, columns, height, dactive, 1, middle,
+                    right, 0, dweight1, columns, dweight1 if t else 0, columns,
+                )  # fmt: skip
+                product(
+                    code, height, columns, middle, dactive, middle, 1,
+                    packed1, 0, dx + i * columns * size, columns, 0, 0,
+                )  # fmt: skip
+                add_rows(scratch, dactive, height, middle, dbiases[group, :middle])
+                add_rows(scratch, dout_i, height, depth, dbiases[group, middle:])
+        else:
+            await_pieces(progress, panels[1] + groups)
+            add_groups(packed, dweights, groups, elements, piece - panels[1] - groups, dweight)
+        finish_piece(progress)
         piece = next_piece(progress)

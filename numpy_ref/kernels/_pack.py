@@ -54,6 +54,20 @@ def pack_columns(to, first, start, row, rows, columns):
                     _transpose(to, source, row, high, target, width * to.itemsize, wide)
 
 
+@njit
+def pack_panel(to, first, panel, start, row, rows, columns, turned):
+    """One panel of what pack_columns (turned) or pack_rows would write."""
+    width = PANEL_VECTORS * lanes(to)
+    column = panel * width
+    if turned:
+        pack_columns(
+            to, first + column * rows, start + column * row, row, rows, min(width, columns - column)
+        )
+    else:
+        place = start + column * to.itemsize
+        pack_rows(to, first + column * rows, place, row, rows, min(width, columns - column))
+
+
 def _turned(builder, block):
     """The square block turned in log2(lanes) rounds of exchanging neighbours 1, 2, 4, … apart."""
     count, step = len(block), 1

@@ -1,7 +1,8 @@
-"""C = A B for the small and oblong matrices of a transformer, with accumulators that stay in registers.
+"""C = S + A B for the small and oblong matrices of a transformer, with accumulators that stay in registers.
 
 A: any strides. B: packed in panels of `PANEL_BYTES` a row (b_k = 0), so that a panel stays in cache, or
-rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance.
+rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance. S: where C
+begins, nothing at address 0; C itself goes on adding up, rows 0 apart are a bias.
 All are given as addresses, strides in elements. An element of C is summed over k in order, whatever the
 tile it falls in, so how the work is cut up never changes a bit.
 """
@@ -39,14 +40,19 @@ def padded(columns, dtype):
     return -(-columns // count) * count
 
 
+def panels_of(columns, dtype):
+    """Into how many panels so many columns are packed."""
+    return -(-columns * np.dtype(dtype).itemsize // PANEL_BYTES)
+
+
 def _tile_function(module, vector):
-    """tile(rows, vectors, K, a, a_row, a_k, b, b_k, c, c_row, last, accumulate) for all tile sizes."""
+    """tile(rows, vectors, K, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last) for all tile sizes."""
     vec, item = vector_ir(vector), vector.itemsize
     pointer = vec.element.as_pointer()
     name = f"numpy_ref_tile_{suffix_of(vector)}"
     if name in module.globals:
         return module.globals[name]
-    arguments = [INT64] * 3 + [pointer, INT64, INT64, pointer, INT64, pointer, INT64, INT64, INT64]
+    arguments = [INT64] * 3 + [pointer, INT64, INT64] + [pointer, INT64] * 3 + [INT64]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "internal"
     rows, vectors = function.args[:2]
@@ -63,9 +69,9 @@ def _tile_function(module, vector):
 
 
 def _tile_body(function, block, done, size, vec, item):
-    """One tile of r rows, v vectors: c (+)= Σ_k a[:, k] b[k, :], `last` lanes of c's last vector."""
+    """One tile of r rows, v vectors: c = s + Σ_k a[:, k] b[k, :], `last` lanes of the last vector."""
     r, v = size
-    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, last, accumulate = function.args
+    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, start, start_row, last = function.args
     builder = ir.IRBuilder(block)
     places = [(i, j) for i in range(r) for j in range(v)]
     vector_pointer = vec.as_pointer()
@@ -73,19 +79,21 @@ def _tile_body(function, block, done, size, vec, item):
     def at(builder, base, offset):
         return builder.bitcast(builder.gep(base, [offset]), vector_pointer)
 
-    row_starts = [builder.mul(c_row, INT64(i)) for i in range(r)]
-    targets = {
-        (i, j): at(builder, c, builder.add(row_starts[i], INT64(j * vec.count))) for i, j in places
-    }
+    def vectors_at(builder, base, row):
+        starts = [builder.mul(row, INT64(i)) for i in range(r)]
+        return {
+            (i, j): at(builder, base, builder.add(starts[i], INT64(j * vec.count))) for i, j in places
+        }
+
     before, head, loop, after = (function.append_basic_block() for _ in range(4))
-    builder.cbranch(builder.icmp_signed("!=", accumulate, INT64(0)), before, head)
+    builder.cbranch(builder.icmp_unsigned("!=", start, ir.Constant(start.type, None)), before, head)
 
     builder = ir.IRBuilder(before)
     old = {
-        (i, j): load_first_ir(builder, targets[i, j], last, vec, item)
+        (i, j): load_first_ir(builder, source, last, vec, item)
         if j == v - 1
-        else builder.load(targets[i, j], align=item)
-        for i, j in places
+        else builder.load(source, align=item)
+        for (i, j), source in vectors_at(builder, start, start_row).items()
     }
     loaded = builder.block
     builder.branch(head)
@@ -122,11 +130,11 @@ def _tile_body(function, block, done, size, vec, item):
     for place, phi in results.items():
         phi.add_incoming(first[place], head)
         phi.add_incoming(new[place], loop)
-    for (i, j), result in results.items():
+    for (i, j), target in vectors_at(builder, c, c_row).items():
         if j == v - 1:
-            store_first_ir(builder, result, targets[i, j], last, item)
+            store_first_ir(builder, results[i, j], target, last, item)
         else:
-            builder.store(result, targets[i, j], align=item)
+            builder.store(results[i, j], target, align=item)
     builder.branch(done)
 
 
@@ -135,7 +143,7 @@ def suffix_of(vector):
 
 
 @intrinsic
-def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row, last, accumulate):
+def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last):
     vector = VectorType(like)
 
     def codegen(context, builder, sig, args):
@@ -147,11 +155,11 @@ def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row
         builder.call(function, given)
         return context.get_dummy_value()
 
-    return types.void(like, *[types.int64] * 12), codegen
+    return types.void(like, *[types.int64] * 13), codegen
 
 
 @njit(inline="always")
-def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     """Panel by panel, and in each tile by tile; tiles of nearly equal height, 4, 2 or 1 vectors wide."""
     count = REGISTER_BYTES // size
     panel = PANEL_VECTORS * count
@@ -168,27 +176,28 @@ def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, a
             for t in range(tiles):
                 i = rows * t // tiles
                 height = rows * (t + 1) // tiles - i
-                a_i, c_ij = a + i * a_row * size, c + (i * c_row + j + start * count) * size
+                column = j + start * count
                 _tile(
-                    like, height, wide, depth, a_i, a_row, a_k, b_j + start * count * size, b_row,
-                    c_ij, c_row, last, accumulate,
+                    like, height, wide, depth, a + i * a_row * size, a_row, a_k,
+                    b_j + start * count * size, b_row, c + (i * c_row + column) * size, c_row,
+                    s + (i * s_row + column) * size if s else 0, s_row, last,
                 )  # fmt: skip
             start += wide
 
 
 @Loop
-def _product32(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
-    _panels(np.float32(0), 4, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate)
+def _product32(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
+    _panels(np.float32(0), 4, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row)
 
 
 @Loop
-def _product64(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
-    _panels(np.float64(0), 8, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate)
+def _product64(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
+    _panels(np.float64(0), 8, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row)
 
 
 @intrinsic
 def _code(typingctx, loop):
-    words = (types.int64,) * 11
+    words = (types.int64,) * 12
     inner = typingctx.resolve_function_type(types.Dispatcher(loop.dispatcher), words, {})
 
     def codegen(context, builder, sig, args):
@@ -219,16 +228,16 @@ def product_for(dtype):
 
 
 @intrinsic
-def _product(typingctx, compiled, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+def _product(typingctx, compiled, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     def codegen(context, builder, sig, args):
-        kind = ir.FunctionType(ir.VoidType(), [INT64] * 11)
+        kind = ir.FunctionType(ir.VoidType(), [INT64] * 12)
         builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 12), codegen
+    return types.void(*[types.int64] * 13), codegen
 
 
-def _product_without_jit(dtype, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, accumulate):
+def _product_without_jit(dtype, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     size, panel = dtype.itemsize, PANEL_BYTES // dtype.itemsize
 
     def matrix(start, shape, strides):
@@ -242,7 +251,8 @@ def _product_without_jit(dtype, rows, columns, depth, a, a_row, a_k, b, b_k, c, 
         start, row = (b + j * size, b_k) if b_k else (b + j * depth * size, padded(width, dtype))
         right = matrix(start, (depth, width), (row, 1))
         out = matrix(c + j * size, (rows, width), (c_row, 1))
-        out[...] = out + left @ right if accumulate else left @ right
+        before = matrix(s + j * size, (rows, width), (s_row, 1)) if s else 0
+        out[...] = before + left @ right
 
 
 product = _product_without_jit if config.DISABLE_JIT else _product

@@ -124,9 +124,8 @@ def gelu_backward(worker, words, helpers, *arguments):
         end = min(piece * PIECE + PIECE, elements)
         for j in range(piece * PIECE, end, lanes(like)):
             value = load_first(like, x + j * size, end - j)
-            density = exp(value * value * -0.5) * DENSITY
-            slope = fma(value, density, cdf(value))
-            store_first(dx + j * size, load_first(like, dout + j * size, end - j) * slope, end - j)
+            change = load_first(like, dout + j * size, end - j) * slope(value, cdf(value))
+            store_first(dx + j * size, change, end - j)
         piece = next_piece(progress)
 
 
@@ -134,6 +133,12 @@ def gelu_backward(worker, words, helpers, *arguments):
 def cdf(x):
     """Φ(x) = ½ (1 + erf(x / √2))"""
     return fma(erf(x * ROOT_HALF), 0.5, 0.5)
+
+
+@njit
+def slope(x, phi):
+    """GELU′(x) = Φ(x) + x φ(x), with φ = exp(−x²/2) / √(2π) and Φ(x) given."""
+    return fma(x, exp(x * x * -0.5) * DENSITY, phi)
 
 
 @compiled

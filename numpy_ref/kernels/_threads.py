@@ -24,6 +24,7 @@ from ._jit import compiled
 LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
 LINE = 8  # words: counters that different threads write lie in cache lines of their own
 NUMBER, OPEN, ACTIVE, CODE, DATA, HELPERS = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 3 * LINE + 2
+NEXT, DONE = 0, LINE  # in a job's progress
 CALLER = -1  # the worker that shares a job with the others
 
 _threads, _team = None, None
@@ -65,7 +66,7 @@ def run(kernel, pieces, *arguments, scratch=None):
         if helpers:
             team.wake(helpers)
         worker = CALLER if helpers else 0
-        kernel(worker, words, helpers, np.zeros(LINE, np.int64), pieces, *arguments)
+        kernel(worker, words, helpers, np.zeros(2 * LINE, np.int64), pieces, *arguments)
     finally:
         if not alone:
             team.free.release()
@@ -216,19 +217,45 @@ def _serve(words, worker, seen, looks):
 @njit(inline="always")
 def _next_jitted(progress):
     """The next piece for this thread; there is none when it is not less than the number of pieces."""
-    return _add(progress, 0, 1)
+    return _add(progress, NEXT, 1)
+
+
+@njit(inline="always")
+def _finish_jitted(progress):
+    """One more piece is done."""
+    _add(progress, DONE, 1)
+
+
+@njit(inline="always")
+def _await_jitted(progress, pieces):
+    """Back when the first so many pieces are done: all are being worked on when a later one is taken.
+
+    Whoever uses it finishes every piece, and waits in every piece that is not among the first.
+    """
+    while _peek(progress, DONE) < pieces:
+        pass
 
 
 def _share_without_jit(worker, words, helpers, arguments):
     return False
 
 
-def _piece_without_jit(progress):
-    progress[0] += 1
-    return int(progress[0]) - 1
+def _next_without_jit(progress):
+    progress[NEXT] += 1
+    return int(progress[NEXT]) - 1
+
+
+def _finish_without_jit(progress):
+    progress[DONE] += 1
+
+
+def _await_without_jit(progress, pieces):
+    assert progress[DONE] >= pieces, f"{progress[DONE]} pieces are done, expected {pieces}"
 
 
 if config.DISABLE_JIT:
-    share, next_piece = _share_without_jit, _piece_without_jit
+    share, next_piece = _share_without_jit, _next_without_jit
+    finish_piece, await_pieces = _finish_without_jit, _await_without_jit
 else:
     share, next_piece = _share_jitted, _next_jitted
+    finish_piece, await_pieces = _finish_jitted, _await_jitted

@@ -7,7 +7,7 @@ from ..ops.linear import LinearGrads
 from . import _linear as loops
 from . import _threads
 from ._buffers import empty
-from ._product import padded, product_for
+from ._product import padded, panels_of, product_for
 
 GROUPS, GROUP_ROWS = 16, 384  # at most so many groups of rows in backward, of at least so many rows
 
@@ -22,17 +22,18 @@ def linear_forward(x, weight, bias=None):
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     columns, depth = weight.shape
     out = empty((*x.shape[:-1], columns), x.dtype)
-    shape = (out.size // max(columns, 1), columns, depth)
-    packed = packed_weight(weight, turned=True)
+    rows, panels = out.size // max(columns, 1), panels_of(columns, x.dtype)
     _threads.run(
         loops.forward,
-        _tiles(shape[0]),
+        panels + tiles_of(rows),
+        panels,
         product_for(x.dtype),
         x.ctypes.data,
-        packed,
+        weight.ctypes.data,
+        empty((depth * padded(columns, x.dtype),), x.dtype),
         0 if bias is None else bias.ctypes.data,
         out.ctypes.data,
-        shape,
+        (rows, columns, depth),
     )
     return out, (x, weight, bias is not None)
 
@@ -43,25 +44,33 @@ def linear_backward(dout, cache):
     check_shape("dout", dout, (*x.shape[:-1], len(weight)))
     dout = np.ascontiguousarray(dout)
     depth, columns = weight.shape
-    rows = x.size // max(columns, 1)
-    groups = groups_of(rows)
-    dx, dweights = empty(x.shape, x.dtype), empty((groups, depth, columns), x.dtype)
+    rows, panels = x.size // max(columns, 1), panels_of(columns, x.dtype)
+    groups, dx = groups_of(rows), empty(x.shape, x.dtype)
+    dweights, dweight, sums = empty_groups(groups, (depth, columns), x.dtype)
     dbiases = np.zeros((groups, depth if has_bias else 0))
     _threads.run(
         loops.backward,
-        groups,
+        panels + groups + sums,
+        panels,
         product_for(x.dtype),
+        groups,
         dout.ctypes.data,
         x.ctypes.data,
-        packed_weight(weight, turned=False),
+        weight.ctypes.data,
+        empty((depth * padded(columns, x.dtype),), x.dtype),
         dx.ctypes.data,
         dweights.ctypes.data,
+        dweight.ctypes.data,
         dbiases,
         (rows, columns, depth),
         scratch=(loops.CHUNK * padded(columns, x.dtype), x.dtype),
     )
-    dbias = dbiases.sum(0).astype(x.dtype) if has_bias else None
-    return LinearGrads(dx, added_groups(dweights), dbias)
+    return LinearGrads(dx, dweight, dbiases.sum(0).astype(x.dtype) if has_bias else None)
+
+
+def tiles_of(rows):
+    """Into how many pieces rows are cut."""
+    return -(-rows // loops.TILE)
 
 
 def groups_of(rows):
@@ -69,24 +78,10 @@ def groups_of(rows):
     return min(GROUPS, max(1, rows // GROUP_ROWS)) if rows else 0
 
 
-def added_groups(groups):
-    """The groups added up, in order; zeros where there are none."""
-    if len(groups) < 2:
-        return groups[0] if len(groups) else np.zeros(groups.shape[1:], groups.dtype)
-    total = empty(groups.shape[1:], groups.dtype)
-    pieces = -(-total.size // loops.GROUP_PIECE)
-    addresses = groups.ctypes.data, total.ctypes.data
-    _threads.run(loops.add_groups, pieces, np.empty(0, total.dtype), len(groups), *addresses, total.size)
-    return total
-
-
-def _tiles(rows):
-    return -(-rows // loops.TILE)
-
-
-def packed_weight(weight, turned):
-    """The weight as the right-hand side of a product, (in, out) when turned and (out, in) otherwise."""
-    depth, columns = weight.shape[::-1] if turned else weight.shape
-    packed = empty((depth * padded(columns, weight.dtype),), weight.dtype)
-    loops.pack_weight(packed, weight.ctypes.data, weight.strides[0], depth, columns, turned)
-    return packed
+def empty_groups(groups, shape, dtype):
+    """An array for each group, one for what they add up to, and in how many pieces they are added."""
+    each = empty((groups, *shape), dtype)
+    if groups == 1:
+        return each, each[0], 0
+    total = empty(shape, dtype)
+    return each, total, -(-total.size // loops.GROUP_PIECE)

@@ -8,8 +8,8 @@ from . import _mlp as loops
 from . import _threads
 from ._buffers import empty
 from ._linear import CHUNK, TILE
-from ._product import padded, product_for
-from .linear import added_groups, groups_of, packed_weight
+from ._product import padded, panels_of, product_for
+from .linear import empty_groups, groups_of, tiles_of
 
 
 def mlp_forward(x, weight1, bias1, weight2, bias2):
@@ -23,14 +23,16 @@ def mlp_forward(x, weight1, bias1, weight2, bias2):
         np.ascontiguousarray(a) for a in (x, weight1, bias1, weight2, bias2)
     )
     shape = _shape(x, weight1, weight2)
-    rows, _, middle, depth = shape
+    rows, columns, middle, depth = shape
     hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
-    packed1, packed2 = packed_weight(weight1, turned=True), packed_weight(weight2, turned=True)
-    arrays = (x, packed1, bias1, packed2, bias2, hidden, out)
+    panels, packed = _empty_packed((columns, middle), (middle, depth), x.dtype)
+    arrays = (x, weight1, bias1, weight2, bias2, hidden, out)
     _threads.run(
         loops.forward,
-        -(-rows // TILE),
+        panels[1] + tiles_of(rows),
+        panels,
         product_for(x.dtype),
+        packed,
         *(a.ctypes.data for a in arrays),
         shape,
         scratch=(TILE * middle, x.dtype),
@@ -45,22 +47,32 @@ def mlp_backward(dout, cache):
     dout = np.ascontiguousarray(dout)
     shape = _shape(x, weight1, weight2)
     rows, columns, middle, depth = shape
-    groups = groups_of(rows)
-    dx, dweights = empty(x.shape, x.dtype), empty((groups, (columns + depth) * middle), x.dtype)
+    groups, dx = groups_of(rows), empty(x.shape, x.dtype)
+    dweights, dweight, sums = empty_groups(groups, ((columns + depth) * middle,), x.dtype)
     dbiases = np.zeros((groups, middle + depth))
-    packed1, packed2 = packed_weight(weight1, turned=False), packed_weight(weight2, turned=False)
+    panels, packed = _empty_packed((middle, columns), (depth, middle), x.dtype)
     _threads.run(
         loops.backward,
-        groups,
+        panels[1] + groups + sums,
+        panels,
         product_for(x.dtype),
-        *(a.ctypes.data for a in (dout, x, hidden, packed1, packed2, dx, dweights)),
+        packed,
+        groups,
+        *(a.ctypes.data for a in (dout, x, hidden, weight1, weight2, dx, dweights, dweight)),
         dbiases,
         shape,
-        scratch=(CHUNK * (2 * middle + padded(max(columns, middle), x.dtype)), x.dtype),
+        scratch=(CHUNK * (middle + padded(max(columns, middle), x.dtype)), x.dtype),
     )
-    dweight1, dweight2 = np.split(added_groups(dweights), [weight1.size])
+    dweight1, dweight2 = dweight[: weight1.size], dweight[weight1.size :]
     dbias1, dbias2 = np.split(dbiases.sum(0).astype(x.dtype), [middle])
     return MlpGrads(dx, dweight1.reshape(weight1.shape), dbias1, dweight2.reshape(weight2.shape), dbias2)
+
+
+def _empty_packed(first, second, dtype):
+    """(panels of the first, of both, where the second begins) and memory for two packed (K, columns)."""
+    panels1, panels2 = (panels_of(columns, dtype) for _, columns in (first, second))
+    start, more = (rows * padded(columns, dtype) for rows, columns in (first, second))
+    return (panels1, panels1 + panels2, start), empty((start + more,), dtype)
 
 
 def _shape(x, weight1, weight2):
