@@ -165,8 +165,9 @@ class LayerNorm(Module):
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
         return out
 
-    def backward(self, dout):
-        grads = F.layer_norm_backward(dout, self.spend())
+    def backward(self, dout, dresidual=None):
+        """dresidual: what comes to the input past the norm; see `layer_norm_backward`."""
+        grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
         return grads.dx

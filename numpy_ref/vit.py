@@ -4,7 +4,6 @@ import numpy as np
 
 from .attention import MultiHeadAttention, build_rel_pos
 from .checks import as_dtype, check_choice, check_positive_int, check_probability
-from .dispatch import F
 from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
@@ -56,13 +55,13 @@ class Block(Module):
         return self.drop_path2.add(x, self.mlp(self.norm2(x)))
 
     def backward(self, dout):
-        """A residual passes dout on and adds its branch's gradient: dx, or (dx, dbias)."""
+        """A residual passes dout on, its branch's norm adds the rest of dx: dx, or (dx, dbias)."""
         dx, dmlp = self.drop_path2.add_backward(dout)
-        dx, _ = F.residual_forward(dx, self.norm2.backward(self.mlp.backward(dmlp)))
+        dx = self.norm2.backward(self.mlp.backward(dmlp), dx)
         dx, dattn = self.drop_path1.add_backward(dx)
         dattn = self.attn.backward(dattn)
         dattn, dbias = dattn if self._has_bias else (dattn, None)
-        dx, _ = F.residual_forward(dx, self.norm1.backward(dattn))
+        dx = self.norm1.backward(dattn, dx)
         return (dx, dbias) if self._has_bias else dx
 
 

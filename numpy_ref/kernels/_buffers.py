@@ -13,18 +13,19 @@ SMALL = 1 << 14  # bytes; below, the C library keeps memory itself
 LINE = 64
 MOST_IDLE = 1 << 28  # bytes that may lie idle when a new size is asked for
 
-_idle = defaultdict(list)  # {bytes: memories}; append and pop are atomic
+_idle = defaultdict(list)  # {bytes: [(memory, its array interface)]}; append and pop are atomic
 
 
 class _Lease:
     """Owns a piece of memory while an array looks at it."""
 
-    def __init__(self, memory):
-        self.memory = memory
-        self.__array_interface__ = memory.__array_interface__
+    __slots__ = ("__array_interface__", "memory")
+
+    def __init__(self, memory, interface):
+        self.memory, self.__array_interface__ = memory, interface
 
     def __del__(self, idle=_idle):
-        idle[self.memory.nbytes].append(self.memory)
+        idle[len(self.memory)].append((self.memory, self.__array_interface__))
 
 
 def empty(shape, dtype):
@@ -39,8 +40,9 @@ def empty(shape, dtype):
     except IndexError:
         if sum(n * len(memories) for n, memories in list(_idle.items())) > MOST_IDLE:
             clear()
-        memory = _aligned(whole)
-    return np.asarray(_Lease(memory))[:size].view(dtype).reshape(shape)
+        fresh = _aligned(whole)
+        memory = fresh, fresh.__array_interface__
+    return np.ndarray(shape, dtype, np.asarray(_Lease(*memory)))
 
 
 def _aligned(size):

@@ -1,4 +1,4 @@
-"""Linear layers: the loops. A job's first pieces pack the weight, a panel each; the others wait for them.
+"""Linear layers: the loops. A job's first pieces pack the weight, a panel each; the others wait.
 
 The weight's gradient is a sum over groups of rows, added up in order by the last pieces.
 """

@@ -115,9 +115,7 @@ def backward(worker, words, helpers, *arguments):
                 product(
                     code, height, middle, depth, dout_i, depth, 1, packed2, 0, dactive, middle, 0, 0,
                 )  # fmt: skip
-                activate_backward(
-                    scratch, turned, hidden + i * middle * size, dactive, height, middle
-                )
+                activate_backward(scratch, turned, hidden + i * middle * size, dactive, height, middle)
                 product(
                     code, depth, middle, height, dout_i, 1, depth,
                     right, 0, dweight2, middle, dweight2 if t else 0, middle,

@@ -1,8 +1,8 @@
-"""C = S + A B for the small and oblong matrices of a transformer, with accumulators that stay in registers.
+"""C = S + A B for the small and oblong matrices of a transformer, accumulated in registers.
 
 A: any strides. B: packed in panels of `PANEL_BYTES` a row (b_k = 0), so that a panel stays in cache, or
-rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance. S: where C
-begins, nothing at address 0; C itself goes on adding up, rows 0 apart are a bias.
+rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance.
+S: what C begins with, nothing at address 0; C itself goes on adding up, rows 0 apart are a bias.
 All are given as addresses, strides in elements. An element of C is summed over k in order, whatever the
 tile it falls in, so how the work is cut up never changes a bit.
 """

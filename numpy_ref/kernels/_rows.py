@@ -49,10 +49,13 @@ def layer_norm_forward(worker, words, helpers, *arguments):
 
 @compiled
 def layer_norm_backward(worker, words, helpers, *arguments):
-    """dx, and of each piece in float64 the sums over its rows of dout · x̂, then of dout: sums[piece]."""
+    """dx, and of each piece in float64 the sums over its rows of dout · x̂, then of dout: sums[piece].
+
+    dresidual is added to dx; there is none at address 0.
+    """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, mean, rstd, x, weight, dout, dx, sums, width, height = arguments
+    progress, pieces, mean, rstd, x, weight, dout, dresidual, dx, sums, width, height = arguments
     count, size = lanes(mean), mean.itemsize
     piece = next_piece(progress)
     while piece < pieces:
@@ -73,7 +76,10 @@ def layer_norm_backward(worker, words, helpers, *arguments):
                 g = load_first(mean, dout + row + j * size, left) * load_first(
                     mean, weight + j * size, left
                 )
-                store_first(dx + row + j * size, (g - mean_g - x_hat * mean_along) * rstd[i], left)
+                change = (g - mean_g - x_hat * mean_along) * rstd[i]
+                if dresidual:
+                    change = change + load_first(mean, dresidual + row + j * size, left)
+                store_first(dx + row + j * size, change, left)
         for first in range(piece * height, last, SHORT):
             add_short(mean, rstd, x, dout, sums[piece], width, first, min(first + SHORT, last))
         piece = next_piece(progress)

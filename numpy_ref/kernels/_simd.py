@@ -99,7 +99,7 @@ def masked_store(builder, value, pointer, mask, align):
 
 
 def load_first_ir(builder, pointer, n, vec, align):
-    """The first n lanes, 0 in the others: whole vectors without a mask, which costs more than the load."""
+    """The first n lanes, 0 in the others; whole vectors without a mask, which costs more."""
     with builder.if_else(_all_lanes(builder, n, vec)) as (whole, part):
         with whole:
             all_lanes, all_block = builder.load(pointer, align=align), builder.block

@@ -6,6 +6,7 @@ Arrays come as (address, byte strides …), so that one compiled version serves 
 import numpy as np
 from numba import njit
 
+from ._index import gather_row, scatter_row
 from ._simd import (
     address,
     exp,
@@ -47,16 +48,14 @@ def gather(strip, length, by_head, head, index, first, rows, columns):
     """strip = table[index, head] or, without a table, 0; −inf in columns beyond: softmax drops them."""
     count = lanes(strip)
     for i in range(rows):
-        start = i * length
+        row, entries = strip[i * length : (i + 1) * length], (first + i) * columns
         if index.size:
-            entries = (first + i) * columns
-            for j in range(columns):
-                strip[start + j] = by_head[head, index[entries + j]]
+            gather_row(row[:columns], by_head[head], index[entries : entries + columns])
         else:
             for j in range(columns):
-                strip[start + j] = 0
+                row[j] = 0
         for j in range(columns, whole(columns, count)):
-            strip[start + j] = -np.inf
+            row[j] = -np.inf
 
 
 @njit
@@ -172,8 +171,8 @@ def scatter(drows, strip, length, index, first, rows, columns):
     """drows[index[i, j]] += strip[i, j], in float64."""
     for i in range(rows):
         entries = (first + i) * columns
-        for j in range(columns):
-            drows[index[entries + j]] += strip[i * length + j]
+        row = strip[i * length : i * length + columns]
+        scatter_row(drows, index[entries : entries + columns], row)
 
 
 @njit

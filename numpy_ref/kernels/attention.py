@@ -12,8 +12,9 @@ from ..ops import attention as definition
 from . import _attention as loops
 from . import _threads
 from ._buffers import empty
+from ._index import check_flat_index, checked_index
 from ._product import padded, product_for
-from .bias import bias_forward, check_flat_index, checked_index
+from .bias import bias_forward
 from .heads import empty_qkv
 
 STRIP_BYTES = (
@@ -68,7 +69,7 @@ def attention_forward(
     if dropout is not None:
         check_shape("dropout", dropout, (batch, heads, q_len, k_len))
     q, k, v = (_rows(x) for x in (q, k, v))
-    by_head, flat = np.zeros((heads, 0), q.dtype), np.empty(0, np.int64)
+    by_head, flat = np.zeros((heads, 0), q.dtype), np.empty(0, np.uint64)
     if table is not None:
         by_head, flat = np.ascontiguousarray(table.T), checked_index(index, len(table))
     terms = tuple(None if t is None else _expanded(t, k_len) for t in (bias, mask, dropout))

@@ -24,14 +24,18 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     return out, (x, mean, rstd, weight)
 
 
-def layer_norm_backward(dout, cache):
+def layer_norm_backward(dout, cache, dresidual=None):
     """dx, dweight, dbias; see `numpy_ref.ops.layer_norm_backward`."""
     x, mean, rstd, weight = cache
     check_shape("dout", dout, x.shape)
+    if dresidual is not None:
+        check_floating(dout=dout, dresidual=dresidual)
+        check_shape("dresidual", dresidual, x.shape)
+        dresidual = np.ascontiguousarray(dresidual)
     dout, width = np.ascontiguousarray(dout), x.shape[-1]
     height, pieces = _cut(len(mean), width)
     dx, sums = empty(x.shape, x.dtype), np.zeros((pieces, 2 * width))
-    addresses = (a.ctypes.data for a in (x, weight, dout, dx))
+    addresses = (0 if a is None else a.ctypes.data for a in (x, weight, dout, dresidual, dx))
     _threads.run(loops.layer_norm_backward, pieces, mean, rstd, *addresses, sums, width, height)
     return LayerNormGrads(dx, *sums.sum(0).astype(x.dtype).reshape(2, width))
 

@@ -9,9 +9,9 @@ import numpy as np
 from ..checks import check_shape
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, check_lookup
 from . import _threads
+from ._index import checked_index, gather_row, scatter_row
 from ._jit import compiled
 from ._threads import next_piece, share
-from .bias import checked_index
 
 PIECE = 1 << 14  # elements
 
@@ -71,7 +71,7 @@ def _rows(x):
 
 
 def _checked(index, num_rows):
-    """int64 with all entries in [0, num_rows), also when it was changed since forward checked it."""
+    """uint64 with all entries in [0, num_rows), also when it was changed since forward checked it."""
     return checked_index(index, num_rows).reshape(np.shape(index))
 
 
@@ -89,9 +89,7 @@ def _gather_rows(worker, words, helpers, *arguments):
     piece = next_piece(progress)
     while piece < pieces:
         for row in range(piece * height, min(piece * height + height, len(out))):
-            i = row % index.shape[0]
-            for j in range(index.shape[1]):
-                out[row, j] = product[row, index[i, j]]
+            gather_row(out[row], product[row], index[row % len(index)])
         piece = next_piece(progress)
 
 
@@ -103,7 +101,5 @@ def _scatter_rows(worker, words, helpers, *arguments):
     piece = next_piece(progress)
     while piece < pieces:
         for row in range(piece * height, min(piece * height + height, len(values))):
-            i = row % index.shape[0]
-            for j in range(index.shape[1]):
-                sums[row, index[i, j]] += values[row, j]
+            scatter_row(sums[row], index[row % len(index)], values[row])
         piece = next_piece(progress)

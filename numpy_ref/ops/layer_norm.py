@@ -27,16 +27,22 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     return x_hat * weight + bias, (x_hat, rstd, weight)
 
 
-def layer_norm_backward(dout, cache):
-    """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)).
+def layer_norm_backward(dout, cache, dresidual=None):
+    """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)) + dresidual.
 
-    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64.
+    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64. dresidual, of
+    x's shape or None for 0, is what comes to x past the normalisation: y = x + f(norm(x)).
     """
     x_hat, rstd, weight = cache
     check_shape("dout", dout, x_hat.shape)
+    if dresidual is not None:
+        check_floating(dout=dout, dresidual=dresidual)
+        check_shape("dresidual", dresidual, x_hat.shape)
     g = dout * weight
     along = (g * x_hat).mean(-1, keepdims=True)
     dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * along)
+    if dresidual is not None:
+        dx = dx + dresidual
     lead = tuple(range(x_hat.ndim - 1))
     dweight, dbias = ((dout * factor).sum(lead, dtype=np.float64) for factor in (x_hat, 1))
     return LayerNormGrads(dx, dweight.astype(dx.dtype), dbias.astype(dx.dtype))
