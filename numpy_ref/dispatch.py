@@ -6,6 +6,7 @@ kernels are the default and are imported at their first use, so that importing n
 
 import importlib
 from contextlib import contextmanager
+from functools import cache
 
 from .checks import check_choice
 
@@ -15,7 +16,12 @@ _chosen = "numba"
 
 class _Ops:
     def __getattr__(self, name):
-        return getattr(importlib.import_module(_MODULES[_chosen]), name)
+        return getattr(_module(_chosen), name)
+
+
+@cache
+def _module(implementation):
+    return importlib.import_module(_MODULES[implementation])
 
 
 F = _Ops()

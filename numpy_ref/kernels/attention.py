@@ -3,6 +3,8 @@
 Forward keeps the maximum and 1 / sum of each row of the scores; backward makes the probabilities again.
 """
 
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +19,7 @@ from ._product import padded, product_for
 from .bias import bias_forward
 from .heads import empty_qkv
 
-STRIP_BYTES = (
-    1 << 17
-)  # of each strip that is at work; five of them and the packed keys share the L2 cache
+STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
 STRIP_ROWS = 28  # at least: below, packing costs more than it saves
 CHUNK = 16  # windows that share a gathered bias strip
 PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk
@@ -77,7 +77,7 @@ def attention_forward(
     stats = empty((batch, heads, q_len, 2), q.dtype)
     shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
     scale = q.dtype.type(definition._scale(q, scale))
-    plan, pieces = _plan(shape, bias, q.itemsize)
+    plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     places = _forward_places(shape, plan, q.dtype)
     _threads.run(
         loops.forward,
@@ -108,7 +108,7 @@ def attention_backward(dout, cache):
     dout = _rows(dout)
     check_flat_index(cache.index, cache.by_head.shape[1])  # it may be the caller's, changed since
     shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
-    plan, pieces = _plan(shape, bias, q.itemsize)
+    plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     places = _backward_places(shape, plan, q.dtype)
     chunks, groups = -(-batch // plan[0]), plan[2]
     dq, dk, dv = _empty_gradients(shape, groups, q.dtype)
@@ -156,7 +156,13 @@ def _row_length(columns, dtype):
     return length + padded(1, dtype) if length * dtype.itemsize % 512 == 0 else length
 
 
-def _plan(shape, bias, itemsize):
+def _has_own_bias(bias):
+    """Whether each window has a bias of its own."""
+    return bias is not None and bias.ndim == 4 and len(bias) > 1
+
+
+@lru_cache
+def _plan(shape, own_bias, itemsize):
     """((windows of a chunk, strips, groups of strips), items); it follows from shapes alone.
 
     A bias of its own for each window has a gradient for each: then a chunk is one window.
@@ -165,13 +171,14 @@ def _plan(shape, bias, itemsize):
     strips = -(-q_len // max(STRIP_ROWS, STRIP_BYTES // (k_len * itemsize)))
     packed = k_len * (2 * dim + v_dim) * itemsize
     chunk = max(1, min(CHUNK, batch * heads * strips // ITEMS, PACKED_BYTES // packed))
-    if bias is not None and bias.ndim == 4 and len(bias) > 1:
+    if own_bias:
         chunk = 1
     parts = heads * -(-batch // chunk)
     groups = min(strips, -(-ITEMS // parts))
     return (chunk, strips, groups), parts * groups
 
 
+@lru_cache
 def _forward_places(shape, plan, dtype):
     """Where the parts of a thread's scratch begin: turned, values, static, terms, scores, strip_out."""
     (_, _, q_len, k_len, dim, v_dim, length), (chunk, strips, _) = shape, plan
@@ -181,6 +188,7 @@ def _forward_places(shape, plan, dtype):
     return _places(turned, k_len * v_columns, *[strip] * 3, rows * v_columns)
 
 
+@lru_cache
 def _backward_places(shape, plan, dtype):
     """k_turned, v_turned, packed, static, terms, sums, p, dp"""
     (_, _, q_len, k_len, dim, v_dim, length), (chunk, strips, _) = shape, plan
@@ -191,7 +199,7 @@ def _backward_places(shape, plan, dtype):
 
 
 def _places(*sizes):
-    return (0, *(int(n) for n in np.cumsum(sizes)))
+    return tuple(accumulate(sizes, initial=0))
 
 
 def _empty_gradients(shape, groups, dtype):

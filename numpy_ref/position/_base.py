@@ -1,6 +1,6 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
-import numpy as np
+import math
 
 from ..checks import as_dtype, as_sizes, check_natural, check_number, check_positive_int
 from ..nn import Module
@@ -35,7 +35,7 @@ class PositionBias(Module):
     @property
     def num_tokens(self):
         """Length of the sequence the scheme was built for, prefix tokens included."""
-        return self.num_prefix_tokens + int(np.prod(self.window_size))
+        return self.num_prefix_tokens + math.prod(self.window_size)
 
     @property
     def query_size(self):
@@ -87,4 +87,4 @@ class PositionBias(Module):
         if self.window_ndim != 1:
             return as_sizes(name, size, self.window_ndim)
         sizes = as_sizes(name, size)
-        return (int(np.prod(sizes)),)
+        return (math.prod(sizes),)
