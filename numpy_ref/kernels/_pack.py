@@ -4,20 +4,9 @@ from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic
 
+from ._ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
 from ._product import PANEL_VECTORS
-from ._simd import (
-    INT32,
-    INT64,
-    VectorType,
-    _pointer,
-    _view,
-    address,
-    lanes,
-    load_first,
-    load_first_ir,
-    store,
-    vector_ir,
-)
+from ._simd import address, lanes, load_first, store, view
 
 
 @njit
@@ -93,7 +82,7 @@ def _transpose_whole_jitted(typingctx, like, source, source_row, target, target_
         vec, count = vector_ir(vector), vector.lanes
 
         def row(start, distance, i):
-            return _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
+            return pointer_ir(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
 
         block = [builder.load(row(source, source_row, i), align=vector.itemsize) for i in range(count)]
         for i, turned in enumerate(_turned(builder, block)):
@@ -113,7 +102,7 @@ def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_
         vec, count = vector_ir(vector), vector.lanes
 
         def row(start, distance, i, limit):
-            pointer = _pointer(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
+            pointer = pointer_ir(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
             return pointer, builder.icmp_signed("<", INT64(i), limit)
 
         block = []
@@ -132,10 +121,10 @@ def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_
 
 def _transpose_without_jit(like, source, source_row, rows, target, target_row, columns):
     for i in range(columns):
-        out = _view(like, target + i * target_row, lanes(like))
+        out = view(like, target + i * target_row, lanes(like))
         out[:] = 0
         for n in range(rows):
-            out[n] = _view(like, source + n * source_row, columns)[i]
+            out[n] = view(like, source + n * source_row, columns)[i]
 
 
 def _transpose_whole_without_jit(like, source, source_row, target, target_row):

@@ -14,18 +14,19 @@ from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-from ._jit import Loop, code_of, compiled
-from ._simd import (
+from ._ir import (
     INT64,
     REGISTER_BYTES,
     VectorType,
-    _view,
     fma_ir,
     load_first_ir,
     splat_ir,
     store_first_ir,
+    suffix,
     vector_ir,
 )
+from ._jit import Loop, code_of, compiled
+from ._simd import view
 
 # Accumulators of a tile and vectors in a row of it: 32 registers with AVX-512 and on ARM, 16 with AVX2.
 ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTER_BYTES == 32 else (28, 4)
@@ -49,7 +50,7 @@ def _tile_function(module, vector):
     """tile(rows, vectors, K, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last) for all tile sizes."""
     vec, item = vector_ir(vector), vector.itemsize
     pointer = vec.element.as_pointer()
-    name = f"numpy_ref_tile_{suffix_of(vector)}"
+    name = f"numpy_ref_tile_{suffix(vec)}"
     if name in module.globals:
         return module.globals[name]
     arguments = [INT64] * 3 + [pointer, INT64, INT64] + [pointer, INT64] * 3 + [INT64]
@@ -136,10 +137,6 @@ def _tile_body(function, block, done, size, vec, item):
         else:
             builder.store(results[i, j], target, align=item)
     builder.branch(done)
-
-
-def suffix_of(vector):
-    return f"v{vector.lanes}f{8 * vector.itemsize}"
 
 
 @intrinsic
@@ -242,7 +239,7 @@ def _product_without_jit(dtype, rows, columns, depth, a, a_row, a_k, b, b_k, c, 
 
     def matrix(start, shape, strides):
         count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-        flat = _view(np.empty(0, dtype), start, count)
+        flat = view(np.empty(0, dtype), start, count)
         return np.lib.stride_tricks.as_strided(flat, shape, [s * size for s in strides])
 
     left = matrix(a, (rows, depth), (a_row, a_k))

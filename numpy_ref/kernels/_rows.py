@@ -5,9 +5,10 @@ Arrays are addresses of contiguous memory; `like` is an array of their dtype.
 
 from numba import njit
 
+from ._exp import erf, exp
 from ._jit import compiled
 from ._linear import SHORT
-from ._simd import erf, exp, fma, lane, lanes, load_first, only_first, root, splat, store_first, total
+from ._simd import fma, lane, lanes, load_first, only_first, root, splat, store_first, total
 from ._threads import next_piece, share
 
 PIECE = 1 << 14  # elements of a piece of elementwise work: about 10 µs of it

@@ -6,10 +6,10 @@ Arrays come as (address, byte strides …), so that one compiled version serves 
 import numpy as np
 from numba import njit
 
+from ._exp import exp
 from ._index import gather_row, scatter_row
 from ._simd import (
     address,
-    exp,
     fma,
     lanes,
     larger,

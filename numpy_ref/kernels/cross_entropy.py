@@ -6,8 +6,9 @@ import numpy as np
 
 from ..ops.cross_entropy import check_labels
 from . import _threads
+from ._exp import exp
 from ._jit import compiled
-from ._simd import address, exp, lanes, load_first, only_first, splat, store_first, total
+from ._simd import address, lanes, load_first, only_first, splat, store_first, total
 from ._threads import next_piece, share
 
 HEIGHT = 64  # rows of a piece

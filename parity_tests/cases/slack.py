@@ -23,8 +23,8 @@ SLACK = {
     ),
     "op-mlp-large": (
         {"float32": 2.0},
-        "1,500 products add up in each entry of a weight's gradient: PyTorch's AVX2 adds them one after the "
-        "other (off by 3.2e-4), the kernels in groups (7.5e-5), and the better side is the measure",
+        "1,500 products add up in each entry of a weight's gradient: PyTorch's AVX2 adds them one after "
+        "the other (off by 3.2e-4), the kernels in groups (7.5e-5), and the better side is the measure",
     ),
     "attention-dynamic-tokens": CONSTANT,
     "attention-dynamic_1d-longer": CONSTANT,
