@@ -21,7 +21,7 @@ def dispatchers():
 """
 NORM = """
 assert kernels.squared_norm(np.array([3.0, 4.0])) == 25
-stats = [d.stats for d in dispatchers().values()]
+stats = [d.stats for d in dispatchers().values() if hasattr(d._cache, "_cache_file")]
 print(json.dumps([sum(sum(c.values()) for c in cs) for cs in (
     [s.cache_hits for s in stats], [s.cache_misses for s in stats])]))
 """
@@ -44,7 +44,7 @@ def test_importing_the_kernels_compiles_nothing():
 
 @pytest.fixture
 def calling(tmp_path):
-    """(found on disk, compiled) when a new process calls a kernel of this copy of numpy_ref."""
+    """(found on disk, compiled), of what is kept there, when a new process calls a kernel of this copy."""
     only_sources = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "numpy_ref", tmp_path / "numpy_ref", ignore=only_sources)
     cache = str(tmp_path / "cache")

@@ -4,9 +4,7 @@ An item is a head, a chunk of the batch and a group of strips. Its bias strip is
 whole chunk; the table's gradient is first added up over the chunk in a strip, then scattered once.
 """
 
-from numba import njit
-
-from ._jit import compiled
+from ._jit import compiled, inner
 from ._pack import pack_columns, pack_rows
 from ._product import product
 from ._simd import address, lanes
@@ -27,7 +25,7 @@ from ._strips import (
 from ._threads import next_piece, share
 
 
-@njit
+@inner
 def item_of(item, shape, plan):
     """(head, first and last of the batch, first and last strip, chunk, group)"""
     batch, heads = shape[0], shape[1]
@@ -39,7 +37,7 @@ def item_of(item, shape, plan):
     return head, first, last, strips * group // groups, strips * (group + 1) // groups, part, group
 
 
-@njit
+@inner
 def as_right(packed, start, row, rows, columns):
     """(address, b_k) of a product's right-hand side: the rows, packed unless they are whole vectors."""
     if columns % lanes(packed) == 0:

@@ -5,10 +5,9 @@ the end. Rows are slices of one axis, of which LLVM knows that they don't overla
 """
 
 import numpy as np
-from numba import njit
 
 from ..checks import check_index
-from ._jit import compiled
+from ._jit import compiled, inner
 
 
 def checked_index(index, num_rows):
@@ -38,7 +37,7 @@ def refuse(flat, num_rows):
     raise ValueError(f"index has entries in [{signed.min()}, {signed.max()}], expected [0, {num_rows})")
 
 
-@njit
+@inner
 def all_within(index, num_rows):
     """Whether all entries are below num_rows; what was negative is above."""
     highest = np.uint64(0)
@@ -52,14 +51,14 @@ def _all_within(index, num_rows):
     return all_within(index, num_rows)
 
 
-@njit
+@inner
 def gather_row(row, table, index):
     """row[n] = table[index[n]]"""
     for n in range(row.size):
         row[n] = table[index[n]]
 
 
-@njit
+@inner
 def scatter_row(sums, index, row):
     """sums[index[n]] += row[n], in order"""
     for n in range(row.size):

@@ -25,18 +25,23 @@ STAMP = _stamp()
 
 def compiled(function):
     """njit for what Python calls: without the interpreter lock, and kept on disk."""
-    dispatcher = njit(nogil=True, cache=True)(function)
+    dispatcher = njit(nogil=True, cache=True, no_cfunc_wrapper=True, error_model="numpy")(function)
     cache = getattr(dispatcher, "_cache", None)
     if hasattr(cache, "_cache_file"):
         cache._cache_file._source_stamp = STAMP
     return dispatcher
 
 
+def inner(function):
+    """njit for what only jitted code calls: it needs no entries for Python and C, which take long."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+
+
 class Loop:
     """A jitted function that jitted code refers to; as a plain value it would keep it from disk."""
 
     def __init__(self, function):
-        self.dispatcher = njit(function)
+        self.dispatcher = inner(function)
         self.__name__ = function.__name__
 
     def __call__(self, *arguments):

@@ -3,9 +3,7 @@
 The weight's gradient is a sum over groups of rows, added up in order by the last pieces.
 """
 
-from numba import njit
-
-from ._jit import compiled
+from ._jit import compiled, inner
 from ._pack import pack_panel, pack_rows
 from ._product import product
 from ._simd import address, lane, lanes, load_first, splat, store_first
@@ -84,7 +82,7 @@ def backward(worker, words, helpers, *arguments):
         piece = next_piece(progress)
 
 
-@njit
+@inner
 def add_rows(like, rows, height, width, sums):
     """sums (float64) += Σ of the rows; SHORT of them at a time are summed in their own precision."""
     size, count = like.itemsize, lanes(like)
@@ -99,7 +97,7 @@ def add_rows(like, rows, height, width, sums):
                 sums[j + n] += lane(added, n)
 
 
-@njit
+@inner
 def add_groups(like, sums, groups, elements, piece, total):
     """A piece of total = Σ over the groups of sums[group], in order."""
     size = like.itemsize

@@ -1,8 +1,6 @@
 """The perceptron: the loops. Both layers take the same few rows: what lies between stays in cache."""
 
-from numba import njit
-
-from ._jit import compiled
+from ._jit import compiled, inner
 from ._linear import CHUNK, TILE, add_groups, add_rows
 from ._pack import pack_panel, pack_rows
 from ._product import PANEL_VECTORS, product
@@ -11,7 +9,7 @@ from ._simd import address, lanes, load_first, store, store_first
 from ._threads import await_pieces, finish_piece, next_piece, share
 
 
-@njit
+@inner
 def activate(like, hidden, active, elements):
     """active = GELU(hidden)"""
     for j in range(0, elements, lanes(like)):
@@ -19,7 +17,7 @@ def activate(like, hidden, active, elements):
         store_first(active + j * like.itemsize, value * cdf(value), elements - j)
 
 
-@njit
+@inner
 def activate_backward(to, first, hidden, dactive, rows, columns):
     """to[first:] = GELU(hidden), packed as pack_rows would, and dactive ∘= GELU′(hidden), in place."""
     count, size = lanes(to), to.itemsize

@@ -1,15 +1,16 @@
 """Lay a matrix out as `_product` wants its right-hand side: in panels, as it is or turned."""
 
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.extending import intrinsic
 
 from ._ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
+from ._jit import inner
 from ._product import PANEL_VECTORS
 from ._simd import address, lanes, load_first, store, view
 
 
-@njit
+@inner
 def pack_rows(to, first, start, row, rows, columns):
     """to[first:] = b, b[k, j] at `start` + k · row + j elements; row in bytes, rows = K."""
     count = lanes(to)
@@ -24,7 +25,7 @@ def pack_rows(to, first, start, row, rows, columns):
                 at += count
 
 
-@njit
+@inner
 def pack_columns(to, first, start, row, rows, columns):
     """to[first:] = b, b[k, j] at `start` + j · row + k elements; row in bytes, rows = K."""
     count = lanes(to)
@@ -43,7 +44,7 @@ def pack_columns(to, first, start, row, rows, columns):
                     _transpose(to, source, row, high, target, width * to.itemsize, wide)
 
 
-@njit
+@inner
 def pack_panel(to, first, panel, start, row, rows, columns, turned):
     """One panel of what pack_columns (turned) or pack_rows would write."""
     width = PANEL_VECTORS * lanes(to)

@@ -3,10 +3,8 @@
 Arrays are addresses of contiguous memory; `like` is an array of their dtype.
 """
 
-from numba import njit
-
 from ._exp import erf, exp
-from ._jit import compiled
+from ._jit import compiled, inner
 from ._linear import SHORT
 from ._simd import fma, lane, lanes, load_first, only_first, root, splat, store_first, total
 from ._threads import next_piece, share
@@ -86,7 +84,7 @@ def layer_norm_backward(worker, words, helpers, *arguments):
         piece = next_piece(progress)
 
 
-@njit
+@inner
 def add_short(mean, rstd, x, dout, sums, width, first, last):
     """sums (2 · width, float64) += Σ over a few rows of dout · x̂ and of dout, in their own precision."""
     count, size = lanes(mean), mean.itemsize
@@ -136,13 +134,13 @@ def gelu_backward(worker, words, helpers, *arguments):
         piece = next_piece(progress)
 
 
-@njit
+@inner
 def cdf(x):
     """Φ(x) = ½ (1 + erf(x / √2))"""
     return fma(erf(x * ROOT_HALF), 0.5, 0.5)
 
 
-@njit
+@inner
 def slope(x, phi):
     """GELU′(x) = Φ(x) + x φ(x), with φ = exp(−x²/2) / √(2π) and Φ(x) given."""
     return fma(x, exp(x * x * -0.5) * DENSITY, phi)

@@ -4,10 +4,10 @@ Arrays come as (address, byte strides …), so that one compiled version serves 
 """
 
 import numpy as np
-from numba import njit
 
 from ._exp import exp
 from ._index import gather_row, scatter_row
+from ._jit import inner
 from ._simd import (
     address,
     fma,
@@ -24,26 +24,26 @@ from ._simd import (
 )
 
 
-@njit
+@inner
 def whole(columns, count):
     """Columns rounded up to whole vectors."""
     return (columns + count - 1) // count * count
 
 
-@njit
+@inner
 def at(array, b, h, i):
     """Address of the row [b, h, i] of (address, stride of b, of h, of i)."""
     return array[0] + b * array[1] + h * array[2] + i * array[3]
 
 
-@njit
+@inner
 def term_row(term, b, h, i):
     """Address of the row of an additive term that repeats along its axes of fewer entries."""
     where, batch, heads, rows = term[0], term[1], term[2], term[3]
     return where + (b % batch) * term[4] + (h % heads) * term[5] + min(i, rows - 1) * term[6]
 
 
-@njit
+@inner
 def gather(strip, length, by_head, head, index, first, rows, columns):
     """strip = table[index, head] or, without a table, 0; −inf in columns beyond: softmax drops them."""
     count = lanes(strip)
@@ -58,14 +58,14 @@ def gather(strip, length, by_head, head, index, first, rows, columns):
             row[j] = -np.inf
 
 
-@njit
+@inner
 def copy(to, strip, elements):
     """to = strip in whole vectors; to assign slices would compile all its error messages, too."""
     for j in range(0, elements, lanes(to)):
         store(address(to, j), load(strip, address(strip, j)))
 
 
-@njit
+@inner
 def add_term(strip, length, term, b, h, first, rows, columns):
     """strip += the term's rows, its last axis as long as the strip's."""
     count = lanes(strip)
@@ -77,7 +77,7 @@ def add_term(strip, length, term, b, h, first, rows, columns):
             store(place, load(strip, place) + added)
 
 
-@njit
+@inner
 def multiply(strip, length, term, b, h, first, rows, columns):
     """strip ∘= the dropout multiplier's rows."""
     count = lanes(strip)
@@ -90,13 +90,13 @@ def multiply(strip, length, term, b, h, first, rows, columns):
             )
 
 
-@njit
+@inner
 def next_rows(array, b, b_last, h, i):
     """Where the next window's rows begin, and their distance: what `fetch` is to bring in meanwhile."""
     return (at(array, b + 1, h, i), array[3]) if b + 1 < b_last else (0, 0)
 
 
-@njit
+@inner
 def fetch(rows, i, width):
     """Row by row beside other work: all at once would wait for memory, which is to be avoided."""
     if rows[0]:
@@ -104,7 +104,7 @@ def fetch(rows, i, width):
             prefetch(rows[0] + i * rows[1] + byte)
 
 
-@njit
+@inner
 def softmax(scores, terms, length, rows, columns, scale, stats, ahead, width):
     """scores = exp(scale · scores + terms − max) in place; stats[i] = max, 1 / sum.
 
@@ -132,7 +132,7 @@ def softmax(scores, terms, length, rows, columns, scale, stats, ahead, width):
         stats[i, 1] = 1 / total(added)
 
 
-@njit
+@inner
 def probabilities(scores, terms, length, rows, columns, scale, stats, ahead, width):
     """scores = P = exp(scale · scores + terms − max) / sum in place, from forward's stats."""
     for i in range(rows):
@@ -145,7 +145,7 @@ def probabilities(scores, terms, length, rows, columns, scale, stats, ahead, wid
             store(place, exp(score - highest) * inverse)
 
 
-@njit
+@inner
 def softmax_backward(p, dp, sums, length, rows, columns, scale, first, ahead, width):
     """dS = P ∘ (dP − Σ_j P dP); dp = scale · dS in place; sums = dS in the first window, then += dS.
 
@@ -166,7 +166,7 @@ def softmax_backward(p, dp, sums, length, rows, columns, scale, first, ahead, wi
             store(added, ds if first else load(sums, added) + ds)
 
 
-@njit
+@inner
 def scatter(drows, strip, length, index, first, rows, columns):
     """drows[index[i, j]] += strip[i, j], in float64."""
     for i in range(rows):
@@ -175,7 +175,7 @@ def scatter(drows, strip, length, index, first, rows, columns):
         scatter_row(drows, index[entries : entries + columns], row)
 
 
-@njit
+@inner
 def all_terms(terms, static, length, bias, mask, b, h, first, rows, columns):
     """The strip that is added to the scores: the static one, or terms = static + bias + mask."""
     if not bias[0] and not mask[0]:
@@ -188,7 +188,7 @@ def all_terms(terms, static, length, bias, mask, b, h, first, rows, columns):
     return terms
 
 
-@njit
+@inner
 def write(strip, length, target, b, h, first, rows, columns):
     """target[b, h, first:] = the strip's rows."""
     count = lanes(strip)
@@ -199,7 +199,7 @@ def write(strip, length, target, b, h, first, rows, columns):
             store_first(row + j * strip.itemsize, value, columns - j)
 
 
-@njit
+@inner
 def scale_rows(strip, length, factors, rows):
     """strip[i] *= factors[i, 1]"""
     for i in range(rows):

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from ..checks import check_positive_int
 from ._buffers import empty
-from ._jit import compiled
+from ._jit import compiled, inner
 
 LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
 LINE = 8  # words: counters that different threads write lie in cache lines of their own
@@ -214,19 +214,19 @@ def _serve(words, worker, seen, looks):
     return seen
 
 
-@njit(inline="always")
+@inner
 def _next_jitted(progress):
     """The next piece for this thread; there is none when it is not less than the number of pieces."""
     return _add(progress, NEXT, 1)
 
 
-@njit(inline="always")
+@inner
 def _finish_jitted(progress):
     """One more piece is done."""
     _add(progress, DONE, 1)
 
 
-@njit(inline="always")
+@inner
 def _await_jitted(progress, pieces):
     """Back when the first so many pieces are done: all are being worked on when a later one is taken.
 

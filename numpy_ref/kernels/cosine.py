@@ -1,13 +1,12 @@
 """Cosine attention's normalisation, a row at a time: the loops of `numpy_ref.ops.cosine`."""
 
 import numpy as np
-from numba import njit
 
 from ..checks import check_floating, check_shape
 from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads
 from . import _threads
 from ._buffers import empty
-from ._jit import compiled
+from ._jit import compiled, inner
 from ._simd import address, fma, lanes, load_first, splat, store_first, total
 from ._threads import next_piece, share
 
@@ -73,7 +72,7 @@ def _over_rows(loop, x, *arguments):
     _threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
 
 
-@njit
+@inner
 def _dot(like, a, b, width):
     added = splat(like, 0.0)
     for j in range(0, width, lanes(like)):
