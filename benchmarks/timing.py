@@ -13,7 +13,7 @@ import numpy as np
 # Threads spin after their work, PyTorch's OpenMP for 5 ms, NumPy's OpenBLAS for more than 100: whoever
 # comes next would be starved of cores. So a turn begins when the process has been idle for a pause.
 PAUSE, MOST_PAUSES = 0.02, 100
-TURN = 0.05  # a turn lasts at least as long
+TURN = 0.2  # a turn lasts at least as long: as in training, what is called was called just before
 MOST_CALLS = 2000
 
 

@@ -44,7 +44,7 @@ def test_importing_the_kernels_compiles_nothing():
 
 @pytest.fixture
 def calling(tmp_path):
-    """(found on disk, compiled), of what is kept there, when a new process calls a kernel of this copy."""
+    """(found on disk, compiled) of what is kept there, when a new process calls a kernel of the copy."""
     only_sources = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "numpy_ref", tmp_path / "numpy_ref", ignore=only_sources)
     cache = str(tmp_path / "cache")
