@@ -1,6 +1,6 @@
 """Linear layers: the loops. A job's first pieces pack the weight, a panel each; the others wait.
 
-The weight's gradient is a sum over groups of rows, added up in order by the last pieces.
+The gradients of weight and bias are sums over groups of rows, added up in order by the last pieces.
 """
 
 from ._jit import compiled, inner
@@ -46,7 +46,7 @@ def backward(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, scratches, panels, code, groups = arguments[:6]
-    dout, x, weight, packed, dx, dweights, dweight, dbiases, shape = arguments[6:]
+    dout, x, weight, packed, dx, dweights, dweight, dbiases, dbias, shape = arguments[6:]
     scratch = scratches[worker]
     rows, columns, depth = shape  # x: (rows, columns); dout: (rows, depth)
     size, elements = packed.itemsize, columns * depth
@@ -78,6 +78,8 @@ def backward(worker, words, helpers, *arguments):
         else:
             await_pieces(progress, panels + groups)
             add_groups(packed, dweights, groups, elements, piece - panels - groups, dweight)
+            if piece == pieces - 1:
+                add_up(dbiases, dbias)
         finish_piece(progress)
         piece = next_piece(progress)
 
@@ -107,3 +109,13 @@ def add_groups(like, sums, groups, elements, piece, total):
         for g in range(groups):
             added = added + load_first(like, sums + (g * elements + j) * size, end - j)
         store_first(total + j * size, added, end - j)
+
+
+@inner
+def add_up(sums, total):
+    """total = Σ over the rows of sums (float64), in order; all of sums is used up."""
+    for group in range(1, len(sums)):
+        for j in range(total.size):
+            sums[0, j] += sums[group, j]
+    for j in range(total.size):
+        total[j] = sums[0, j] if len(sums) else 0

@@ -1,7 +1,7 @@
 """The perceptron: the loops. Both layers take the same few rows: what lies between stays in cache."""
 
 from ._jit import compiled, inner
-from ._linear import CHUNK, TILE, add_groups, add_rows
+from ._linear import CHUNK, TILE, add_groups, add_rows, add_up
 from ._pack import pack_panel, pack_rows
 from ._product import PANEL_VECTORS, product
 from ._rows import cdf, slope
@@ -80,12 +80,12 @@ def backward(worker, words, helpers, *arguments):
     """A group of rows a piece, CHUNK of them at a time: dx, and the group's dW1, db1, dW2 and db2.
 
     dweights, dweight: addresses; the two weights' lie one after the other, in each group and in what
-    they add up to. dbiases[group]: db1, db2 in float64. scratch: dactive, packed rows.
+    they add up to. dbiases[group], dbias: db1 and db2, a group's in float64. scratch: dactive, rows.
     """
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, scratches, panels, code, packed, groups = arguments[:7]
-    dout, x, hidden, weight1, weight2, dx, dweights, dweight, dbiases, shape = arguments[7:]
+    dout, x, hidden, weight1, weight2, dx, dweights, dweight, dbiases, dbias, shape = arguments[7:]
     scratch = scratches[worker]
     rows, columns, middle, depth = shape
     size, elements = scratch.itemsize, (columns + depth) * middle
@@ -132,5 +132,7 @@ def backward(worker, words, helpers, *arguments):
         else:
             await_pieces(progress, panels[1] + groups)
             add_groups(packed, dweights, groups, elements, piece - panels[1] - groups, dweight)
+            if piece == pieces - 1:
+                add_up(dbiases, dbias)
         finish_piece(progress)
         piece = next_piece(progress)

@@ -3,11 +3,13 @@
 Arrays are addresses of contiguous memory; `like` is an array of their dtype.
 """
 
+import math
+
 from ._exp import erf, exp
 from ._jit import compiled, inner
-from ._linear import SHORT
+from ._linear import SHORT, add_up
 from ._simd import fma, lane, lanes, load_first, only_first, root, splat, store_first, total
-from ._threads import next_piece, share
+from ._threads import await_pieces, finish_piece, next_piece, share
 
 PIECE = 1 << 14  # elements of a piece of elementwise work: about 10 µs of it
 ROW = 1 << 8  # elements that are summed in the array's own precision
@@ -16,71 +18,81 @@ ROOT_HALF, DENSITY = 0.7071067811865476, 0.3989422804014327  # 1 / √2, 1 / √
 
 @compiled
 def layer_norm_forward(worker, words, helpers, *arguments):
-    """out = (x − mean) · rstd · weight + bias; `height` rows a piece."""
+    """out = (x − mean) · rstd · weight + bias; `height` rows a piece.
+
+    SHORT rows at a time, all means first, then all variances: rows do not wait for one another.
+    """
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, mean, rstd, x, weight, bias, out, width, eps, height = arguments
     count, size = lanes(mean), mean.itemsize
     piece = next_piece(progress)
     while piece < pieces:
-        for i in range(piece * height, min(piece * height + height, mean.size)):
-            row = i * width * size
-            added = splat(mean, 0.0)
-            for j in range(0, width, count):
-                added = added + load_first(mean, x + row + j * size, width - j)
-            mean[i] = total(added) / width
-            squares = splat(mean, 0.0)
-            for j in range(0, width, count):
-                centred = load_first(mean, x + row + j * size, width - j) - mean[i]
-                squares = squares + only_first(centred * centred, width - j)
-            rstd[i] = 1 / (total(squares) / width + eps) ** 0.5
-            for j in range(0, width, count):
-                left = width - j
-                x_hat = (load_first(mean, x + row + j * size, left) - mean[i]) * rstd[i]
-                value = fma(
-                    x_hat,
-                    load_first(mean, weight + j * size, left),
-                    load_first(mean, bias + j * size, left),
-                )
-                store_first(out + row + j * size, value, left)
+        last = min(piece * height + height, mean.size)
+        for first in range(piece * height, last, SHORT):
+            end = min(first + SHORT, last)
+            for i in range(first, end):
+                added = splat(mean, 0.0)
+                for j in range(0, width, count):
+                    added = added + load_first(mean, x + (i * width + j) * size, width - j)
+                mean[i] = total(added) / width
+            for i in range(first, end):
+                squares = splat(mean, 0.0)
+                for j in range(0, width, count):
+                    centred = load_first(mean, x + (i * width + j) * size, width - j) - mean[i]
+                    squares = squares + only_first(centred * centred, width - j)
+                rstd[i] = 1 / math.sqrt(total(squares) / width + eps)
+            for i in range(first, end):
+                for j in range(0, width, count):
+                    at, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
+                    scaled = x_hat * load_first(mean, weight + j * size, left)
+                    store_first(out + at, scaled + load_first(mean, bias + j * size, left), left)
         piece = next_piece(progress)
 
 
 @compiled
 def layer_norm_backward(worker, words, helpers, *arguments):
-    """dx, and of each piece in float64 the sums over its rows of dout · x̂, then of dout: sums[piece].
+    """dx, and the sums over all rows of dout · x̂ and of dout one after the other, in float64.
 
-    dresidual is added to dx; there is none at address 0.
+    dresidual is added to dx; there is none at address 0. The last piece adds up those of the others.
+    scratch: of SHORT rows the means of g and of g · x̂, g = dout · weight.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, mean, rstd, x, weight, dout, dresidual, dx, sums, width, height = arguments
+    progress, pieces, scratches, mean, rstd, x, weight, dout, dresidual, dx = arguments[:10]
+    sums, added_up, width, height = arguments[10:]
+    scratch = scratches[worker]
     count, size = lanes(mean), mean.itemsize
     piece = next_piece(progress)
     while piece < pieces:
+        if piece == pieces - 1:
+            await_pieces(progress, piece)
+            add_up(sums, added_up)
         last = min(piece * height + height, mean.size)
-        for i in range(piece * height, last):
-            row = i * width * size
-            plain, along = splat(mean, 0.0), splat(mean, 0.0)
-            for j in range(0, width, count):
-                left = width - j
-                x_hat = (load_first(mean, x + row + j * size, left) - mean[i]) * rstd[i]
-                d = load_first(mean, dout + row + j * size, left)
-                g = d * load_first(mean, weight + j * size, left)
-                plain, along = plain + g, fma(g, x_hat, along)
-            mean_g, mean_along = total(plain) / width, total(along) / width
-            for j in range(0, width, count):
-                left = width - j
-                x_hat = (load_first(mean, x + row + j * size, left) - mean[i]) * rstd[i]
-                g = load_first(mean, dout + row + j * size, left) * load_first(
-                    mean, weight + j * size, left
-                )
-                change = (g - mean_g - x_hat * mean_along) * rstd[i]
-                if dresidual:
-                    change = change + load_first(mean, dresidual + row + j * size, left)
-                store_first(dx + row + j * size, change, left)
         for first in range(piece * height, last, SHORT):
-            add_short(mean, rstd, x, dout, sums[piece], width, first, min(first + SHORT, last))
+            end = min(first + SHORT, last)
+            for i in range(first, end):
+                plain, along = splat(mean, 0.0), splat(mean, 0.0)
+                for j in range(0, width, count):
+                    at, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
+                    g = load_first(mean, dout + at, left) * load_first(mean, weight + j * size, left)
+                    plain, along = plain + g, fma(g, x_hat, along)
+                scratch[2 * (i - first)] = total(plain) / width
+                scratch[2 * (i - first) + 1] = total(along) / width
+            for i in range(first, end):
+                mean_g, mean_along = scratch[2 * (i - first)], scratch[2 * (i - first) + 1]
+                for j in range(0, width, count):
+                    at, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
+                    g = load_first(mean, dout + at, left) * load_first(mean, weight + j * size, left)
+                    change = (g - mean_g - x_hat * mean_along) * rstd[i]
+                    if dresidual:
+                        change = change + load_first(mean, dresidual + at, left)
+                    store_first(dx + at, change, left)
+            add_short(mean, rstd, x, dout, sums[piece], width, first, end)
+        finish_piece(progress)
         piece = next_piece(progress)
 
 

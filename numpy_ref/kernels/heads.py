@@ -17,10 +17,10 @@ def merge_qkv(q, k, v):
     batch, heads, length, dim = q.shape
     width, size = 3 * heads * dim, q.itemsize
     strides = (length * width * size, dim * size, width * size, size)
-    starts = (x.ctypes.data - n * heads * dim * size for n, x in enumerate((q, k, v)))
-    together = q.base is not None and q.base is k.base is v.base and len(set(starts)) == 1
-    if together and all(x.shape == q.shape and x.strides == strides for x in (q, k, v)):
-        return np.lib.stride_tricks.as_strided(
-            q, (batch, length, width), (strides[0], width * size, size)
-        )
+    starts = [x.ctypes.data - n * heads * dim * size for n, x in enumerate((q, k, v))]
+    whole = q.base
+    together = whole is not None and whole is k.base is v.base and len(set(starts)) == 1
+    alike = all(x.shape == q.shape and x.strides == strides for x in (q, k, v))
+    if together and alike and whole.flags.c_contiguous:
+        return np.ndarray((batch, length, width), q.dtype, whole, starts[0] - whole.ctypes.data)
     return definition.merge_qkv(q, k, v)

@@ -7,6 +7,7 @@ from ..ops.layer_norm import LayerNormGrads
 from . import _rows as loops
 from . import _threads
 from ._buffers import empty
+from .linear import empty_sums
 
 
 def layer_norm_forward(x, weight, bias, eps=1e-6):
@@ -34,10 +35,21 @@ def layer_norm_backward(dout, cache, dresidual=None):
         dresidual = np.ascontiguousarray(dresidual)
     dout, width = np.ascontiguousarray(dout), x.shape[-1]
     height, pieces = _cut(len(mean), width)
-    dx, sums = empty(x.shape, x.dtype), np.zeros((pieces, 2 * width))
+    dx, (sums, added_up) = empty(x.shape, x.dtype), empty_sums(pieces, 2 * width, x.dtype)
     addresses = (0 if a is None else a.ctypes.data for a in (x, weight, dout, dresidual, dx))
-    _threads.run(loops.layer_norm_backward, pieces, mean, rstd, *addresses, sums, width, height)
-    return LayerNormGrads(dx, *sums.sum(0).astype(x.dtype).reshape(2, width))
+    _threads.run(
+        loops.layer_norm_backward,
+        pieces + 1,
+        mean,
+        rstd,
+        *addresses,
+        sums,
+        added_up,
+        width,
+        height,
+        scratch=(2 * loops.SHORT, x.dtype),
+    )
+    return LayerNormGrads(dx, added_up[:width], added_up[width:])
 
 
 def _cut(rows, width):

@@ -47,7 +47,7 @@ def linear_backward(dout, cache):
     rows, panels = x.size // max(columns, 1), panels_of(columns, x.dtype)
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
     dweights, dweight, sums = empty_groups(groups, (depth, columns), x.dtype)
-    dbiases = np.zeros((groups, depth if has_bias else 0))
+    dbiases, dbias = empty_sums(groups, depth if has_bias else 0, x.dtype)
     _threads.run(
         loops.backward,
         panels + groups + sums,
@@ -62,10 +62,11 @@ def linear_backward(dout, cache):
         dweights.ctypes.data,
         dweight.ctypes.data,
         dbiases,
+        dbias,
         (rows, columns, depth),
         scratch=(loops.CHUNK * padded(columns, x.dtype), x.dtype),
     )
-    return LinearGrads(dx, dweight, dbiases.sum(0).astype(x.dtype) if has_bias else None)
+    return LinearGrads(dx, dweight, dbias if has_bias else None)
 
 
 def tiles_of(rows):
@@ -80,8 +81,10 @@ def groups_of(rows):
 
 def empty_groups(groups, shape, dtype):
     """An array for each group, one for what they add up to, and in how many pieces they are added."""
-    each = empty((groups, *shape), dtype)
-    if groups == 1:
-        return each, each[0], 0
     total = empty(shape, dtype)
-    return each, total, -(-total.size // loops.GROUP_PIECE)
+    return empty((groups, *shape), dtype), total, max(1, -(-total.size // loops.GROUP_PIECE))
+
+
+def empty_sums(groups, size, dtype):
+    """Zeros in float64 for each group, and an array for what they add up to."""
+    return np.zeros((groups, size)), np.empty(size, dtype)

@@ -9,7 +9,7 @@ from . import _threads
 from ._buffers import empty
 from ._linear import CHUNK, TILE
 from ._product import padded, panels_of, product_for
-from .linear import empty_groups, groups_of, tiles_of
+from .linear import empty_groups, empty_sums, groups_of, tiles_of
 
 
 def mlp_forward(x, weight1, bias1, weight2, bias2):
@@ -49,7 +49,7 @@ def mlp_backward(dout, cache):
     rows, columns, middle, depth = shape
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
     dweights, dweight, sums = empty_groups(groups, ((columns + depth) * middle,), x.dtype)
-    dbiases = np.zeros((groups, middle + depth))
+    dbiases, dbias = empty_sums(groups, middle + depth, x.dtype)
     panels, packed = _empty_packed((middle, columns), (depth, middle), x.dtype)
     _threads.run(
         loops.backward,
@@ -60,12 +60,13 @@ def mlp_backward(dout, cache):
         groups,
         *(a.ctypes.data for a in (dout, x, hidden, weight1, weight2, dx, dweights, dweight)),
         dbiases,
+        dbias,
         shape,
         scratch=(CHUNK * (middle + padded(max(columns, middle), x.dtype)), x.dtype),
     )
     dweight1, dweight2 = dweight[: weight1.size], dweight[weight1.size :]
-    dbias1, dbias2 = np.split(dbiases.sum(0).astype(x.dtype), [middle])
-    return MlpGrads(dx, dweight1.reshape(weight1.shape), dbias1, dweight2.reshape(weight2.shape), dbias2)
+    dweights = dweight1.reshape(weight1.shape), dweight2.reshape(weight2.shape)
+    return MlpGrads(dx, dweights[0], dbias[:middle], dweights[1], dbias[middle:])
 
 
 def _empty_packed(first, second, dtype):
