@@ -20,7 +20,6 @@ from .cases import CASES
 from .run import inputs_of, run_numpy, state_of
 
 ROOT = Path(__file__).parent.parent
-BLAS = ()
 ACCELERATED_OPS = {name.rsplit("_", 1)[0] for name in kernels.ACCELERATED}
 
 
@@ -106,8 +105,6 @@ def threads():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_bits_do_not_depend_on_the_threads(case, dtype, threads):
     """Every case, with pieces far more and far fewer than threads."""
-    if case.name in BLAS:
-        pytest.skip("looks its vectors up through NumPy's products, whose threads are BLAS's")
     inputs, state = inputs_of(case, dtype), state_of(case, dtype)
     results = []
     for count in (1, 2, 5):
@@ -120,13 +117,51 @@ def test_bits_do_not_depend_on_the_threads(case, dtype, threads):
 
 @pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
 @pytest.mark.parametrize("bad", [-1, 5])
-def test_an_index_outside_the_table_is_an_error(module, bad):
-    table, index = np.ones((5, 2)), np.zeros((3, 3), int)
+@pytest.mark.parametrize("length", [3, 200], ids=["one_call", "all_threads"])
+def test_an_index_outside_the_table_is_an_error(module, bad, length):
+    table, index = np.ones((5, 2)), np.zeros((length, length), int)
     index[1, 2] = bad
-    with pytest.raises(ValueError, match=r"index has entries in .*expected \[0, 5\)"):
+    entries = rf"index has entries in \[{min(bad, 0)}, {max(bad, 0)}\], expected \[0, 5\)"
+    with pytest.raises(ValueError, match=entries):
         module.bias_forward(table, index)
-    with pytest.raises(ValueError, match=r"index has entries"):
-        module.bias_backward(np.ones((2, 3, 3)), index, 5)
+    with pytest.raises(ValueError, match=entries):
+        module.bias_backward(np.ones((2, length, length)), index, 5)
+    q = np.ones((1, 2, length, 4))
+    with pytest.raises(ValueError, match=entries):
+        module.attention_forward(q, q, q, table, index)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (5, 70, 24)])
+def test_layer_norm_adds_what_comes_past_it(shape):
+    """dx = dx without it + dresidual, in both and in float32 as in float64."""
+    rng, sides = np.random.default_rng(0), {}
+    x, dout, past = rng.standard_normal((3, *shape)).astype("float32")
+    weight, bias = rng.standard_normal((2, shape[-1])).astype("float32")
+    for module, dtype in (
+        (ops, "float64"),
+        (ops, "float32"),
+        (kernels, "float64"),
+        (kernels, "float32"),
+    ):
+        given = (a.astype(dtype) for a in (x, weight, bias, dout, past))
+        sides[module, dtype] = _past_the_norm(module, *given)
+    truth = sides[ops, "float64"][0]
+    for module in (ops, kernels):
+        assert budget.float64("dx", truth, sides[module, "float64"][1]).ok
+    both = [sides[module, "float32"][1] for module in (ops, kernels)]
+    assert budget.two_sided("dx", truth, both, "float32").ok
+
+
+def _past_the_norm(module, x, weight, bias, dout, dresidual):
+    """(dx + dresidual, dx with it); the weights' gradients must not change."""
+    _, cache = module.layer_norm_forward(x, weight, bias)
+    alone, both = (module.layer_norm_backward(dout, cache, past) for past in (None, dresidual))
+    assert all((a == b).all() for a, b in zip(alone[1:], both[1:], strict=True))
+    with pytest.raises(ValueError, match=r"dresidual has shape \(2, 3\)"):
+        module.layer_norm_backward(dout, cache, np.ones((2, 3), dout.dtype))
+    with pytest.raises(TypeError, match="dresidual has dtype int64"):
+        module.layer_norm_backward(dout, cache, np.ones(x.shape, int))
+    return alone.dx + dresidual, both.dx
 
 
 @pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])

@@ -15,6 +15,7 @@ import numpy_ref
 import numpy_ref.kernels as kernels
 from numpy_ref.kernels import _threads
 
+from . import budget
 from .process import python
 
 TRAINING_STEP = """
@@ -72,6 +73,26 @@ def counting(worker, words, helpers, *arguments):
         piece = _threads.next_piece(progress)
 
 
+@njit(nogil=True)
+def adding_up(worker, words, helpers, *arguments):
+    """Slow pieces that write, then quick ones that each want all of them."""
+    if _threads.share(worker, words, helpers, arguments):
+        return
+    progress, pieces, first, written, sums = arguments
+    piece = _threads.next_piece(progress)
+    while piece < pieces:
+        if piece < first:
+            value = piece
+            for _ in range(20000):
+                value = (3 * value + 1) % 1000003
+            written[piece] = value
+        else:
+            _threads.await_pieces(progress, first)
+            sums[piece - first] = written.sum()
+        _threads.finish_piece(progress)
+        piece = _threads.next_piece(progress)
+
+
 def count(pieces, work):
     """(how often each piece was done, pieces by each worker)"""
     done, workers = np.zeros(pieces, np.int64), np.zeros(9, np.int64)
@@ -85,6 +106,16 @@ def test_every_piece_is_done_once_before_run_returns(threads):
     for pieces, work in [(1, 9), (2, 9999), (3, 9999), (1000, 10), (20000, 1)] * 50:
         done, _ = count(pieces, work)
         assert (done == 1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_who_awaits_pieces_finds_them_done(threads):
+    numpy_ref.set_num_threads(threads)
+    for _ in range(50):
+        written, sums = np.zeros(7, np.int64), np.zeros(9, np.int64)
+        _threads.run(adding_up, 16, 7, written, sums)
+        assert written.all()
+        assert (sums == written.sum()).all()
 
 
 def test_helpers_take_part():
@@ -174,7 +205,7 @@ def test_torch_may_work_in_between():
     product = x @ x
     for _ in range(5):
         assert_same_bits(results(), expected)
-        torch.testing.assert_close(x @ x, product)
+        assert budget.float64("product", product.numpy(), (x @ x).numpy()).ok
 
 
 def test_an_error_in_a_kernel_leaves_the_threads_usable():
