@@ -3,8 +3,8 @@
 A: any strides. B: packed in panels of `PANEL_BYTES` a row (b_k = 0), so that a panel stays in cache, or
 rows b_k apart where they are whole vectors, so that none reaches beyond a row. C: rows of any distance.
 S: what C begins with, nothing at address 0; C itself goes on adding up, rows 0 apart are a bias.
-All are given as addresses, strides in elements. An element of C is summed over k in order, whatever the
-tile it falls in, so how the work is cut up never changes a bit.
+All are given as addresses, strides in elements. An element of C is summed over k in order, DEPTH terms
+at a time, whatever the tile it falls in, so how the work is cut up never changes a bit.
 """
 
 from functools import cache
@@ -33,6 +33,7 @@ ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTER_BYTES == 32 else (28, 4)
 WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES
+DEPTH = 512  # terms in one chain of additions: thousands of them would round too often
 
 
 def padded(columns, dtype):
@@ -86,24 +87,8 @@ def _tile_body(function, block, done, size, vec, item):
             (i, j): at(builder, base, builder.add(starts[i], INT64(j * vec.count))) for i, j in places
         }
 
-    before, head, loop, after = (function.append_basic_block() for _ in range(4))
-    builder.cbranch(builder.icmp_unsigned("!=", start, ir.Constant(start.type, None)), before, head)
-
-    builder = ir.IRBuilder(before)
-    old = {
-        (i, j): load_first_ir(builder, source, last, vec, item)
-        if j == v - 1
-        else builder.load(source, align=item)
-        for (i, j), source in vectors_at(builder, start, start_row).items()
-    }
-    loaded = builder.block
-    builder.branch(head)
-
-    builder = ir.IRBuilder(head)
-    first = {place: builder.phi(vec) for place in places}
-    for place, phi in first.items():
-        phi.add_incoming(ir.Constant(vec, None), block)
-        phi.add_incoming(old[place], loaded)
+    nothing = ir.Constant(vec, None)
+    loop, after, adding, storing = (function.append_basic_block() for _ in range(4))
     builder.cbranch(builder.icmp_signed(">", depth, INT64(0)), loop, after)
 
     builder = ir.IRBuilder(loop)
@@ -119,18 +104,37 @@ def _tile_body(function, block, done, size, vec, item):
     k_next = builder.add(k, INT64(1))
     nexts = (k_next, builder.gep(a_now, [a_k]), builder.gep(b_now, [b_k]))
     for phi, begin, following in zip((k, a_now, b_now), (INT64(0), a, b), nexts, strict=True):
-        phi.add_incoming(begin, head)
+        phi.add_incoming(begin, block)
         phi.add_incoming(following, loop)
     for place, phi in sums.items():
-        phi.add_incoming(first[place], head)
+        phi.add_incoming(nothing, block)
         phi.add_incoming(new[place], loop)
     builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, after)
 
     builder = ir.IRBuilder(after)
+    products = {place: builder.phi(vec) for place in places}
+    for place, phi in products.items():
+        phi.add_incoming(nothing, block)
+        phi.add_incoming(new[place], loop)
+    builder.cbranch(builder.icmp_unsigned("!=", start, ir.Constant(start.type, None)), adding, storing)
+
+    builder = ir.IRBuilder(adding)
+    added = {}
+    for (i, j), source in vectors_at(builder, start, start_row).items():
+        old = (
+            load_first_ir(builder, source, last, vec, item)
+            if j == v - 1
+            else builder.load(source, align=item)
+        )
+        added[i, j] = builder.fadd(products[i, j], old)
+    added_block = builder.block
+    builder.branch(storing)
+
+    builder = ir.IRBuilder(storing)
     results = {place: builder.phi(vec) for place in places}
     for place, phi in results.items():
-        phi.add_incoming(first[place], head)
-        phi.add_incoming(new[place], loop)
+        phi.add_incoming(products[place], after)
+        phi.add_incoming(added[place], added_block)
     for (i, j), target in vectors_at(builder, c, c_row).items():
         if j == v - 1:
             store_first_ir(builder, results[i, j], target, last, item)
@@ -174,11 +178,15 @@ def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s
                 i = rows * t // tiles
                 height = rows * (t + 1) // tiles - i
                 column = j + start * count
-                _tile(
-                    like, height, wide, depth, a + i * a_row * size, a_row, a_k,
-                    b_j + start * count * size, b_row, c + (i * c_row + column) * size, c_row,
-                    s + (i * s_row + column) * size if s else 0, s_row, last,
-                )  # fmt: skip
+                a_i, b_i = a + i * a_row * size, b_j + start * count * size
+                c_i = c + (i * c_row + column) * size
+                s_i = s + (i * s_row + column) * size if s else 0
+                for k in range(0, max(depth, 1), DEPTH):
+                    before, row = (c_i, c_row) if k else (s_i, s_row)
+                    _tile(
+                        like, height, wide, min(DEPTH, depth - k), a_i + k * a_k * size, a_row, a_k,
+                        b_i + k * b_row * size, b_row, c_i, c_row, before, row, last,
+                    )  # fmt: skip
             start += wide
 
 

@@ -21,6 +21,7 @@ FAR, LONG_DROP = (
     {"table": Normal((599, 2)), "index": Integers((300, 290), 599)},
     Dropout((2, 2, 300, 290)),
 )
+MANY_KEYS = {name: Normal((1, 2, 7 if name == "q" else 1300, 8)) for name in "qkv"}
 MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
@@ -28,6 +29,7 @@ OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), weight=Normal((4, 6)), bias=Normal((4,))),
     op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
     op("linear", "large", x=Normal((3, 200, 256)), weight=Normal((512, 256)), bias=Normal((512,))),
+    op("linear", "deep", x=Normal((9, 1300)), weight=Normal((5, 1300)), bias=Normal((5,))),
     op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
     op("layer_norm", "large", x=Normal((900, 24)), weight=Normal((24,)), bias=Normal((24,))),
     op("layer_norm", "one_token", x=Normal((1, 1, 8)), weight=Normal((8,)), bias=Normal((8,))),
@@ -101,6 +103,7 @@ OPS = [
         mask=Mask((4, 1, 6, 6)),
     ),
     op("attention", "strips", **LONG, **FAR),
+    op("attention", "many_keys", **MANY_KEYS),
     op("attention", "strips_all", **LONG, **FAR, bias=Normal((2, 300, 290)), mask=Mask((290,))),
     op("attention", "strips_per_window", **LONG, bias=Normal((2, 2, 300, 290)), dropout=LONG_DROP),
     op("attention", "chunks", **MANY_WINDOWS, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((14, 1, 6, 6))),
