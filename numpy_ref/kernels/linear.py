@@ -9,7 +9,7 @@ from . import _threads
 from ._buffers import empty
 from ._product import padded, panels_of, product_for
 
-GROUPS, GROUP_ROWS = 16, 192  # at most so many groups of rows in backward, of at least so many rows
+GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of at least so many rows
 
 
 def linear_forward(x, weight, bias=None):
