@@ -46,8 +46,9 @@ def layer_norm_forward(worker, words, helpers, *arguments):
                 for j in range(0, width, count):
                     at, left = (i * width + j) * size, width - j
                     x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
-                    scaled = x_hat * load_first(mean, weight + j * size, left)
-                    store_first(out + at, scaled + load_first(mean, bias + j * size, left), left)
+                    scale, shift = weight + j * size, bias + j * size
+                    value = fma(x_hat, load_first(mean, scale, left), load_first(mean, shift, left))
+                    store_first(out + at, value, left)
         piece = next_piece(progress)
 
 
