@@ -1,7 +1,6 @@
 """Say when numba compiles, so that the first run of a kernel is no silent wait."""
 
 import sys
-import time
 
 
 def say_what_is_compiled():
@@ -17,26 +16,23 @@ def say_what_is_compiled():
 
 def _listener(base):
     class Compilations(base):
-        """Compilations nest: what is counted is the outermost."""
+        """Compilations nest: what is named is the outermost."""
 
         def __init__(self):
-            self.depth, self.seconds, self.started = 0, 0.0, None
+            self.depth, self.said = 0, False
 
         def on_start(self, event):
-            if self.seconds == 0 and self.depth == 0:
+            if not self.said:
                 print("compiling the kernels, once; the next run finds them on disk", flush=True)
-            if self.depth == 0:
-                self.started = time.perf_counter()
-                if sys.stderr.isatty():
-                    name = event.data["dispatcher"].py_func.__name__
-                    print(f"\r\x1b[Kcompiling {name} …", end="", file=sys.stderr, flush=True)
+                self.said = True
+            if self.depth == 0 and sys.stderr.isatty():
+                name = event.data["dispatcher"].py_func.__name__
+                print(f"\r\x1b[Kcompiling {name} …", end="", file=sys.stderr, flush=True)
             self.depth += 1
 
         def on_end(self, event):
             self.depth -= 1
-            if self.depth == 0:
-                self.seconds += time.perf_counter() - self.started
-                if sys.stderr.isatty():
-                    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            if self.depth == 0 and sys.stderr.isatty():
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     return Compilations()

@@ -10,9 +10,9 @@ from ._product import product
 from ._simd import address, lanes
 from ._strips import (
     all_terms,
+    apply_term,
     at,
     gather,
-    multiply,
     next_rows,
     probabilities,
     scale_rows,
@@ -44,6 +44,14 @@ def as_right(packed, start, row, rows, columns):
         return start, row // packed.itemsize
     pack_rows(packed, 0, start, row, rows, columns)
     return address(packed, 0), 0
+
+
+@inner
+def product_with(code, packed, rows, columns, depth, a, a_row, a_k, b, b_row, c, c_row, more):
+    """C = A B or, with `more`, C += A B; b: rows of an array, b_row bytes apart."""
+    right, step = as_right(packed, b, b_row, depth, columns)
+    start = c if more else 0
+    product(code, rows, columns, depth, a, a_row, a_k, right, step, c, c_row, start, c_row)
 
 
 @compiled
@@ -81,7 +89,7 @@ def forward(worker, words, helpers, *arguments):
                 ahead = ahead_q, ahead_k, next_rows(v, b, b_last, head, i)
                 softmax(scores, added, length, rows, columns, scale, row_stats, ahead, dim * size)
                 if dropout[0]:
-                    multiply(scores, length, dropout, b, head, i, rows, k_len)
+                    apply_term(scores, length, dropout, b, head, i, rows, k_len, True)
                 right, step = as_right(values, at(v, b, head, 0), v[3], k_len, v_dim)
                 product(
                     code, rows, v_columns, k_len, address(scores, 0), length, 1,
@@ -131,7 +139,7 @@ def backward(worker, words, helpers, *arguments):
                     address(v_turned, v_turned_b), 0, address(dp, 0), length, 0, 0,
                 )  # fmt: skip
                 if dropout[0]:
-                    multiply(dp, length, dropout, b, head, i, rows, k_len)
+                    apply_term(dp, length, dropout, b, head, i, rows, k_len, True)
                 added = all_terms(terms, static, length, bias, mask, b, head, i, rows, k_len)
                 row_stats, width = stats[b, head, i : i + rows], dim * size
                 ahead = next_rows(k, b, b_last, head, i), next_rows(v, b, b_last, head, i)
@@ -140,23 +148,18 @@ def backward(worker, words, helpers, *arguments):
                 first = b == b_first
                 softmax_backward(p, dp, sums, length, rows, columns, scale, first, ahead, width)
                 if dropout[0]:
-                    multiply(p, length, dropout, b, head, i, rows, k_len)
-                right, step = as_right(packed, at(k, b, head, 0), k[3], k_len, dim)
-                product(
-                    code, rows, dim, k_len, address(dp, 0), length, 1,
-                    right, step, at(dq, b, head, i), dq[3] // size, 0, 0,
+                    apply_term(p, length, dropout, b, head, i, rows, k_len, True)
+                product_with(
+                    code, packed, rows, dim, k_len, address(dp, 0), length, 1,
+                    at(k, b, head, 0), k[3], at(dq, b, head, i), dq[3] // size, False,
                 )  # fmt: skip
-                dk_b = at(dk, b, head, 0) + group * dk[4]
-                right, step = as_right(packed, q_i, q[3], rows, dim)
-                product(
-                    code, k_len, dim, rows, address(dp, 0), 1, length,
-                    right, step, dk_b, dk[3] // size, dk_b if t > t_first else 0, dk[3] // size,
+                product_with(
+                    code, packed, k_len, dim, rows, address(dp, 0), 1, length,
+                    q_i, q[3], at(dk, b, head, 0) + group * dk[4], dk[3] // size, t > t_first,
                 )  # fmt: skip
-                dv_b = at(dv, b, head, 0) + group * dv[4]
-                right, step = as_right(packed, dout_i, dout[3], rows, v_dim)
-                product(
-                    code, k_len, v_dim, rows, address(p, 0), 1, length,
-                    right, step, dv_b, dv[3] // size, dv_b if t > t_first else 0, dv[3] // size,
+                product_with(
+                    code, packed, k_len, v_dim, rows, address(p, 0), 1, length,
+                    dout_i, dout[3], at(dv, b, head, 0) + group * dv[4], dv[3] // size, t > t_first,
                 )  # fmt: skip
             if dtable.size:
                 scatter(dtable[item], sums, length, index, i, rows, k_len)

@@ -4,17 +4,9 @@ from ._jit import compiled, inner
 from ._linear import CHUNK, TILE, add_groups, add_rows, add_up
 from ._pack import pack_panel, pack_rows
 from ._product import PANEL_VECTORS, product
-from ._rows import cdf, slope
+from ._rows import cdf, gelu, slope
 from ._simd import address, lanes, load_first, store, store_first
 from ._threads import await_pieces, finish_piece, next_piece, share
-
-
-@inner
-def activate(like, hidden, active, elements):
-    """active = GELU(hidden)"""
-    for j in range(0, elements, lanes(like)):
-        value = load_first(like, hidden + j * like.itemsize, elements - j)
-        store_first(active + j * like.itemsize, value * cdf(value), elements - j)
 
 
 @inner
@@ -66,7 +58,7 @@ def forward(worker, words, helpers, *arguments):
                 code, height, middle, columns, x + i * columns * size, columns, 1,
                 packed1, 0, hidden_i, middle, bias1, 0,
             )  # fmt: skip
-            activate(active, hidden_i, address(active, 0), height * middle)
+            gelu(active, hidden_i, address(active, 0), height * middle)
             product(
                 code, height, depth, middle, address(active, 0), middle, 1,
                 packed2, 0, out + i * depth * size, depth, bias2, 0,

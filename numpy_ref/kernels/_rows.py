@@ -123,10 +123,8 @@ def gelu_forward(worker, words, helpers, *arguments):
     size = like.itemsize
     piece = next_piece(progress)
     while piece < pieces:
-        end = min(piece * PIECE + PIECE, elements)
-        for j in range(piece * PIECE, end, lanes(like)):
-            value = load_first(like, x + j * size, end - j)
-            store_first(out + j * size, value * cdf(value), end - j)
+        first = piece * PIECE
+        gelu(like, x + first * size, out + first * size, min(PIECE, elements - first))
         piece = next_piece(progress)
 
 
@@ -145,6 +143,14 @@ def gelu_backward(worker, words, helpers, *arguments):
             change = load_first(like, dout + j * size, end - j) * slope(value, cdf(value))
             store_first(dx + j * size, change, end - j)
         piece = next_piece(progress)
+
+
+@inner
+def gelu(like, x, out, elements):
+    """out = x Φ(x)"""
+    for j in range(0, elements, lanes(like)):
+        value = load_first(like, x + j * like.itemsize, elements - j)
+        store_first(out + j * like.itemsize, value * cdf(value), elements - j)
 
 
 @inner

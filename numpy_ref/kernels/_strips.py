@@ -66,28 +66,15 @@ def copy(to, strip, elements):
 
 
 @inner
-def add_term(strip, length, term, b, h, first, rows, columns):
-    """strip += the term's rows, its last axis as long as the strip's."""
+def apply_term(strip, length, term, b, h, first, rows, columns, factor):
+    """strip += the term's rows, or ∘= them where it is a factor; its last axis is the strip's."""
     count = lanes(strip)
     for i in range(rows):
         source = term_row(term, b, h, first + i)
         for j in range(0, columns, count):
             place = address(strip, i * length + j)
-            added = load_first(strip, source + j * strip.itemsize, columns - j)
-            store(place, load(strip, place) + added)
-
-
-@inner
-def multiply(strip, length, term, b, h, first, rows, columns):
-    """strip ∘= the dropout multiplier's rows."""
-    count = lanes(strip)
-    for i in range(rows):
-        source = term_row(term, b, h, first + i)
-        for j in range(0, columns, count):
-            place = address(strip, i * length + j)
-            store(
-                place, load(strip, place) * load_first(strip, source + j * strip.itemsize, columns - j)
-            )
+            old, other = load(strip, place), load_first(strip, source + j * strip.itemsize, columns - j)
+            store(place, old * other if factor else old + other)
 
 
 @inner
@@ -182,9 +169,9 @@ def all_terms(terms, static, length, bias, mask, b, h, first, rows, columns):
         return static
     copy(terms, static, rows * length)
     if bias[0]:
-        add_term(terms, length, bias, b, h, first, rows, columns)
+        apply_term(terms, length, bias, b, h, first, rows, columns, False)
     if mask[0]:
-        add_term(terms, length, mask, b, h, first, rows, columns)
+        apply_term(terms, length, mask, b, h, first, rows, columns, False)
     return terms
 
 

@@ -1,4 +1,4 @@
-"""Layer normalisation in one pass over each row; keeps the mean and 1/√var instead of x̂."""
+"""Layer normalisation of a few rows at a time; keeps the mean and 1/√var instead of x̂."""
 
 import numpy as np
 
