@@ -1,17 +1,33 @@
-"""Say when numba compiles, so that the first run of a kernel is no silent wait."""
+"""Compile before the first step, and say so, so that the first run of a kernel is no silent wait."""
 
 import sys
+from contextlib import contextmanager
+
+
+@contextmanager
+def compiled_ahead(backend, dtype):
+    """Load and build in the block: at its end the kernels of a step are compiled, if need be.
+
+    The twin that has no kernels has nothing to wait for.
+    """
+    if backend != "numpy":
+        yield
+        return
+    from numpy_ref.kernels import ahead
+
+    say_what_is_compiled()
+    with ahead.compiled_ahead(dtype):
+        yield
 
 
 def say_what_is_compiled():
     """From now on the first compilation prints a line, and on a terminal each kernel its name.
 
-    What is found on disk is not compiled and says nothing. Only for a twin that has imported numba.
+    What is found on disk is not compiled and says nothing.
     """
-    if "numba" in sys.modules:
-        from numba.core import event
+    from numba.core import event
 
-        event.register("numba:compile", _listener(event.Listener))
+    event.register("numba:compile", _listener(event.Listener))
 
 
 def _listener(base):

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from . import checkpoint, runs
 from .build import build_trainer, load_dataset, steps_per_epoch
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
-from .compiling import say_what_is_compiled
+from .compiling import compiled_ahead
 from .config import add_sections, to_config
 from .data.batches import batches
 from .evaluate import report
@@ -36,11 +36,12 @@ def main(argv=None):
     options = parse(parser, argv)
     try:
         threads = use_threads(options.backend)
-        folder, config, dataset, trainer, progress = _set_up(options, argv)
+        config = _config(options, argv)
+        with compiled_ahead(options.backend, config.model.dtype):
+            folder, dataset, trainer, progress = _set_up(options, config)
     except MISTAKES as error:
         fail(parser.prog, error)
     _introduce(options.backend, config, dataset, trainer, folder, threads)
-    say_what_is_compiled()
     try:
         seconds = train(folder, config, dataset, trainer, progress)
     except KeyboardInterrupt:
@@ -119,37 +120,41 @@ def _save(folder, trainer, progress, row):
     checkpoint.save(folder / "last.safetensors", arrays, progress)
 
 
-def _set_up(options, argv):
-    """(folder, config, dataset, trainer, progress); the folder is written last, when all fits."""
-    if options.resume:
-        return _set_up_resumed(options, argv)
-    config = to_config(options)
-    dataset = load_dataset(config.data)
-    trainer = build_trainer(options.backend, config, dataset)
-    folder = runs.create(config, options.backend, options.run)
-    return folder, config, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
-
-
-def _set_up_resumed(options, argv):
+def _config(options, argv):
+    """Of the run that is continued, or from the command line."""
+    if not options.resume:
+        return to_config(options)
     given = [a.split("=")[0] for a in argv if a.startswith("--")]
     if extra := [a for a in given if a not in ("--resume", "--backend")]:
         raise ValueError(
             f"--resume continues a run as it was configured, but got {', '.join(extra)} too"
         )
-    folder = Path(options.resume)
-    config = runs.config_of(folder)
+    return runs.config_of(Path(options.resume))
+
+
+def _set_up(options, config):
+    """(folder, dataset, trainer, progress); the folder is written last, when all fits."""
+    if options.resume:
+        return _set_up_resumed(Path(options.resume), options.backend, config)
+    dataset = load_dataset(config.data)
+    trainer = build_trainer(options.backend, config, dataset)
+    folder = runs.create(config, options.backend, options.run)
+    return folder, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
+
+
+def _set_up_resumed(folder, backend, config):
     if not (folder / "last.safetensors").exists():  # killed within the first epoch
         if len(runs.read_metrics(folder)) > 1:
             raise ValueError(f"{folder} has several epochs of metrics, but no last.safetensors")
         runs.rewind(folder, 0)
         dataset = load_dataset(config.data)
-        trainer = build_trainer(options.backend, config, dataset)
-        return folder, config, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
+        trainer = build_trainer(backend, config, dataset)
+        return folder, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
     checkpoint.load(folder / "best.safetensors")  # damaged, it would only be missed at the end
     _, progress = checkpoint.load(folder / "last.safetensors")
-    config, dataset, trainer = runs.load(folder, options.backend, "last")
+    _, dataset, trainer = runs.load(folder, backend, "last")
     runs.rewind(folder, progress["epoch"])
-    return folder, config, dataset, trainer, progress
+    return folder, dataset, trainer, progress
 
 
 def _introduce(backend, config, dataset, trainer, folder, threads):

@@ -60,3 +60,53 @@ def test_compiled_code_is_kept_until_the_file_of_any_kernel_changes(calling, tmp
         helper.write("# another comment\n")
     assert calling() == [0, compiled]
     assert calling() == [compiled, 0]
+
+
+AHEAD = """
+import subprocess
+import numpy_ref
+from numpy_ref.kernels import ahead
+
+class Helper(subprocess.Popen):
+    started = []
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        Helper.started.append(self)
+
+subprocess.Popen = Helper
+numpy_ref.set_num_threads(2)
+"""
+STEP = """
+def misses():
+    return {name for name, d in dispatchers().items() if getattr(d.stats, "cache_misses", None)}
+
+with ahead.compiled_ahead(np.float32):
+    pass
+before = misses()
+model = numpy_ref.VisionTransformer(8, 2, embed_dim=16, depth=2, drop_path_rate=0.5)
+trainer = numpy_ref.Trainer(model, 1e-3, 10)
+trainer.train_step(np.ones((64, 1, 8, 8), np.float32), np.arange(64) % 10)
+print(json.dumps([len(Helper.started), sorted(before), sorted(misses() - before)]))
+"""
+BROKEN = """
+try:
+    with ahead.compiled_ahead(np.float32):
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print([helper.returncode for helper in Helper.started])
+"""
+
+
+def test_compiled_ahead_leaves_nothing_to_compile_in_a_step(tmp_path):
+    """Attention is compiled by a second process, and only when nothing is found on disk."""
+    cache = str(tmp_path)
+    helpers, compiled, late = json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache))
+    assert (helpers, late) == (1, [])
+    assert {"numpy_ref.kernels._mlp.backward", "numpy_ref.kernels._linear.forward"} <= set(compiled)
+    assert not [name for name in compiled if "attention" in name]
+    assert json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache)) == [0, [], []]
+
+
+def test_who_stops_compiling_ahead_stops_its_helper(tmp_path):
+    assert python(DISPATCHERS + AHEAD + BROKEN, NUMBA_CACHE_DIR=str(tmp_path)) == "[-9]\n"

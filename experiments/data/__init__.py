@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from experiments.data import digits, folder, idx
 
@@ -116,6 +115,8 @@ def _check_size(name: str, size: tuple[int, int], image_size: tuple[int, int] | 
 
 def _hold_out(parts: dict, fractions: dict[str, float], classes: Sequence[str], seed: int) -> dict:
     """Hold the parts that are missing out of "train"; all shares are of the train part given."""
+    from sklearn.model_selection import train_test_split  # takes a second, while the kernels compile
+
     missing = [part for part in fractions if part not in parts]
     if sum(fractions[part] for part in missing) >= 1:
         raise ValueError(

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 
 def load(root: str | Path | None = None):
     """Source `(classes, parts, decode)` with a "train" part only; ValueError if root is given."""
     if root is not None:
         raise ValueError(f"root: digits come with scikit-learn, leave it out; got {str(root)!r}")
+    from sklearn.datasets import load_digits  # takes a second, while the kernels compile
+
     bunch = load_digits()
     classes = tuple(str(digit) for digit in bunch.target_names)
     return classes, {"train": (bunch.images, bunch.target)}, _decode

@@ -32,9 +32,10 @@ def test_compiling_says_so_once_and_loading_says_nothing(tmp_path):
     assert run(tmp_path) == ([], "")
 
 
-def test_a_process_without_numba_has_nothing_to_say():
+def test_the_twin_without_kernels_has_nothing_to_compile():
     code = (
-        "import sys; from experiments.compiling import say_what_is_compiled as say; "
-        "say(); sys.exit('numba' in sys.modules)"
+        "import sys; from experiments.compiling import compiled_ahead\n"
+        "with compiled_ahead('torch', 'float32'): pass\n"
+        "sys.exit('numba' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
