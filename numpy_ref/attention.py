@@ -11,7 +11,7 @@ from .random import as_generator
 
 
 class MultiHeadAttention(Module):
-    """out = proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
+    """out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
 
     use_relative_position builds `rel_pos` = RelativePositionBias(**rpb_kwargs); its num_heads may be
     left out. cosine_attention: scaled cosine scores with a learned `logit_scale` per head instead of
@@ -57,9 +57,10 @@ class MultiHeadAttention(Module):
         if cosine_attention:
             self.logit_scale = Parameter(np.full((num_heads, 1, 1), np.log(10), dtype))
 
-    def forward(self, x, bias=None, mask=None):
+    def forward(self, x, bias=None, mask=None, residual=None):
         """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
-        additive -> (B, L, embed_dim), or (B, Lq, embed_dim) with a scheme of fewer queries."""
+        additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
+        scheme of fewer queries."""
         q, k, v = self._qkv(x)
         self._given_bias = bias
         table, index, bias = self._position(x, q, k, bias)
@@ -67,10 +68,13 @@ class MultiHeadAttention(Module):
         out, self._attention = F.attention_forward(
             q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x)
         )
-        return self.proj_drop(self.proj(self._merge(out)))
+        return self.proj_drop.add(residual, self.proj, self._merge(out))
 
     def backward(self, dout):
-        """dout as forward's result -> dx, or (dx, dbias) when forward was given a bias."""
+        """dout as forward's result -> dx, or (dx, dbias) when forward was given a bias.
+
+        The residual's gradient is dout.
+        """
         dmerged = self.proj.backward(self.proj_drop.backward(dout))
         grads = F.attention_backward(self._split(dmerged), self.spend("_attention"))
         dq, dk, dinput = self._position_backward(grads)

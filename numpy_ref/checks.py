@@ -6,9 +6,14 @@ from numbers import Integral
 
 import numpy as np
 
+_FLOATING = {np.dtype(np.float32), np.dtype(np.float64)}
+
 
 def check_floating(**arrays):
     """All given arrays are float32 or all are float64; raises TypeError otherwise."""
+    found = {getattr(a, "dtype", None) for a in arrays.values() if a is not None}
+    if len(found) == 1 and found <= _FLOATING:  # a step asks a hundred times
+        return
     dtypes = {name: np.asarray(a).dtype for name, a in arrays.items() if a is not None}
     for name, dtype in dtypes.items():
         if dtype not in (np.float32, np.float64):
@@ -20,6 +25,9 @@ def check_floating(**arrays):
 
 def check_shape(name, array, expected):
     """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+    shape = getattr(array, "shape", None)
+    if shape == expected:  # mostly
+        return
     shape = np.shape(array)
     fits = len(shape) == len(expected) and all(
         e is None or s == e for s, e in zip(shape, expected, strict=True)

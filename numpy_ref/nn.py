@@ -122,7 +122,7 @@ class Sequential(ModuleList):
 
 
 class Linear(Module):
-    """y = x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
+    """y = [residual +] x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
 
     Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
     ViT); bias zero.
@@ -138,12 +138,13 @@ class Linear(Module):
         )
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
-    def forward(self, x):
+    def forward(self, x, residual=None):
         bias = None if self.bias is None else self.bias.data
-        out, self._cache = F.linear_forward(x, self.weight.data, bias)
+        out, self._cache = F.linear_forward(x, self.weight.data, bias, residual)
         return out
 
     def backward(self, dout):
+        """dx; the residual's gradient is dout."""
         grads = F.linear_backward(dout, self.spend())
         self.weight.accumulate(grads.dweight)
         if self.bias is not None:
@@ -207,9 +208,13 @@ class Dropout(Module):
         check_probability(rate=rate)
         self.rate, self.generator = rate, as_generator(generator)
 
+    @property
+    def drops(self):
+        return self.training and self.rate > 0
+
     def draw(self, shape, dtype):
         """The multiplier for an array of this shape, or None when nothing is dropped."""
-        if not self.training or self.rate == 0:
+        if not self.drops:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
 
@@ -223,6 +228,20 @@ class Dropout(Module):
         out, self._cache = F.dropout_forward(x, multiplier)
         return out
 
+    def add(self, residual, branch, *inputs):
+        """residual + drop(branch(*inputs)), or without a residual (None); `backward` gives dbranch.
+
+        A branch from which nothing is dropped adds the residual itself, in the pass that writes it.
+        """
+        if residual is None:
+            return self(branch(*inputs))
+        self._cache = None
+        if not self.drops:
+            return branch(*inputs, residual=residual)
+        out = branch(*inputs)
+        out, self._cache = F.residual_forward(residual, out, self.draw(out.shape, out.dtype))
+        return out
+
     def backward(self, dout):
         return dout if self._cache is None else F.dropout_backward(dout, self._cache)
 
@@ -233,18 +252,9 @@ class DropPath(Dropout):
     def mask_shape(self, shape):
         return (shape[0],) + (1,) * (len(shape) - 1)
 
-    def add(self, x, branch):
-        """x + drop(branch): the residual connection around the branch."""
-        out, self._cache = F.residual_forward(x, branch, self.draw(x.shape, x.dtype))
-        return out
-
-    def add_backward(self, dout):
-        """-> dx, dbranch"""
-        return F.residual_backward(dout, self._cache)
-
 
 class Mlp(Module):
-    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
 
     One op, unless something is dropped between the layers.
     """
@@ -258,15 +268,19 @@ class Mlp(Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x):
-        self._fused = not (self.training and self.drop1.rate)
-        if not self._fused:
-            return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+    def forward(self, x, residual=None):
+        self._fused = not self.drop1.drops
+        if self._fused:
+            return self.drop2.add(residual, self._both_layers, x)
+        return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
+
+    def _both_layers(self, x, residual=None):
         parameters = (p.data for fc in (self.fc1, self.fc2) for p in (fc.weight, fc.bias))
-        out, self._cache = F.mlp_forward(x, *parameters)
-        return self.drop2(out)
+        out, self._cache = F.mlp_forward(x, *parameters, residual)
+        return out
 
     def backward(self, dout):
+        """dx; the residual's gradient is dout."""
         dout = self.drop2.backward(dout)
         if not self._fused:
             return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))

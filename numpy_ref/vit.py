@@ -51,15 +51,14 @@ class Block(Module):
     def forward(self, x, bias=None, mask=None):
         """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
         self._has_bias = bias is not None
-        x = self.drop_path1.add(x, self.attn(self.norm1(x), bias, mask))
-        return self.drop_path2.add(x, self.mlp(self.norm2(x)))
+        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, self.mlp, self.norm2(x))
 
     def backward(self, dout):
         """A residual passes dout on, its branch's norm adds the rest of dx: dx, or (dx, dbias)."""
-        dx, dmlp = self.drop_path2.add_backward(dout)
-        dx = self.norm2.backward(self.mlp.backward(dmlp), dx)
-        dx, dattn = self.drop_path1.add_backward(dx)
-        dattn = self.attn.backward(dattn)
+        dmlp = self.mlp.backward(self.drop_path2.backward(dout))
+        dx = self.norm2.backward(dmlp, dout)
+        dattn = self.attn.backward(self.drop_path1.backward(dx))
         dattn, dbias = dattn if self._has_bias else (dattn, None)
         dx = self.norm1.backward(dattn, dx)
         return (dx, dbias) if self._has_bias else dx

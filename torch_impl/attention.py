@@ -14,7 +14,7 @@ from .random import as_generator
 
 
 class MultiHeadAttention(nn.Module):
-    """out = proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
+    """out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
 
     use_relative_position builds `rel_pos` = RelativePositionBias(**rpb_kwargs); its num_heads may be
     left out. cosine_attention: scaled cosine scores with a learned `logit_scale` per head instead of
@@ -62,14 +62,15 @@ class MultiHeadAttention(nn.Module):
             init = torch.full((num_heads, 1, 1), math.log(10), dtype=dtype)
             self.logit_scale = Parameter(init)
 
-    def forward(self, x, bias=None, mask=None):
+    def forward(self, x, bias=None, mask=None, residual=None):
         """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
-        additive -> (B, L, embed_dim), or (B, Lq, embed_dim) with a scheme of fewer queries."""
+        additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
+        scheme of fewer queries."""
         q, k, v = self._qkv(x)
         table, index, bias = self._position(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
         out = ops.attention(q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x))
-        return self.proj_drop(self.proj(out.transpose(1, 2).flatten(2)))
+        return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
     def attention_weights(self, x, bias=None, mask=None):
         """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""

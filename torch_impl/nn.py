@@ -74,6 +74,13 @@ class Dropout(nn.Module):
         multiplier = self.draw(x.shape, x.dtype, x.device)
         return x if multiplier is None else ops.dropout(x, multiplier)
 
+    def add(self, residual, branch, *inputs):
+        """residual + drop(branch(*inputs)), or without a residual (None)."""
+        out = branch(*inputs)
+        if residual is None:
+            return self(out)
+        return ops.residual(residual, out, self.draw(out.shape, out.dtype, out.device))
+
 
 class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
@@ -81,13 +88,9 @@ class DropPath(Dropout):
     def mask_shape(self, shape):
         return (shape[0],) + (1,) * (len(shape) - 1)
 
-    def add(self, x, branch):
-        """x + drop(branch): the residual connection around the branch."""
-        return ops.residual(x, branch, self.draw(x.shape, x.dtype, x.device))
-
 
 class Mlp(nn.Module):
-    """fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
 
     One op, unless something is dropped between the layers.
     """
@@ -102,11 +105,13 @@ class Mlp(nn.Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x):
+    def forward(self, x, residual=None):
         if self.training and self.drop1.rate:
-            return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
-        out = ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
-        return self.drop2(out)
+            return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
+        return self.drop2.add(residual, self._both_layers, x)
+
+    def _both_layers(self, x):
+        return ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
 
 
 class PatchEmbed(nn.Module):

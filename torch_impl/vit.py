@@ -54,8 +54,8 @@ class Block(nn.Module):
 
     def forward(self, x, bias=None, mask=None):
         """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
-        x = self.drop_path1.add(x, self.attn(self.norm1(x), bias, mask))
-        return self.drop_path2.add(x, self.mlp(self.norm2(x)))
+        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, self.mlp, self.norm2(x))
 
 
 class VisionTransformer(nn.Module):

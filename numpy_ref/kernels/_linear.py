@@ -16,10 +16,10 @@ GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """out = x Wᵀ + b, TILE rows a piece."""
+    """out = residual + x Wᵀ + b, TILE rows a piece; addresses, 0 for no bias or residual."""
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, panels, code, x, weight, packed, bias, out, shape = arguments
+    progress, pieces, panels, code, x, weight, packed, bias, residual, out, shape = arguments
     rows, columns, depth = shape
     size = packed.itemsize
     piece = next_piece(progress)
@@ -29,12 +29,30 @@ def forward(worker, words, helpers, *arguments):
         else:
             await_pieces(progress, panels)
             i = (piece - panels) * TILE
+            height, out_i = min(TILE, rows - i), out + i * columns * size
+            start, row = beginning(packed, out_i, residual, i, bias, height, columns)
             product(
-                code, min(TILE, rows - i), columns, depth, x + i * depth * size, depth, 1,
-                address(packed, 0), 0, out + i * columns * size, columns, bias, 0,
+                code, height, columns, depth, x + i * depth * size, depth, 1,
+                address(packed, 0), 0, out_i, columns, start, row,
             )  # fmt: skip
         finish_piece(progress)
         piece = next_piece(progress)
+
+
+@inner
+def beginning(like, out, residual, first, bias, rows, width):
+    """What a product adds itself to, bias or out = residual + bias: (start, elements between rows)."""
+    if not residual:
+        return bias, 0
+    size = like.itemsize
+    for i in range(rows):
+        for j in range(0, width, lanes(like)):
+            place, left = (i * width + j) * size, width - j
+            value = load_first(like, residual + first * width * size + place, left)
+            if bias:
+                value = value + load_first(like, bias + j * size, left)
+            store_first(out + place, value, left)
+    return out, width
 
 
 @compiled

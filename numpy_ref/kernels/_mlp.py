@@ -1,7 +1,7 @@
 """The perceptron: the loops. Both layers take the same few rows: what lies between stays in cache."""
 
 from ._jit import compiled, inner
-from ._linear import CHUNK, TILE, add_groups, add_rows, add_up
+from ._linear import CHUNK, TILE, add_groups, add_rows, add_up, beginning
 from ._pack import pack_panel, pack_rows
 from ._product import PANEL_VECTORS, product
 from ._rows import cdf, gelu, slope
@@ -30,14 +30,14 @@ def activate_backward(to, first, hidden, dactive, rows, columns):
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """hidden = x W1ᵀ + b1 and out = GELU(hidden) W2ᵀ + b2, TILE rows a piece; active is scratch.
+    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, TILE rows a piece; active: scratch.
 
     panels: those of the first weight, those of both, where the second's begin in `packed`.
     """
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, scratches, panels, code, packed = arguments[:6]
-    x, weight1, bias1, weight2, bias2, hidden, out, shape = arguments[6:]
+    x, weight1, bias1, weight2, bias2, residual, hidden, out, shape = arguments[6:]
     active = scratches[worker]
     rows, columns, middle, depth = shape
     size = active.itemsize
@@ -59,9 +59,11 @@ def forward(worker, words, helpers, *arguments):
                 packed1, 0, hidden_i, middle, bias1, 0,
             )  # fmt: skip
             gelu(active, hidden_i, address(active, 0), height * middle)
+            out_i = out + i * depth * size
+            start, row = beginning(active, out_i, residual, i, bias2, height, depth)
             product(
                 code, height, depth, middle, address(active, 0), middle, 1,
-                packed2, 0, out + i * depth * size, depth, bias2, 0,
+                packed2, 0, out_i, depth, start, row,
             )  # fmt: skip
         finish_piece(progress)
         piece = next_piece(progress)

@@ -48,13 +48,16 @@ def panels_of(columns, dtype):
 
 
 def _tile_function(module, vector):
-    """tile(rows, vectors, K, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last) for all tile sizes."""
+    """tiles(rows, vectors, number, K, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last) for all sizes.
+
+    That number of tiles one below the other, which share b. last: lanes of the last vector of each row.
+    """
     vec, item = vector_ir(vector), vector.itemsize
     pointer = vec.element.as_pointer()
-    name = f"numpy_ref_tile_{suffix(vec)}"
+    name = f"numpy_ref_tiles_{suffix(vec)}"
     if name in module.globals:
         return module.globals[name]
-    arguments = [INT64] * 3 + [pointer, INT64, INT64] + [pointer, INT64] * 3 + [INT64]
+    arguments = [INT64] * 4 + [pointer, INT64, INT64] + [pointer, INT64] * 3 + [INT64]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "internal"
     rows, vectors = function.args[:2]
@@ -71,10 +74,9 @@ def _tile_function(module, vector):
 
 
 def _tile_body(function, block, done, size, vec, item):
-    """One tile of r rows, v vectors: c = s + Σ_k a[:, k] b[k, :], `last` lanes of the last vector."""
+    """Tiles of r rows, v vectors: c = s + Σ_k a[:, k] b[k, :] for each."""
     r, v = size
-    _, _, depth, a, a_row, a_k, b, b_k, c, c_row, start, start_row, last = function.args
-    builder = ir.IRBuilder(block)
+    _, _, tiles, depth, a, a_row, a_k, b, b_k, c, c_row, start, start_row, last = function.args
     places = [(i, j) for i in range(r) for j in range(v)]
     vector_pointer = vec.as_pointer()
 
@@ -88,7 +90,10 @@ def _tile_body(function, block, done, size, vec, item):
         }
 
     nothing = ir.Constant(vec, None)
-    loop, after, adding, storing = (function.append_basic_block() for _ in range(4))
+    tile, loop, after, adding, storing = (function.append_basic_block() for _ in range(5))
+    ir.IRBuilder(block).branch(tile)
+    builder = ir.IRBuilder(tile)
+    t, a_tile, c_tile, s_tile = (builder.phi(kind) for kind in (INT64, a.type, c.type, start.type))
     builder.cbranch(builder.icmp_signed(">", depth, INT64(0)), loop, after)
 
     builder = ir.IRBuilder(loop)
@@ -103,24 +108,24 @@ def _tile_body(function, block, done, size, vec, item):
             new[i, j] = fma_ir(builder, a_vector, b_vectors[j], sums[i, j])
     k_next = builder.add(k, INT64(1))
     nexts = (k_next, builder.gep(a_now, [a_k]), builder.gep(b_now, [b_k]))
-    for phi, begin, following in zip((k, a_now, b_now), (INT64(0), a, b), nexts, strict=True):
-        phi.add_incoming(begin, block)
+    for phi, begin, following in zip((k, a_now, b_now), (INT64(0), a_tile, b), nexts, strict=True):
+        phi.add_incoming(begin, tile)
         phi.add_incoming(following, loop)
     for place, phi in sums.items():
-        phi.add_incoming(nothing, block)
+        phi.add_incoming(nothing, tile)
         phi.add_incoming(new[place], loop)
     builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, after)
 
     builder = ir.IRBuilder(after)
     products = {place: builder.phi(vec) for place in places}
     for place, phi in products.items():
-        phi.add_incoming(nothing, block)
+        phi.add_incoming(nothing, tile)
         phi.add_incoming(new[place], loop)
     builder.cbranch(builder.icmp_unsigned("!=", start, ir.Constant(start.type, None)), adding, storing)
 
     builder = ir.IRBuilder(adding)
     added = {}
-    for (i, j), source in vectors_at(builder, start, start_row).items():
+    for (i, j), source in vectors_at(builder, s_tile, start_row).items():
         old = (
             load_first_ir(builder, source, last, vec, item)
             if j == v - 1
@@ -135,16 +140,24 @@ def _tile_body(function, block, done, size, vec, item):
     for place, phi in results.items():
         phi.add_incoming(products[place], after)
         phi.add_incoming(added[place], added_block)
-    for (i, j), target in vectors_at(builder, c, c_row).items():
+    for (i, j), target in vectors_at(builder, c_tile, c_row).items():
         if j == v - 1:
             store_first_ir(builder, results[i, j], target, last, item)
         else:
             builder.store(results[i, j], target, align=item)
-    builder.branch(done)
+    t_next = builder.add(t, INT64(1))
+    steps = ((a_tile, a_row), (c_tile, c_row), (s_tile, start_row))
+    nexts = (t_next, *(builder.gep(at, [builder.mul(row, INT64(r))]) for at, row in steps))
+    for phi, begin, following in zip(
+        (t, a_tile, c_tile, s_tile), (INT64(0), a, c, start), nexts, strict=True
+    ):
+        phi.add_incoming(begin, block)
+        phi.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", t_next, tiles), tile, done)
 
 
 @intrinsic
-def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last):
+def _tiles(typingctx, like, r, v, number, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last):
     vector = VectorType(like)
 
     def codegen(context, builder, sig, args):
@@ -156,7 +169,7 @@ def _tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row
         builder.call(function, given)
         return context.get_dummy_value()
 
-    return types.void(like, *[types.int64] * 13), codegen
+    return types.void(like, *[types.int64] * 14), codegen
 
 
 @njit(inline="always")
@@ -173,20 +186,22 @@ def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s
             wide = vectors - start if vectors - start != 3 else 2
             last = min(width - start * count - (wide - 1) * count, count)
             most = min(MOST_ROWS, ACCUMULATORS // wide)
-            tiles = (rows + most - 1) // most
-            for t in range(tiles):
-                i = rows * t // tiles
-                height = rows * (t + 1) // tiles - i
-                column = j + start * count
-                a_i, b_i = a + i * a_row * size, b_j + start * count * size
-                c_i = c + (i * c_row + column) * size
-                s_i = s + (i * s_row + column) * size if s else 0
-                for k in range(0, max(depth, 1), DEPTH):
-                    before, row = (c_i, c_row) if k else (s_i, s_row)
-                    _tile(
-                        like, height, wide, min(DEPTH, depth - k), a_i + k * a_k * size, a_row, a_k,
-                        b_i + k * b_row * size, b_row, c_i, c_row, before, row, last,
-                    )  # fmt: skip
+            tiles = max(1, (rows + most - 1) // most)
+            height, taller = rows // tiles, rows % tiles
+            column = (j + start * count) * size
+            for k in range(0, max(depth, 1), DEPTH):
+                before, row = (c, c_row) if k else (s, s_row)
+                b_now = b_j + (start * count + k * b_row) * size
+                i = 0
+                for high, some in ((height + 1, taller), (height, tiles - taller)):
+                    if some:
+                        _tiles(
+                            like, high, wide, some, min(DEPTH, depth - k),
+                            a + (i * a_row + k * a_k) * size, a_row, a_k, b_now, b_row,
+                            c + i * c_row * size + column, c_row,
+                            before + i * row * size + column if before else 0, row, last,
+                        )  # fmt: skip
+                    i += high * some
             start += wide
 
 

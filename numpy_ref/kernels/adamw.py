@@ -7,6 +7,7 @@ import numpy as np
 from ..ops.adamw import check_adamw
 from . import _rows as loops
 from . import _threads
+from ._arrays import addresses
 
 
 def adamw_update(
@@ -23,8 +24,11 @@ def adamw_update(
         1 - lr * weight_decay,
         lr / (1 - beta1**step),
     )
-    addresses = (a.ctypes.data for a in (data, grad, exp_avg, exp_avg_sq))
-    pieces = -(-data.size // loops.PIECE)
     _threads.run(
-        loops.adamw, pieces, np.empty(0, data.dtype), *addresses, data.size, tuple(map(float, rates))
+        loops.adamw,
+        -(-data.size // loops.PIECE),
+        np.empty(0, data.dtype),
+        *addresses(data, grad, exp_avg, exp_avg_sq),
+        data.size,
+        tuple(map(float, rates)),
     )

@@ -13,6 +13,7 @@ from ..checks import check_floating, check_shape
 from ..ops import attention as definition
 from . import _attention as loops
 from . import _threads
+from ._arrays import address_of
 from ._buffers import empty
 from ._index import check_flat_index, checked_index
 from ._product import padded, product_for
@@ -233,4 +234,4 @@ def _expanded(term, k_len):
 
 def _term(term):
     """(address, sizes and byte strides but the last), zeros where there is none."""
-    return (0,) * 7 if term is None else (term.ctypes.data, *term.shape[:3], *term.strides[:3])
+    return (0,) * 7 if term is None else (address_of(term), *term.shape[:3], *term.strides[:3])

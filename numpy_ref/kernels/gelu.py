@@ -5,6 +5,7 @@ import numpy as np
 from ..checks import check_floating, check_shape
 from . import _rows as loops
 from . import _threads
+from ._arrays import addresses
 from ._buffers import empty
 
 
@@ -26,6 +27,5 @@ def gelu_backward(dout, cache):
 
 
 def _over(loop, x, *others):
-    addresses = (a.ctypes.data for a in (x, *others))
     like = np.empty(0, x.dtype)
-    _threads.run(loop, -(-x.size // loops.PIECE), like, *addresses, x.size)
+    _threads.run(loop, -(-x.size // loops.PIECE), like, *addresses(x, *others), x.size)

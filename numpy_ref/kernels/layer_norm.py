@@ -6,6 +6,7 @@ from ..checks import check_floating, check_shape
 from ..ops.layer_norm import LayerNormGrads
 from . import _rows as loops
 from . import _threads
+from ._arrays import addresses, contiguous
 from ._buffers import empty
 from .linear import empty_sums
 
@@ -15,13 +16,21 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     check_floating(x=x, weight=weight, bias=bias)
     check_shape("weight", weight, x.shape[-1:])
     check_shape("bias", bias, x.shape[-1:])
-    x, weight, bias = (np.ascontiguousarray(a) for a in (x, weight, bias))
+    x, weight, bias = contiguous(x, weight, bias)
     width = x.shape[-1]
     out = empty(x.shape, x.dtype)
     mean, rstd = (np.empty(x.size // max(width, 1), x.dtype) for _ in range(2))
     height, pieces = _cut(len(mean), width)
-    addresses = (a.ctypes.data for a in (x, weight, bias, out))
-    _threads.run(loops.layer_norm_forward, pieces, mean, rstd, *addresses, width, float(eps), height)
+    _threads.run(
+        loops.layer_norm_forward,
+        pieces,
+        mean,
+        rstd,
+        *addresses(x, weight, bias, out),
+        width,
+        float(eps),
+        height,
+    )
     return out, (x, mean, rstd, weight)
 
 
@@ -32,17 +41,15 @@ def layer_norm_backward(dout, cache, dresidual=None):
     if dresidual is not None:
         check_floating(dout=dout, dresidual=dresidual)
         check_shape("dresidual", dresidual, x.shape)
-        dresidual = np.ascontiguousarray(dresidual)
-    dout, width = np.ascontiguousarray(dout), x.shape[-1]
+    (dout, dresidual), width = contiguous(dout, dresidual), x.shape[-1]
     height, pieces = _cut(len(mean), width)
     dx, (sums, added_up) = empty(x.shape, x.dtype), empty_sums(pieces, 2 * width, x.dtype)
-    addresses = (0 if a is None else a.ctypes.data for a in (x, weight, dout, dresidual, dx))
     _threads.run(
         loops.layer_norm_backward,
         pieces + 1,
         mean,
         rstd,
-        *addresses,
+        *addresses(x, weight, dout, dresidual, dx),
         sums,
         added_up,
         width,

@@ -2,24 +2,21 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
-from ..ops.linear import LinearGrads
+from ..checks import check_shape
+from ..ops.linear import LinearGrads, check_linear
 from . import _linear as loops
 from . import _threads
+from ._arrays import addresses, contiguous
 from ._buffers import empty
 from ._product import padded, panels_of, product_for
 
 GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of at least so many rows
 
 
-def linear_forward(x, weight, bias=None):
-    """out = x @ weightᵀ + bias; see `numpy_ref.ops.linear_forward`."""
-    check_floating(x=x, weight=weight, bias=bias)
-    check_shape("weight", weight, (None, x.shape[-1]))
-    if bias is not None:
-        check_shape("bias", bias, weight.shape[:1])
-        bias = np.ascontiguousarray(bias)
-    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
+def linear_forward(x, weight, bias=None, residual=None):
+    """out = residual + x @ weightᵀ + bias; see `numpy_ref.ops.linear_forward`."""
+    check_linear(x, weight, bias, residual)
+    x, weight, bias, residual = contiguous(x, weight, bias, residual)
     columns, depth = weight.shape
     out = empty((*x.shape[:-1], columns), x.dtype)
     rows, panels = out.size // max(columns, 1), panels_of(columns, x.dtype)
@@ -28,19 +25,17 @@ def linear_forward(x, weight, bias=None):
         panels + tiles_of(rows),
         panels,
         product_for(x.dtype),
-        x.ctypes.data,
-        weight.ctypes.data,
+        *addresses(x, weight),
         empty((depth * padded(columns, x.dtype),), x.dtype),
-        0 if bias is None else bias.ctypes.data,
-        out.ctypes.data,
+        *addresses(bias, residual, out),
         (rows, columns, depth),
     )
-    return out, (x, weight, bias is not None)
+    return out, (x, weight, bias is not None, residual is not None)
 
 
 def linear_backward(dout, cache):
-    """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout; see `numpy_ref.ops.linear_backward`."""
-    x, weight, has_bias = cache
+    """dx, dweight, dbias, dresidual; see `numpy_ref.ops.linear_backward`."""
+    x, weight, has_bias, has_residual = cache
     check_shape("dout", dout, (*x.shape[:-1], len(weight)))
     dout = np.ascontiguousarray(dout)
     depth, columns = weight.shape
@@ -54,19 +49,16 @@ def linear_backward(dout, cache):
         panels,
         product_for(x.dtype),
         groups,
-        dout.ctypes.data,
-        x.ctypes.data,
-        weight.ctypes.data,
+        *addresses(dout, x, weight),
         empty((depth * padded(columns, x.dtype),), x.dtype),
-        dx.ctypes.data,
-        dweights.ctypes.data,
-        dweight.ctypes.data,
+        *addresses(dx, dweights, dweight),
         dbiases,
         dbias,
         (rows, columns, depth),
         scratch=(loops.CHUNK * padded(columns, x.dtype), x.dtype),
     )
-    return LinearGrads(dx, dweight, dbias if has_bias else None)
+    dbias, dresidual = dbias if has_bias else None, dout if has_residual else None
+    return LinearGrads(dx, dweight, dbias, dresidual)
 
 
 def tiles_of(rows):

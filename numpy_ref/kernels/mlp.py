@@ -1,50 +1,48 @@
 """The perceptron fused: the hidden layer before its GELU is kept, and nothing else of its size made."""
 
-import numpy as np
-
 from ..checks import check_floating, check_shape
 from ..ops.mlp import MlpGrads
 from . import _mlp as loops
 from . import _threads
+from ._arrays import addresses, contiguous
 from ._buffers import empty
 from ._linear import CHUNK, TILE
 from ._product import padded, panels_of, product_for
 from .linear import empty_groups, empty_sums, groups_of, tiles_of
 
 
-def mlp_forward(x, weight1, bias1, weight2, bias2):
-    """out = GELU(x W1ᵀ + b1) W2ᵀ + b2; see `numpy_ref.ops.mlp_forward`."""
-    check_floating(x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2)
+def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
+    """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; see `numpy_ref.ops.mlp_forward`."""
+    check_floating(x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2, residual=residual)
     check_shape("weight1", weight1, (None, x.shape[-1]))
     check_shape("bias1", bias1, weight1.shape[:1])
     check_shape("weight2", weight2, (None, len(weight1)))
     check_shape("bias2", bias2, weight2.shape[:1])
-    x, weight1, bias1, weight2, bias2 = (
-        np.ascontiguousarray(a) for a in (x, weight1, bias1, weight2, bias2)
-    )
+    if residual is not None:
+        check_shape("residual", residual, (*x.shape[:-1], len(weight2)))
+    x, weight1, bias1, weight2, bias2, residual = contiguous(x, weight1, bias1, weight2, bias2, residual)
     shape = _shape(x, weight1, weight2)
     rows, columns, middle, depth = shape
     hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
     panels, packed = _empty_packed((columns, middle), (middle, depth), x.dtype)
-    arrays = (x, weight1, bias1, weight2, bias2, hidden, out)
     _threads.run(
         loops.forward,
         panels[1] + tiles_of(rows),
         panels,
         product_for(x.dtype),
         packed,
-        *(a.ctypes.data for a in arrays),
+        *addresses(x, weight1, bias1, weight2, bias2, residual, hidden, out),
         shape,
         scratch=(TILE * middle, x.dtype),
     )
-    return out, (x, hidden, weight1, weight2)
+    return out, (x, hidden, weight1, weight2, residual is not None)
 
 
 def mlp_backward(dout, cache):
-    """dx, dweight1, dbias1, dweight2, dbias2; see `numpy_ref.ops.mlp_backward`."""
-    x, hidden, weight1, weight2 = cache
+    """dx, dweight1, dbias1, dweight2, dbias2, dresidual; see `numpy_ref.ops.mlp_backward`."""
+    x, hidden, weight1, weight2, has_residual = cache
     check_shape("dout", dout, (*x.shape[:-1], len(weight2)))
-    dout = np.ascontiguousarray(dout)
+    (dout,) = contiguous(dout)
     shape = _shape(x, weight1, weight2)
     rows, columns, middle, depth = shape
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
@@ -58,15 +56,16 @@ def mlp_backward(dout, cache):
         product_for(x.dtype),
         packed,
         groups,
-        *(a.ctypes.data for a in (dout, x, hidden, weight1, weight2, dx, dweights, dweight)),
+        *addresses(dout, x, hidden, weight1, weight2, dx, dweights, dweight),
         dbiases,
         dbias,
         shape,
         scratch=(CHUNK * (middle + padded(max(columns, middle), x.dtype)), x.dtype),
     )
     dweight1, dweight2 = dweight[: weight1.size], dweight[weight1.size :]
-    dweights = dweight1.reshape(weight1.shape), dweight2.reshape(weight2.shape)
-    return MlpGrads(dx, dweights[0], dbias[:middle], dweights[1], dbias[middle:])
+    dweight1, dweight2 = dweight1.reshape(weight1.shape), dweight2.reshape(weight2.shape)
+    dresidual = dout if has_residual else None
+    return MlpGrads(dx, dweight1, dbias[:middle], dweight2, dbias[middle:], dresidual)
 
 
 def _empty_packed(first, second, dtype):

@@ -5,6 +5,7 @@ import numpy as np
 from ..checks import check_floating
 from . import _rows as loops
 from . import _threads
+from ._arrays import address_of
 
 
 def squared_norm(x):
@@ -12,5 +13,5 @@ def squared_norm(x):
     check_floating(x=x)
     x = np.ascontiguousarray(x)
     sums = np.zeros(-(-x.size // loops.PIECE))
-    _threads.run(loops.squares, len(sums), np.empty(0, x.dtype), x.ctypes.data, x.size, sums)
+    _threads.run(loops.squares, len(sums), np.empty(0, x.dtype), address_of(x), x.size, sums)
     return float(sums.sum())

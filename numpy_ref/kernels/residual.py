@@ -6,6 +6,7 @@ from ..checks import check_floating, check_shape
 from ..ops.residual import ResidualGrads, check_multiplier
 from . import _rows as loops
 from . import _threads
+from ._arrays import addresses, contiguous
 from ._buffers import empty
 
 
@@ -34,13 +35,10 @@ def dropout_backward(dout, cache):
 
 def _pass(x, branch, multiplier):
     own = check_multiplier(multiplier, branch.shape)
-    x, branch, multiplier = (
-        None if a is None else np.ascontiguousarray(a) for a in (x, branch, multiplier)
-    )
+    x, branch, multiplier = contiguous(x, branch, multiplier)
     out = empty(branch.shape, branch.dtype)
     rows = len(branch) if multiplier is not None and not own else 1
     width = branch.size // max(rows, 1)
-    addresses = (0 if a is None else a.ctypes.data for a in (x, branch, multiplier, out))
-    pieces = rows * -(-width // loops.PIECE)
-    _threads.run(loops.residual, pieces, np.empty(0, out.dtype), *addresses, width, own)
+    pieces, like = rows * -(-width // loops.PIECE), np.empty(0, out.dtype)
+    _threads.run(loops.residual, pieces, like, *addresses(x, branch, multiplier, out), width, own)
     return out

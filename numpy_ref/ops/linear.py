@@ -1,4 +1,4 @@
-"""Linear layer: y = x Wᵀ + b."""
+"""Linear layer, and the residual connection around it: y = residual + x Wᵀ + b."""
 
 from typing import NamedTuple
 
@@ -11,34 +11,46 @@ class LinearGrads(NamedTuple):
     dx: np.ndarray
     dweight: np.ndarray
     dbias: np.ndarray | None
+    dresidual: np.ndarray | None
 
 
-def linear_forward(x, weight, bias=None):
-    """out = x @ weightᵀ + bias.
+def linear_forward(x, weight, bias=None, residual=None):
+    """out = residual + x @ weightᵀ + bias.
 
-    x (..., in), weight (out, in), bias (out,) or None -> out (..., out), cache.
+    x (..., in), weight (out, in), bias (out,) or None, residual (..., out) or None
+    -> out (..., out), cache.
     Raises ValueError/TypeError when shapes or dtypes do not fit.
     """
-    check_floating(x=x, weight=weight, bias=bias)
-    check_shape("weight", weight, (None, x.shape[-1]))
-    if bias is not None:
-        check_shape("bias", bias, (weight.shape[0],))
+    check_linear(x, weight, bias, residual)
     out = x.reshape(-1, x.shape[-1]) @ weight.T  # one large product beats many small ones
     if bias is not None:
         out += bias
-    return out.reshape(*x.shape[:-1], len(weight)), (x, weight, bias is not None)
+    out = out.reshape(*x.shape[:-1], len(weight))
+    if residual is not None:
+        out += residual
+    return out, (x, weight, bias is not None, residual is not None)
 
 
 def linear_backward(dout, cache):
-    """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout.
+    """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout,  dresidual = dout.
 
-    dout (..., out) -> LinearGrads(dx, dweight, dbias); dbias is None when there was no bias. Its sum, of
-    as many terms as there are rows, is made in float64.
+    dout (..., out) -> LinearGrads; dbias and dresidual are None when there was none. The sum for dbias,
+    of as many terms as there are rows, is made in float64.
     """
-    x, weight, has_bias = cache
+    x, weight, has_bias, has_residual = cache
     check_shape("dout", dout, (*x.shape[:-1], weight.shape[0]))
     drows = dout.reshape(-1, weight.shape[0])
     dx = (drows @ weight).reshape(x.shape)
     dweight = drows.T @ x.reshape(-1, x.shape[-1])
     dbias = drows.sum(0, dtype=np.float64).astype(drows.dtype) if has_bias else None
-    return LinearGrads(dx, dweight, dbias)
+    return LinearGrads(dx, dweight, dbias, dout if has_residual else None)
+
+
+def check_linear(x, weight, bias, residual):
+    """Raises TypeError/ValueError naming what does not fit."""
+    check_floating(x=x, weight=weight, bias=bias, residual=residual)
+    check_shape("weight", weight, (None, x.shape[-1]))
+    if bias is not None:
+        check_shape("bias", bias, (weight.shape[0],))
+    if residual is not None:
+        check_shape("residual", residual, (*x.shape[:-1], weight.shape[0]))

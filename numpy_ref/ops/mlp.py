@@ -1,4 +1,4 @@
-"""The transformer's two-layer perceptron (arXiv 2010.11929 §3.1)."""
+"""The transformer's two-layer perceptron (arXiv 2010.11929 §3.1), with its residual connection."""
 
 from typing import NamedTuple
 
@@ -14,26 +14,28 @@ class MlpGrads(NamedTuple):
     dbias1: np.ndarray
     dweight2: np.ndarray
     dbias2: np.ndarray
+    dresidual: np.ndarray | None
 
 
-def mlp_forward(x, weight1, bias1, weight2, bias2):
-    """out = GELU(x W1ᵀ + b1) W2ᵀ + b2.
+def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
+    """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2.
 
-    x (..., in), weight1 (hidden, in), bias1 (hidden,), weight2 (out, hidden), bias2 (out,)
-    -> out (..., out), cache. Raises ValueError/TypeError when shapes or dtypes do not fit.
+    x (..., in), weight1 (hidden, in), bias1 (hidden,), weight2 (out, hidden), bias2 (out,),
+    residual (..., out) or None -> out (..., out), cache.
+    Raises ValueError/TypeError when shapes or dtypes do not fit.
     """
     hidden, first = linear_forward(x, weight1, bias1)
     active, act = gelu_forward(hidden)
-    out, second = linear_forward(active, weight2, bias2)
+    out, second = linear_forward(active, weight2, bias2, residual)
     return out, (first, act, second)
 
 
 def mlp_backward(dout, cache):
     """With h = x W1ᵀ + b1:  dW2 = doutᵀ GELU(h),  dh = (dout W2) ∘ GELU′(h),  dW1 = dhᵀ x,  dx = dh W1.
 
-    dout (..., out) -> MlpGrads; db2 and db1 are the sums of dout and dh over all rows.
+    dout (..., out) -> MlpGrads; db2 and db1 are the sums of dout and dh over all rows. dresidual = dout.
     """
     first, act, second = cache
-    dactive, dweight2, dbias2 = linear_backward(dout, second)
-    dx, dweight1, dbias1 = linear_backward(gelu_backward(dactive, act), first)
-    return MlpGrads(dx, dweight1, dbias1, dweight2, dbias2)
+    dactive, dweight2, dbias2, dresidual = linear_backward(dout, second)
+    dx, dweight1, dbias1, _ = linear_backward(gelu_backward(dactive, act), first)
+    return MlpGrads(dx, dweight1, dbias1, dweight2, dbias2, dresidual)

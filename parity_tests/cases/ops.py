@@ -9,6 +9,7 @@ PAIRS, MANY = {"index": Integers((5, 9), 7)}, {"index": Integers((200, 200), 31)
 TABLE = {"table": Normal((11, 3)), "index": Integers((6, 6), 11)}
 VALUES = {"value_embedding": Normal((1, 5, 8)), "value_index": Integers((6, 6), 5)}
 
+LINEAR = {"weight": Normal((4, 6)), "bias": Normal((4,))}
 MLP = {
     "weight1": Normal((9, 6)),
     "bias1": Normal((9,)),
@@ -26,9 +27,11 @@ MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 OPS = [
-    op("linear", "bias", x=Normal((2, 5, 6)), weight=Normal((4, 6)), bias=Normal((4,))),
+    op("linear", "bias", x=Normal((2, 5, 6)), **LINEAR),
     op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
     op("linear", "large", x=Normal((3, 200, 256)), weight=Normal((512, 256)), bias=Normal((512,))),
+    op("linear", "residual", x=Normal((2, 5, 6)), **LINEAR, residual=Normal((2, 5, 4))),
+    op("linear", "residual_alone", x=Normal((90, 3)), weight=Normal((9, 3)), residual=Normal((90, 9))),
     op("linear", "deep", x=Normal((9, 1300)), weight=Normal((5, 1300)), bias=Normal((5,))),
     op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
     op("layer_norm", "large", x=Normal((900, 24)), weight=Normal((24,)), bias=Normal((24,))),
@@ -36,6 +39,7 @@ OPS = [
     op("gelu", "tokens", x=Normal((3, 5, 7))),
     op("mlp", "tokens", x=Normal((2, 5, 6)), **MLP),
     op("mlp", "one_token", x=Normal((1, 1, 6)), **MLP),
+    op("mlp", "residual", x=Normal((2, 50, 6)), **MLP, residual=Normal((2, 50, 4))),
     op("mlp", "large", x=Normal((5, 300, 6)), **MLP),
     op("residual", "plain", x=Normal((3, 5, 7)), branch=Normal((3, 5, 7))),
     op(

@@ -1,13 +1,14 @@
 """The ops in PyTorch, gradients by autograd; what PyTorch has itself is taken from it."""
 
 from torch import relu, sigmoid
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import gelu
 
 from .attention import attention, attention_weights, use_ops
 from .bias import bias
 from .cosine import cosine
 from .cross_entropy import cross_entropy
 from .layer_norm import layer_norm
+from .linear import linear
 from .lookup import score_lookup, value_lookup
 from .mlp import mlp
 from .patches import patches
