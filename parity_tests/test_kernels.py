@@ -68,6 +68,30 @@ def test_gather_and_scatter_are_bitwise_the_definition(rows, heads, shape, dtype
     )
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.tuples(st.integers(1, 3), st.sampled_from([64, 256, 259, 300])),
+    swaps=st.integers(0, 9),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_runs_of_an_index_are_bitwise_the_definition(lengths, swaps, dtype, seed):
+    """Runs of any length down, up and level, and such as only their ends make one look like."""
+    rng = np.random.default_rng(seed)
+    steps = np.repeat(rng.choice([-1, -1, 1, 0, 40], 999), rng.integers(1, 40, 999))
+    index = np.cumsum(steps)[: np.prod(lengths)]
+    index -= index.min()
+    for place in rng.integers(0, len(index) - 1, swaps):
+        index[place : place + 2] = index[place : place + 2][::-1].copy()
+    index, rows = index.reshape(lengths), int(index.max()) + 1
+    table = rng.standard_normal((rows, 2)).astype(dtype)
+    dbias = rng.standard_normal((2, *lengths)).astype(dtype)
+    np.testing.assert_array_equal(kernels.bias_forward(table, index), ops.bias_forward(table, index))
+    np.testing.assert_array_equal(
+        kernels.bias_backward(dbias, index, rows), ops.bias_backward(dbias, index, rows)
+    )
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     rows=st.integers(1, 9),

@@ -7,7 +7,13 @@ the end. Rows are slices of one axis, of which LLVM knows that they don't overla
 import numpy as np
 
 from ..checks import check_index
+from . import _threads
 from ._jit import compiled, inner
+from ._runs import gather_lanes, scatter_lanes
+from ._simd import address, lanes
+from ._threads import next_piece, share
+
+PIECE = 1 << 17  # entries that one thread looks through
 
 
 def checked_index(index, num_rows):
@@ -27,7 +33,9 @@ def flat_index(index):
 
 def check_flat_index(flat, num_rows):
     """All entries in [0, num_rows); raises ValueError. One pass over them."""
-    if not _all_within(flat, num_rows):
+    highest = np.zeros(max(1, -(-flat.size // PIECE)), np.uint64)
+    _threads.run(_highest, len(highest), flat, highest)
+    if flat.size and highest.max() >= num_rows:
         refuse(flat, num_rows)
 
 
@@ -39,27 +47,63 @@ def refuse(flat, num_rows):
 
 @inner
 def all_within(index, num_rows):
-    """Whether all entries are below num_rows; what was negative is above."""
+    """Whether all entries are below num_rows."""
+    return not index.size or _highest_of(index) < np.uint64(num_rows)
+
+
+@inner
+def _highest_of(index):
+    """What was negative is above all others."""
     highest = np.uint64(0)
     for entry in index:
         highest = max(highest, entry)
-    return not index.size or highest < np.uint64(num_rows)
+    return highest
 
 
 @compiled
-def _all_within(index, num_rows):
-    return all_within(index, num_rows)
+def _highest(worker, words, helpers, *arguments):
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, index, highest = arguments
+    piece = next_piece(progress)
+    while piece < pieces:
+        highest[piece] = _highest_of(index[piece * PIECE : piece * PIECE + PIECE])
+        piece = next_piece(progress)
 
 
 @inner
-def gather_row(row, table, index):
-    """row[n] = table[index[n]]"""
-    for n in range(row.size):
+def gather_row(row, table, index, keys):
+    """row[n] = table[index[n]]; keys: the length of the index's rows."""
+    if not _may_have_runs(row, keys):
+        for n in range(row.size):
+            row[n] = table[index[n]]
+        return
+    count, n = lanes(row), 0
+    while n + count <= row.size:
+        gather_lanes(row, address(row, n), address(table, 0), address(index, n))
+        n += count
+    while n < row.size:
         row[n] = table[index[n]]
+        n += 1
 
 
 @inner
-def scatter_row(sums, index, row):
-    """sums[index[n]] += row[n], in order"""
-    for n in range(row.size):
+def scatter_row(sums, index, row, keys):
+    """sums[index[n]] += row[n], in order; sums in float64, keys as above."""
+    if not _may_have_runs(row, keys):
+        for n in range(row.size):
+            sums[index[n]] += row[n]
+        return
+    count, n = lanes(row), 0
+    while n + count <= row.size:
+        scatter_lanes(row, address(sums, 0), address(index, n), address(row, n))
+        n += count
+    while n < row.size:
         sums[index[n]] += row[n]
+        n += 1
+
+
+@inner
+def _may_have_runs(row, keys):
+    """A square window of fewer than lanes² keys has no row that fills a vector: not worth a look."""
+    return keys >= lanes(row) ** 2

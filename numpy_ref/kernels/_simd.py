@@ -221,7 +221,7 @@ def _root(typingctx, value):
 
 def view(like, address, count):
     """The numbers in memory from this address on, without the jit."""
-    kind = ctypes.c_float if like.dtype == np.float32 else ctypes.c_double
+    kind = np.ctypeslib.as_ctypes_type(like.dtype)
     return np.ctypeslib.as_array((kind * count).from_address(address))
 
 

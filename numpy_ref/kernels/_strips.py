@@ -50,7 +50,7 @@ def gather(strip, length, by_head, head, index, first, rows, columns):
     for i in range(rows):
         row, entries = strip[i * length : (i + 1) * length], (first + i) * columns
         if index.size:
-            gather_row(row[:columns], by_head[head], index[entries : entries + columns])
+            gather_row(row[:columns], by_head[head], index[entries : entries + columns], columns)
         else:
             for j in range(columns):
                 row[j] = 0
@@ -159,7 +159,7 @@ def scatter(drows, strip, length, index, first, rows, columns):
     for i in range(rows):
         entries = (first + i) * columns
         row = strip[i * length : i * length + columns]
-        scatter_row(drows, index[entries : entries + columns], row)
+        scatter_row(drows, index[entries : entries + columns], row, columns)
 
 
 @inner

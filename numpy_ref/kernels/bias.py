@@ -17,11 +17,11 @@ def bias_forward(table, index):
     check_floating(table=table)
     check_shape("table", table, (None, None))
     by_head, flat = np.ascontiguousarray(table.T), flat_index(index)  # a head's row stays in cache
-    bias = empty((len(by_head), flat.size), table.dtype)
+    bias, keys = empty((len(by_head), flat.size), table.dtype), np.shape(index)[1]
     if bias.size >= MIN_PARALLEL:
         flat = checked_index(index, len(table))
-        _threads.run(_gather, len(bias), by_head, flat, bias)
-    elif not _gather_alone(by_head, flat, bias):
+        _threads.run(_gather, len(bias), by_head, flat, keys, bias)
+    elif not _gather_alone(by_head, flat, keys, bias):
         refuse(flat, len(table))
     return bias.reshape(len(by_head), *np.shape(index))
 
@@ -31,33 +31,33 @@ def bias_backward(dbias, index, num_rows):
     check_floating(dbias=dbias)
     check_shape("dbias", dbias, (None, *np.shape(index)))
     flat = flat_index(index)
-    rows = np.ascontiguousarray(dbias).reshape(len(dbias), flat.size)
+    rows, keys = np.ascontiguousarray(dbias).reshape(len(dbias), flat.size), np.shape(index)[1]
     sums = np.zeros((len(dbias), num_rows))  # float64, as the definition
     if rows.size >= MIN_PARALLEL:
         flat = checked_index(index, num_rows)
-        _threads.run(_scatter_add, len(rows), rows, flat, sums)
-    elif not _scatter_add_alone(rows, flat, sums):
+        _threads.run(_scatter_add, len(rows), rows, flat, keys, sums)
+    elif not _scatter_add_alone(rows, flat, keys, sums):
         refuse(flat, num_rows)
     return sums.T.astype(dbias.dtype, order="C")
 
 
 @compiled
-def _gather_alone(by_head, flat, bias):
+def _gather_alone(by_head, flat, keys, bias):
     """Whether the index fits; where it does not, nothing is done."""
     if not all_within(flat, by_head.shape[1]):
         return False
     for head in range(len(bias)):
-        gather_row(bias[head], by_head[head], flat)
+        gather_row(bias[head], by_head[head], flat, keys)
     return True
 
 
 @compiled
-def _scatter_add_alone(dbias, flat, sums):
+def _scatter_add_alone(dbias, flat, keys, sums):
     """Whether the index fits; where it does not, nothing is done."""
     if not all_within(flat, sums.shape[1]):
         return False
     for head in range(len(dbias)):
-        scatter_row(sums[head], flat, dbias[head])
+        scatter_row(sums[head], flat, dbias[head], keys)
     return True
 
 
@@ -65,10 +65,10 @@ def _scatter_add_alone(dbias, flat, sums):
 def _gather(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, by_head, flat, bias = arguments
+    progress, pieces, by_head, flat, keys, bias = arguments
     head = next_piece(progress)
     while head < pieces:
-        gather_row(bias[head], by_head[head], flat)
+        gather_row(bias[head], by_head[head], flat, keys)
         head = next_piece(progress)
 
 
@@ -76,8 +76,8 @@ def _gather(worker, words, helpers, *arguments):
 def _scatter_add(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, dbias, flat, sums = arguments
+    progress, pieces, dbias, flat, keys, sums = arguments
     head = next_piece(progress)
     while head < pieces:
-        scatter_row(sums[head], flat, dbias[head])
+        scatter_row(sums[head], flat, dbias[head], keys)
         head = next_piece(progress)

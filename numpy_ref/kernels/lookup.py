@@ -89,7 +89,7 @@ def _gather_rows(worker, words, helpers, *arguments):
     piece = next_piece(progress)
     while piece < pieces:
         for row in range(piece * height, min(piece * height + height, len(out))):
-            gather_row(out[row], product[row], index[row % len(index)])
+            gather_row(out[row], product[row], index[row % len(index)], out.shape[1])
         piece = next_piece(progress)
 
 
@@ -101,5 +101,5 @@ def _scatter_rows(worker, words, helpers, *arguments):
     piece = next_piece(progress)
     while piece < pieces:
         for row in range(piece * height, min(piece * height + height, len(values))):
-            scatter_row(sums[row], index[row % len(index)], values[row])
+            scatter_row(sums[row], index[row % len(index)], values[row], values.shape[1])
         piece = next_piece(progress)
