@@ -5,7 +5,6 @@ the functions here do the rest. Without the jit (NUMBA_DISABLE_JIT=1) a vector i
 everything runs all the same, slowly.
 """
 
-import ctypes
 import operator
 
 import numpy as np
