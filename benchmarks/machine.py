@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from parity_tests import report
 
@@ -36,12 +37,17 @@ def versions():
 
 
 def rates(device):
-    """{library: flop a second} of the best of some float32 products of 2048 × 2048, all cores at it."""
+    """{library: flop a second} of the best of some float32 products of 2048 × 2048, all cores at it.
+
+    One thread's rate tells what the other cores are worth here, where neither memory nor glue matters.
+    """
     import torch
 
     a = np.random.default_rng(0).standard_normal((SIZE, SIZE), dtype=np.float32)
     b = torch.tensor(a)
     found = {"numpy": _best(lambda: a @ a), "torch": _best(lambda: b @ b)}
+    with threadpool_limits(1, "blas"):
+        found["numpy on one thread"] = _best(lambda: a @ a)
     if device == "cuda":
         c = b.to(device)
         found["cuda"] = _best(lambda: (c @ c, torch.cuda.synchronize()))
