@@ -238,3 +238,10 @@ def test_the_squared_norm_is_the_definition(shape, dtype):
         assert budget.float64("out", truth, norm).ok
     else:
         assert budget.two_sided("out", truth, (budget.rounded(truth, dtype), norm), dtype).ok
+
+
+def test_the_squared_norm_goes_beyond_what_a_float32_square_can_be():
+    x = np.array([1e30, 3.0], np.float32)
+    assert kernels.squared_norm(x) == ops.squared_norm(x) > 9e59
+    for bad in (np.inf, np.nan):
+        assert not np.isfinite(kernels.squared_norm(np.array([1.0, bad], np.float32)))

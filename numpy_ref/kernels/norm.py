@@ -1,17 +1,24 @@
 """Σ x² in one pass, without an array of squares."""
 
+import math
+
 import numpy as np
 
 from ..checks import check_floating
+from ..ops import norm as definition
 from . import _rows as loops
 from . import _threads
 from ._arrays import address_of
 
 
 def squared_norm(x):
-    """Σ x²; see `numpy_ref.ops.squared_norm`. 256 squares at a time are added in x's own precision."""
+    """Σ x²; see `numpy_ref.ops.squared_norm`. 256 squares at a time are added in x's own precision.
+
+    Where float32 overflows, the definition has the last word.
+    """
     check_floating(x=x)
     x = np.ascontiguousarray(x)
     sums = np.zeros(-(-x.size // loops.PIECE))
     _threads.run(loops.squares, len(sums), np.empty(0, x.dtype), address_of(x), x.size, sums)
-    return float(sums.sum())
+    total = float(sums.sum())
+    return total if math.isfinite(total) else definition.squared_norm(x)
