@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
@@ -11,14 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from parity_tests import report
 
+from .cores import gain
+
 SIZE, REPEATS = 2048, 5
 OTHERS = ("transformers", "timm")
 
 
 def describe(device):
-    """{"device", "cores", "versions"} of the machine."""
+    """{"processor", "cores", "gain" of all threads, "versions", "gpu"} of the machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = {"processor": _processor(), "cores": cores, "versions": versions()}
+    found = {"processor": _processor(), "cores": cores, "gain": asdict(gain()), "versions": versions()}
     if device == "cuda":
         import torch
 

@@ -21,11 +21,13 @@ def heading(result):
     machine = result.machine
     rates = ", ".join(f"{library} {rate / 1e9:.0f}" for library, rate in result.rates.items())
     listed = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    gain = "{median:.2f} ({low:.2f} – {high:.2f})".format(**machine["gain"])
     where = f"{machine['gpu']}; " if "gpu" in machine else ""
     return (
         f"{where}{machine['processor']}, {machine['cores']} cores\n"
         f"{listed}\n"
         f"large products (float32, {SIZE}³): {rates} Gflop/s\n"
+        f"arithmetic in registers, all threads over one: {gain}\n"
         f"{result.settings.rounds} rounds{', quick' if result.settings.quick else ''}"
     )
 
