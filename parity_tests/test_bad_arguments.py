@@ -206,6 +206,19 @@ def test_fewer_queries_than_the_attention_has_are_named(twin):
 
 
 @pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
+@pytest.mark.parametrize("op", ["linear", "mlp"])
+@pytest.mark.parametrize("shape", [(1, 6), (5, 1), (5, 7)])
+def test_a_residual_of_another_shape_is_named(module, op, shape):
+    """Also one that would broadcast, whose gradient would have another shape than it has."""
+    twin = torch_impl if module is torch_impl.ops else numpy_ref
+    x, weight, bias = (tensor(twin, np.ones(s)) for s in ((5, 6), (6, 6), (6,)))
+    parameters = (weight, bias) * (2 if op == "mlp" else 1)
+    call = getattr(module, op if twin is torch_impl else f"{op}_forward")
+    with pytest.raises(ValueError, match=rf"residual has shape \({shape[0]}, {shape[1]}\)"):
+        call(x, *parameters, tensor(twin, np.ones(shape)))
+
+
+@pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
 @pytest.mark.parametrize(
     ("op", "x", "embedding", "index", "message"),
     [

@@ -4,6 +4,14 @@ from torch.nn import functional
 
 
 def linear(x, weight, bias=None, residual=None):
-    """residual + x Wᵀ + b; bias and residual may be None."""
+    """residual + x Wᵀ + b; bias and residual may be None.
+
+    Raises ValueError for a residual that is not shaped as the result: it would broadcast.
+    """
     out = functional.linear(x, weight, bias)
-    return out if residual is None else residual + out
+    if residual is None:
+        return out
+    if residual.shape != out.shape:
+        shapes = tuple(residual.shape), tuple(out.shape)
+        raise ValueError("residual has shape {}, expected {}".format(*shapes))
+    return residual + out
