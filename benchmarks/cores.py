@@ -1,4 +1,4 @@
-"""What the second core is worth here: arithmetic in registers, by all threads over by one.
+"""What more cores than one are worth here: arithmetic in registers, by all threads over by one.
 
 No kernel can gain more from threads than what needs neither memory nor glue, and a machine that is
 shared with others gives less than its number of cores.
@@ -12,7 +12,7 @@ import numpy_ref
 
 from . import timing
 
-TERMS, ROUNDS = 1 << 22, 30  # about 5 ms of work a thread, as long as attention's own jobs
+TERMS, ROUNDS = 1 << 22, 30  # about 8 ms of work a thread, as long as attention's own jobs
 
 
 def gain():

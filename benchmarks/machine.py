@@ -42,7 +42,7 @@ def versions():
 def rates(device):
     """{library: flop a second} of the best of some float32 products of 2048 × 2048, all cores at it.
 
-    One thread's rate tells what the other cores are worth here, where neither memory nor glue matters.
+    One thread's is what a product of our own on one core is held against.
     """
     import torch
 

@@ -1,124 +1,29 @@
-"""Modules hold parameters, children and what backward needs; the maths is in ops.
-
-The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` adds to each parameter's
-`grad` and returns the gradient of what forward was given. One backward per forward, and nothing else
-through the module in between: attention maps, for example, are a forward pass of their own.
-"""
+"""The layers that models are made of, names and defaults as PyTorch's; the maths is in ops."""
 
 import math
 
 import numpy as np
 
-from .checks import as_dtype, as_sizes, check_positive_int, check_probability, check_state
+from .checks import as_dtype, as_sizes, check_positive_int, check_probability
 from .dispatch import F
+from .module import Module, ModuleList, Parameter, Sequential
 from .random import as_generator, dropout_multiplier, truncated_normal
 
-
-class Parameter:
-    """An array that is trained: `data` and, of the same shape, `grad`."""
-
-    def __init__(self, data):
-        self.data = data
-        self.grad = np.zeros_like(data)
-
-    @property
-    def shape(self):
-        return self.data.shape
-
-    def accumulate(self, grad):
-        self.grad += grad
-
-
-class Module:
-    """Finds parameters and children among its attributes, in the order they were set."""
-
-    training = True
-
-    def __call__(self, *args, **kwargs):
-        return self.forward(*args, **kwargs)
-
-    def named_children(self):
-        return [(n, v) for n, v in vars(self).items() if isinstance(v, Module)]
-
-    def modules(self):
-        yield self
-        for _, child in self.named_children():
-            yield from child.modules()
-
-    def named_parameters(self, prefix=""):
-        """(name, Parameter) pairs; names are dotted paths, the keys of the state dict."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-        for name, child in self.named_children():
-            yield from child.named_parameters(f"{prefix}{name}.")
-
-    def parameters(self):
-        return [p for _, p in self.named_parameters()]
-
-    def zero_grad(self):
-        for p in self.parameters():
-            p.grad[...] = 0
-
-    def spend(self, name="_cache"):
-        """What forward left for backward, which is gone then: its memory serves the layers before.
-
-        Raises RuntimeError when there is none.
-        """
-        cache = vars(self).pop(name, None)
-        if cache is None:
-            raise RuntimeError(f"{type(self).__name__}.backward needs a forward of its own before it")
-        return cache
-
-    def train(self, mode=True):
-        for module in self.modules():
-            module.training = mode
-        return self
-
-    def eval(self):
-        return self.train(False)
-
-    def state_dict(self):
-        """{name: array}, copies; the same keys and shapes as the PyTorch twin."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
-
-    def load_state_dict(self, state):
-        """Copy every array in, cast to the parameter's dtype.
-
-        Raises ValueError naming missing and unexpected keys or a wrong shape, before anything changes.
-        """
-        parameters = dict(self.named_parameters())
-        check_state({name: p.shape for name, p in parameters.items()}, state)
-        for name, p in parameters.items():
-            p.data[...] = np.asarray(state[name])
-
-
-class ModuleList(Module):
-    """Children named "0", "1", …"""
-
-    def __init__(self, modules):
-        for n, module in enumerate(modules):
-            setattr(self, str(n), module)
-
-    def __iter__(self):
-        return iter([child for _, child in self.named_children()])
-
-    def __len__(self):
-        return len(self.named_children())
-
-
-class Sequential(ModuleList):
-    """out = f_n(… f_1(x))"""
-
-    def forward(self, x):
-        for module in self:
-            x = module(x)
-        return x
-
-    def backward(self, dout):
-        for module in reversed(list(self)):
-            dout = module.backward(dout)
-        return dout
+__all__ = [
+    "GELU",
+    "DropPath",
+    "Dropout",
+    "LayerNorm",
+    "Linear",
+    "Mlp",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "PatchEmbed",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+]
 
 
 class Linear(Module):

@@ -47,7 +47,7 @@ def panels_of(columns, dtype):
     return -(-columns * np.dtype(dtype).itemsize // PANEL_BYTES)
 
 
-def _tile_function(module, vector):
+def _tiles_function(module, vector):
     """tiles(rows, vectors, number, K, a, a_row, a_k, b, b_k, c, c_row, s, s_row, last) for all sizes.
 
     That number of tiles one below the other, which share b. last: lanes of the last vector of each row.
@@ -161,7 +161,7 @@ def _tiles(typingctx, like, r, v, number, depth, a, a_row, a_k, b, b_k, c, c_row
     vector = VectorType(like)
 
     def codegen(context, builder, sig, args):
-        function = _tile_function(builder.module, vector)
+        function = _tiles_function(builder.module, vector)
         given = [
             builder.inttoptr(value, kind) if isinstance(kind, ir.PointerType) else value
             for value, kind in zip(args[1:], (argument.type for argument in function.args), strict=True)

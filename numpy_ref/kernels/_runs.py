@@ -50,7 +50,8 @@ def _counts(builder, index, first, step, count):
     return builder.icmp_signed("==", bits, ir.Constant(bits.type, -1))
 
 
-def _turned(builder, vector, down):
+def _in_order(builder, vector, down):
+    """The vector, or its elements from the last to the first."""
     if not down:
         return vector
     order = list(reversed(range(vector.type.count)))
@@ -75,7 +76,7 @@ def _gather_lanes_jitted(typingctx, like, row, table, index):
 
         def run(lowest, down):
             values = builder.load(_at(builder, table, lowest, vec, size), align=size)
-            builder.store(_turned(builder, values, down), pointer_ir(builder, row, vec), align=size)
+            builder.store(_in_order(builder, values, down), pointer_ir(builder, row, vec), align=size)
 
         def one(n, entry):
             value = builder.load(_at(builder, table, entry, vec.element, size))
@@ -105,7 +106,7 @@ def _scatter_lanes_jitted(typingctx, like, sums, index, row):
         def run(lowest, down):
             doubles = ir.VectorType(double, vec.count)
             values = builder.load(pointer_ir(builder, row, vec), align=size)
-            add(_at(builder, sums, lowest, doubles, 8), _turned(builder, values, down), doubles)
+            add(_at(builder, sums, lowest, doubles, 8), _in_order(builder, values, down), doubles)
 
         def one(n, entry):
             value = builder.load(_at(builder, row, INT64(n), vec.element, size))

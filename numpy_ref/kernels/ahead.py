@@ -40,7 +40,8 @@ from ._threads import num_threads
 def compiled_ahead(dtype=np.float32):
     """At the block's end what a step of this dtype calls is compiled: attention by a second process.
 
-    Does nothing when the kernels are found on disk. Raises TypeError for another dtype.
+    What only some models call (cosine attention, GELU between dropouts) waits for its first call. Does
+    nothing when the kernels are found on disk. Raises TypeError for another dtype.
     """
     dtype = as_dtype(dtype)
     squared_norm(np.ones(1, dtype))
@@ -68,7 +69,7 @@ def compile_attention(dtype):
 
 
 def compile_rest(dtype):
-    """Everything else in the order of a step."""
+    """Everything else of a step in which nothing is dropped within the perceptron."""
     x, weight = np.zeros((2, 1), dtype), np.zeros((1, 1), dtype)
     bias = weight[0]
     out, cache = layer_norm_forward(x, bias, bias)
