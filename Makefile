@@ -17,7 +17,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean plants soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,14 @@ train-torch: $(READY) ## train the PyTorch twin on the digits (CUDA when there i
 train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: dataset-fashion-mnist)
 	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist.yaml $(ARGS)
 
-parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=cuda insists)
-	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party $(ARGS)
+parity: $(READY) ## hold the twins to the truth: outputs and gradients (SEED=n, DEVICE=cuda)
+	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party -m "not slow" $(ARGS)
+
+soak: $(READY) ## the same cases with other random numbers (SEEDS=30) on simulated processors
+	$(RUN) -m parity_tests.soak --seeds $(or $(SEEDS),30) $(ARGS)
+
+plants: $(READY) ## planted errors of graded size: which are seen; writes docs/results/plants.json
+	$(RUN) -m parity_tests.plants
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)

@@ -20,20 +20,18 @@ class Check:
         return bool(self.share <= 1)
 
 
-def check(truth, peer, mine):
-    """Every tensor of `mine` against the float64 truth, with the float32 side `peer` as the measure.
+def check(costs, mine):
+    """Every tensor of `mine` against the float64 truth, by what rounding to float32 costs it.
 
-    All {name: array or tensor}. A tensor that is missing, or too many, is over budget without limit.
+    costs: {name: Yardstick}, mine: {name: array or tensor}. A tensor that is missing, or too many, is
+    over budget without limit.
     """
-    if truth.keys() != mine.keys():
-        (*_, odd) = sorted(truth.keys() ^ mine.keys())
+    if costs.keys() != mine.keys():
+        (*_, odd) = sorted(costs.keys() ^ mine.keys())
         return Check(odd, np.inf, np.inf)
-    mine = {name: as_array(a) for name, a in mine.items()}
-    sides = {name: (mine[name], as_array(peer[name])) for name in truth}
-    rows = [budget.two_sided(name, truth[name], sides[name], "float32") for name in truth]
+    rows = [budget.within_rounding(name, cost, as_array(mine[name])) for name, cost in costs.items()]
     worst = max(rows, key=lambda row: (not row.ok, row.budget_share))
-    error = budget.float64(worst.tensor, truth[worst.tensor], mine[worst.tensor]).max_error
-    return Check(worst.tensor, worst.budget_share, error)
+    return Check(worst.tensor, worst.budget_share, worst.max_error)
 
 
 def as_array(x):

@@ -3,9 +3,15 @@
 import time
 from dataclasses import dataclass, field
 
+import numpy_ref
+from parity_tests.rounded import RoundedOps
+from parity_tests.yardstick import yardsticks
+
 from . import timing, workloads
 from .check import Check, check
 from .contestants import compiles, is_ours, make, of_torch
+
+DRAWS = 2  # of the definition with random rounding: the work is large, and rounding errors are many
 
 
 @dataclass(frozen=True)
@@ -83,14 +89,23 @@ def truth_of(entry, given):
     return first_call(contestant)[0]
 
 
-def _checks(entry, given, results):
-    """{name: Check}: the plain NumPy side is everyone's measure, its own is the kernels."""
+def costs_of(entry, given):
+    """{name: Yardstick}: the truth, and what rounding to float32 costs the definition."""
     truth = truth_of(entry, given)
-    settled = {name: entry.settle(truth, result) for name, result in results.items()}
-    return {
-        name: check(truth, settled["numba" if name == "numpy" else "numpy"], result)
-        for name, result in settled.items()
-    }
+
+    def run(rounding):
+        contestant = make(entry.places, "numpy", entry.work, workloads.in_float64(given), entry.backward)
+        with numpy_ref.use_ops(RoundedOps(rounding)):
+            return entry.settle(truth, contestant.named(contestant.run()))
+
+    return yardsticks(truth, run, "float32", DRAWS)
+
+
+def _checks(entry, given, results):
+    """{name: Check} of every contestant."""
+    costs = costs_of(entry, given)
+    truth = {name: cost.truth for name, cost in costs.items()}
+    return {name: check(costs, entry.settle(truth, result)) for name, result in results.items()}
 
 
 def forget_compiled():

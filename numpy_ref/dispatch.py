@@ -16,7 +16,7 @@ _chosen = "numba"
 
 class _Ops:
     def __getattr__(self, name):
-        return getattr(_module(_chosen), name)
+        return getattr(_chosen if not isinstance(_chosen, str) else _module(_chosen), name)
 
 
 @cache
@@ -31,10 +31,13 @@ F = _Ops()
 def use_ops(implementation):
     """Within the block modules compute with "numpy" (the definition) or "numba" (the kernels).
 
+    Or with any namespace of ops: an object whose attributes are functions named as in `numpy_ref.ops`,
+    say to trace them or to try another implementation of one.
     What one of them remembers in forward only its own backward can read: choose for both.
     """
     global _chosen
-    check_choice("implementation", implementation, tuple(_MODULES))
+    if isinstance(implementation, str):
+        check_choice("implementation", implementation, tuple(_MODULES))
     before, _chosen = _chosen, implementation
     try:
         yield

@@ -1,20 +1,19 @@
-"""A case through either twin -> {name: array}: "out", "d<input>", "grad.<parameter>", "index", …
+"""A case through the NumPy twin -> {name: array}: "out", "d<input>", "grad.<parameter>", "index", …
 
-Both start from the same arrays: inputs, state and cotangents are drawn here once and rounded to the
-case's dtype, so that a lower precision is judged on what it was really given.
+What goes in is drawn here once for whoever is judged, and rounded to a dtype, so that a lower precision
+is judged on what it was really given. `run_torch` sends the same through the PyTorch twin.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-import torch
 
 import numpy_ref
-import numpy_ref.ops
-import torch_impl
-import torch_impl.ops
 from numpy_ref.dispatch import F
 
 from . import budget
-from .cases import Dropout, Integers, Mask, Normal
+from .cases import Case, Dropout, Fixed, Integers, Mask, Normal
+from .rounded import RoundedOps, on_grid, round_weights
 
 MODULES = {
     "scheme": "RelativePositionBias",
@@ -22,126 +21,125 @@ MODULES = {
     "block": "Block",
     "vit": "VisionTransformer",
 }
-TORCH_DTYPES = {name: getattr(torch, name) for name in ("float64", "float32", "float16", "bfloat16")}
-SEED = 7
 
 
-def inputs_of(case, dtype):
-    """{name: array}: floats in float64 holding values that `dtype` can hold, integers as int64."""
-    rng = np.random.default_rng([SEED, *case.id.encode()])
-    return {name: _draw(spec, rng, dtype) for name, spec in case.inputs.items()}
+@dataclass(frozen=True)
+class Given:
+    """A case's inputs and weights {name: array}: floats in float64 holding values that `dtype` can
+    hold, integers as int64. An op has no weights: {}."""
+
+    case: Case
+    dtype: str
+    inputs: dict
+    state: dict
+
+    def cotangents(self, outs):
+        """One for each output. Random normal, never ones: softmax would make the comparison blind."""
+        rng = _generator(self.case, "cotangents")
+        return [budget.rounded(rng.standard_normal(tuple(o.shape)), self.dtype) for o in outs]
 
 
-def state_of(case, dtype):
-    """Random, non-zero weights for the case's module; {} for an op."""
+def given_of(case, dtype):
+    """Draw a case's inputs and random, non-zero weights, rounded to the dtype."""
+    rng = _generator(case, "inputs")
+    inputs = {name: _draw(spec, rng, dtype) for name, spec in case.inputs.items()}
     if case.kind == "op":
-        return {}
-    rng = np.random.default_rng([SEED + 1, *case.id.encode()])
+        return Given(case, dtype, inputs, {})
+    rng = _generator(case, "weights")
     shapes = {name: a.shape for name, a in build(numpy_ref, case, np.float64).state_dict().items()}
-    return {name: budget.rounded(_weight(name, shape, rng), dtype) for name, shape in shapes.items()}
+    state = {name: budget.rounded(_weight(name, shape, rng), dtype) for name, shape in shapes.items()}
+    return Given(case, dtype, inputs, state)
 
 
 def build(twin, case, dtype):
     """The case's module in one twin, its dropout drawn from the same seed in both."""
-    generator = np.random.default_rng(SEED)
+    generator = np.random.default_rng(case.seed)
     return getattr(twin, MODULES[case.kind])(
         **_constructor(case), dtype=dtype, generator=generator
     ).train()
 
 
-def run_numpy(case, inputs, state, dtype, implementation="numba"):
-    """The NumPy twin in float64 or float32."""
+def run_numpy(given, dtype=None, implementation="numba", rounding=None):
+    """The NumPy twin in float64 or float32; in what was given for unless dtype says otherwise.
+
+    rounding: a `Rounding`; the definition then computes in float64, each result rounded at random.
+    """
+    dtype = dtype or given.dtype
+    if rounding:
+        dtype, implementation = "float64", RoundedOps(rounding)
     with numpy_ref.use_ops(implementation):
-        given = {name: _cast(a, dtype) for name, a in inputs.items()}
-        return (_numpy_op if case.kind == "op" else _numpy_module)(case, given, state, dtype)
+        run = _run_op if given.case.kind == "op" else _run_module
+        results = run(given, lambda a: _cast(a, dtype, rounding), np.dtype(dtype), rounding)
+    # a table's gradient is made in float32 and rounded once, as it is added to the parameter's
+    return (
+        {name: on_grid(np.asarray(a), rounding) for name, a in results.items()} if rounding else results
+    )
 
 
-def run_torch(case, inputs, state, dtype, device="cpu"):
-    """The PyTorch twin in any of its dtypes, on the device; results as float64 arrays."""
-    given = {}
-    for name, a in inputs.items():
-        kind = TORCH_DTYPES[dtype] if a.dtype.kind == "f" else torch.int64
-        given[name] = torch.tensor(a, dtype=kind, device=device)
-        given[name].requires_grad_(_has_grad(case, name))
-    run = _torch_op if case.kind == "op" else _torch_module
-    out, results = run(case, given, state, dtype, device)
-    cotangents = [
-        torch.tensor(g).to(o) for g, o in zip(cotangents_of(case, out, dtype), out, strict=True)
-    ]
-    differentiable = [(o, g) for o, g in zip(out, cotangents, strict=True) if o.requires_grad]
-    if differentiable:
-        torch.autograd.backward(*zip(*differentiable, strict=True))
-    results |= {f"d{name}": x.grad for name, x in given.items() if x.requires_grad}
-    parameters = results.pop("parameters", ())
-    # None: the output does not depend on it (Shaw's values do not touch the scores)
-    results |= {f"grad.{n}": torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters}
-    return {name: _array(x) for name, x in results.items()}
-
-
-def _numpy_op(case, given, state, dtype):
+def _run_op(given, cast, dtype, rounding):
+    case, inputs = given.case, {name: cast(a) for name, a in given.inputs.items()}
     if case.name == "bias":  # its backward takes the geometry, as there is nothing to remember
-        out = F.bias_forward(**given)
-        (dout,) = cotangents_of(case, [out], dtype)
-        dtable = F.bias_backward(_cast(dout, dtype), given["index"], len(given["table"]))
-        return {"out": out, "dtable": dtable}
-    out, cache = getattr(F, f"{case.name}_forward")(**given, **case.options)
+        out = F.bias_forward(**inputs)
+        (dout,) = given.cotangents([out])
+        return {"out": out, "dtable": F.bias_backward(cast(dout), inputs["index"], len(inputs["table"]))}
+    out, cache = getattr(F, f"{case.name}_forward")(**inputs, **case.options)
     several = isinstance(out, tuple)
     outs = list(out) if several else [out]
-    douts = [_cast(g, dtype) for g in cotangents_of(case, outs, dtype)]
+    douts = [cast(g) for g in given.cotangents(outs)]
     grads = getattr(F, f"{case.name}_backward")(tuple(douts) if several else douts[0], cache)
     if not hasattr(grads, "_asdict"):
-        (name,) = (name for name in case.inputs if _has_grad(case, name))
-        return _name_outputs(outs) | {f"d{name}": grads}
+        (name,) = (name for name in case.inputs if has_grad(case, name))
+        return name_outputs(outs) | {f"d{name}": grads}
     named = {name: g for name, g in grads._asdict().items() if g is not None}
-    return _name_outputs(outs) | named
+    return name_outputs(outs) | named
 
 
-def _numpy_module(case, given, state, dtype):
-    module = build(numpy_ref, case, np.dtype(dtype))
-    module.load_state_dict(state)
-    out = module(**given, **case.call)
-    (dout,) = cotangents_of(case, [out], dtype)
+def _run_module(given, cast, dtype, rounding):
+    case, inputs = given.case, {name: cast(a) for name, a in given.inputs.items()}
+    module = build(numpy_ref, case, dtype)
+    module.load_state_dict(given.state)
+    if rounding:
+        round_weights(module, rounding)
+    out = module(**inputs, **case.call)
+    (dout,) = given.cotangents([out])
     module.zero_grad()
-    grads = module.backward(_cast(dout, dtype))
-    names = [name for name in case.inputs if _has_grad(case, name)]
+    grads = module.backward(cast(dout))
+    names = [name for name in case.inputs if has_grad(case, name)]
     grads = grads if isinstance(grads, tuple) else (grads,)
     grads = [grad for grad in grads if grad is not None]  # a scheme that only reads q has no dk
     results = {"out": out} | {f"d{n}": g for n, g in zip(names, grads, strict=True)}
+    results |= {f"grad.{name}": p.grad for name, p in module.named_parameters()}
+    if case.kind == "attention":
+        results["weights"] = module.attention_weights(**inputs, **case.call)
     if case.kind == "scheme":
-        results["index"] = _index(module, case)
-    return results | {f"grad.{name}": p.grad for name, p in module.named_parameters()}
+        results["index"] = index_of(module, case)
+    return results
 
 
-def _torch_op(case, given, state, dtype, device):
-    out = getattr(torch_impl.ops, case.name)(**given, **case.options)
-    outs = list(out) if isinstance(out, tuple) else [out]
-    return outs, _name_outputs(outs)
-
-
-def _torch_module(case, given, state, dtype, device):
-    module = build(torch_impl, case, TORCH_DTYPES[dtype]).to(device)
-    module.load_state_dict({name: torch.tensor(a) for name, a in state.items()})
-    out = module(**given, **case.call)
-    results = {"out": out, "parameters": list(module.named_parameters())}
-    if case.kind == "scheme":
-        results["index"] = _index(module, case)
-    return [out], results
-
-
-def _index(module, case):
+def index_of(module, case):
+    """The index that a scheme of either twin used in the case."""
     sizes = {name: value for name, value in case.call.items() if name != "index"}
     if module.looks_at_query:
         return module.make_index(*module.sizes(**sizes))
     return module.lookup(**sizes)[1]
 
 
-def cotangents_of(case, outs, dtype):
-    """Random normal, never ones: softmax would make the comparison blind."""
-    rng = np.random.default_rng([SEED + 2, *case.id.encode()])
-    return [budget.rounded(rng.standard_normal(tuple(o.shape)), dtype) for o in outs]
+def has_grad(case, name):
+    """Whether the gradient of this input is compared."""
+    return isinstance(case.inputs[name], Normal)
+
+
+def name_outputs(outs):
+    return {"out": outs[0]} if len(outs) == 1 else {f"out.{n}": o for n, o in enumerate(outs)}
+
+
+def _generator(case, purpose):
+    return np.random.default_rng([case.seed, *f"{case.id} {purpose}".encode()])
 
 
 def _draw(spec, rng, dtype):
+    if isinstance(spec, Fixed):
+        return spec.values
     if isinstance(spec, Integers):
         return rng.integers(0, spec.high, spec.shape)
     if isinstance(spec, Mask):
@@ -167,18 +165,5 @@ def _constructor(case):
     return {k: v for k, v in case.options.items() if v is not None}
 
 
-def _has_grad(case, name):
-    return isinstance(case.inputs[name], Normal)
-
-
-def _name_outputs(outs):
-    return {"out": outs[0]} if len(outs) == 1 else {f"out.{n}": o for n, o in enumerate(outs)}
-
-
-def _cast(a, dtype):
-    return a.astype(dtype) if a.dtype.kind == "f" else a
-
-
-def _array(x):
-    a = x.detach().cpu()
-    return a.to(torch.float64).numpy() if a.is_floating_point() else a.numpy()
+def _cast(a, dtype, rounding):
+    return on_grid(a.astype(dtype), rounding) if a.dtype.kind == "f" else a

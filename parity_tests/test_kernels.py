@@ -17,7 +17,10 @@ import numpy_ref.ops as ops
 
 from . import budget
 from .cases import CASES
-from .run import inputs_of, run_numpy, state_of
+from .rounded import RoundedOps, on_grid
+from .run import given_of, run_numpy
+from .verdict import judge
+from .yardstick import yardsticks
 
 ROOT = Path(__file__).parent.parent
 ACCELERATED_OPS = {name.rsplit("_", 1)[0] for name in kernels.ACCELERATED}
@@ -26,19 +29,12 @@ ACCELERATED_OPS = {name.rsplit("_", 1)[0] for name in kernels.ACCELERATED}
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_kernels_match_the_definition(case, dtype):
-    inputs, state = inputs_of(case, dtype), state_of(case, dtype)
-    truth = run_numpy(case, inputs, state, "float64", "numpy")
-    definition = run_numpy(case, inputs, state, dtype, "numpy")
-    kernel = run_numpy(case, inputs, state, dtype, "numba")
-    assert truth.keys() == definition.keys() == kernel.keys()
-    for name in truth:
-        assert kernel[name].dtype == definition[name].dtype
-        if dtype == "float64":
-            row = budget.float64(name, truth[name], kernel[name])
-        else:
-            sides, slack = (definition[name], kernel[name]), case.slack.get(dtype, 1.0)
-            row = budget.two_sided(name, truth[name], sides, dtype, slack)
-        assert row.ok, row
+    given = given_of(case, dtype)
+    definition, kernel = run_numpy(given, implementation="numpy"), run_numpy(given)
+    assert {name: a.dtype for name, a in kernel.items()} == {n: a.dtype for n, a in definition.items()}
+    for side, results in (("definition", definition), ("kernels", kernel)):
+        over = [row for row in judge(case, dtype, results, side) if not row.ok]
+        assert not over, over
 
 
 def test_accelerated_lists_what_differs_from_the_definition():
@@ -129,11 +125,10 @@ def threads():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_bits_do_not_depend_on_the_threads(case, dtype, threads):
     """Every case, with pieces far more and far fewer than threads."""
-    inputs, state = inputs_of(case, dtype), state_of(case, dtype)
-    results = []
+    results, given = [], given_of(case, dtype)
     for count in (1, 2, 5):
         threads(count)
-        results.append(run_numpy(case, inputs, state, dtype, "numba"))
+        results.append(run_numpy(given))
     for name in results[0]:
         for other in results[1:]:
             np.testing.assert_array_equal(results[0][name], other[name], err_msg=name)
@@ -156,27 +151,25 @@ def test_an_index_outside_the_table_is_an_error(module, bad, length):
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (5, 70, 24)])
-def test_layer_norm_adds_what_comes_past_it(shape):
-    """dx = dx without it + dresidual, in both and in float32 as in float64."""
-    rng, sides = np.random.default_rng(0), {}
-    x, dout, past = rng.standard_normal((3, *shape)).astype("float32")
-    weight, bias = rng.standard_normal((2, shape[-1])).astype("float32")
-    for module, dtype in (
-        (ops, "float64"),
-        (ops, "float32"),
-        (kernels, "float64"),
-        (kernels, "float32"),
-    ):
-        given = (a.astype(dtype) for a in (x, weight, bias, dout, past))
-        sides[module, dtype] = _past_the_norm(module, *given)
-    truth = sides[ops, "float64"][0]
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_layer_norm_adds_what_comes_past_it(shape, dtype):
+    """dx = dx without it + dresidual, in the definition and in the kernels."""
+    rng = np.random.default_rng(0)
+    drawn = [*rng.standard_normal((3, *shape)), *rng.standard_normal((2, shape[-1]))]
+    given = [budget.rounded(a, dtype) for a in drawn]  # x, dout, dresidual, weight, bias
+    truth = {"dx": _past_the_norm(ops, *given)[0]}
+    costs = yardsticks(
+        truth,
+        lambda rounding: {"dx": _past_the_norm(RoundedOps(rounding), *on_grid((*given,), rounding))[1]},
+        "float32",
+    )
     for module in (ops, kernels):
-        assert budget.float64("dx", truth, sides[module, "float64"][1]).ok
-    both = [sides[module, "float32"][1] for module in (ops, kernels)]
-    assert budget.two_sided("dx", truth, both, "float32").ok
+        _, dx = _past_the_norm(module, *(a.astype(dtype) for a in given))
+        yardstick = None if dtype == "float64" else costs["dx"]
+        assert budget.row("dx", truth["dx"], dx, yardstick).ok
 
 
-def _past_the_norm(module, x, weight, bias, dout, dresidual):
+def _past_the_norm(module, x, dout, dresidual, weight, bias):
     """(dx + dresidual, dx with it); the weights' gradients must not change."""
     _, cache = module.layer_norm_forward(x, weight, bias)
     alone, both = (module.layer_norm_backward(dout, cache, past) for past in (None, dresidual))

@@ -1,4 +1,4 @@
-"""Every case through both twins: outputs and gradients by name, within the budget."""
+"""Every case through both twins, each held to the truth: outputs and gradients by name."""
 
 import math
 
@@ -6,11 +6,7 @@ import pytest
 
 from . import budget, report
 from .cases import CASES
-from .compare import compare
-
-
-def _has_attention(case):
-    return case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
+from .compare import compare, implementations
 
 
 @pytest.mark.parametrize("dtype", report.dtypes())
@@ -19,8 +15,11 @@ def test_twins_agree(case, dtype, results):
     check(case, dtype, results, case.id, "eager")
 
 
+FUSED = [case for case in CASES if "sdpa" in implementations(case)]
+
+
 @pytest.mark.parametrize("dtype", report.dtypes())
-@pytest.mark.parametrize("case", [c for c in CASES if _has_attention(c)], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", FUSED, ids=lambda case: case.id)
 def test_the_fused_kernel_agrees(case, dtype, results):
     """The same attention by torch's scaled_dot_product_attention, the bias handed over as its mask."""
     check(case, dtype, results, f"{case.id}-sdpa", "sdpa")
@@ -32,11 +31,6 @@ def check(case, dtype, results, name, implementation):
     rows = results[name, dtype] = compare(case, dtype, report.device(), implementation)
     over = [row for row in rows if not row.ok]
     assert not over, f"over budget: {over}"
-
-
-def test_a_looser_row_says_why():
-    assert all(case.reason for case in CASES if case.slack)
-    assert all("float64" not in case.slack for case in CASES)
 
 
 def test_case_names_are_unique():

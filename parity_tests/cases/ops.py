@@ -1,6 +1,7 @@
 """Rows for single ops."""
 
-from ._case import Dropout, Integers, Mask, Normal, op
+from ._case import Dropout, Fixed, Integers, Mask, Normal, op
+from .geometry import shift_mask, table_rows, window_index
 
 CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales beyond ln 100 = 4.6: no gradient
 QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
@@ -25,6 +26,19 @@ FAR, LONG_DROP = (
 MANY_KEYS = {name: Normal((1, 2, 7 if name == "q" else 1300, 8)) for name in "qkv"}
 MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
+
+
+def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
+    """q, k, v, table and index of attention within windows."""
+    index = window_index(q_grid, k_grid, prefix)
+    q_len, k_len = index.shape
+    shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
+    shapes |= {"v": shapes["k"], "table": (table_rows(q_grid, k_grid, prefix), heads)}
+    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": Fixed(index)}
+
+
+SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
+SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), **LINEAR),
@@ -72,6 +86,8 @@ OPS = [
     op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
     op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
+    op("bias", "swin_7x7", table=Normal((169, 3)), index=Fixed(window_index((7, 7)))),
+    op("bias", "beit_3x5", table=Normal((48, 6)), index=Fixed(window_index((3, 5), prefix=1))),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",
@@ -112,6 +128,14 @@ OPS = [
     op("attention", "strips_per_window", **LONG, bias=Normal((2, 2, 300, 290)), dropout=LONG_DROP),
     op("attention", "chunks", **MANY_WINDOWS, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((14, 1, 6, 6))),
     op("attention", "whole_vectors", **WIDE, table=Normal((25, 3)), index=Integers((49, 49), 25)),
+    op("attention", "swin_7x7", **true_window(4, 3, 32, (7, 7)), mask=SHIFTED),
+    op("attention", "swin_3x5", **true_window(12, 6, 20, (3, 5)), mask=SHIFTED_OBLONG),
+    op("attention", "swin_256_windows", **true_window(256, 1, 8, (7, 7))),
+    op("attention", "beit_7x7", **true_window(2, 3, 16, (7, 7), prefix=1)),
+    op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
+    op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
+    op("attention", "pooled_queries_prefix", **true_window(2, 3, 8, (2, 3), (4, 6), prefix=1)),
+    op("attention", "large_logits", {"scale": 1e3}, **QKV, **TABLE),
     op(
         "attention",
         "one_token",

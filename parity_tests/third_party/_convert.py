@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import torch
 
 from .. import budget
+from ..rounded import on_grid
+from ..yardstick import yardsticks
 
 TABLE = "rel_pos.relative_position_bias_table"
 
@@ -57,11 +60,14 @@ def renamed(p, old, new):
     return {new + name.removeprefix(old): a for name, a in p.items() if name.startswith(old)}
 
 
-def in_float64(theirs, formula):
-    """A constant that the original computes in float32, in float64, and held to be it."""
-    row = budget.two_sided("out", formula, (theirs, budget.rounded(formula, "float32")), "float32")
+def in_float64(theirs, formula, x):
+    """formula(x), a constant that the original computes in float32, in float64, and held to be it."""
+    x = np.asarray(x, np.float64)
+    truth = {"out": formula(x)}
+    costs = yardsticks(truth, lambda rounding: {"out": formula(on_grid(x, rounding))}, "float32")
+    row = budget.within_rounding("out", costs["out"], theirs)
     assert row.ok, f"another constant: {row}"
-    return torch.tensor(formula)
+    return torch.tensor(truth["out"])
 
 
 def _cat(p, names, part, factors):

@@ -40,9 +40,9 @@ def shift_mask(window, counts, shift):
     return torch.zeros(together.shape, dtype=torch.float64).masked_fill(~together, -100.0)
 
 
-def log_coordinates(window, pretrained=None):
-    """Swin V2's table (2h − 1, 2w − 1, 2): sign(δ) log₂(1 + |δ|) / log₂ 8, δ = 8 Δ / (window − 1)."""
-    delta = 8 * offsets(window) / (np.array(pretrained or window) - 1)
+def log_coordinates(offsets, window):
+    """Swin V2's sign(δ) log₂(1 + |δ|) / log₂ 8, δ = 8 Δ / (window − 1), for offsets (…, 2)."""
+    delta = 8 * offsets / (np.array(window) - 1)
     return np.sign(delta) * np.log2(1 + np.abs(delta)) / math.log2(8)
 
 

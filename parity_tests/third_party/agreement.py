@@ -16,6 +16,8 @@ import numpy_ref
 import torch_impl
 
 from .. import budget
+from ..rounded import RoundedOps, on_grid, round_weights
+from ..yardstick import yardsticks
 
 TWINS = {"numpy": numpy_ref, "torch": torch_impl}
 SEED = 11
@@ -84,9 +86,15 @@ def rows(agreement, twin):
     if agreement.dtype == "float64":
         return found + [budget.float64(name, theirs[name], ours[name]) for name in theirs]
     truth = _ours(agreement, "numpy", inputs, dout, "float64")  # held to other originals in float64
+    costs = yardsticks(
+        truth,
+        lambda rounding: _ours(agreement, "numpy", inputs, dout, "float64", rounding),
+        agreement.dtype,
+    )
     return found + [
-        budget.two_sided(name, truth[name], (theirs[name], ours[name]), agreement.dtype)
-        for name in theirs
+        budget.within_rounding(name, costs[name], side[name])
+        for side in (theirs, ours)
+        for name in truth
     ]
 
 
@@ -109,14 +117,20 @@ def _theirs(agreement, inputs, rng):
     return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=dtype)])), dout
 
 
-def _ours(agreement, twin, inputs, dout, dtype):
-    """{name: array} of one twin; parameter gradients under the original's names."""
+def _ours(agreement, twin, inputs, dout, dtype, rounding=None):
+    """{name: array} of one twin; parameter gradients under the original's names.
+
+    rounding: a `Rounding` by which the definition rounds at random.
+    """
     learned = agreement.original.named_parameters()
     doubles = {name: p.detach().double().requires_grad_() for name, p in learned}
     state = agreement.state(doubles)
     run = _run_numpy if twin == "numpy" else _run_torch
     module = agreement.ours.build(twin, dtype)
-    results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
+    if rounding:
+        results = _run_rounding(module, _arrays(state), inputs, agreement.call, dout, rounding)
+    else:
+        results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
     grads = {name: torch.tensor(results.pop(f"grad.{name}"), dtype=torch.float64) for name in state}
     linked = [name for name, a in state.items() if a.requires_grad]
     sources = {f"grad.{name}": p for name, p in doubles.items()}
@@ -135,10 +149,22 @@ def _grads(outs, sources, cotangents):
 
 def _run_numpy(module, state, inputs, call, dout, dtype):
     module.load_state_dict({name: a.astype(dtype) for name, a in state.items()})
-    call = {name: a.astype(dtype) if isinstance(a, np.ndarray) else a for name, a in call.items()}
-    out = module(**{name: a.astype(dtype) for name, a in inputs.items()}, **call)
+    return _pass(module, inputs, call, dout, lambda a: a.astype(dtype))
+
+
+def _run_rounding(module, state, inputs, call, dout, rounding):
+    """The definition in float64, each result rounded at random."""
+    module.load_state_dict(state)
+    round_weights(module, rounding)
+    with numpy_ref.use_ops(RoundedOps(rounding)):
+        return _pass(module, inputs, call, dout, lambda a: on_grid(a, rounding))
+
+
+def _pass(module, inputs, call, dout, cast):
+    call = {name: cast(a) if isinstance(a, np.ndarray) else a for name, a in call.items()}
+    out = module(**{name: cast(a) for name, a in inputs.items()}, **call)
     module.zero_grad()
-    grads = module.backward(dout.astype(dtype))
+    grads = module.backward(cast(dout))
     grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
     results = {"out": out} | {f"d{name}": g for name, g in zip(inputs, grads, strict=True)}
     return results | {f"grad.{name}": p.grad for name, p in module.named_parameters()}

@@ -49,7 +49,9 @@ class Outcome:
     def add(self, test, agreement, twin, rows):
         package, name = named(agreement.original)
         version = metadata.version(package.replace("_", "-"))
-        shares = {row.tensor: row.budget_share for row in rows}
+        shares = {}
+        for row in rows:  # in float32 two for each tensor: of theirs and of ours
+            shares[row.tensor] = np.maximum(shares.get(row.tensor, 0.0), row.budget_share)
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
         self.lines[test] = Line(test, *where, shares)
 

@@ -54,8 +54,10 @@ def without_key_bias(p):
 def test_swinv2(agree, pretrained):
     """Its coordinates are computed in float32."""
     layer = swinv2.WindowAttention(WIDTH, WINDOW, HEADS, pretrained_window_size=pretrained or (0, 0))
-    coordinates = log_coordinates(WINDOW, pretrained)[None]
-    layer.relative_coords_table = in_float64(layer.relative_coords_table, coordinates)
+    coordinates = partial(log_coordinates, window=pretrained or WINDOW)
+    layer.relative_coords_table = in_float64(
+        layer.relative_coords_table, coordinates, offsets(WINDOW)[None]
+    )
     agree(
         Agreement(
             attention(
@@ -83,7 +85,7 @@ def test_swinv2_cr(agree):
     layer = swinv2_cr.WindowMultiHeadAttention(WIDTH, HEADS, WINDOW, meta_hidden_dim=10)
     places = np.argwhere(np.ones(WINDOW))
     pairs = (places[:, None] - places[None]).reshape(-1, 2)
-    layer.relative_coordinates_log = in_float64(layer.relative_coordinates_log, cr_coordinates(pairs))
+    layer.relative_coordinates_log = in_float64(layer.relative_coordinates_log, cr_coordinates, pairs)
     agree(
         Agreement(
             attention(WIDTH, HEADS, "rel_pos_mlp", WINDOW, cosine=True, mode="cr", hidden_features=10),
@@ -145,10 +147,10 @@ def test_rel_pos_mlp(agree, mode, pretrained, prefix):
         pretrained_window_size=pretrained or (0, 0),
     )
     layer = relpos.RelPosAttention(WIDTH, HEADS, rel_pos_cls=bias)
-    coordinates = (
-        cr_coordinates(offsets(WINDOW)) if mode == "cr" else log_coordinates(WINDOW, pretrained)
-    )
-    layer.rel_pos.rel_coords_log = in_float64(layer.rel_pos.rel_coords_log, coordinates)
+    coordinates = partial(log_coordinates, window=pretrained or WINDOW)
+    if mode == "cr":
+        coordinates = cr_coordinates
+    layer.rel_pos.rel_coords_log = in_float64(layer.rel_pos.rel_coords_log, coordinates, offsets(WINDOW))
     agree(
         Agreement(
             attention(

@@ -1,13 +1,14 @@
 """torchvision's Swin, Swin V2, Video Swin, MaxViT and MViT."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from ._convert import TABLE, fused, in_float64, projections, renamed
 from ._import import original
-from ._windows import log_coordinates, merge, partition, shift_mask
+from ._windows import log_coordinates, merge, offsets, partition, shift_mask
 from .agreement import Agreement, attention
 
 swin = original("torchvision.models.swin_transformer")
@@ -55,8 +56,10 @@ def test_swinv2(agree):
     """Its key bias counts as zero; its coordinates are computed in float32."""
     window, shift = (2, 3), (1, 1)
     layer = swin.ShiftedWindowAttentionV2(WIDTH, list(window), list(shift), HEADS)
-    coordinates = log_coordinates(window)[None]
-    layer.relative_coords_table = in_float64(layer.relative_coords_table, coordinates)
+    coordinates = partial(log_coordinates, window=window)
+    layer.relative_coords_table = in_float64(
+        layer.relative_coords_table, coordinates, offsets(window)[None]
+    )
     keys = torch.ones(3, WIDTH, dtype=torch.float64)
     keys[1] = 0
 

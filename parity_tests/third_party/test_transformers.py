@@ -1,5 +1,7 @@
 """transformers' vision models: Swin, Swin V2, BEiT and Data2Vec, SAM, ViTDet, LeViT."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from ._convert import TABLE, folded, fused, in_float64, projections, renamed
 from ._import import original
-from ._windows import log_coordinates, shift_mask
+from ._windows import log_coordinates, offsets, shift_mask
 from .agreement import Agreement, Ours, attention, scheme
 
 swin = original("transformers.models.swin.modeling_swin")
@@ -68,8 +70,10 @@ def test_swinv2(agree, name, pretrained):
     layer = swinv2.Swinv2SelfAttention(
         swinv2.Swinv2Config(), WIDTH, HEADS, window, pretrained_window_size=pretrained or (0, 0)
     )
-    coordinates = log_coordinates(window, pretrained)[None]
-    layer.relative_coords_table = in_float64(layer.relative_coords_table, coordinates)
+    coordinates = partial(log_coordinates, window=pretrained or window)
+    layer.relative_coords_table = in_float64(
+        layer.relative_coords_table, coordinates, offsets(window)[None]
+    )
 
     def state(p):
         mlp = renamed(p, "continuous_position_bias_mlp", "rel_pos.cpb_mlp")

@@ -44,8 +44,11 @@ def test_xlnet(agree):
     layer = model.layer[0].rel_attn
     layer.layer_norm = nn.Identity()
     places = np.arange(LENGTH, -LENGTH, -1)
-    formula = sinusoids(places).swapaxes(1, 2).reshape(-1, 1, WIDTH)  # all sines first
-    encoding = in_float64(model.relative_positional_encoding(LENGTH, LENGTH), formula)
+    encoding = in_float64(
+        model.relative_positional_encoding(LENGTH, LENGTH),
+        lambda at: sinusoids(at).swapaxes(1, 2).reshape(-1, 1, WIDTH),  # all sines first
+        places,
+    )
 
     def theirs(x):
         h = x.transpose(0, 1)
@@ -68,8 +71,8 @@ FALLING = np.arange(LENGTH - 1, -LENGTH, -1)
 
 def interleaved(embedding):
     """The Conformers' encoding: positions that fall from L − 1, sin and cos side by side."""
-    formula = sinusoids(FALLING).reshape(1, len(FALLING), WIDTH)
-    return in_float64(embedding(torch.zeros(1, LENGTH, WIDTH)), formula)
+    theirs = embedding(torch.zeros(1, LENGTH, WIDTH))
+    return in_float64(theirs, lambda at: sinusoids(at).reshape(1, len(at), WIDTH), FALLING)
 
 
 def sines_first(weight):

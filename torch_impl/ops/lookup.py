@@ -10,24 +10,24 @@ def score_lookup(q, embedding, index):
     """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
     q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) int64 -> (B, H, Lq, Lk). The products with
-    all rows come first, the index picks among them; in half precision it does so in float32, so that
-    autograd adds the gradients of equal rows up in float32.
+    all rows come first, the index picks among them. Half precision is computed in float32 and rounded
+    once, forward and backward: the gradients of equal rows are added up before they meet q.
     """
     check_lookup("q", q, embedding, index)
-    product = q @ embedding.transpose(-1, -2)  # (B, H, Lq, R)
-    return wide(product).gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
+    product = wide(q) @ wide(embedding).transpose(-1, -2)  # (B, H, Lq, R)
+    return product.gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
 
 
 def value_lookup(p, embedding, index):
     """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) int64 -> (B, H, Lq, d). Probabilities of
-    equal rows are added up first.
+    equal rows are added up first; half precision is computed in float32 and rounded once.
     """
     check_lookup("p", p, embedding, index)
     sums = wide(p).new_zeros(*p.shape[:3], embedding.shape[1])
     sums = sums.scatter_add(-1, index.expand(*p.shape[:2], -1, -1), wide(p))
-    return sums.to(p.dtype) @ embedding
+    return (sums @ wide(embedding)).to(p.dtype)
 
 
 def check_lookup(name, x, embedding, index):

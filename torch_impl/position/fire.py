@@ -60,16 +60,18 @@ class FIRE(TableBias):
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        like = wide(self.c)
-        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(like)
-        positions = (grid_positions(q_size) + q_offset).to(like)  # (Lq, 1)
+        c = wide(self.c)  # once: each conversion back to half precision would round a part of dc
+        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(c)
+        positions = (grid_positions(q_size) + q_offset).to(c)  # (Lq, 1)
         threshold = (wide(self.L_multiplier) * self.init_length).abs()
         longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
-        x = self._psi(offsets) / (self._psi(longest) + EPS)
+        x = _psi(c, offsets) / (_psi(c, longest) + EPS)
         values = call_wide(self.mlp, x.reshape(-1, 1))
         if self.causal:
             values = values.masked_fill(offsets.reshape(-1, 1) < 0, -math.inf)
         return self.with_prefix_rows(values.to(self.c.dtype))
 
-    def _psi(self, x):
-        return torch.log((wide(self.c) * x).abs() + 1)
+
+def _psi(c, x):
+    """log(1 + |c x|); for a small |c x| the sum with 1 would lose its last digits."""
+    return torch.log1p((c * x).abs())

@@ -8,6 +8,7 @@ from .. import ops
 from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..wide import wide
 from ._geometry import grid_offsets, joint_rows, kept, with_prefix
 from ._irpe_buckets import METHODS, buckets, num_buckets
 from ._query import QueryBias
@@ -79,7 +80,8 @@ class IRPE(QueryBias, TableBias):
             raise ValueError("mode 'contextual' has no table of numbers: call the scheme with q and k")
         q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
         rows = self._joint(q_size, k_size)[0].to(self.index.device)
-        return self.relative_position_bias_table[rows].sum(0).expand(-1, self.num_heads)
+        summed = wide(self.relative_position_bias_table)[rows].sum(0).to(self.dtype)
+        return summed.expand(-1, self.num_heads)
 
     def forward(self, *args, **kwargs):
         """Mode "bias" as any table; mode "contextual": q, k -> bias (B, H, P + Lq, P + Lk)."""
@@ -110,7 +112,8 @@ class IRPE(QueryBias, TableBias):
     def _embedding(self, name, q_size, k_size):
         """(1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
-        return learned[:, self._joint(q_size, k_size)[0].to(learned.device)].sum(1)
+        rows = self._joint(q_size, k_size)[0].to(learned.device)
+        return wide(learned)[:, rows].sum(1).to(learned.dtype)
 
     def _joint(self, q_size, k_size):
         sizes = q_size, k_size

@@ -5,6 +5,7 @@ import torch
 from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
 from ..random import as_generator
+from ..wide import wide
 from ._geometry import joint_rows, kept
 from ._table import TableBias
 
@@ -79,7 +80,8 @@ class Sum(TableBias):
         sizes = self.sizes(q_size, k_size, q_offset)
         rows = self._joint(*sizes)[0].to(self.index.device)
         tables = [part.table(*self._asked(*sizes)) for part in self._parts]
-        return sum(table[each] for table, each in zip(tables, rows, strict=True))
+        total = sum(wide(table)[each] for table, each in zip(tables, rows, strict=True))
+        return total.to(self.dtype)  # autograd adds a row's gradients up before they are rounded
 
     def _joint(self, *sizes):
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))

@@ -1,0 +1,53 @@
+"""True indices and masks for the rows of ops, in plain loops over positions: no copy of either twin.
+
+A kernel that computes its index from a window meets it here as checkpoints have it. Offsets are query −
+key, positions row-major, prefix tokens first (BEiT's three extra rows follow the table's others).
+"""
+
+import numpy as np
+
+
+def window_index(q_grid, k_grid=None, prefix=0):
+    """(P + Lq, P + Lk): the row of (Δy + kh − 1, Δx + kw − 1) in a table (qh + kh − 1) · (qw + kw − 1).
+
+    With a prefix three rows follow: prefix to token, token to prefix, prefix to prefix.
+    """
+    k_grid = k_grid or q_grid
+    columns = q_grid[1] + k_grid[1] - 1
+    rows = table_rows(q_grid, k_grid)
+    queries, keys = _positions(q_grid), _positions(k_grid)
+    index = np.empty((prefix + len(queries), prefix + len(keys)), np.int64)
+    index[:prefix, prefix:], index[prefix:, :prefix], index[:prefix, :prefix] = rows, rows + 1, rows + 2
+    for i, (qy, qx) in enumerate(queries):
+        for j, (ky, kx) in enumerate(keys):
+            down, right = qy - ky + k_grid[0] - 1, qx - kx + k_grid[1] - 1
+            index[prefix + i, prefix + j] = down * columns + right
+    return index
+
+
+def table_rows(q_grid, k_grid=None, prefix=0):
+    """How many rows such a table has."""
+    k_grid = k_grid or q_grid
+    offsets = (q_grid[0] + k_grid[0] - 1) * (q_grid[1] + k_grid[1] - 1)
+    return offsets + (3 if prefix else 0)
+
+
+def shift_mask(image, window, shift):
+    """(nW, 1, L, L): Swin's additive mask for an image (H, W) in windows, rolled by −shift.
+
+    −100 between tokens of a window that were not together before the roll: their places, before it, lie
+    on different sides of the image's border along an axis. Source: arXiv 2103.14030, figure 4.
+    """
+    masks = []
+    for top in range(0, image[0], window[0]):
+        for left in range(0, image[1], window[1]):
+            came_from = [
+                tuple((at + by) // size for at, by, size in zip(place, shift, image, strict=True))
+                for place in ((top + y, left + x) for y, x in _positions(window))
+            ]
+            masks.append([[0.0 if a == b else -100.0 for b in came_from] for a in came_from])
+    return np.array(masks)[:, None]
+
+
+def _positions(grid):
+    return [(y, x) for y in range(grid[0]) for x in range(grid[1])]

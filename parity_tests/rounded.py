@@ -1,0 +1,191 @@
+"""Arrays whose arithmetic rounds at random: the definition runs on them as it is (`rounding`).
+
+A `Rounded` array holds float64 numbers of a lower precision's grid, and whatever NumPy computes from it
+is rounded to that grid too. NumPy drops the mark in places (`np.ascontiguousarray`), so `RoundedOps`
+puts it on what goes into each op and on what comes out.
+"""
+
+import math
+
+import numpy as np
+
+import numpy_ref.ops
+from numpy_ref.position._offset import OffsetBias
+from numpy_ref.position.fire import FIRE
+
+from .rounding import Rounding
+
+# How far off the exact value a library's function may be, in eps: measured 1.7 (NumPy's exp) and 3.1
+# (erf in PyTorch's gelu). NumPy has no erf: the definition calls Python's, which makes objects.
+ULPS = dict.fromkeys((np.exp, np.log, np.log1p, np.log2, np.sin, np.cos, np.power, np.tanh), 2)
+ERF_ULPS = 4
+
+
+class Rounded(np.ndarray):
+    """Use `on_grid` to make one; `rounding` is what its results are rounded by."""
+
+    rounding = None
+
+    def __array_finalize__(self, other):
+        self.rounding = getattr(other, "rounding", None)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        rounding = _finest((*inputs, *(out or ())))
+        plain = [_plain(x, rounding) for x in inputs]
+        if method == "at":
+            return _add_at(rounding, ufunc, inputs[0], *plain[1:])
+        if ufunc is np.matmul:
+            result = _matmul(rounding, *plain)
+        elif ufunc is np.add and method == "reduce":
+            result = _add_reduce(rounding, *plain, **kwargs)
+        else:
+            result = _fitted(rounding, getattr(ufunc, method)(*plain, **kwargs), ULPS.get(ufunc, 0))
+        if out is None:
+            return on_grid(result, rounding)
+        np.asarray(out[0])[...] = result
+        return out[0]
+
+    def __array_function__(self, function, types, args, kwargs):
+        rounding = _finest(args)
+        args, kwargs = _plain(args, rounding), _plain(kwargs, rounding)
+        sums = {np.bincount: _bincount, np.einsum: _einsum}.get(function)
+        if sums:
+            return on_grid(sums(rounding, *args, **kwargs), rounding)
+        return on_grid(_fitted(rounding, function(*args, **kwargs)), rounding)
+
+
+def on_grid(x, rounding):
+    """x with every float array in it on the grid and marked, tuples gone through; None leaves x."""
+    if rounding is None:
+        return x
+    if isinstance(x, tuple):
+        return _like(x, (on_grid(each, rounding) for each in x))
+    if isinstance(x, Rounded) or not _is_float(x):
+        return x
+    marked = np.asarray(rounding.round(x)).view(Rounded)
+    marked.rounding = rounding
+    return marked
+
+
+def round_weights(module, rounding):
+    """Mark the module's parameters; in half precision what makes a table is computed in float32.
+
+    Both twins have it so (`torch_impl/wide.py`): such a table is rounded once, at the end.
+    """
+    wide = Rounding("float32", rounding.run)
+    for part in module.modules():
+        computes = isinstance(part, OffsetBias | FIRE)
+        for parameter in part.parameters():
+            parameter.data = on_grid(np.asarray(parameter.data), wide if computes else rounding)
+        if computes:
+            table, backward = part.table, part.table_backward
+            part.table = lambda *sizes, table=table: on_grid(np.asarray(table(*sizes)), rounding)
+            part.table_backward = lambda d, backward=backward: backward(on_grid(np.asarray(d), wide))
+
+
+class RoundedOps:
+    """`numpy_ref.ops`, each op given and giving `Rounded` arrays; a cache stays as it is."""
+
+    def __init__(self, rounding):
+        self._rounding = rounding
+
+    def __getattr__(self, name):
+        op = getattr(numpy_ref.ops, name)
+
+        def rounded_op(*args, **kwargs):
+            rounding = _finest((args, kwargs)) or self._rounding
+            marked = on_grid(args, rounding)
+            out = op(*marked, **{k: on_grid(v, rounding) for k, v in kwargs.items()})
+            if name == "adamw_update":  # writes into its arguments
+                for given, updated in zip(args[:4], marked[:4], strict=True):
+                    given[...] = updated
+            if name.endswith("_forward") and isinstance(out, tuple):
+                return on_grid(out[0], rounding), out[1]
+            return on_grid(out, rounding)
+
+        return rounded_op
+
+
+def _finest(x):
+    """Of all arrays within x the rounding with the smallest eps: what NumPy would promote them to."""
+    if isinstance(x, Rounded):
+        return x.rounding
+    if isinstance(x, dict):
+        x = list(x.values())
+    if not isinstance(x, list | tuple):
+        return None
+    found = [rounding for rounding in map(_finest, x) if rounding]
+    return min(found, key=lambda rounding: rounding.eps, default=None)
+
+
+def _plain(x, rounding):
+    """Without the mark; constants are numbers of the grid too."""
+    if isinstance(x, list | tuple):
+        return _like(x, [_plain(each, rounding) for each in x])
+    if isinstance(x, dict):
+        return {name: _plain(each, rounding) for name, each in x.items()}
+    if isinstance(x, Rounded):
+        return np.asarray(x)
+    return rounding.round(x) if _is_float(x) else x
+
+
+def _is_float(x):
+    return isinstance(x, float) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "f")
+
+
+def _like(sequence, elements):
+    kind = type(sequence)
+    return kind(*elements) if hasattr(sequence, "_fields") else kind(elements)
+
+
+def _fitted(rounding, x, ulps=0):
+    """What came out of a function of NumPy, rounded."""
+    if isinstance(x, list | tuple):
+        return _like(x, [_fitted(rounding, each, ulps) for each in x])
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        x, ulps = x.astype(np.float64), ERF_ULPS
+    if not _is_float(x):
+        return x
+    return rounding.function(x, ulps) if ulps else rounding.round(x)
+
+
+def _matmul(rounding, a, b):
+    return rounding.sum(a @ b, np.square(a) @ np.square(b), a.shape[-1])
+
+
+def _add_reduce(rounding, x, axis=0, dtype=None, keepdims=False, **kwargs):
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    if not _is_float(total):
+        return total
+    squares = np.add.reduce(np.square(x), axis=axis, keepdims=keepdims)
+    return rounding.sum(total, squares, x.size // max(1, np.size(total)))
+
+
+def _bincount(rounding, rows, weights=None, minlength=0):
+    counts = np.bincount(rows, minlength=minlength)
+    if weights is None:
+        return counts
+    total, squares = (np.bincount(rows, w, minlength) for w in (weights, np.square(weights)))
+    return rounding.sum(total, squares, counts)
+
+
+def _einsum(rounding, spec, *operands, optimize=False):
+    total = np.einsum(spec, *operands, optimize=optimize)
+    squares = np.einsum(spec, *map(np.square, operands), optimize=optimize)
+    labels = spec.split("->")[0].split(",")
+    sizes = {
+        s: n
+        for each, x in zip(labels, operands, strict=True)
+        for s, n in zip(each, x.shape, strict=True)
+    }
+    return rounding.sum(total, squares, math.prod(sizes.values()) // max(1, total.size))
+
+
+def _add_at(rounding, ufunc, target, rows, values):
+    """np.add.at(target, rows, values), in place."""
+    assert ufunc is np.add, f"{ufunc}.at has no rounding here"
+    plain, values = np.asarray(target), np.broadcast_to(values, np.asarray(target)[rows].shape)
+    total, squares, counts = plain.copy(), np.square(plain), (plain != 0).astype(np.int64)
+    for sums, terms in ((total, values), (squares, np.square(values)), (counts, 1)):
+        np.add.at(sums, rows, terms)
+    plain[...] = rounding.sum(total, squares, counts)

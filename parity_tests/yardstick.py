@@ -1,0 +1,63 @@
+"""What rounding costs: how far runs of the definition with random rounding are off the truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import Measures, error, measures
+from .rounding import Rounding
+
+DRAWS = 16
+POOLED = 4  # draws' worth of the whole tensor's mean square steady the spread of an element
+EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+LEAST = {"float32": 2.0**-126, "float16": 2.0**-24, "bfloat16": 2.0**-126}  # below, all may become 0
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The truth, the spread of each element, and the Measures of the worst draw.
+
+    The spread is the root mean square of an element's error over the draws. A draw is measured by the
+    spread of the others.
+    """
+
+    truth: np.ndarray
+    spread: np.ndarray
+    cost: Measures
+
+
+def yardsticks(truth, run, dtype, draws=DRAWS):
+    """{tensor: Yardstick}; truth: {name: array} in float64, run(Rounding): the same, rounded by it."""
+    with np.errstate(all="ignore"):
+        results = [run(Rounding(dtype, n)) for n in range(draws)]
+    return {name: _yardstick(a, [each[name] for each in results], dtype) for name, a in truth.items()}
+
+
+def _yardstick(truth, drawn, dtype):
+    truth = np.asarray(truth, np.float64)
+    offs = [error(truth, each) for each in drawn]
+    total, once = sum(off * off for off in offs), _once(truth, dtype)
+    least = once / np.sqrt(3)  # the spread of errors anywhere between −once and once
+    costs = [measures(truth, off, _spread(total - off * off, len(offs) - 1, least)) for off in offs]
+    costs.append(_cost_of_once(truth, once))
+    return Yardstick(truth, _spread(total, len(offs), least), Measures(*np.max(costs, axis=0)))
+
+
+def _once(truth, dtype):
+    """How far rounding the truth once, to nearest, takes an element at most: half a spacing."""
+    size = np.where(np.isfinite(truth), np.abs(truth), 0)
+    return np.maximum(EPS[dtype] / 2 * size, LEAST[dtype])
+
+
+def _cost_of_once(truth, once):
+    """The Measures of that alone; the errors of the elements are independent of each other."""
+    finite = np.where(np.isfinite(truth), truth, 0)
+    power = np.sum(finite * finite)
+    common = np.sqrt(np.sum(np.square(once * finite))) / power if power else 1.0
+    return Measures(np.sqrt(3), 1.0, common)
+
+
+def _spread(squares, draws, least):
+    """From the sum over the draws of each element's squared error."""
+    pooled = POOLED * np.mean(squares) / draws if squares.size else 0
+    return np.maximum(np.sqrt((squares + pooled) / (draws + POOLED)), least)
