@@ -1,12 +1,26 @@
 """The gate before what has no backward, and what of it PyTorch can trace."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 import torch_impl.ops
 
-from .calls import NUMPY_SIDES, SIDES, SMALL, as_tensors, first, given_to, misaligned, read_only
+from .calls import (
+    NUMPY_SIDES,
+    SIDES,
+    SMALL,
+    as_tensors,
+    backward,
+    first,
+    forward,
+    given_to,
+    misaligned,
+    read_only,
+    results,
+)
 
 WEIGHTS = [c for c in SMALL if c.name == "attention" and not {"dropout", "value_index"} & {*c.inputs}]
 BY_SIDE = pytest.mark.parametrize("side", SIDES)
@@ -87,6 +101,59 @@ def test_the_norm_is_of_floats_only(no_floats, side):
 def test_the_norm_reads_anything(lay, side):
     x = np.float32(3) if lay is np.float32 else np.full((3, 5), 3, np.float32)
     assert SIDES[side].squared_norm(lay(x)) == 9 * x.size
+
+
+@BY_NUMPY_SIDE
+@pytest.mark.parametrize(
+    ("dloss", "error"),
+    [
+        (None, TypeError),
+        ("1", TypeError),
+        (True, TypeError),
+        (np.ones(1), TypeError),
+        (10**400, ValueError),
+    ],
+)
+def test_the_gradient_of_a_loss_is_a_number(dloss, error, side):
+    case = next(c for c in SMALL if c.name == "cross_entropy")
+    _, cache = forward(side, case, given_to(case))
+    with pytest.raises(error, match="dloss is"):
+        backward(side, case, dloss, cache)
+    dlogits = backward(side, case, 2.0, cache)
+    for same in (2, np.float16(2), np.int8(2), np.array(2.0), np.array(2, np.float32)):
+        np.testing.assert_array_equal(backward(side, case, same, cache), dlogits)
+    assert np.isnan(backward(side, case, np.nan, cache)).all()
+
+
+@BY_NUMPY_SIDE
+def test_cosine_has_a_pair_of_gradients(side):
+    case = next(c for c in SMALL if c.name == "cosine")
+    (q, k), cache = forward(side, case, given_to(case))
+    for no_pair in (q, (q,), (q, k, k), None, {"dq": q, "dk": k}):
+        with pytest.raises(TypeError, match="dout is a "):
+            backward(side, case, no_pair, cache)
+    with pytest.raises(ValueError, match=r"dout\[0\] has shape"):
+        backward(side, case, (k, q), cache)
+
+
+def test_nothing_is_compiled_again_for_read_only_or_misaligned_arrays():
+    """numba has a type of its own for either, and compiles every loop for it: a minute, once."""
+
+    def compiled():
+        found = [
+            d for n, m in sys.modules.items() if n.startswith("numpy_ref.") for d in vars(m).values()
+        ]
+        return sum(
+            len(d.signatures) for d in {id(d): d for d in found if hasattr(d, "py_func")}.values()
+        )
+
+    for case in SMALL:
+        given = given_to(case)
+        results("kernels", case, given)
+        before = compiled()
+        for lay in (read_only, misaligned):
+            results("kernels", case, {name: lay(a) for name, a in given.items()}, lay)
+        assert compiled() == before, case.id
 
 
 def test_autocast_may_mix_dtypes():
