@@ -1,9 +1,11 @@
 """Linear layer on all cores, its products in registers; the formulas are the definition's."""
 
+import math
+
 import numpy as np
 
-from ..checks import check_shape
-from ..ops.linear import LinearGrads, check_linear
+from ..gate import Cache, gradient, recall
+from ..ops.linear import LinearGrads, checked_linear
 from . import _linear as loops
 from . import _threads
 from ._arrays import addresses, contiguous
@@ -15,11 +17,11 @@ GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of a
 
 def linear_forward(x, weight, bias=None, residual=None):
     """out = residual + x @ weightᵀ + bias; see `numpy_ref.ops.linear_forward`."""
-    check_linear(x, weight, bias, residual)
-    x, weight, bias, residual = contiguous(x, weight, bias, residual)
+    given = checked_linear(x, weight, bias, residual)
+    x, weight, bias, residual = contiguous(*given)
     columns, depth = weight.shape
     out = empty((*x.shape[:-1], columns), x.dtype)
-    rows, panels = out.size // max(columns, 1), panels_of(columns, x.dtype)
+    rows, panels = math.prod(x.shape[:-1]), panels_of(columns, x.dtype)
     _threads.run(
         loops.forward,
         panels + tiles_of(rows),
@@ -30,16 +32,15 @@ def linear_forward(x, weight, bias=None, residual=None):
         *addresses(bias, residual, out),
         (rows, columns, depth),
     )
-    return out, (x, weight, bias is not None, residual is not None)
+    return out, Cache(linear_forward, x, weight, bias is not None, residual is not None)
 
 
 def linear_backward(dout, cache):
     """dx, dweight, dbias, dresidual; see `numpy_ref.ops.linear_backward`."""
-    x, weight, has_bias, has_residual = cache
-    check_shape("dout", dout, (*x.shape[:-1], len(weight)))
-    dout = np.ascontiguousarray(dout)
+    x, weight, has_bias, has_residual = recall(cache, linear_forward)
+    (dout,) = contiguous(gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype))
     depth, columns = weight.shape
-    rows, panels = x.size // max(columns, 1), panels_of(columns, x.dtype)
+    rows, panels = math.prod(x.shape[:-1]), panels_of(columns, x.dtype)
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
     dweights, dweight, sums = empty_groups(groups, (depth, columns), x.dtype)
     dbiases, dbias = empty_sums(groups, depth if has_bias else 0, x.dtype)

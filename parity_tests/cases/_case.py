@@ -37,6 +37,10 @@ class Fixed:
 
     values: np.ndarray
 
+    @property
+    def shape(self):
+        return self.values.shape
+
 
 @dataclass(frozen=True)
 class Dropout:

@@ -2,14 +2,23 @@
 
 from torch.nn import functional
 
+from ..checks import check_number
+from ..gate import check_shape, floating, last_axis
 from ..wide import wide
 
 
 def layer_norm(x, weight, bias, eps=1e-6):
-    """x̂ · weight + bias over the last axis; x (..., D).
+    """x̂ · weight + bias over the last axis; x (..., D), weight (D,), bias (D,).
 
     Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add the gradients
     of weight and bias up in half precision.
+    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
     """
-    out = functional.layer_norm(wide(x), weight.shape, wide(weight), wide(bias), eps)
-    return out.to(x.dtype)
+    x, weight, bias = floating(x=x, weight=weight, bias=bias)
+    width = last_axis("x", x)
+    check_shape("weight", weight, (width,))
+    check_shape("bias", bias, (width,))
+    if not width:
+        raise ValueError(f"x has shape {tuple(x.shape)}: the mean of nothing is undefined")
+    eps = check_number("eps", eps, 0)
+    return functional.layer_norm(wide(x), (width,), wide(weight), wide(bias), eps).to(x.dtype)
