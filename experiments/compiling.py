@@ -8,9 +8,9 @@ from contextlib import contextmanager
 def compiled_ahead(backend, dtype):
     """Load and build in the block: at its end the kernels of a step are compiled, if need be.
 
-    The twin that has no kernels has nothing to wait for.
+    The twin that has no kernels has nothing to wait for, nor has a processor without FMA.
     """
-    if backend != "numpy":
+    if backend != "numpy" or not _has_kernels():
         yield
         return
     from numpy_ref.kernels import ahead
@@ -18,6 +18,12 @@ def compiled_ahead(backend, dtype):
     say_what_is_compiled()
     with ahead.compiled_ahead(dtype):
         yield
+
+
+def _has_kernels():
+    from numpy_ref.dispatch import default_ops
+
+    return default_ops() == "numba"
 
 
 def say_what_is_compiled():

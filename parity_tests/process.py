@@ -12,7 +12,7 @@ def python(code, *arguments, cwd=ROOT, **environment):
     """What the code prints; fails when it does."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=120
+        command, cwd=cwd, env=os.environ | environment, stdout=subprocess.PIPE, text=True
     )
     done.check_returncode()
     return done.stdout

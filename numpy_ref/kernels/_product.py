@@ -27,9 +27,11 @@ from ._ir import (
 )
 from ._jit import Loop, code_of, compiled
 from ._simd import view
+from ._target import REGISTERS
 
-# Accumulators of a tile and vectors in a row of it: 32 registers with AVX-512 and on ARM, 16 with AVX2.
-ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTER_BYTES == 32 else (28, 4)
+# Accumulators of a tile and vectors in a row of it. They share the registers with that row of B and one
+# element of A, which AVX-512 reads from memory: 12 + 2 + 1 of 16, 28 + 4 of 32, on ARM 24 + 4 + 1 of 32.
+ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTERS == 16 else (28 if REGISTER_BYTES == 64 else 24, 4)
 WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES
