@@ -14,7 +14,7 @@ from functools import cache
 from .checks import check_choice
 
 _MODULES = {"numpy": "numpy_ref.ops", "numba": "numpy_ref.kernels"}
-_chosen = ContextVar("numpy_ref.use_ops", default=None)
+_chosen = ContextVar("numpy_ref.use_ops", default="")  # "" is the default_ops() of this processor
 
 
 class _Ops:

@@ -1,5 +1,7 @@
 """Other processors, as NUMBA_CPU_NAME and NUMBA_CPU_FEATURES describe them: one machine plays all."""
 
+import re
+
 import pytest
 from llvmlite import binding
 
@@ -66,6 +68,59 @@ print(use_threads("numpy"), "numpy_ref.kernels.ahead" in sys.modules)
 def test_without_fma_training_says_so_and_compiles_nothing():
     said = python(INTRODUCTION, **processor(""))
     assert said == "1 for BLAS; no kernels: the definition (this processor has no FMA) False\n"
+
+
+TILES = """
+import sys
+from llvmlite import binding, ir
+from numba import types
+from numpy_ref.kernels import _product
+from numpy_ref.kernels._ir import REGISTER_BYTES, VectorType
+triple, name, features, registers, more = sys.argv[1:]
+accumulators, vectors = _product.tile_size(REGISTER_BYTES, int(registers))
+_product.ACCUMULATORS = accumulators + int(more)
+_product.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
+module = ir.Module()
+_product._tiles_function(module, VectorType(types.float32)).linkage = "external"
+binding.initialize_all_targets()
+binding.initialize_all_asmprinters()
+machine = binding.Target.from_triple(triple).create_target_machine(name, features, opt=3)
+optimised = binding.parse_assembly(str(module))
+options = binding.create_pipeline_tuning_options(speed_level=3)
+passes = binding.create_pass_builder(machine, options)
+passes.getModulePassManager().run(optimised, passes)
+print(machine.emit_assembly(optimised))
+"""
+X86 = "x86_64-unknown-linux-gnu", "x86-64"
+# {name: (features that give registers of this width, (triple, name, features) of the code, registers)}
+TARGETS = {
+    "neon": (FEATURES[16], ("aarch64-unknown-linux-gnu", "generic", ""), 32),
+    "avx": (FEATURES[16], (*X86, FEATURES[16]), 16),
+    "avx2": (FEATURES[32], (*X86, FEATURES[32]), 16),
+}
+
+
+def loops(name, more=0):
+    """{products in an inner loop of the tiles: vectors that it moves to or from the stack}"""
+    features, target, registers = TARGETS[name]
+    code = python(TILES, *target, registers, more, **processor(features))
+    found = {}
+    for block in re.split(r"\n(?=\.L\w+:)", code):
+        if products := len(re.findall(r"\t(?:fmla|vfmadd\w+)\b", block)):
+            spills = re.findall(r"\bq\d+,.*\[sp|%rsp\), %[xyz]mm|%[xyz]mm\d+, .*%rsp\)", block)
+            found[products] = found.get(products, 0) + len(spills)
+    return found
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_tile_stays_in_the_registers(name):
+    found = loops(name)
+    assert len(found) > 5
+    assert not any(found.values()), found
+
+
+def test_four_accumulators_more_would_not_fit_on_arm():
+    assert loops("neon", more=4)[28] > 0
 
 
 RESULTS = """

@@ -29,9 +29,19 @@ from ._jit import Loop, code_of, compiled
 from ._simd import view
 from ._target import REGISTERS
 
-# Accumulators of a tile and vectors in a row of it. They share the registers with that row of B and one
-# element of A, which AVX-512 reads from memory: 12 + 2 + 1 of 16, 28 + 4 of 32, on ARM 24 + 4 + 1 of 32.
-ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTERS == 16 else (28 if REGISTER_BYTES == 64 else 24, 4)
+
+def tile_size(register_bytes, registers):
+    """(accumulators of a tile, vectors in a row of it).
+
+    They share the registers with a row of B and with an element of A, which AVX-512 reads from memory:
+    12 + 2 + 1 of 16 registers, 28 + 4 of 32 with AVX-512, 24 + 4 + 1 of 32 on ARM.
+    """
+    if registers < 32:
+        return 12, 2
+    return (28 if register_bytes == 64 else 24), 4
+
+
+ACCUMULATORS, PANEL_VECTORS = tile_size(REGISTER_BYTES, REGISTERS)
 WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES

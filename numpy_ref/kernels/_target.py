@@ -10,12 +10,6 @@ from numba import config
 from numba.core.registry import cpu_target
 
 
-def assembly_of(module, triple, name="", features=""):
-    """What LLVM makes of a module (its text) for a processor."""
-    machine = binding.Target.from_triple(triple).create_target_machine(name, features)
-    return machine.emit_assembly(binding.parse_assembly(module))
-
-
 def _sample():
     """a · b + c rounded once, and a sum of integers that are wider than any register."""
     module, number, vector = ir.Module(), ir.FloatType(), ir.VectorType(ir.IntType(32), 16)
@@ -32,7 +26,8 @@ def _sample():
 
 def _seen_by_llvm(triple, name, features):
     """(bytes of a register, number of registers, has FMA)"""
-    assembly = assembly_of(_sample(), triple, name, features)
+    machine = binding.Target.from_triple(triple).create_target_machine(name, features)
+    assembly = machine.emit_assembly(binding.parse_assembly(_sample()))
     size = 64 if "zmm" in assembly else 32 if "ymm" in assembly else 16
     few = triple.startswith(("x86_64", "i686")) and size < 64
     return size, 16 if few else 32, "fmaf" not in assembly  # without FMA the C library is called
