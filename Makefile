@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party arm bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=c
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+arm: ## run the kernels' tests as an ARM64 processor would (qemu-user-static, debootstrap)
+	PYTHON=$(or $(PYTHON),python3) parity_tests/arm.sh $(ARGS)
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)

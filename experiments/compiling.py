@@ -3,6 +3,9 @@
 import sys
 from contextlib import contextmanager
 
+KEPT = ", once; the next run finds them on disk"
+NOT_KEPT = ", for this run only: there is no folder to keep them in; NUMBA_CACHE_DIR names one"
+
 
 @contextmanager
 def compiled_ahead(backend, dtype):
@@ -45,7 +48,8 @@ def _listener(base):
 
         def on_start(self, event):
             if not self.said:
-                print("compiling the kernels, once; the next run finds them on disk", flush=True)
+                kept = event.data["dispatcher"].stats.cache_path
+                print("compiling the kernels" + (KEPT if kept else NOT_KEPT), flush=True)
                 self.said = True
             if self.depth == 0 and sys.stderr.isatty():
                 name = event.data["dispatcher"].py_func.__name__

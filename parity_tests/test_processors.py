@@ -75,9 +75,9 @@ import sys
 from llvmlite import binding, ir
 from numba import types
 from numpy_ref.kernels import _product
-from numpy_ref.kernels._ir import REGISTER_BYTES, VectorType
+from numpy_ref.kernels._ir import VectorType
 triple, name, features, registers, more = sys.argv[1:]
-accumulators, vectors = _product.tile_size(REGISTER_BYTES, int(registers))
+accumulators, vectors = _product.tile_size(int(registers))
 _product.ACCUMULATORS = accumulators + int(more)
 _product.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
 module = ir.Module()
@@ -91,12 +91,14 @@ passes = binding.create_pass_builder(machine, options)
 passes.getModulePassManager().run(optimised, passes)
 print(machine.emit_assembly(optimised))
 """
+AVX512 = "+avx512f,+avx512vl,+fma"
 X86 = "x86_64-unknown-linux-gnu", "x86-64"
 # {name: (features that give registers of this width, (triple, name, features) of the code, registers)}
 TARGETS = {
     "neon": (FEATURES[16], ("aarch64-unknown-linux-gnu", "generic", ""), 32),
     "avx": (FEATURES[16], (*X86, FEATURES[16]), 16),
     "avx2": (FEATURES[32], (*X86, FEATURES[32]), 16),
+    "avx512": (AVX512, (*X86, AVX512), 32),
 }
 
 
@@ -119,8 +121,9 @@ def test_a_tile_stays_in_the_registers(name):
     assert not any(found.values()), found
 
 
-def test_four_accumulators_more_would_not_fit_on_arm():
-    assert loops("neon", more=4)[28] > 0
+@pytest.mark.parametrize("name", ["neon", "avx512"])
+def test_four_accumulators_more_would_not_fit(name):
+    assert loops(name, more=4)[28] > 0
 
 
 RESULTS = """

@@ -19,10 +19,9 @@ import torch_impl
 from numpy_ref.kernels import _threads
 
 from . import budget
-from .process import python
+from .process import LONG, python
 
 KERNELS = str(Path(_threads.__file__).parent)
-LONG = 600  # seconds, for a busy machine: only a test that would wait for ever takes them
 
 TRAINING_STEP = """
 import numpy as np, numpy_ref

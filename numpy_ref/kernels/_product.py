@@ -30,18 +30,16 @@ from ._simd import view
 from ._target import REGISTERS
 
 
-def tile_size(register_bytes, registers):
+def tile_size(registers):
     """(accumulators of a tile, vectors in a row of it).
 
-    They share the registers with a row of B and with an element of A, which AVX-512 reads from memory:
-    12 + 2 + 1 of 16 registers, 28 + 4 of 32 with AVX-512, 24 + 4 + 1 of 32 on ARM.
+    They share the registers with a row of B and an element of A: 12 + 2 + 1 of 16 or 24 + 4 + 1 of 32,
+    AVX-512's and ARM's. With 28 a tile spills, also where AVX-512 could read the element from memory.
     """
-    if registers < 32:
-        return 12, 2
-    return (28 if register_bytes == 64 else 24), 4
+    return (12, 2) if registers < 32 else (24, 4)
 
 
-ACCUMULATORS, PANEL_VECTORS = tile_size(REGISTER_BYTES, REGISTERS)
+ACCUMULATORS, PANEL_VECTORS = tile_size(REGISTERS)
 WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES
