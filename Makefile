@@ -16,8 +16,14 @@ else
   THIRD_PARTY_READY := $(VENV)/.third-party-ready
 endif
 
+# On Linux PyPI's PyTorch brings 5 GB of CUDA. Where there is no NVIDIA driver its CPU build will do.
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi),Linux)
+  TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 2
+endif
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean plants soak
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak arm bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +48,9 @@ plants: $(READY) ## planted errors of graded size: which are seen; writes docs/r
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+arm: ## run the kernels' tests as an ARM64 processor would (qemu-user-static, debootstrap)
+	PYTHON=$(or $(PYTHON),python3) parity_tests/arm.sh $(ARGS)
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)
@@ -90,15 +99,17 @@ $(VENV)/bin/python:
 
 $(VENV)/.numpy-ready: requirements-numpy.txt | $(VENV)/bin/python
 	@echo "installing requirements-numpy.txt into $(VENV)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-numpy.txt
+	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(PIP) --no-deps $(TORCH_INDEX) torch
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 $(VENV)/.third-party-ready: requirements-third-party.txt $(VENV)/.ready
 	@echo "installing requirements-third-party.txt into $(VENV)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-third-party.txt
+	@$(PIP) --no-deps $(TORCH_INDEX) torchvision
+	@$(PIP) -r requirements-third-party.txt
 	@touch $@

@@ -87,8 +87,10 @@ def use_threads(backend):
 
     Returns what the user is told about it.
     """
-    threads = importlib.import_module(TWINS[backend]).num_threads()
+    twin = importlib.import_module(TWINS[backend])
     if backend != "numpy":
-        return f"{threads} on the CPU"
+        return f"{twin.num_threads()} on the CPU"
     threadpool_limits(1, "blas")
-    return f"{threads} for the kernels, 1 for BLAS"
+    if twin.dispatch.default_ops() == "numpy":
+        return "1 for BLAS; no kernels: the definition (this processor has no FMA)"
+    return f"{twin.num_threads()} for the kernels, 1 for BLAS"

@@ -3,14 +3,17 @@
 import sys
 from contextlib import contextmanager
 
+KEPT = ", once; the next run finds them on disk"
+NOT_KEPT = ", for this run only: there is no folder to keep them in; NUMBA_CACHE_DIR names one"
+
 
 @contextmanager
 def compiled_ahead(backend, dtype):
     """Load and build in the block: at its end the kernels of a step are compiled, if need be.
 
-    The twin that has no kernels has nothing to wait for.
+    The twin that has no kernels has nothing to wait for, nor has a processor without FMA.
     """
-    if backend != "numpy":
+    if backend != "numpy" or not _has_kernels():
         yield
         return
     from numpy_ref.kernels import ahead
@@ -18,6 +21,12 @@ def compiled_ahead(backend, dtype):
     say_what_is_compiled()
     with ahead.compiled_ahead(dtype):
         yield
+
+
+def _has_kernels():
+    from numpy_ref.dispatch import default_ops
+
+    return default_ops() == "numba"
 
 
 def say_what_is_compiled():
@@ -39,7 +48,8 @@ def _listener(base):
 
         def on_start(self, event):
             if not self.said:
-                print("compiling the kernels, once; the next run finds them on disk", flush=True)
+                kept = event.data["dispatcher"].stats.cache_path
+                print("compiling the kernels" + (KEPT if kept else NOT_KEPT), flush=True)
                 self.said = True
             if self.depth == 0 and sys.stderr.isatty():
                 name = event.data["dispatcher"].py_func.__name__

@@ -128,7 +128,7 @@ def test_what_lies_idle_is_bounded(fresh, monkeypatch):
     monkeypatch.setattr(_buffers, "MOST_IDLE", 8 * LARGE)
     for n in range(1, 9):
         _buffers.empty((n * LARGE,), np.uint8)
-    idle = sum(len(memory) for memories in _buffers._idle.values() for memory in memories)
+    idle = sum(size * len(memories) for size, memories in _buffers._idle.items())
     assert sum(fresh) == 36 * LARGE
     assert idle < 18 * LARGE
 

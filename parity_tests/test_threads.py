@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +15,13 @@ from numba import njit
 
 import numpy_ref
 import numpy_ref.kernels as kernels
+import torch_impl
 from numpy_ref.kernels import _threads
 
 from . import budget
-from .process import python
+from .process import LONG, python
+
+KERNELS = str(Path(_threads.__file__).parent)
 
 TRAINING_STEP = """
 import numpy as np, numpy_ref
@@ -118,10 +123,14 @@ def test_who_awaits_pieces_finds_them_done(threads):
         assert (sums == written.sum()).all()
 
 
-def test_helpers_take_part():
-    deadline = time.monotonic() + 10
+def assert_helpers_take_part():
+    deadline = time.monotonic() + LONG
     while not count(1000, 100)[1][1]:
         assert time.monotonic() < deadline
+
+
+def test_helpers_take_part():
+    assert_helpers_take_part()
 
 
 def test_callers_in_two_threads_get_the_right_results():
@@ -132,20 +141,19 @@ def test_callers_in_two_threads_get_the_right_results():
 
 
 def test_a_second_caller_works_alone():
-    """While the first one has the helpers, however long."""
-    seen, expected = [], results()
-
-    def first(worker, words, helpers, *rest):
-        assert (worker, helpers) == (_threads.CALLER, 1)
-        second = threading.Thread(target=lambda: seen.extend([noted(), results()]), daemon=True)
-        second.start()
-        second.join(20)
-        assert len(seen) == 2
-
-    _threads.run(first, 4)
-    assert seen[0] == (0, 0)
-    assert_same_bits(seen[1], expected)
-    assert noted() == (_threads.CALLER, 1)
+    """While another one has the helpers, however long."""
+    expected = results()
+    assert_helpers_take_part()
+    busy = _threads._teams[2].words[_threads.BUSY :]
+    assert busy[0] == 0
+    busy[0] = 1
+    done, workers = count(1000, 100)
+    assert (done == 1).all()
+    assert workers[0] == 1000
+    assert_same_bits(results(), expected)
+    assert busy[0] == 1  # it is the first caller's to give back
+    busy[0] = 0
+    assert_helpers_take_part()
 
 
 def in_a_child(_):
@@ -158,7 +166,7 @@ def in_a_child(_):
 def test_a_forked_child_has_helpers_of_its_own_and_the_same_bits():
     expected = results()
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        found, helpers = pool.map_async(in_a_child, [0]).get(timeout=30)[0]
+        found, helpers = pool.map_async(in_a_child, [0]).get(timeout=LONG)[0]
     assert helpers == 1
     assert_same_bits(found, expected)
 
@@ -174,12 +182,22 @@ def test_any_number_of_threads_on_any_number_of_cores(threads):
 
 
 @pytest.mark.parametrize(
-    ("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+    ("n", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (1025, ValueError),
+        (100000, ValueError),
+        (1.5, TypeError),
+        (True, TypeError),
+    ],
 )
 def test_a_wrong_number_of_threads_is_named_and_changes_nothing(n, error):
-    with pytest.raises(error, match=f"n is {n}, expected"):
-        numpy_ref.set_num_threads(n)
-    assert numpy_ref.num_threads() == 2
+    for twin in (numpy_ref, torch_impl):
+        before = twin.num_threads()
+        with pytest.raises(error, match=f"n is {n}, expected"):
+            twin.set_num_threads(n)
+        assert twin.num_threads() == before
     assert noted() == (_threads.CALLER, 1)
 
 
@@ -194,7 +212,7 @@ def test_helpers_sleep_when_there_is_nothing_to_do():
 def test_helpers_leave_when_their_number_changes():
     results()
     numpy_ref.set_num_threads(1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LONG
     while any(t.name.startswith("numpy_ref-") for t in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -219,6 +237,78 @@ def test_an_error_in_a_kernel_leaves_the_threads_usable():
             _threads.run(kernel, 4, "neither scratch nor array")
         assert noted() == (_threads.CALLER, 1)
         assert_same_bits(results(), expected)
+
+
+def interrupted(call, n):
+    """Whether call() was left by an interrupt before the n-th instruction of the kernels' files."""
+    left, raised = n, False
+
+    def trace(frame, event, argument):
+        nonlocal left, raised
+        if not frame.f_code.co_filename.startswith(KERNELS):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left < 0 and not raised:
+                raised = True
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    assert not raised, f"the interrupt before instruction {n} was swallowed"
+    return False
+
+
+def test_an_interrupt_at_any_moment_reaches_the_caller_and_leaves_the_threads_usable():
+    """Also one between two instructions of Python, and one while memory goes back to its store."""
+    x, weight = np.random.default_rng(0).standard_normal((2, 300, 64))
+    expected = kernels.linear_forward(x, weight)[0]
+
+    def call():
+        assert_same_bits(kernels.linear_forward(x, weight)[:1], [expected])
+
+    for before in (lambda: None, lambda: numpy_ref.set_num_threads(3)):  # then helpers are hired
+        n = 0
+        while before() or interrupted(call, n):
+            assert not any(team.words[_threads.BUSY] for team in _threads._teams.values())
+            call()
+            n += 1
+        assert n > 100
+        assert_helpers_take_part()
+    deadline = time.monotonic() + LONG
+    while sum(t.name.startswith("numpy_ref-") for t in threading.enumerate()) != 2:
+        assert time.monotonic() < deadline
+
+
+EIGHT_AT_ONCE = """
+import sys, threading
+import numpy as np, numpy_ref
+from numpy_ref import kernels
+sys.setswitchinterval(1e-6)
+start, values = threading.Barrier(8), np.ones(1 << 20)
+
+def call():
+    start.wait()
+    assert kernels.squared_norm(values) == 1 << 20
+
+callers = [threading.Thread(target=call) for _ in range(8)]
+for caller in callers:
+    caller.start()
+for caller in callers:
+    caller.join()
+print(sum(t.name.startswith("numpy_ref-") for t in threading.enumerate()))
+"""
+
+
+def test_the_first_kernel_from_eight_threads_at_once_hires_one_team():
+    assert python(EIGHT_AT_ONCE, NUMBA_NUM_THREADS="4") == "3\n"
 
 
 def test_the_environment_sets_the_number_of_threads():

@@ -4,6 +4,8 @@ import torch
 
 from .checks import check_positive_int
 
+MOST_THREADS = 1024
+
 
 def num_threads():
     """Threads that PyTorch uses within an op."""
@@ -11,6 +13,11 @@ def num_threads():
 
 
 def set_num_threads(n):
-    """Let PyTorch use n threads within an op; raises TypeError/ValueError unless n is at least 1."""
+    """Let PyTorch use n threads within an op.
+
+    Raises TypeError/ValueError unless n is an integer from 1 to 1024.
+    """
     check_positive_int(n=n)
+    if n > MOST_THREADS:
+        raise ValueError(f"n is {n}, expected at most {MOST_THREADS}")
     torch.set_num_threads(n)

@@ -135,7 +135,7 @@ def test_resume_after_kill_9_gives_the_same_bits(finished, backend, tmp_path):
         *SMALL,
     ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 1200  # a busy machine may be slow
     while not (folder / "last.safetensors").exists():
         assert process.poll() is None
         assert time.monotonic() < deadline

@@ -5,7 +5,9 @@ step asks for the same sizes as the one before, so from the second step on nothi
 """
 
 import math
+import weakref
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 
@@ -13,36 +15,43 @@ SMALL = 1 << 14  # bytes; below, the C library keeps memory itself
 LINE = 64
 MOST_IDLE = 1 << 28  # bytes that may lie idle when a new size is asked for
 
-_idle = defaultdict(list)  # {bytes: [(memory, its array interface)]}; append and pop are atomic
+_idle = defaultdict(dict)  # {bytes: {_Memory: anything}}; setdefault and popitem are atomic
+
+
+class _Memory:
+    __slots__ = ("interface", "owner")
+
+    def __init__(self, owner):
+        self.owner, self.interface = owner, owner.__array_interface__
 
 
 class _Lease:
-    """Owns a piece of memory while an array looks at it."""
+    """What an array holds on to while it looks at a piece of memory."""
 
-    __slots__ = ("__array_interface__", "memory")
-
-    def __init__(self, memory, interface):
-        self.memory, self.__array_interface__ = memory, interface
-
-    def __del__(self, idle=_idle):
-        idle[len(self.memory)].append((self.memory, self.__array_interface__))
+    __slots__ = ("__array_interface__", "__weakref__", "end")
 
 
 def empty(shape, dtype):
-    """As np.empty; large memory is reused."""
+    """As np.empty; large memory is reused.
+
+    What a lease's end sets off is written in C: an interrupt within a finaliser in Python would be lost.
+    """
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
     whole = _rounded(size)
+    idle = _idle[whole]
     try:
-        memory = _idle[whole].pop()
-    except IndexError:
+        memory, _ = idle.popitem()
+    except KeyError:
         if sum(n * len(memories) for n, memories in list(_idle.items())) > MOST_IDLE:
             clear()
-        fresh = _aligned(whole)
-        memory = fresh, fresh.__array_interface__
-    return np.ndarray(shape, dtype, np.asarray(_Lease(*memory)))
+        memory = _Memory(_aligned(whole))
+    lease = _Lease()
+    lease.__array_interface__ = memory.interface
+    lease.end = weakref.ref(lease, partial(idle.setdefault, memory))  # idle[memory] = the reference
+    return np.ndarray(shape, dtype, np.asarray(lease))
 
 
 def _aligned(size):
@@ -54,7 +63,8 @@ def _aligned(size):
 
 def clear():
     """Give all idle memory back to the system."""
-    _idle.clear()
+    for memories in list(_idle.values()):
+        memories.clear()
 
 
 def _rounded(size):

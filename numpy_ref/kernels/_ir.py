@@ -1,11 +1,10 @@
 """Vectors of one register as LLVM has them: types, masks, loads and stores for who writes its code."""
 
-from llvmlite import binding, ir
-from numba import config, types
+from llvmlite import ir
+from numba import types
 from numba.extending import models, register_model
 
-_FEATURES = binding.get_host_cpu_features() if not config.DISABLE_JIT else {}
-REGISTER_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
+from ._target import REGISTER_BYTES
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 

@@ -1,34 +1,22 @@
-"""How the kernels are compiled and where the compiled code is kept.
+"""How the kernels are compiled."""
 
-numba keeps compiled code beside the source and compiles again when the file of the function has changed;
-what it calls in other files it does not look at. Here any change to any of the kernels' files counts.
-"""
-
-import hashlib
-from pathlib import Path
+from contextlib import suppress
 
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core.datamodel import models
 from numba.core.imputils import lower_constant
 from numba.extending import register_model, typeof_impl
 
-
-def _stamp():
-    """A digest of all kernels' sources."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-
-
-STAMP = _stamp()
+from ._kept import Kept
 
 
 def compiled(function):
-    """njit for what Python calls: without the interpreter lock, and kept on disk."""
-    dispatcher = njit(nogil=True, cache=True, no_cfunc_wrapper=True, error_model="numpy")(function)
-    cache = getattr(dispatcher, "_cache", None)
-    if hasattr(cache, "_cache_file"):
-        cache._cache_file._source_stamp = STAMP
+    """njit for what Python calls: without the interpreter lock, and kept on disk where that can be."""
+    dispatcher = njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    if not config.DISABLE_JIT:
+        with suppress(RuntimeError):  # no folder is writable: every process compiles
+            dispatcher._cache = Kept(function)
     return dispatcher
 
 

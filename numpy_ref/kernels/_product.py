@@ -27,9 +27,19 @@ from ._ir import (
 )
 from ._jit import Loop, code_of, compiled
 from ._simd import view
+from ._target import REGISTERS
 
-# Accumulators of a tile and vectors in a row of it: 32 registers with AVX-512 and on ARM, 16 with AVX2.
-ACCUMULATORS, PANEL_VECTORS = (12, 2) if REGISTER_BYTES == 32 else (28, 4)
+
+def tile_size(registers):
+    """(accumulators of a tile, vectors in a row of it).
+
+    They share the registers with a row of B and an element of A: 12 + 2 + 1 of 16 or 24 + 4 + 1 of 32,
+    AVX-512's and ARM's. With 28 a tile spills, also where AVX-512 could read the element from memory.
+    """
+    return (12, 2) if registers < 32 else (24, 4)
+
+
+ACCUMULATORS, PANEL_VECTORS = tile_size(REGISTERS)
 WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vectors
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES

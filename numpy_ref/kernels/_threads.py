@@ -10,6 +10,8 @@ takes (to wake a sleeping thread costs 0.05 to 0.1 ms on a virtual machine), and
 
 import os
 import threading
+from contextlib import suppress
+from queue import SimpleQueue
 
 import numpy as np
 from llvmlite import ir
@@ -23,78 +25,96 @@ from ._jit import compiled, inner
 
 LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
 LINE = 8  # words: counters that different threads write lie in cache lines of their own
-NUMBER, OPEN, ACTIVE, CODE, DATA, HELPERS = 0, LINE, 2 * LINE, 3 * LINE, 3 * LINE + 1, 3 * LINE + 2
+NUMBER, OPEN, ACTIVE, BUSY = 0, LINE, 2 * LINE, 4 * LINE
+CODE, DATA, HELPERS = 3 * LINE, 3 * LINE + 1, 3 * LINE + 2
+WORDS = 5 * LINE
 NEXT, DONE = 0, LINE  # in a job's progress
 CALLER = -1  # the worker that shares a job with the others
+MOST_THREADS = 1024
 
-_threads, _team = None, None
+_threads = None
+_teams = {}  # {num_threads(): _Team}, mostly one; setdefault and pop are atomic, and need no lock
 
 
 def num_threads():
     """Threads that the kernels use: NUMBA_NUM_THREADS or the processors of this process, unless set."""
-    return config.NUMBA_NUM_THREADS if _threads is None else _threads
+    return min(config.NUMBA_NUM_THREADS, MOST_THREADS) if _threads is None else _threads
 
 
 def set_num_threads(n):
     """Let the kernels use n threads, the calling one included; results keep their bits."""
-    global _threads, _team
+    global _threads
     check_positive_int(n=n)
-    if _team is not None:
-        _team.dismiss()
-    _threads, _team = int(n), None
+    if n > MOST_THREADS:
+        raise ValueError(f"n is {n}, expected at most {MOST_THREADS}")
+    _threads = int(n)
+    _dismiss_teams()
 
 
 def run(kernel, pieces, *arguments, scratch=None):
     """kernel(worker, words, helpers, progress, pieces, *arguments), back when all pieces are done.
 
     scratch: (elements, dtype) of an array that each thread has for itself; the first of the arguments
-    then is an array with a row for each thread. A second caller meanwhile works alone.
+    then is an array with a row for each thread. A second caller meanwhile works alone. Nothing is taken
+    here that would have to be given back: an interrupt may come between any two instructions of Python.
     """
-    global _team
     if not pieces:
         return
-    helpers = 0 if config.DISABLE_JIT else min(num_threads(), pieces) - 1
-    if helpers and _team is None:
-        _team = _Team(num_threads() - 1)
-    team = _team  # another thread may set another number meanwhile
-    alone = not helpers or team is None or not team.free.acquire(blocking=False)
+    threads, words = num_threads(), _NOBODY
+    helpers = 0 if config.DISABLE_JIT else min(threads, pieces) - 1
+    if helpers:
+        team = _team_of(threads)
+        words = team.words
+        team.wake(helpers)
+    if scratch is not None:
+        arguments = (empty((helpers + 1, scratch[0]), scratch[1]), *arguments)
+    worker = CALLER if helpers else 0
+    kernel(worker, words, helpers, np.zeros(2 * LINE, np.int64), pieces, *arguments)
+
+
+_NOBODY = np.zeros(WORDS, np.int64)
+
+
+def _team_of(threads):
+    """The helpers of a caller, hired when they are first needed."""
+    team = _teams.get(threads) or _teams.setdefault(threads, _Team(threads - 1))
     try:
-        helpers = 0 if alone else min(helpers, len(team.bells))
-        words = _NOBODY if alone else team.words
-        if scratch is not None:
-            arguments = (empty((helpers + 1, scratch[0]), scratch[1]), *arguments)
-        if helpers:
-            team.wake(helpers)
-        worker = CALLER if helpers else 0
-        kernel(worker, words, helpers, np.zeros(2 * LINE, np.int64), pieces, *arguments)
-    finally:
-        if not alone:
-            team.free.release()
+        team.hire()
+    except BaseException:  # an interrupt, with nobody knowing who was hired
+        _dismiss_teams()
+        raise
+    return team
 
 
-_NOBODY = np.zeros(4 * LINE, np.int64)
+def _dismiss_teams():
+    with suppress(KeyError):  # when there are none
+        while True:
+            _teams.popitem()[1].dismiss()
 
 
 class _Team:
     """Threads that help with one job after the other; who comes late finds nothing left to do."""
 
     def __init__(self, size):
-        self.free = threading.Lock()
-        self.words = np.zeros(4 * LINE, np.int64)
+        self.words = np.zeros(WORDS, np.int64)
         self.over = False
         self.asleep = [False] * size
-        self.bells = [threading.Semaphore(0) for _ in range(size)]
-        for n in range(size):
+        self.bells = [SimpleQueue() for _ in range(size)]  # in C, and so whole after an interrupt
+        self.vacancies = iter(range(size))  # each goes to one of those who hire at once
+
+    def hire(self):
+        for n in self.vacancies:
             threading.Thread(target=self._help, args=(n,), name=f"numpy_ref-{n}", daemon=True).start()
 
     def wake(self, helpers):
         for n in range(helpers):
             if self.asleep[n]:
-                self.bells[n].release()
+                self.bells[n].put(None)
 
     def dismiss(self):
         self.over = True
-        self.wake(len(self.bells))
+        for bell in self.bells:
+            bell.put(None)
 
     def _help(self, n):
         seen = 0
@@ -102,16 +122,11 @@ class _Team:
             seen = _serve(self.words, n + 1, seen, LOOKS)
             self.asleep[n] = True  # whoever has a job from here on rings the bell
             if self.words[NUMBER] == seen and not self.over:
-                self.bells[n].acquire()
+                self.bells[n].get()
             self.asleep[n] = False
 
 
-def _forget_team():
-    global _team
-    _team = None
-
-
-os.register_at_fork(after_in_child=_forget_team)  # a child has none of its parent's threads
+os.register_at_fork(after_in_child=_teams.clear)  # a child has none of its parent's threads
 
 
 @intrinsic
@@ -179,13 +194,17 @@ def _share_jitted(worker, words, helpers, arguments):
     """Have the function that asks run in this thread and in the helpers; False in each of those calls.
 
     A kernel(worker, words, helpers, *arguments), its arguments beginning with the job's progress and its
-    number of pieces, asks this first. The job is open while its data lies in the caller's frame: who
-    enters is counted, then asks whether it is open; it is closed before those inside are waited for, and
-    when they have left, all pieces are done.
+    number of pieces, asks this first. While the helpers are busy with another caller's job it is done
+    alone. The job is open while its data lies in the caller's frame: who enters is counted, then asks
+    whether it is open; it is closed before those inside are waited for, and when they have left, all
+    pieces are done.
     """
     if worker != CALLER:
         return False
     code, data = _job(words, helpers, arguments)
+    if _put(words, BUSY, 1):
+        _call(code, data, 0)
+        return True
     _put(words, CODE, code)
     _put(words, DATA, data)
     _put(words, HELPERS, helpers)
@@ -195,6 +214,7 @@ def _share_jitted(worker, words, helpers, arguments):
     _put(words, OPEN, 0)
     while _peek(words, ACTIVE):
         pass
+    _put(words, BUSY, 0)
     return True
 
 

@@ -48,7 +48,8 @@ def compiled_ahead(dtype=np.float32):
     if config.DISABLE_JIT or not _rows.squares.stats.cache_misses:
         yield
         return
-    helper = _compile_attention_aside(dtype) if num_threads() > 1 else None
+    kept = _rows.squares.stats.cache_path is not None
+    helper = _compile_attention_aside(dtype) if kept and num_threads() > 1 else None
     try:
         yield
         compile_rest(dtype)

@@ -5,6 +5,7 @@ Sources: arXiv 1706.03762 §3.2.1; bias as in arXiv 2103.14030.
 
 import math
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -15,19 +16,21 @@ from .bias import bias as gather_bias
 from .lookup import value_lookup
 
 IMPLEMENTATIONS = ("eager", "sdpa")
-_chosen = "eager"
+_chosen = ContextVar("torch_impl.use_ops", default="eager")
 
 
 @contextmanager
 def use_ops(implementation):
-    """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa"."""
-    global _chosen
-    _check(implementation)
-    before, _chosen = _chosen, implementation
+    """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa".
+
+    The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
+    the default. Raises ValueError for another name.
+    """
+    token = _chosen.set(_check(implementation))
     try:
         yield
     finally:
-        _chosen = before
+        _chosen.reset(token)
 
 
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
@@ -64,7 +67,7 @@ def attention(
     A row masked with nothing but −inf gives NaN (sdpa: 0).
     Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
     """
-    implementation = _check(implementation or _chosen)
+    implementation = _check(_chosen.get() if implementation is None else implementation)
     index, value_index, scale = check_attention(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
     )
