@@ -17,7 +17,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench kills gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)
+
+kills: $(READY) ## kill training runs N=200 times and at each file operation: all resume to the same bits
+	$(RUN) -m experiments.tests.kills --backend numpy --kills $(or $(N),200) $(ARGS)
+	$(RUN) -m experiments.tests.kills --backend torch --kills $(or $(N),200) $(ARGS)
 
 gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
 	$(RUN) -m examples.gallery $(ARGS)

@@ -59,7 +59,7 @@ def add_backend(parser, otherwise):
     """--backend, None when it is not given; `otherwise` says in the help which twin that means."""
     parser.add_argument(
         "--backend",
-        choices=(*TWINS, None),
+        choices=tuple(TWINS),
         help=f"the twin that runs: numpy (gradients by hand) or torch (autograd); default {otherwise}",
     )
 
