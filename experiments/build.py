@@ -34,7 +34,7 @@ def build_trainer(backend, config, summary):
     Raises ValueError/TypeError when values do not fit together, before anything is computed, and
     ModuleNotFoundError's message as a ValueError when the twin's packages are not installed.
     """
-    twin = _import_twin(backend)
+    twin = import_twin(backend)
     training = config.training
     per_epoch = steps_per_epoch(config, summary)
     return twin.Trainer(
@@ -52,7 +52,8 @@ def build_trainer(backend, config, summary):
     )
 
 
-def _import_twin(backend):
+def import_twin(backend):
+    """The twin's package; ValueError when what it needs is not installed."""
     try:
         return importlib.import_module(TWINS[backend])
     except ModuleNotFoundError as error:

@@ -1,6 +1,5 @@
 """What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
 
-import importlib
 import sys
 from functools import wraps
 
@@ -8,7 +7,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from threadpoolctl import threadpool_limits
 
 from . import plain_yaml, runs
-from .build import TWINS
+from .build import TWINS, import_twin
 from .config import one_line
 
 # What a wrong value can raise while a run is set up, before anything is trained or written.
@@ -97,7 +96,7 @@ def use_threads(backend):
 
     Returns what the user is told about it.
     """
-    threads = importlib.import_module(TWINS[backend]).num_threads()
+    threads = import_twin(backend).num_threads()
     if backend != "numpy":
         return f"{threads} on the CPU"
     threadpool_limits(1, "blas")

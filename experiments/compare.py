@@ -55,8 +55,8 @@ def main(argv=None):
     config = [] if _given(argv, ("--config",)) else ["--config", str(CONFIG)]
     options = parse(parser, config + argv)
     options.backend = options.backend or DEFAULT_TWIN
-    use_threads(options.backend)
     try:
+        use_threads(options.backend)
         folder, common, found, left = _set_up(options, argv)
     except MISTAKES as error:
         fail(parser.prog, error)

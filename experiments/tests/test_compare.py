@@ -180,7 +180,10 @@ def test_a_row_that_means_something_else_now_is_not_mixed_in(finished, capsys, m
     ("option", "named"),
     [
         ("--schemes=2d,3d", "--schemes has 3d"),
-        ("--seeds=0", "--seeds is '0'"),
+        ("--seeds=0", "--seeds is '0', expected 1 to 1000 seeds; the seed 0 alone is '0,'"),
+        ("--seeds=00", "--seeds is '00'"),
+        ("--seeds=100000", "expected 1 to 1000 seeds"),
+        ("--seeds=", "--seeds is ''"),
         ("--seeds=1,x", "--seeds is '1,x'"),
         ("--training.seed=1", "--training.seed=1 differs from run to run"),
         ("--relative_position.bias_type=t5", "--relative_position.bias_type=t5 differs"),
@@ -206,6 +209,7 @@ def test_a_damaged_file_of_results_is_named(tmp_path, capsys, text):
 def test_seeds_are_a_number_or_a_list():
     assert compare._seeds("3") == [0, 1, 2]
     assert compare._seeds("3,") == [3]
+    assert compare._seeds("0,") == [0]
     assert compare._seeds("4,7,4") == [4, 7]
 
 
