@@ -28,4 +28,17 @@ def load(text):
     return get_loader("yaml")(text)
 
 
+def dump(value):
+    """YAML that `load` takes; raises ValueError when it would be too long."""
+    text = yaml.dump(value, Dumper=_Plain, sort_keys=False)
+    if len(text) > LONGEST:
+        raise ValueError(f"the options are {len(text)} characters of YAML, expected at most {LONGEST}")
+    return text
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data):
+        return True
+
+
 set_loader(MODE, load, exceptions=(yaml.YAMLError,))

@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
-from . import checkpoint, metrics
+from . import checkpoint, metrics, plain_yaml
 from .build import TWINS, build_trainer, load_dataset, steps_per_epoch
 from .config import Config, load_config
 from .data.summary import Summary
@@ -46,6 +44,7 @@ def folder_for(config, twin, name=None):
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     folder = Path(name) if name else Path("runs") / f"{config.data.name}-{twin}-{stamp}"
     check_new(folder)
+    _config_text(config)  # what cannot be written is refused before there is a folder
     make_folder(folder)
     return folder
 
@@ -61,10 +60,7 @@ def check_new(folder):
 def create(folder, config, twin, device, summary):
     """Write what makes an empty folder a run, and return the Run; hold its lock meanwhile."""
     check_new(folder)
-    sections = asdict(config)
-    if config.data.root is not None:  # the run is continued from anywhere
-        sections["data"]["root"] = str(Path(config.data.root).absolute())
-    text = yaml.safe_dump(sections, sort_keys=False)
+    text = _config_text(config)
     about = {
         "format": FORMAT,
         "twin": twin,
@@ -164,6 +160,13 @@ def mend(run):
         (run.folder / (path + PARTIAL)).unlink(missing_ok=True)
     metrics.rewind(run.folder, rows)
     return progress or dict(FRESH)
+
+
+def _config_text(config):
+    sections = asdict(config)
+    if config.data.root is not None:  # the run is continued from anywhere
+        sections["data"]["root"] = str(Path(config.data.root).absolute())
+    return plain_yaml.dump(sections)
 
 
 def _check_step(path, run, progress):

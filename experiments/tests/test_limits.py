@@ -48,6 +48,17 @@ def test_an_option_is_yaml_too(tmp_path, capsys):
     assert "relative_position.options" in refused(capsys, main, arguments)
 
 
+def test_what_could_not_be_read_again_is_not_written(tmp_path, capsys, monkeypatch):
+    """Twice the same list is no alias; and options that are longer in the file are refused at once."""
+    shared = [1, 2]
+    text = plain_yaml.dump({"a": shared, "b": shared})
+    assert plain_yaml.load(text) == {"a": shared, "b": shared}
+    monkeypatch.setattr(plain_yaml, "LONGEST", 500)
+    line = refused(capsys, main, ["--run", str(tmp_path / "run"), *SMALL])
+    assert "characters of YAML, expected at most 500" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_plain_yaml_is_taken():
     assert plain_yaml.load("a: [1, 2.5e-3, {b: null}]") == {"a": [1, 0.0025, {"b": None}]}
     assert plain_yaml.load("[" * 20 + "]" * 20)
