@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak arm bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ arm: ## run the kernels' tests as an ARM64 processor would (qemu-user-static, de
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)
+
+kills: $(READY) ## kill training runs N=200 times and at each file operation: all resume to the same bits
+	$(RUN) -m experiments.tests.kills --backend numpy --kills $(or $(N),200) $(ARGS)
+	$(RUN) -m experiments.tests.kills --backend torch --kills $(or $(N),200) $(ARGS)
 
 gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
 	$(RUN) -m examples.gallery $(ARGS)

@@ -20,25 +20,25 @@ TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
 
 def load_dataset(data):
     """The data set that a DataConfig names, split and standardised."""
-    size = None if data.image_size is None else tuple(data.image_size)
+    size = tuple(data.image_size) if isinstance(data.image_size, list) else data.image_size
     return load_data(data.name, data.root, data.val_fraction, data.test_fraction, size, data.split_seed)
 
 
-def steps_per_epoch(config, dataset):
-    return -(-len(dataset.train.labels) // config.training.batch_size)
+def steps_per_epoch(config, summary):
+    return -(-summary.counts["train"] // config.training.batch_size)
 
 
-def build_trainer(backend, config, dataset):
-    """A fresh Trainer; the same seed gives the same weights in both twins.
+def build_trainer(backend, config, summary):
+    """A fresh Trainer for data with this Summary; the same seed gives the same weights in both twins.
 
     Raises ValueError/TypeError when values do not fit together, before anything is computed, and
     ModuleNotFoundError's message as a ValueError when the twin's packages are not installed.
     """
-    twin = _import_twin(backend)
+    twin = import_twin(backend)
     training = config.training
-    per_epoch = steps_per_epoch(config, dataset)
+    per_epoch = steps_per_epoch(config, summary)
     return twin.Trainer(
-        twin.VisionTransformer(**_model_arguments(config, dataset)),
+        twin.VisionTransformer(**_model_arguments(config, summary)),
         training.lr,
         training.epochs * per_epoch,
         round(training.warmup_epochs * per_epoch),
@@ -52,7 +52,8 @@ def build_trainer(backend, config, dataset):
     )
 
 
-def _import_twin(backend):
+def import_twin(backend):
+    """The twin's package; ValueError when what it needs is not installed."""
     try:
         return importlib.import_module(TWINS[backend])
     except ModuleNotFoundError as error:
@@ -61,8 +62,8 @@ def _import_twin(backend):
         ) from error
 
 
-def _model_arguments(config, dataset):
-    _, chans, height, width = dataset.train.images.shape
+def _model_arguments(config, summary):
+    chans, height, width = summary.image_shape
     if config.data.max_shift >= min(height, width):
         raise ValueError(
             f"data.max_shift is {config.data.max_shift}, expected less than the images' {height}x{width}"
@@ -85,7 +86,7 @@ def _model_arguments(config, dataset):
     return model | {
         "img_size": (height, width),
         "in_chans": chans,
-        "num_classes": len(dataset.classes),
+        "num_classes": len(summary.classes),
         "position": relative.position,
         "rpb_kwargs": rpb_kwargs,
         "generator": np.random.default_rng(config.training.seed),

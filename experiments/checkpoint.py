@@ -1,35 +1,85 @@
 """Checkpoints in safetensors: weights and optimizer state as tensors, the progress as JSON beside them.
 
-Both twins write the same names, so either can read what the other wrote.
+Both twins write the same names, so either can read what the other wrote. The metadata hold a SHA-256 of
+the whole file, written with zeros in its own place: no bit can change unseen.
 """
 
+import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.numpy
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from .fields import check_fields, is_int, is_number
 from .files import write_whole
 
-PROGRESS = {"epoch", "step", "generator", "best_val_accuracy"}
+NO_DIGEST = "0" * 64
+
+
+class Checkpoint(NamedTuple):
+    """arrays {name: ndarray} and progress, what `pack` was given."""
+
+    arrays: dict
+    progress: dict
+
+
+def pack(arrays, progress):
+    """The bytes of a checkpoint file; arrays {name: ndarray}, progress: see `check_progress`."""
+    arrays = {name: array.copy(order="C") for name, array in arrays.items()}
+    # One entry of metadata: the order of several is not fixed, and equal runs shall be equal files.
+    text = json.dumps({"sha256": NO_DIGEST, "progress": progress})
+    content = safetensors.numpy.save(arrays, {"checkpoint": text})
+    digest = hashlib.sha256(content).hexdigest()
+    return content.replace(NO_DIGEST.encode(), digest.encode(), 1)
 
 
 def save(path, arrays, progress):
-    """arrays {name: ndarray}, progress: JSON-able dict. The file is replaced whole."""
-    arrays = {name: array.copy(order="C") for name, array in arrays.items()}
-    write_whole(path, safetensors.numpy.save(arrays, {"progress": json.dumps(progress)}))
+    """Write a checkpoint; the file is replaced whole."""
+    write_whole(path, pack(arrays, progress))
 
 
 def load(path):
-    """(arrays, progress); raises FileNotFoundError or ValueError naming the file."""
+    """The Checkpoint in a file.
+
+    Raises FileNotFoundError, or ValueError naming the file when a bit of it is not as it was written.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
+    content = Path(path).read_bytes()
     try:
-        with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            progress = json.loads((file.metadata() or {})["progress"])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a checkpoint of this project ({error})") from error
-    if not isinstance(progress, dict) or not progress.keys() >= PROGRESS:
-        raise ValueError(f"{path}: its progress is {progress}, expected {', '.join(sorted(PROGRESS))}")
-    return arrays, progress
+        arrays = safetensors.numpy.load(content)
+        size = int.from_bytes(content[:8], "little")
+        entry = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["checkpoint"])
+        digest, progress = entry["sha256"].encode(), entry["progress"]
+    except (
+        SafetensorError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise ValueError(f"{path}: damaged, or no checkpoint of this version ({error})") from error
+    if digest.decode() != hashlib.sha256(content.replace(digest, NO_DIGEST.encode(), 1)).hexdigest():
+        raise ValueError(f"{path}: damaged, its content does not have the SHA-256 it was written with")
+    check_progress(path, progress)
+    return Checkpoint(arrays, progress)
+
+
+def check_progress(path, progress):
+    """Raise ValueError naming the file and the first field that is not what it should be.
+
+    epoch, best_epoch: counted from 1; step: of the optimizer; best_val_accuracy: of best_epoch;
+    metrics: the digest of the epochs' rows, see experiments.metrics; generator: checked by the trainer.
+    """
+    expected = {
+        "epoch": (lambda n: is_int(n, 1), "an integer of at least 1"),
+        "step": (is_int, "an integer of at least 0"),
+        "best_epoch": (lambda n: is_int(n, 1) and n <= progress["epoch"], "an integer in [1, epoch]"),
+        "best_val_accuracy": (lambda x: is_number(x) and 0 <= x <= 1, "a number in [0, 1]"),
+        "metrics": (lambda text: isinstance(text, str) and len(text) == 64, "a SHA-256"),
+        "generator": (lambda state: isinstance(state, dict), "the state of a generator"),
+    }
+    check_fields(f"{path}: progress", progress, expected)

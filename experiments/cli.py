@@ -1,14 +1,13 @@
 """What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
 
-import importlib
 import sys
 from functools import wraps
 
 from jsonargparse import ArgumentError, ArgumentParser
 from threadpoolctl import threadpool_limits
 
-from . import runs
-from .build import TWINS
+from . import plain_yaml, runs
+from .build import TWINS, import_twin
 from .config import one_line
 
 # What a wrong value can raise while a run is set up, before anything is trained or written.
@@ -39,7 +38,12 @@ def command(main):
 
 
 def parser_for(program, description):
-    return ArgumentParser(prog=f"python -m {program}", description=description, exit_on_error=False)
+    return ArgumentParser(
+        prog=f"python -m {program}",
+        description=description,
+        exit_on_error=False,
+        parser_mode=plain_yaml.MODE,
+    )
 
 
 def parse(parser, argv):
@@ -50,36 +54,41 @@ def parse(parser, argv):
         return fail(parser.prog, error)
 
 
-def add_backend(parser, default="numpy"):
+def add_backend(parser, otherwise):
+    """--backend, None when it is not given; `otherwise` says in the help which twin that means."""
     parser.add_argument(
         "--backend",
         choices=tuple(TWINS),
-        default=default,
-        help="the twin that runs: numpy (gradients by hand) or torch (autograd)",
+        help=f"the twin that runs: numpy (gradients by hand) or torch (autograd); default {otherwise}",
     )
 
 
-def open_run(program, description, argv):
-    """(options, config, dataset, trainer, metrics) for a command that looks at a finished run."""
+def parser_of_a_run(program, description):
+    """A parser with what the commands share that look at a run: folder, --backend and --checkpoint."""
     parser = parser_for(program, description)
     parser.add_argument("folder", type=str, help="folder of a run, as printed by experiments.train")
-    add_backend(parser)
+    add_backend(parser, "the one that trained the run")
     parser.add_argument(
         "--checkpoint",
         choices=("best", "last"),
         default="best",
         help="the epoch with the best validation accuracy, or the last one",
     )
+    return parser
+
+
+def add_split(parser):
     parser.add_argument(
         "--split", choices=("train", "val", "test"), default="test", help="the images to look at"
     )
-    options = parse(parser, argv)
-    use_threads(options.backend)
-    try:
-        metrics = runs.read_metrics(options.folder)
-        return options, *runs.load(options.folder, options.backend, options.checkpoint), metrics
-    except MISTAKES as error:
-        return fail(parser.prog, error)
+
+
+def loaded_run(options):
+    """(run, trainer) that the options of `parser_of_a_run` name; its MISTAKES are the caller's."""
+    run = runs.open_run(options.folder)
+    backend = options.backend or run.twin
+    use_threads(backend)
+    return run, runs.load(run, backend, options.checkpoint)
 
 
 def use_threads(backend):
@@ -87,7 +96,7 @@ def use_threads(backend):
 
     Returns what the user is told about it.
     """
-    twin = importlib.import_module(TWINS[backend])
+    twin = import_twin(backend)
     if backend != "numpy":
         return f"{twin.num_threads()} on the CPU"
     threadpool_limits(1, "blas")

@@ -14,17 +14,18 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from . import checkpoint
+from . import checkpoint, runs
 from .build import build_trainer, load_dataset
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .comparison import page, results
 from .comparison.rows import ROWS, settings_of, written
 from .config import Config, add_sections, to_config
 from .data import Dataset
-from .evaluate import report
 from .train import train
 
+DEFAULT_TWIN = "torch"  # on one core it needs a third of the NumPy twin's time
 CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
+MOST_SEEDS = 1000
 SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "options"))
 
 
@@ -44,8 +45,8 @@ class Common:
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     parser = parser_for("experiments.compare", __doc__)
-    add_backend(parser, default="torch")  # on one core it needs a third of the NumPy twin's time
-    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2")
+    add_backend(parser, DEFAULT_TWIN)
+    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2; one: 4,")
     parser.add_argument("--schemes", type=str | None, help=f"some of the rows: {','.join(ROWS)}")
     parser.add_argument(
         "--out", type=str | None, help="folder of the table and the picture; default runs/compare-<data>"
@@ -53,8 +54,9 @@ def main(argv=None):
     add_sections(parser)
     config = [] if _given(argv, ("--config",)) else ["--config", str(CONFIG)]
     options = parse(parser, config + argv)
-    use_threads(options.backend)
+    options.backend = options.backend or DEFAULT_TWIN
     try:
+        use_threads(options.backend)
         folder, common, found, left = _set_up(options, argv)
     except MISTAKES as error:
         fail(parser.prog, error)
@@ -85,7 +87,7 @@ def _set_up(options, argv):
     found = results.load(folder, _settings(common), rows)
     left = [(n, s) for s in seeds for n in names if not results.has(found, n, s)]
     for name in names:  # what does not fit is said now, not after an hour
-        build_trainer(common.backend, _config(common, name, seeds[0]), common.dataset)
+        build_trainer(common.backend, _config(common, name, seeds[0]), common.dataset.summary)
     folder.mkdir(parents=True, exist_ok=True)
     return folder, common, found, left
 
@@ -93,7 +95,7 @@ def _set_up(options, argv):
 def _common(backend, config):
     dataset = load_dataset(config.data)
     bare = replace(config.relative_position, position="none", options={})
-    trainer = build_trainer(backend, replace(config, relative_position=bare), dataset)
+    trainer = build_trainer(backend, replace(config, relative_position=bare), dataset.summary)
     grid = trainer.model.patch_embed.grid_size
     return Common(backend, config, dataset, trainer.device, grid, _count(trainer.model.parameters()))
 
@@ -104,9 +106,12 @@ def _settings(common):
     del sections["visualization"], sections["training"]["seed"]
     sections["relative_position"] = {"init_std": common.config.relative_position.init_std}
     sections["training"]["device"] = common.device
-    parts = {part: getattr(common.dataset, part) for part in ("train", "val", "test")}
-    images = {part: len(split.labels) for part, split in parts.items()}
-    return {"backend": common.backend, **sections, "images": images, "grid": list(common.grid)}
+    return {
+        "backend": common.backend,
+        **sections,
+        "images": common.dataset.summary.counts,
+        "grid": list(common.grid),
+    }
 
 
 def _config(common, name, seed):
@@ -138,14 +143,17 @@ def _train_all(folder, common, found, left):
 def _train_one(common, name, seed):
     """(what the row is, the result of the seed); the best epoch is tested, as in experiments.train."""
     config, dataset = _config(common, name, seed), common.dataset
-    trainer = build_trainer(common.backend, config, dataset)
+    trainer = build_trainer(common.backend, config, dataset.summary)
     seconds = _time_steps(trainer)
-    with tempfile.TemporaryDirectory() as run:
+    with tempfile.TemporaryDirectory() as name_of_run:
+        folder = Path(name_of_run)
+        run = runs.create(folder, config, common.backend, trainer.device, dataset.summary)
         with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch is too much here
-            train(Path(run), config, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf})
-        arrays, progress = checkpoint.load(Path(run) / "best.safetensors")
-        trainer.load_state_dict(arrays, progress)
-        accuracy = report(run, dataset, trainer, "test")["accuracy"]
+            train(run, dataset, trainer, dict(runs.FRESH))
+        arrays, progress = checkpoint.load(folder / runs.BEST)
+    trainer.load_state_dict(arrays, progress)
+    best = trainer.evaluate(dataset.test.images, dataset.test.labels)
+    accuracy = best.correct / len(dataset.test.labels)
     result = {
         "test_accuracy": accuracy,
         "best_epoch": progress["epoch"],
@@ -193,10 +201,16 @@ def _names(text):
 def _seeds(text):
     """'3' -> [0, 1, 2], '3,' -> [3], '4,7' -> [4, 7]."""
     numbers = text.rstrip(",").split(",")
-    if not all(number.isdecimal() for number in numbers) or text == "0":
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers):
         raise ValueError(f"--seeds is {text!r}, expected how many, or which: 0,1,2")
     seeds = list(dict.fromkeys(map(int, numbers)))
-    return seeds if "," in text else list(range(seeds[0]))
+    if "," in text:
+        return seeds
+    if not 0 < seeds[0] <= MOST_SEEDS:
+        raise ValueError(
+            f"--seeds is {text!r}, expected 1 to {MOST_SEEDS} seeds; the seed {text} alone is '{text},'"
+        )
+    return list(range(seeds[0]))
 
 
 def _given(argv, names):

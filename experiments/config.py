@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
 
+from . import plain_yaml
+
 
 @dataclass
 class ModelConfig:
@@ -119,7 +121,7 @@ class DataConfig:
         root: folder of the data; null looks where Debian's dataset-fashion-mnist puts it.
         val_fraction: share of the images held out to choose the best epoch.
         test_fraction: share held out for the reported accuracy; MNIST-like data bring their own.
-        image_size: height and width to resize a folder's images to, or null.
+        image_size: height and width to resize a folder's images to, one number for both, or null.
         split_seed: of the split; apart from training.seed, so that every run sees the same split.
         max_shift: largest random shift in pixels.
         flip: random horizontal flips.
@@ -129,7 +131,7 @@ class DataConfig:
     root: str | None = None
     val_fraction: float = 0.15
     test_fraction: float = 0.15
-    image_size: list[int] | None = None
+    image_size: list[int] | int | None = None
     split_seed: int = 0
     max_shift: int = 0
     flip: bool = False
@@ -176,8 +178,8 @@ def to_config(namespace):
 
 
 def load_config(path):
-    """Read a YAML file written by `dump`; raises ValueError naming the file."""
-    parser = ArgumentParser(exit_on_error=False)
+    """Read a YAML file; raises ValueError naming it when it does not hold a config."""
+    parser = ArgumentParser(exit_on_error=False, parser_mode=plain_yaml.MODE)
     add_sections(parser)
     try:
         return to_config(parser.parse_args(["--config", str(path)]))

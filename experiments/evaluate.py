@@ -6,42 +6,65 @@ from pathlib import Path
 
 import numpy as np
 
-from .cli import command, open_run
+from . import runs
+from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
+from .data.folder import labelled_images
 from .files import write_whole
+
+GIVEN = "given"  # in place of a split's name, for images of --root
 
 
 @command
 def main(argv=None):
-    options, _, dataset, trainer, _ = open_run("experiments.evaluate", __doc__, argv)
-    result = report(options.folder, dataset, trainer, options.split)
+    parser = parser_of_a_run("experiments.evaluate", __doc__)
+    add_split(parser)
+    parser.add_argument(
+        "--root",
+        type=str | None,
+        help="folder of other images, in a subfolder for each class; the run's own data is not read",
+    )
+    options = parse(parser, argv)
+    try:
+        run, trainer = loaded_run(options)
+        name = options.split if options.root is None else GIVEN
+        split = _images(run, options)
+    except MISTAKES as error:
+        fail(parser.prog, error)
+    result = report(run.folder, run.data.classes, split, trainer, name)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
-    for name, accuracy in result["class_accuracy"].items():
-        print(f"  {name:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
-    print(f"{options.split}_accuracy={result['accuracy']:.4f} run={options.folder}")
+    for label, accuracy in result["class_accuracy"].items():
+        print(f"  {label:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
+    print(f"{name}_accuracy={result['accuracy']:.4f} run={options.folder}")
     return 0
 
 
-def report(folder, dataset, trainer, split):
-    """Evaluate a split and write evaluation_<split>.json; returns what it holds."""
-    images, labels = getattr(dataset, split).images, getattr(dataset, split).labels
-    loss, correct, predicted = trainer.evaluate(images, labels)
-    right = predicted == labels
+def _images(run, options):
+    """The Split to look at: of the run's data, or of a folder in the same classes."""
+    if options.root is not None:
+        return labelled_images(options.root, run.data)
+    try:
+        return getattr(runs.dataset_of(run), options.split)
+    except MISTAKES as error:
+        raise ValueError(f"{error}; --root takes a folder of other images") from error
+
+
+def report(folder, classes, split, trainer, name):
+    """Evaluate a Split and write evaluation_<name>.json; returns what it holds."""
+    loss, correct, predicted = trainer.evaluate(split.images, split.labels)
+    labels, right = split.labels, predicted == split.labels
+    confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {
-        "split": split,
+        "split": name,
         "count": len(labels),
         "accuracy": correct / len(labels),
         "loss": loss,
         "class_accuracy": {
-            name: float(right[labels == c].mean()) if (labels == c).any() else None
-            for c, name in enumerate(dataset.classes)
+            label: float(right[labels == c].mean()) if (labels == c).any() else None
+            for c, label in enumerate(classes)
         },
-        "confusion": np.bincount(
-            labels * len(dataset.classes) + predicted, minlength=len(dataset.classes) ** 2
-        )
-        .reshape(len(dataset.classes), -1)
-        .tolist(),
+        "confusion": confusion.reshape(len(classes), -1).tolist(),
     }
-    write_whole(Path(folder) / f"evaluation_{split}.json", json.dumps(result, indent=1) + "\n")
+    write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -12,21 +12,24 @@ from .files import write_whole
 def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num_images=5) -> list[Path]:
     """Draw what a run learned; returns the files written.
 
-    confusion.png, curves.png (unless metrics is empty), attention.png, and for a model with a
-    relative position bias that does not look at the query one_query.png and a bias_<layer>.png for
-    each layer's scheme.
+    confusion.png and attention.png (unless dataset is None), curves.png (unless metrics is empty),
+    and for a model with a relative position bias that does not look at the query one_query.png and a
+    bias_<layer>.png for each layer's scheme.
     trainer: a Trainer of either twin. metrics: the dicts `plots.training_curves` takes. layer: the
     one that one_query.png and attention.png show. attention.png has the first image of `split` of
     each of the first num_images classes.
     """
-    folder, part = Path(folder), getattr(dataset, split)
+    folder, part = Path(folder), getattr(dataset, split, None)
     folder.mkdir(parents=True, exist_ok=True)
-    predictions = np.asarray(trainer.predict(part.images)).argmax(-1)
-    figures = {"confusion": plots.confusion_matrix(part.labels, predictions, dataset.classes)}
+    figures = {}
+    if part:
+        predictions = np.asarray(trainer.predict(part.images)).argmax(-1)
+        figures["confusion"] = plots.confusion_matrix(part.labels, predictions, dataset.classes)
     if metrics:
         figures["curves"] = plots.training_curves(metrics)
     figures |= _bias_figures(trainer.model, layer)
-    figures["attention"] = _attention_figure(trainer, dataset, part, layer, num_images)
+    if part:
+        figures["attention"] = _attention_figure(trainer, dataset, part, layer, num_images)
     return [write_picture(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 

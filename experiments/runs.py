@@ -1,98 +1,211 @@
-"""A run's folder: config.yaml, log.txt, metrics.jsonl, best and last checkpoint, results."""
+"""A run's folder: what it was started with, its checkpoints, and a trainer from them.
 
+docs/training.md lists the files. run.json is written first and config.yaml last: a folder with
+config.yaml is a run, whatever killed it.
+"""
+
+import hashlib
 import json
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import yaml
+from . import checkpoint, metrics, plain_yaml
+from .build import TWINS, build_trainer, load_dataset, steps_per_epoch
+from .config import Config, load_config
+from .data.summary import Summary
+from .fields import check_fields, is_text
+from .files import LOCK, PARTIAL, make_folder, write_whole
+from .versions import versions
 
-from . import checkpoint
-from .build import build_trainer, load_dataset
-from .config import SECTIONS, load_config
-from .files import write_whole
-
-METRICS = {"epoch", "epochs", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"}
+ABOUT, CONFIG, LAST, BEST = "run.json", "config.yaml", "last.safetensors", "best.safetensors"
+FORMAT = 1
+FRESH = {"epoch": 0, "best_epoch": 0, "best_val_accuracy": -1.0, "metrics": metrics.NO_ROWS}
+BEFORE_A_RUN = {LOCK, ABOUT, ABOUT + PARTIAL, CONFIG + PARTIAL}
 
 
-def create(config, backend, name=None):
-    """Make the folder and write its config; raises ValueError when there is something in it."""
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder tells it: the twin and the device that train it, and its data's summary."""
+
+    folder: Path
+    config: Config
+    twin: str
+    device: str
+    versions: dict[str, str]
+    data: Summary
+
+
+def folder_for(config, twin, name=None):
+    """The folder of a new run, made; raises ValueError when there is something in it.
+
+    What a start leaves that was killed before there was a run does not count.
+    """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    folder = Path(name) if name else Path("runs") / f"{config.data.name}-{backend}-{stamp}"
-    if (folder / "config.yaml").exists():
-        raise ValueError(f"{folder} already holds a run: continue it with --resume {folder}")
-    if folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} is not empty: --run wants a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    sections = {section: dict(vars(getattr(config, section))) for section in SECTIONS}
-    write_whole(folder / "config.yaml", yaml.safe_dump(sections, sort_keys=False))
+    folder = Path(name) if name else Path("runs") / f"{config.data.name}-{twin}-{stamp}"
+    check_new(folder)
+    _config_text(config)  # what cannot be written is refused before there is a folder
+    make_folder(folder)
     return folder
 
 
-def config_of(folder):
-    """The Config a run was started with; raises FileNotFoundError/ValueError naming the file."""
-    path = Path(folder) / "config.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} is not a run: it has no config.yaml")
-    return load_config(path)
+def check_new(folder):
+    """Raise ValueError when a folder holds a run, or anything else."""
+    if (folder / CONFIG).exists():
+        raise ValueError(f"{folder} already holds a run: continue it with --resume {folder}")
+    if folder.exists() and {path.name for path in folder.iterdir()} - BEFORE_A_RUN:
+        raise ValueError(f"{folder} is not empty: --run wants a new folder")
 
 
-def load(folder, backend, which="best"):
-    """(config, dataset, trainer) with the run's weights; `which` is "best" or "last".
+def create(folder, config, twin, device, summary):
+    """Write what makes an empty folder a run, and return the Run; hold its lock meanwhile."""
+    check_new(folder)
+    text = _config_text(config)
+    about = {
+        "format": FORMAT,
+        "twin": twin,
+        "device": device,
+        "versions": versions(),
+        "data": summary.to_json(),
+    }
+    about["sha256"] = _digest(about, text.encode())
+    write_whole(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    write_whole(folder / CONFIG, text)
+    return Run(folder, config, twin, device, about["versions"], summary)
 
-    The device is whatever this machine and this twin have, not the one the run was trained on.
+
+def open_run(folder):
+    """The Run in a folder; raises FileNotFoundError/ValueError naming the file that is at fault."""
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        raise FileNotFoundError(
+            f"{folder} is not a run: it has no {CONFIG}; one that was killed before it began is "
+            f"started again with --run {folder}"
+        )
+    if not (folder / ABOUT).is_file():
+        raise FileNotFoundError(f"{folder} has no {ABOUT}: lost, or the run is of an older version")
+    about = _read_about(folder / ABOUT, (folder / CONFIG).read_bytes())
+    config = load_config(folder / CONFIG)
+    return Run(folder, config, about["twin"], about["device"], about["versions"], about["data"])
+
+
+def load(run, backend=None, which="best", device="auto"):
+    """A trainer with the run's weights; no data is read. `which` is "best" or "last".
+
+    backend: either twin, by default the run's. device: by default what this machine has, not the one
+    the run was trained on.
     """
-    config = config_of(folder)
-    config.training.device = "auto"
-    arrays, progress = checkpoint.load(Path(folder) / f"{which}.safetensors")
-    dataset = load_dataset(config.data)
-    trainer = build_trainer(backend, config, dataset)
+    path = run.folder / f"{which}.safetensors"
+    arrays, progress = checkpoint.load(path)
+    _check_step(path, run, progress)
+    trainer = fresh_trainer(run, backend, device)
     trainer.load_state_dict(arrays, progress)
-    return config, dataset, trainer
+    return trainer
 
 
-def read_metrics(folder, last_epoch=None):
-    """The lines of metrics.jsonl up to an epoch; a last line cut short by a crash is left out.
+def fresh_trainer(run, backend=None, device="auto"):
+    """A trainer as the run begins; see `load`."""
+    config = replace(run.config, training=replace(run.config.training, device=device))
+    return build_trainer(backend or run.twin, config, run.data)
 
-    Raises ValueError naming the file and the line when another one is not an epoch's metrics.
+
+def dataset_of(run):
+    """The data set of a run, read again; ValueError/FileNotFoundError if it differs or is gone."""
+    dataset = load_dataset(run.config.data)
+    run.data.check_same(dataset.summary)
+    return dataset
+
+
+def read_metrics(run):
+    """The rows of the epochs that are in the last checkpoint, held against it; see `metrics.read`."""
+    return metrics.read(run.folder, last_progress(run))
+
+
+def last_progress(run):
+    """The progress of the last checkpoint; None when the run was killed before there was one."""
+    if (run.folder / LAST).exists():
+        return checkpoint.load(run.folder / LAST).progress
+    if (run.folder / BEST).exists():
+        raise ValueError(f"{run.folder} has {BEST}, but has lost {LAST}")
+    return None
+
+
+def save(run, arrays, progress):
+    """Write last.safetensors, then the same as best.safetensors if it is the best epoch so far.
+
+    Killed between the two, `mend` makes up for it.
     """
-    path = Path(folder) / "metrics.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            row = None
-        if not isinstance(row, dict) or not row.keys() >= METRICS:
-            if row is None and number == len(lines):
-                break
-            raise ValueError(f"{path}: line {number} does not hold the metrics of an epoch")
-        if last_epoch is None or row["epoch"] <= last_epoch:
-            rows.append(row)
-    return rows
+    content = checkpoint.pack(arrays, progress)
+    write_whole(run.folder / LAST, content)
+    if progress["best_epoch"] == progress["epoch"]:
+        write_whole(run.folder / BEST, content)
 
 
-def rewind(folder, last_epoch):
-    """Cut metrics and log back to the epoch of the checkpoint, so that a resumed run repeats nothing."""
-    rows = read_metrics(folder, last_epoch)
-    write_whole(Path(folder) / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    epochs = rows[-1]["epochs"] if rows else 0
-    write_whole(Path(folder) / "log.txt", "".join(log_line(row, epochs) + "\n" for row in rows))
+def mend(run):
+    """Bring the folder of a killed run to where its last checkpoint is; returns the progress.
+
+    Raises ValueError, changing nothing, when a file is not as it was written.
+    """
+    progress = last_progress(run)
+    rows = metrics.read(run.folder, progress)
+    if progress and rows[progress["best_epoch"] - 1]["val_accuracy"] != progress["best_val_accuracy"]:
+        raise ValueError(f"{run.folder / LAST}: its best epoch and best accuracy are not those of a row")
+    if progress and progress["best_epoch"] == progress["epoch"]:
+        write_whole(run.folder / BEST, (run.folder / LAST).read_bytes())
+    elif progress:  # damaged, it would only be missed at the end
+        best = checkpoint.load(run.folder / BEST).progress
+        if best["metrics"] != metrics.digest(rows[: progress["best_epoch"]]):
+            raise ValueError(f"{run.folder / BEST} is not the best epoch that {LAST} knows of")
+    for path in (LAST, BEST, metrics.NAME, metrics.LOG):
+        (run.folder / (path + PARTIAL)).unlink(missing_ok=True)
+    metrics.rewind(run.folder, rows)
+    return progress or dict(FRESH)
 
 
-def record(folder, row):
-    """Append an epoch to metrics.jsonl and to log.txt; returns the log line."""
-    line = log_line(row, row["epochs"])
-    for name, text in (("metrics.jsonl", json.dumps(row)), ("log.txt", line)):
-        with open(Path(folder) / name, "a") as file:
-            file.write(text + "\n")
-    return line
+def _config_text(config):
+    sections = asdict(config)
+    if config.data.root is not None:  # the run is continued from anywhere
+        sections["data"]["root"] = str(Path(config.data.root).absolute())
+    return plain_yaml.dump(sections)
 
 
-def log_line(row, epochs):
-    """The same form for both twins and no times in it, so that two logs can be compared with diff."""
-    return (
-        f"epoch {row['epoch']:3d}/{epochs}  lr {row['lr']:.2e}  "
-        f"train_loss {row['train_loss']:.4f}  train_accuracy {row['train_accuracy']:.4f}  "
-        f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}"
-    )
+def _check_step(path, run, progress):
+    epoch, step = progress["epoch"], progress["step"]
+    epochs, per_epoch = run.config.training.epochs, steps_per_epoch(run.config, run.data)
+    if epoch > epochs or step != epoch * per_epoch:
+        raise ValueError(
+            f"{path}: it is of epoch {epoch} and step {step}, but the run has {epochs} epochs of "
+            f"{per_epoch} steps"
+        )
+
+
+def _digest(about, config):
+    """SHA-256 of what a run was started with, as it is in its two files."""
+    rest = {name: value for name, value in about.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + config).hexdigest()
+
+
+def _read_about(path, config):
+    """What run.json holds, its data as a Summary; ValueError naming the file or the field."""
+    try:
+        about = json.loads(path.read_bytes())
+        as_written = about["sha256"] == _digest(about, config)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} does not describe a run ({error})") from error
+    if not as_written:
+        raise ValueError(f"{path}, or {CONFIG} beside it, is not as it was when the run began")
+    check_fields(str(path), about, _FIELDS)
+    try:
+        return about | {"data": Summary.from_json(about["data"])}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+_FIELDS = {
+    "format": (lambda v: v == FORMAT, f"{FORMAT}, which this version reads"),
+    "twin": (lambda v: is_text(v) and v in TWINS, " or ".join(TWINS)),
+    "device": (lambda v: is_text(v) and v in ("cpu", "cuda"), "cpu or cuda"),
+    "versions": (lambda v: isinstance(v, dict) and all(map(is_text, v.values())), "versions by name"),
+    "data": (lambda v: isinstance(v, dict), "the summary of the data"),
+    "sha256": (is_text, "the SHA-256 of the rest and of the config"),
+}

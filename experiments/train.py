@@ -4,70 +4,81 @@ import math
 import shlex
 import sys
 import time
-from pathlib import Path
+from contextlib import ExitStack
 
 from tqdm import tqdm
 
-from . import checkpoint, runs
+from . import checkpoint, metrics, runs
 from .build import build_trainer, load_dataset, steps_per_epoch
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .compiling import compiled_ahead
 from .config import add_sections, to_config
 from .data.batches import batches
 from .evaluate import report
+from .files import locked
+from .versions import differences
 
 PROGRAM = "experiments.train"
+DEFAULT_TWIN = "numpy"
 
 
 @command
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     parser = parser_for(PROGRAM, __doc__)
-    add_backend(parser)
+    add_backend(parser, f"{DEFAULT_TWIN}, or that of the run that is continued")
     parser.add_argument(
         "--run", type=str | None, help="folder of the run; default runs/<data>-<twin>-<time>"
     )
     parser.add_argument(
         "--resume",
         type=str | None,
-        help="folder of a run to continue, to the same bits; no option but --backend goes with it",
+        help="folder of a run to continue, to the same bits; no option goes with it but data.root",
     )
     add_sections(parser)
     options = parse(parser, argv)
+    with ExitStack() as held:  # the lock, while anything is written
+        try:
+            opened = _open_resumed(options, argv) if options.resume else None
+            twin = opened.twin if opened else options.backend or DEFAULT_TWIN
+            config = opened.config if opened else to_config(options)
+            threads = use_threads(twin)
+            with compiled_ahead(twin, config.model.dtype):
+                set_up = _resume(opened, held) if opened else _start(config, twin, options.run, held)
+        except MISTAKES as error:
+            fail(parser.prog, error)
+        return _train_and_finish(*set_up, threads)
+
+
+def _train_and_finish(run, dataset, trainer, progress, threads):
+    _introduce(run, trainer, threads)
     try:
-        threads = use_threads(options.backend)
-        config = _config(options, argv)
-        with compiled_ahead(options.backend, config.model.dtype):
-            folder, dataset, trainer, progress = _set_up(options, config)
-    except MISTAKES as error:
-        fail(parser.prog, error)
-    _introduce(options.backend, config, dataset, trainer, folder, threads)
-    try:
-        seconds = train(folder, config, dataset, trainer, progress)
+        seconds = train(run, dataset, trainer, progress)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {shlex.quote(str(folder))}")
+        quoted = shlex.quote(str(run.folder))
+        print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {quoted}")
         return 130
     except FloatingPointError as error:
         print(f"training stopped: {error}", file=sys.stderr)
         return 1
-    _finish(options.backend, config, dataset, trainer, folder, seconds)
+    _finish(run, dataset, trainer, seconds)
     return 0
 
 
-def train(folder, config, dataset, trainer, progress):
+def train(run, dataset, trainer, progress):
     """Run the epochs that are left; returns the seconds spent in them."""
-    epochs = config.training.epochs
-    per_epoch = steps_per_epoch(config, dataset)
+    epochs = run.config.training.epochs
+    per_epoch = steps_per_epoch(run.config, run.data)
     first, seconds = progress["epoch"] + 1, 0.0
     with tqdm(
         total=epochs * per_epoch, initial=(first - 1) * per_epoch, unit="step", disable=None
     ) as bar:
         for epoch in range(first, epochs + 1):
-            row = _train_epoch(epoch, config, dataset, trainer, bar)
+            row = _train_epoch(epoch, run.config, dataset, trainer, bar)
             seconds += row["seconds"]
-            bar.write(runs.record(folder, row), file=sys.stdout)
+            bar.write(metrics.record(run.folder, row), file=sys.stdout)
             sys.stdout.flush()
-            _save(folder, trainer, progress, row)
+            _save(run, trainer, progress, row)
     return seconds
 
 
@@ -109,83 +120,86 @@ def _train_epoch(epoch, config, dataset, trainer, bar):
     }
 
 
-def _save(folder, trainer, progress, row):
-    """best first, last second: killed in between, the epoch is done again and gives the same best."""
+def _save(run, trainer, progress, row):
+    """Put the epoch into `progress` and write the checkpoint."""
     arrays, state = trainer.state_dict()
-    better = row["val_accuracy"] >= progress["best_val_accuracy"]
-    progress |= state | {"epoch": row["epoch"]}
-    if better:
-        progress["best_val_accuracy"] = row["val_accuracy"]
-        checkpoint.save(folder / "best.safetensors", arrays, progress)
-    checkpoint.save(folder / "last.safetensors", arrays, progress)
+    progress |= state | {"epoch": row["epoch"], "metrics": metrics.chain(progress["metrics"], row)}
+    if row["val_accuracy"] >= progress["best_val_accuracy"]:
+        progress |= {"best_epoch": row["epoch"], "best_val_accuracy": row["val_accuracy"]}
+    runs.save(run, arrays, progress)
 
 
-def _config(options, argv):
-    """Of the run that is continued, or from the command line."""
-    if not options.resume:
-        return to_config(options)
+def _start(config, twin, name, held):
+    """(run, dataset, trainer, progress) of a new run; the folder is written last, when all fits."""
+    dataset = load_dataset(config.data)
+    trainer = build_trainer(twin, config, dataset.summary)
+    folder = runs.folder_for(config, twin, name)
+    held.enter_context(locked(folder))
+    run = runs.create(folder, config, twin, trainer.device, dataset.summary)
+    return run, dataset, trainer, dict(runs.FRESH)
+
+
+def _open_resumed(options, argv):
+    """The Run that is continued, as it was configured; only its data may have moved."""
     given = [a.split("=")[0] for a in argv if a.startswith("--")]
-    if extra := [a for a in given if a not in ("--resume", "--backend")]:
+    if extra := [a for a in given if a not in ("--resume", "--backend", "--data.root")]:
         raise ValueError(
             f"--resume continues a run as it was configured, but got {', '.join(extra)} too"
         )
-    return runs.config_of(Path(options.resume))
+    run = runs.open_run(options.resume)
+    if options.backend not in (None, run.twin):
+        raise ValueError(
+            f"--backend is {options.backend}, but {run.folder} is trained by {run.twin}, and only "
+            "that gives the same bits: leave it out"
+        )
+    if "--data.root" in given:
+        run.config.data.root = options.data.root
+    return run
 
 
-def _set_up(options, config):
-    """(folder, dataset, trainer, progress); the folder is written last, when all fits."""
-    if options.resume:
-        return _set_up_resumed(Path(options.resume), options.backend, config)
-    dataset = load_dataset(config.data)
-    trainer = build_trainer(options.backend, config, dataset)
-    folder = runs.create(config, options.backend, options.run)
-    return folder, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
+def _resume(run, held):
+    """(run, dataset, trainer, progress) where the last checkpoint is."""
+    held.enter_context(locked(run.folder))
+    dataset = runs.dataset_of(run)
+    if runs.last_progress(run):
+        trainer = runs.load(run, run.twin, "last", run.device)
+    else:  # killed within the first epoch
+        trainer = runs.fresh_trainer(run, run.twin, run.device)
+    progress = runs.mend(run)
+    if changed := differences(run.versions):
+        print(f"note    begun with {changed}: the bits may be others", flush=True)
+    return run, dataset, trainer, progress
 
 
-def _set_up_resumed(folder, backend, config):
-    if not (folder / "last.safetensors").exists():  # killed within the first epoch
-        if len(runs.read_metrics(folder)) > 1:
-            raise ValueError(f"{folder} has several epochs of metrics, but no last.safetensors")
-        runs.rewind(folder, 0)
-        dataset = load_dataset(config.data)
-        trainer = build_trainer(backend, config, dataset)
-        return folder, dataset, trainer, {"epoch": 0, "best_val_accuracy": -math.inf}
-    checkpoint.load(folder / "best.safetensors")  # damaged, it would only be missed at the end
-    _, progress = checkpoint.load(folder / "last.safetensors")
-    _, dataset, trainer = runs.load(folder, backend, "last")
-    runs.rewind(folder, progress["epoch"])
-    return folder, dataset, trainer, progress
-
-
-def _introduce(backend, config, dataset, trainer, folder, threads):
-    sizes = [len(split.labels) for split in (dataset.train, dataset.val, dataset.test)]
+def _introduce(run, trainer, threads):
+    data, relative = run.data, run.config.relative_position
     count = sum(math.prod(p.shape) for p in trainer.model.parameters())
     grid = "x".join(map(str, trainer.model.patch_embed.grid_size))
-    relative = config.relative_position
     kind = relative.position + (f" {relative.bias_type}" if "relative" in relative.position else "")
-    print(f"data    {dataset.name}: {sizes[0]} training, {sizes[1]} validation, {sizes[2]} test images")
+    counts = "{train} training, {val} validation, {test} test images".format(**data.counts)
+    print(f"data    {data.name}: {counts}")
     print(f"model   {count:,} parameters, {grid} patches, position {kind}")
-    print(f"twin    {backend} on {trainer.device}, threads: {threads}")
-    print(f"run     {folder}", flush=True)
+    print(f"twin    {run.twin} on {trainer.device}, threads: {threads}")
+    print(f"run     {run.folder}", flush=True)
 
 
-def _finish(backend, config, dataset, trainer, folder, seconds):
+def _finish(run, dataset, trainer, seconds):
     """Evaluate the best checkpoint on the test split, draw, and say what to do next."""
-    arrays, progress = checkpoint.load(folder / "best.safetensors")
+    arrays, progress = checkpoint.load(run.folder / runs.BEST)
     trainer.load_state_dict(arrays, progress)
-    accuracy = report(folder, dataset, trainer, "test")["accuracy"]
-    if config.visualization.enabled:
+    accuracy = report(run.folder, dataset.classes, dataset.test, trainer, "test")["accuracy"]
+    if run.config.visualization.enabled:
         from .visualize import draw
 
-        drawn = draw(folder, config, dataset, trainer, runs.read_metrics(folder))
-        print(f"drawn   {len(drawn)} pictures in {folder}/pictures")
-    quoted = shlex.quote(str(folder))
+        drawn = draw(run, trainer, dataset)
+        print(f"drawn   {len(drawn)} pictures in {run.folder}/pictures")
+    quoted = shlex.quote(str(run.folder))
     print(f"trained for {seconds:.1f} s; the best epoch was {progress['epoch']}")
     print("next    python -m experiments.evaluate " + quoted)
     print("        python -m experiments.visualize " + quoted)
-    other = "torch" if backend == "numpy" else "numpy"
+    other = "torch" if run.twin == "numpy" else "numpy"
     print(f"        python -m experiments.evaluate {quoted} --backend {other}")
-    print(f"test_accuracy={accuracy:.4f} run={folder}")
+    print(f"test_accuracy={accuracy:.4f} run={run.folder}")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,47 @@
-"""Pictures of a run, written into its folder."""
+"""Pictures of a run, written into its folder; without its data, those that need no images."""
 
 import sys
-from pathlib import Path
 
-from .cli import command, open_run
+from . import runs
+from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
+from .config import one_line
 
 
 @command
 def main(argv=None):
-    options, config, dataset, trainer, metrics = open_run("experiments.visualize", __doc__, argv)
-    for path in draw(options.folder, config, dataset, trainer, metrics, options.split):
+    parser = parser_of_a_run("experiments.visualize", __doc__)
+    add_split(parser)
+    options = parse(parser, argv)
+    try:
+        run, trainer = loaded_run(options)
+        dataset = _dataset(run)
+        drawn = draw(run, trainer, dataset, options.split)
+    except MISTAKES as error:
+        fail(parser.prog, error)
+    for path in drawn:
         print(path)
     return 0
 
 
-def draw(folder, config, dataset, trainer, metrics, split="test"):
-    """Write the pictures into the run's folder; returns their paths."""
+def _dataset(run):
+    """The run's data, or None, and then a line that says what is not drawn."""
+    try:
+        return runs.dataset_of(run)
+    except MISTAKES as error:
+        print(f"without confusion and attention: {one_line(error)}", file=sys.stderr)
+        return None
+
+
+def draw(run, trainer, dataset, split="test"):
+    """Write the pictures into the run's folder; returns their paths. dataset may be None."""
     from .pictures import save_pictures  # matplotlib takes a second to import; training need not wait
 
-    options = config.visualization
+    options = run.config.visualization
     return save_pictures(
-        Path(folder) / "pictures",
+        run.folder / "pictures",
         trainer,
         dataset,
-        metrics,
+        runs.read_metrics(run),
         split=split,
         num_images=options.num_images,
         layer=options.layer,

@@ -1,10 +1,11 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .checks import check_shape, check_state
+from .checks import as_int, as_number, check_arrays, check_shape, check_state
 from .dispatch import F
 from .nn import Parameter
 from .position import SCHEMES
@@ -20,7 +21,10 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
     learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
+    Raises TypeError/ValueError for a factor that is no number or negative.
     """
+    weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
+    table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
     decay, plain, tables = {}, {}, {}
     for name, p in named_parameters:
         parts = name.split(".")
@@ -41,16 +45,82 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
 
     step counts from 0; the last step of total_steps is nearly min_lr.
+    Raises TypeError/ValueError naming the argument that does not fit.
     """
+    step = as_int("step", step, 0)
+    total_steps, lr, warmup_steps, min_lr = as_schedule(total_steps, lr, warmup_steps, min_lr)
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
     return min_lr + (lr - min_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
+def as_schedule(total_steps, lr, warmup_steps, min_lr):
+    """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
+    total_steps = as_int("total_steps", total_steps, 1)
+    warmup_steps = as_int("warmup_steps", warmup_steps, 0)
+    lr, min_lr = as_number("lr", lr, "(0, inf)"), as_number("min_lr", min_lr, "[0, inf)")
+    if min_lr > lr:
+        raise ValueError(f"min_lr is {min_lr}, expected at most lr, which is {lr}")
+    return total_steps, lr, warmup_steps, min_lr
+
+
+def as_betas(betas):
+    """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
+    if not isinstance(betas, Sequence) or len(betas) != 2:
+        raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
+    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+
+
+def as_max_norm(name, value):
+    """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
+    return None if value is None else as_number(name, value, "(0, inf)")
+
+
+def as_groups(groups):
+    """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
+
+    No group at all, a name or a parameter that is there twice, and a negative rate are errors.
+    """
+    if not isinstance(groups, Sequence) or not all(isinstance(g, Mapping) for g in groups):
+        raise TypeError(f"groups is a {type(groups).__name__}, expected a sequence of dicts")
+    if not groups:
+        raise ValueError("groups is empty, expected at least one")
+    for group in groups:
+        if missing := {"params", "weight_decay", "lr_factor"} - group.keys():
+            raise ValueError(f"groups has one without {', '.join(sorted(missing))}")
+        if not isinstance(group["params"], Mapping):
+            raise TypeError(f"params is a {type(group['params']).__name__}, expected a dict by name")
+    check_parameters([p for group in groups for p in group["params"].values()])
+    names = [name for group in groups for name in group["params"]]
+    if len(set(names)) < len(names):
+        raise ValueError("groups has a name in more than one group")
+    return [
+        {
+            "params": dict(group["params"]),
+            "weight_decay": as_number("weight_decay", group["weight_decay"], "[0, inf)"),
+            "lr_factor": as_number("lr_factor", group["lr_factor"], "[0, inf)"),
+        }
+        for group in groups
+    ]
+
+
+def check_parameters(parameters):
+    """Parameters, each there once; raises TypeError/ValueError."""
+    for p in parameters:
+        if not isinstance(p, Parameter):
+            raise TypeError(f"parameters has a {type(p).__name__}, expected a Parameter")
+    if len({id(p) for p in parameters}) < len(parameters):
+        raise ValueError("parameters has one twice")
+
+
 def clip_grad_norm(parameters, max_norm):
-    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping."""
-    parameters = list(parameters)
+    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
+
+    Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
+    """
+    parameters, max_norm = list(parameters), as_max_norm("max_norm", max_norm)
+    check_parameters(parameters)
     total = math.sqrt(sum(F.squared_norm(p.grad) for p in parameters))
     if max_norm is not None and total + 1e-6 > max_norm:
         for p in parameters:
@@ -67,6 +137,8 @@ class AdamW:
     """
 
     def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+        groups, betas = as_groups(groups), as_betas(betas)
+        eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
         self.steps = 0
         self._flat = [_Flat(group["params"]) for group in groups]
@@ -82,7 +154,8 @@ class AdamW:
             parameter.grad[...] = 0
 
     def step(self, lr):
-        """One update of every parameter from its `grad`, at the common learning rate `lr`."""
+        """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
+        lr = as_number("lr", lr, "[0, inf)")
         self.steps += 1
         for group, flat in zip(self.groups, self._flat, strict=True):
             parameter, rate = flat.gathered(), lr * group["lr_factor"]
@@ -98,7 +171,9 @@ class AdamW:
         }
 
     def load_state_dict(self, state, steps):
-        """Copy the moments in; raises ValueError, changing nothing, when it does not fit."""
+        """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
+        steps = as_int("steps", steps, 0)
+        check_arrays(state)
         moments = {
             f"{kind}.{name}": array
             for kind in ("exp_avg", "exp_avg_sq")

@@ -1,5 +1,7 @@
 """Random draws, all from an explicit numpy Generator, so that both twins see the same numbers."""
 
+import json
+
 import numpy as np
 
 
@@ -34,14 +36,24 @@ def dropout_multiplier(generator, shape, rate, dtype):
 
 
 def check_generator_state(generator, state):
-    """A saved state of this kind of generator; raises ValueError otherwise."""
-    if (
-        not isinstance(state, dict)
-        or state.get("bit_generator") != type(generator.bit_generator).__name__
-    ):
-        raise ValueError("the generator's state is of another kind than the generator")
+    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
+    kind = type(generator.bit_generator)
+    if not isinstance(state, dict) or state.get("bit_generator") != kind.__name__:
+        raise ValueError("generator: the state is of another kind than the generator")
+    scratch = kind(0)
+    try:
+        scratch.state = state
+        kept = _as_text(scratch.state) == _as_text(state)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"generator: the state is damaged ({error})") from error
+    if not kept:
+        raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
 def set_generator_state(generator, state):
     """Put a saved and checked state back."""
     generator.bit_generator.state = state
+
+
+def _as_text(state):
+    return json.dumps(state, sort_keys=True, default=np.ndarray.tolist)

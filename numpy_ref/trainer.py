@@ -1,13 +1,23 @@
 """One training step, evaluation, and the state of both, in and out as NumPy arrays."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_batch, check_positive_int, check_state
+from .checks import as_int, as_number, check_arrays, check_batch, check_images, check_state
 from .dispatch import F
-from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
+from .module import Module
+from .optim import (
+    AdamW,
+    as_betas,
+    as_max_norm,
+    as_schedule,
+    clip_grad_norm,
+    learning_rate,
+    parameter_groups,
+)
 from .random import check_generator_state, set_generator_state
 
 
@@ -28,6 +38,7 @@ class Trainer:
     """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
 
     images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu" or "auto" in this twin.
+    Raises TypeError/ValueError naming the argument that does not fit, before the model is touched.
     """
 
     def __init__(
@@ -44,16 +55,22 @@ class Trainer:
         label_smoothing=0.0,
         device="auto",
     ):
+        if not isinstance(model, Module):
+            raise TypeError(f"model is a {type(model).__name__}, expected a Module")
+        if not isinstance(device, str):
+            raise TypeError(f"device is {device!r}, expected 'auto' or 'cpu'")
         if device not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}, but the NumPy twin runs on the cpu only")
-        self.model, self.device = model, "cpu"
-        check_positive_int(total_steps=total_steps)
-        if not (math.isfinite(lr) and lr > 0):
-            raise ValueError(f"lr is {lr}, expected a positive number")
-        self.lr, self.min_lr = lr, min_lr
-        self.total_steps, self.warmup_steps = total_steps, warmup_steps
-        self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
+        self.device = "cpu"
+        self.total_steps, self.lr, self.warmup_steps, self.min_lr = as_schedule(
+            total_steps, lr, warmup_steps, min_lr
+        )
+        self.clip_norm = as_max_norm("clip_norm", clip_norm)
+        self.label_smoothing = as_number("label_smoothing", label_smoothing, "[0, 1]")
+        betas = as_betas(betas)
         groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
+        self.model = model
+        self._num_classes = model.head.bias.shape[0]
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images, labels):
@@ -61,7 +78,7 @@ class Trainer:
 
         TypeError/ValueError for labels that are not integers or do not match the images.
         """
-        check_batch(images, labels)
+        check_batch(images, labels, self._num_classes)
         self.model.train()
         self.optimizer.zero_grad()
         logits = self.model(images.astype(self.model.dtype, copy=False))
@@ -79,7 +96,9 @@ class Trainer:
         return StepResult(float(loss), correct, lr, norm)
 
     def predict(self, images, batch_size=256):
-        """Logits (N, num_classes) in evaluation mode."""
+        """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
+        check_images(images)
+        batch_size = as_int("batch_size", batch_size, 1)
         self.model.eval()
         images = images.astype(self.model.dtype, copy=False)
         starts = range(0, len(images), batch_size)
@@ -87,6 +106,7 @@ class Trainer:
 
     def evaluate(self, images, labels):
         """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
+        check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
         loss, _ = F.cross_entropy_forward(logits, labels)
         predicted = logits.argmax(-1)
@@ -94,6 +114,7 @@ class Trainer:
 
     def attention_maps(self, images):
         """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+        check_images(images)
         self.model.eval()
         return self.model.attention_maps(images.astype(self.model.dtype, copy=False))
 
@@ -107,17 +128,23 @@ class Trainer:
     def load_state_dict(self, arrays, progress):
         """Continue from what `state_dict` of either twin gave.
 
-        Raises ValueError, changing nothing, when it does not fit.
+        Raises TypeError/ValueError, changing nothing, when it does not fit.
         """
+        check_arrays(arrays)
         part = {
             top: {k.removeprefix(top): v for k, v in arrays.items() if k.startswith(top)}
             for top in ("model.", "optimizer.")
         }
         expected = {name: p.shape for name, p in self.model.named_parameters()}
         check_state(expected, part["model."])
+        if unexpected := arrays.keys() - {top + k for top, named in part.items() for k in named}:
+            raise ValueError(f"state does not fit: unexpected {sorted(unexpected)}")
+        if not isinstance(progress, Mapping):
+            raise TypeError(f"progress is a {type(progress).__name__}, expected a dict")
         if missing := {"step", "generator"} - progress.keys():
             raise ValueError(f"progress lacks {', '.join(sorted(missing))}")
+        step = as_int("step", progress["step"], 0)
         check_generator_state(self.model.generator, progress["generator"])
-        self.optimizer.load_state_dict(part["optimizer."], progress["step"])
+        self.optimizer.load_state_dict(part["optimizer."], step)  # the last that can be refused
         self.model.load_state_dict(part["model."])
         set_generator_state(self.model.generator, progress["generator"])

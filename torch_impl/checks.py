@@ -1,7 +1,7 @@
 """Argument checks: name the argument, what came, what was expected."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -169,15 +169,57 @@ def _as_float(value):
         return math.inf
 
 
-def check_batch(images, labels):
-    """Arrays, as many integer labels as images, at least one; raises TypeError/ValueError."""
-    for name, array in (("images", images), ("labels", labels)):
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+def as_int(name, value, least):
+    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
+    return _as_ints({name: value}, least, math.inf)
+
+
+def as_number(name, value, interval):
+    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
+    number = _as_float(value)
+    low, high = map(float, interval[1:-1].split(","))
+    open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
+    if not low <= number <= high or number in open_ends:
+        raise ValueError(f"{name} is {value!r}, expected a number in {interval}")
+    return number
+
+
+def check_images(images):
+    """A NumPy array of real numbers, with at least one image; raises TypeError/ValueError."""
+    if not isinstance(images, np.ndarray):
+        raise TypeError(f"images is a {type(images).__name__}, expected a NumPy array")
+    if images.dtype.kind not in "fiub" or images.dtype.itemsize > 8:
+        raise TypeError(f"images has dtype {images.dtype}, expected real numbers of up to 64 bits")
+    if not images.ndim or not len(images):
+        raise ValueError(f"images has shape {images.shape}, expected at least one image")
+
+
+def check_batch(images, labels, num_classes):
+    """Images, and a label in [0, num_classes) for each; raises TypeError/ValueError."""
+    check_images(images)
+    if not isinstance(labels, np.ndarray):
+        raise TypeError(f"labels is a {type(labels).__name__}, expected a NumPy array")
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"labels has dtype {labels.dtype}, expected an integer dtype")
-    if not len(images) or labels.shape != (len(images),):
+    if labels.shape != (len(images),):
         raise ValueError(
-            f"labels has shape {labels.shape}, expected one for each of the {len(images)} images, "
-            "of which there must be at least one"
+            f"labels has shape {labels.shape}, expected one for each of the {len(images)} images"
         )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"labels has entries in [{labels.min()}, {labels.max()}], expected [0, {num_classes})"
+        )
+
+
+def check_arrays(state):
+    """A dict with names as keys and NumPy arrays of real numbers as values; raises TypeError."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a {type(state).__name__}, expected a dict of arrays")
+    for name, array in state.items():
+        if not isinstance(name, str):
+            raise TypeError(f"state has the key {name!r}, expected names")
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{name} is {kind} in the state, expected an array of real numbers")

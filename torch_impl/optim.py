@@ -1,10 +1,11 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 
-from .checks import as_array, check_state
+from .checks import as_array, as_int, as_number, check_arrays, check_state
 from .position import SCHEMES
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
@@ -18,7 +19,10 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
     learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
     Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
+    Raises TypeError/ValueError for a factor that is no number or negative.
     """
+    weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
+    table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
     groups = [
         {"params": {}, "weight_decay": weight_decay, "lr_factor": 1.0},
         {"params": {}, "weight_decay": 0.0, "lr_factor": 1.0},
@@ -35,23 +39,92 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
 
     step counts from 0; the last step of total_steps is nearly min_lr.
+    Raises TypeError/ValueError naming the argument that does not fit.
     """
+    step = as_int("step", step, 0)
+    total_steps, lr, warmup_steps, min_lr = as_schedule(total_steps, lr, warmup_steps, min_lr)
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
     progress = min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0)
     return min_lr + 0.5 * (lr - min_lr) * (1 + math.cos(math.pi * progress))
 
 
+def as_schedule(total_steps, lr, warmup_steps, min_lr):
+    """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
+    total_steps = as_int("total_steps", total_steps, 1)
+    warmup_steps = as_int("warmup_steps", warmup_steps, 0)
+    lr, min_lr = as_number("lr", lr, "(0, inf)"), as_number("min_lr", min_lr, "[0, inf)")
+    if min_lr > lr:
+        raise ValueError(f"min_lr is {min_lr}, expected at most lr, which is {lr}")
+    return total_steps, lr, warmup_steps, min_lr
+
+
+def as_betas(betas):
+    """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
+    if not isinstance(betas, Sequence) or len(betas) != 2:
+        raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
+    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+
+
+def as_max_norm(name, value):
+    """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
+    return None if value is None else as_number(name, value, "(0, inf)")
+
+
+def as_groups(groups):
+    """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
+
+    No group at all, a name or a parameter that is there twice, and a negative rate are errors.
+    """
+    if not isinstance(groups, Sequence) or not all(isinstance(g, Mapping) for g in groups):
+        raise TypeError(f"groups is a {type(groups).__name__}, expected a sequence of dicts")
+    if not groups:
+        raise ValueError("groups is empty, expected at least one")
+    for group in groups:
+        if missing := {"params", "weight_decay", "lr_factor"} - group.keys():
+            raise ValueError(f"groups has one without {', '.join(sorted(missing))}")
+        if not isinstance(group["params"], Mapping):
+            raise TypeError(f"params is a {type(group['params']).__name__}, expected a dict by name")
+    check_parameters([p for group in groups for p in group["params"].values()])
+    names = [name for group in groups for name in group["params"]]
+    if len(set(names)) < len(names):
+        raise ValueError("groups has a name in more than one group")
+    return [
+        {
+            "params": dict(group["params"]),
+            "weight_decay": as_number("weight_decay", group["weight_decay"], "[0, inf)"),
+            "lr_factor": as_number("lr_factor", group["lr_factor"], "[0, inf)"),
+        }
+        for group in groups
+    ]
+
+
+def check_parameters(parameters):
+    """Parameters, each there once; raises TypeError/ValueError."""
+    for p in parameters:
+        if not isinstance(p, torch.Tensor):
+            raise TypeError(f"parameters has a {type(p).__name__}, expected a Parameter")
+    if len({id(p) for p in parameters}) < len(parameters):
+        raise ValueError("parameters has one twice")
+
+
 def clip_grad_norm(parameters, max_norm):
-    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping."""
+    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
+
+    Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
+    """
+    parameters, max_norm = list(parameters), as_max_norm("max_norm", max_norm)
+    check_parameters(parameters)
     limit = math.inf if max_norm is None else max_norm
-    return float(torch.nn.utils.clip_grad_norm_(list(parameters), limit))
+    return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
 
 
 class AdamW:
     """torch.optim.AdamW over named groups, so that its state can be told by parameter name."""
 
     def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+        groups, betas = as_groups(groups), as_betas(betas)
+        eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
         self.steps = 0
         listed = [
@@ -60,7 +133,8 @@ class AdamW:
         self.optimizer = torch.optim.AdamW(listed, lr=0.0, betas=betas, eps=eps)
 
     def step(self, lr):
-        """One update of every parameter from its `grad`, at the common learning rate `lr`."""
+        """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
+        lr = as_number("lr", lr, "[0, inf)")
         for ours, theirs in zip(self.groups, self.optimizer.param_groups, strict=True):
             theirs["lr"] = lr * ours["lr_factor"]
         self.steps += 1
@@ -75,7 +149,9 @@ class AdamW:
         }
 
     def load_state_dict(self, state, steps):
-        """Copy the moments in; raises ValueError, changing nothing, when it does not fit."""
+        """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
+        steps = as_int("steps", steps, 0)
+        check_arrays(state)
         kinds = ("exp_avg", "exp_avg_sq")
         check_state({f"{kind}.{name}": p.shape for kind in kinds for name, p in self._named()}, state)
         for name, p in self._named():

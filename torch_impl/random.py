@@ -4,6 +4,9 @@ A numpy Generator (the default) gives the very numbers the NumPy twin draws, on 
 seeds mean equal weights and equal dropout. A torch.Generator draws on its own device instead.
 """
 
+import copy
+import json
+
 import numpy as np
 import torch
 
@@ -59,13 +62,22 @@ def generator_state(generator):
 
 
 def check_generator_state(generator, state):
-    """A saved state of this kind of generator; raises ValueError otherwise."""
+    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
     if isinstance(generator, torch.Generator):
-        fits = "torch" in state
+        fits, scratch = isinstance(state, dict) and "torch" in state, torch.Generator(generator.device)
     else:
-        fits = state.get("bit_generator") == type(generator.bit_generator).__name__
+        name = type(generator.bit_generator).__name__
+        fits = isinstance(state, dict) and state.get("bit_generator") == name
+        scratch = copy.deepcopy(generator)
     if not fits:
-        raise ValueError("the generator's state is of another kind than the generator")
+        raise ValueError("generator: the state is of another kind than the generator")
+    try:
+        set_generator_state(scratch, state)
+        fits = _as_json(generator_state(scratch)) == _as_json(state)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"generator: the state is damaged ({error})") from error
+    if not fits:
+        raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
 def set_generator_state(generator, state):
@@ -74,3 +86,7 @@ def set_generator_state(generator, state):
         generator.set_state(torch.tensor(state["torch"], dtype=torch.uint8))
     else:
         generator.bit_generator.state = state
+
+
+def _as_json(state):
+    return json.dumps(state, sort_keys=True, default=lambda array: array.tolist())

@@ -22,7 +22,7 @@ def trainer_of(backend, dtype, device="cpu"):
         model=replace(config.model, dtype=dtype),
         training=replace(config.training, device=device),
     )
-    trainer = build_trainer(backend, config, dataset)
+    trainer = build_trainer(backend, config, dataset.summary)
     if dtype == "float64":
         weights = trainer_of(backend, "float32").model.state_dict()
         trainer.model.load_state_dict({n: a.astype(dtype) for n, a in weights.items()})

@@ -14,16 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from experiments.data import digits, folder, idx
+from experiments.data.split import Split, standardise
+from experiments.data.summary import Summary
+
+__all__ = ["Dataset", "Split", "load_data", "standardise"]
 
 SOURCES = ("digits", "fashion_mnist", "mnist", "folder")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Standardised images (N, C, H, W) float32 and labels (N,) int64."""
-
-    images: np.ndarray
-    labels: np.ndarray
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,20 @@ class Dataset:
         """Standardised value (C,) of a pixel of zero intensity."""
         return (0 - self.mean) / self.std
 
+    @property
+    def summary(self) -> Summary:
+        """What a run keeps of its data."""
+        counts = {part: len(getattr(self, part).labels) for part in PARTS}
+        shape = self.train.images.shape[1:]
+        return Summary(self.name, self.classes, shape, self.mean, self.std, counts)
+
 
 def load_data(
     name: str,
     root: str | Path | None = None,
     val_fraction: float = 0.15,
     test_fraction: float = 0.15,
-    image_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | int | None = None,
     split_seed: int = 0,
 ) -> Dataset:
     """Load a data set and standardise it with the training split's per-channel mean and std.
@@ -59,13 +63,14 @@ def load_data(
     val_fraction, test_fraction: shares of the given training images, held out stratified by class;
         each is unused where the source brings that split itself. So test_fraction is unused for
         fashion_mnist and mnist, whose test split is the official test file.
-    image_size: (H, W) in pixels that the images of "folder" are resized to; the other sources have
-        a size of their own, and only that is accepted.
+    image_size: (H, W) in pixels that the images of "folder" are resized to, or one number for both;
+        the other sources have a size of their own, and only that is accepted.
     split_seed: the only randomness of the split.
 
     Raises ValueError for a bad argument, a damaged file or a class too small to be split, and
     FileNotFoundError for a missing folder or file.
     """
+    image_size = (image_size,) * 2 if isinstance(image_size, int) else image_size
     _check_arguments(name, val_fraction, test_fraction, image_size, split_seed)
     classes, parts, decode = _open_source(name, root, image_size)
     _check_size(name, decode(parts["train"][0][:1]).shape[2:], image_size)
@@ -75,7 +80,7 @@ def load_data(
     images = {part: decode(items) for part, (items, _) in parts.items()}
     mean, std = _moments(images["train"])
     splits = {
-        part: Split(_standardise(images.pop(part), mean, std), labels.astype(np.int64))
+        part: Split(standardise(images.pop(part), mean, std), labels.astype(np.int64))
         for part, (_, labels) in parts.items()
     }
     return Dataset(name=name, classes=classes, mean=mean, std=std, **splits)
@@ -155,9 +160,3 @@ def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     squares = np.einsum("nchw,nchw->c", deviation, deviation, dtype=np.float64)
     std = np.sqrt(squares * len(mean) / images.size).astype(np.float32)
     return mean, np.where(std > 0, std, np.float32(1))
-
-
-def _standardise(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    images -= mean[:, None, None]
-    images /= std[:, None, None]
-    return images

@@ -7,6 +7,7 @@ big-endian uint32, then the payload.
 import gzip
 import math
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ GET_MNIST = (
 )
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
+LARGEST = 2**30  # bytes of images; Fashion-MNIST has 47 million
 
 
 def load_fashion_mnist(root: str | Path | None = None):
@@ -51,38 +53,49 @@ def load_mnist(root: str | Path | None):
 def read_idx(path: Path, ndim: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, gzipped or not, as a read-only uint8 array.
 
-    Raises ValueError naming the file if it is damaged or has not `ndim` dimensions.
+    No more is read, or unpacked, than the header says, which may be up to LARGEST bytes.
+    Raises ValueError naming the file if it is damaged, larger, or has not `ndim` dimensions.
     """
-    content = _read_bytes(path)
-    if len(content) < 4 or content[:2] != b"\0\0":
-        raise ValueError(f"{path}: expected an IDX file, which begins 00 00; {_start(content)}")
-    if content[2] != UNSIGNED_BYTE:
-        raise ValueError(f"{path}: expected dtype code 0x08 (bytes), got 0x{content[2]:02x}")
-    if content[3] != ndim:
-        raise ValueError(f"{path}: expected {ndim} dimensions, got {content[3]}")
-    header = 4 + 4 * ndim
-    if len(content) < header:
-        raise ValueError(f"{path}: truncated, {len(content)} bytes of a {header}-byte header")
-    shape = tuple(np.frombuffer(content, ">u4", count=ndim, offset=4).tolist())
-    expected, got = math.prod(shape), len(content) - header
-    if got != expected:
-        damage = "truncated" if got < expected else "trailing bytes"
-        raise ValueError(f"{path}: {damage}, expected {expected} bytes for {shape}, got {got}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    with _opened(path) as file:
+        shape = _read_header(path, file, ndim)
+        expected = math.prod(shape)
+        if expected > LARGEST:
+            raise ValueError(f"{path}: {shape} is {expected} bytes, expected at most {LARGEST}")
+        content = file.read(expected + 1)
+    if len(content) < expected:
+        raise ValueError(f"{path}: truncated, expected {expected} bytes for {shape}, got {len(content)}")
+    if len(content) > expected:
+        raise ValueError(f"{path}: trailing bytes, expected {expected} bytes for {shape}, got more")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _read_bytes(path: Path) -> bytes:
-    content = path.read_bytes()
-    if not content.startswith(GZIP_MAGIC):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: damaged gzip file ({error})") from error
+@contextmanager
+def _opened(path: Path):
+    with open(path, "rb") as file:
+        zipped = file.peek(2).startswith(GZIP_MAGIC)
+        try:
+            yield gzip.GzipFile(fileobj=file) if zipped else file
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}: damaged gzip file ({error})") from error
+
+
+def _read_header(path: Path, file, ndim: int) -> tuple[int, ...]:
+    """The shape, of `ndim` dimensions."""
+    start = file.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise ValueError(f"{path}: expected an IDX file, which begins 00 00; {_start(start)}")
+    if start[2] != UNSIGNED_BYTE:
+        raise ValueError(f"{path}: expected dtype code 0x08 (bytes), got 0x{start[2]:02x}")
+    if start[3] != ndim:
+        raise ValueError(f"{path}: expected {ndim} dimensions, got {start[3]}")
+    sizes = file.read(4 * ndim)
+    if len(sizes) < 4 * ndim:
+        raise ValueError(f"{path}: truncated, {4 + len(sizes)} bytes of a {4 + 4 * ndim}-byte header")
+    return tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
 def _start(content: bytes) -> str:
-    return f"got {len(content)} bytes, beginning {content[:4].hex(' ') or 'with nothing'}"
+    return f"got {len(content)} bytes, beginning {content.hex(' ') or 'with nothing'}"
 
 
 def _load(folder: Path, classes: tuple[str, ...], how_to_get: str):

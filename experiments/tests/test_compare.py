@@ -68,7 +68,9 @@ def test_every_row_fits_the_model():
     config = compare.to_config(parser.parse_args(["--config", str(compare.CONFIG)]))
     common = compare._common("numpy", config)
     for name in ROWS:
-        trainer = compare.build_trainer("numpy", compare._config(common, name, 0), common.dataset)
+        trainer = compare.build_trainer(
+            "numpy", compare._config(common, name, 0), common.dataset.summary
+        )
         described = compare._describe(common, name, trainer)
         assert described["position_parameters"] >= described["table_parameters"] >= 0
         json.dumps(described)
@@ -119,11 +121,11 @@ def test_what_is_tested_is_the_best_checkpoint(finished, tmp_path, monkeypatch):
     """Not what the trainer holds after the last epoch, nor the last checkpoint."""
     train = compare.train
 
-    def spoiled(folder, config, dataset, trainer, progress):
-        train(folder, config, dataset, trainer, progress)
+    def spoiled(run, dataset, trainer, progress):
+        train(run, dataset, trainer, progress)
         arrays, state = trainer.state_dict()
         trainer.load_state_dict({name: 0 * array for name, array in arrays.items()}, state)
-        (folder / "last.safetensors").unlink()
+        (run.folder / "last.safetensors").unlink()
 
     monkeypatch.setattr(compare, "train", spoiled)
     assert start(tmp_path, "--schemes=2d", "--seeds=1,") == 0
@@ -133,14 +135,14 @@ def test_what_is_tested_is_the_best_checkpoint(finished, tmp_path, monkeypatch):
 def test_interrupted_it_goes_on_with_what_is_missing(finished, tmp_path, monkeypatch):
     trained, train = [], compare.train
 
-    def interrupted(folder, config, *more):
+    def interrupted(run, *more):
         if len(trained) == 1:
             raise KeyboardInterrupt
-        return counted(folder, config, *more)
+        return counted(run, *more)
 
-    def counted(folder, config, *more):
-        trained.append((config.relative_position.position, config.training.seed))
-        return train(folder, config, *more)
+    def counted(run, *more):
+        trained.append((run.config.relative_position.position, run.config.training.seed))
+        return train(run, *more)
 
     monkeypatch.setattr(compare, "train", interrupted)
     assert start(tmp_path) == 130
@@ -178,7 +180,10 @@ def test_a_row_that_means_something_else_now_is_not_mixed_in(finished, capsys, m
     ("option", "named"),
     [
         ("--schemes=2d,3d", "--schemes has 3d"),
-        ("--seeds=0", "--seeds is '0'"),
+        ("--seeds=0", "--seeds is '0', expected 1 to 1000 seeds; the seed 0 alone is '0,'"),
+        ("--seeds=00", "--seeds is '00'"),
+        ("--seeds=100000", "expected 1 to 1000 seeds"),
+        ("--seeds=", "--seeds is ''"),
         ("--seeds=1,x", "--seeds is '1,x'"),
         ("--training.seed=1", "--training.seed=1 differs from run to run"),
         ("--relative_position.bias_type=t5", "--relative_position.bias_type=t5 differs"),
@@ -204,6 +209,7 @@ def test_a_damaged_file_of_results_is_named(tmp_path, capsys, text):
 def test_seeds_are_a_number_or_a_list():
     assert compare._seeds("3") == [0, 1, 2]
     assert compare._seeds("3,") == [3]
+    assert compare._seeds("0,") == [0]
     assert compare._seeds("4,7,4") == [4, 7]
 
 

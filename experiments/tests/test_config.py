@@ -96,6 +96,22 @@ def test_no_traceback_from_the_shell():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate", "visualize", "predict", "compare"])
+def test_a_twin_that_is_not_installed_is_one_line(command, finished, tmp_path):
+    """As on a machine without PyTorch."""
+    arguments = {
+        "train": ["--run", str(tmp_path / "run")],
+        "compare": ["--out", str(tmp_path / "run")],
+        "predict": [str(finished["torch"]), "x.png"],
+    }.get(command, [str(finished["torch"])])
+    code = f"import sys; sys.modules['torch'] = None; from experiments.{command} import main; main()"
+    process = [sys.executable, "-c", code, *arguments, "--backend=torch"]
+    done = subprocess.run(process, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "pip install -r requirements.txt" in done.stderr
+
+
 def test_help_explains_every_option(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -1,0 +1,71 @@
+"""What a run keeps of its data, so that it can be used when the data is gone."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from experiments.fields import check_fields, is_int, is_list, is_number, is_text
+
+PARTS = {"train", "val", "test"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Names and numbers of a data set, without its images.
+
+    image_shape: (C, H, W). mean, std: (C,) float32 of the training images in [0, 1]. counts: images
+    in "train", "val" and "test".
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    mean: np.ndarray
+    std: np.ndarray
+    counts: dict[str, int]
+
+    def to_json(self) -> dict:
+        """The fields as JSON can hold them."""
+        return asdict(self) | {"mean": self.mean.tolist(), "std": self.std.tolist()}
+
+    @classmethod
+    def from_json(cls, fields) -> "Summary":
+        """What `to_json` gave; raises ValueError naming the first field at fault."""
+        check_fields("data", fields, _FIELDS)
+        moments = {name: np.array(fields[name], np.float32) for name in ("mean", "std")}
+        if not len(fields["mean"]) == len(fields["std"]) == fields["image_shape"][0]:
+            raise ValueError(
+                f"data.mean and data.std are {fields['mean']} and {fields['std']}, "
+                f"expected a number for each channel of {fields['image_shape']}"
+            )
+        shape, classes = tuple(fields["image_shape"]), tuple(fields["classes"])
+        return cls(fields["name"], classes, shape, counts=fields["counts"], **moments)
+
+    def check_same(self, other: "Summary"):
+        """Raise ValueError naming what differs in another summary; moments may differ by rounding."""
+        for name in ("name", "classes", "image_shape", "counts"):
+            if getattr(self, name) != getattr(other, name):
+                _refuse(name, getattr(self, name), getattr(other, name))
+        for name in ("mean", "std"):
+            if not np.allclose(getattr(self, name), getattr(other, name), rtol=1e-5, atol=1e-6):
+                _refuse(name, getattr(self, name), getattr(other, name))
+
+
+def _refuse(name, before, now):
+    raise ValueError(f"the data is not that of the run: {name} was {before}, now it is {now}")
+
+
+_FIELDS = {
+    "name": (is_text, "a name"),
+    "classes": (lambda v: is_list(v, is_text) and len(v) > 1, "at least two names"),
+    "image_shape": (
+        lambda v: is_list(v, lambda n: is_int(n, 1)) and len(v) == 3,
+        "channels, height and width",
+    ),
+    "mean": (lambda v: is_list(v, is_number), "a number for each channel"),
+    "std": (lambda v: is_list(v, lambda n: is_number(n) and n > 0), "positive numbers"),
+    "counts": (
+        lambda v: isinstance(v, dict) and v.keys() == PARTS and all(is_int(n, 1) for n in v.values()),
+        "the images in train, val and test",
+    ),
+}

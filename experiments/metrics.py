@@ -1,0 +1,95 @@
+"""metrics.jsonl: a row an epoch, each with a checksum, all held by the checkpoint that stands on them.
+
+A row is a JSON object on a line; its last field, "crc32", is that of the line without it. A checkpoint
+holds the digest of a chain over the rows of its epochs, without their times, so that equal runs have
+equal checkpoints.
+"""
+
+import functools
+import hashlib
+import json
+import zlib
+from pathlib import Path
+
+from .files import append, write_whole
+
+NAME, LOG = "metrics.jsonl", "log.txt"
+COUNTS = ("epoch", "epochs", "step")
+NUMBERS = ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+TIMES = ("seconds", "images_per_second")
+NO_ROWS = "0" * 64
+
+
+def chain(so_far, row):
+    """The digest of the rows so far and this one; of none it is NO_ROWS."""
+    timeless = {name: row[name] for name in COUNTS + NUMBERS}
+    return hashlib.sha256((so_far + json.dumps(timeless)).encode()).hexdigest()
+
+
+def digest(rows):
+    """The digest of all these rows."""
+    return functools.reduce(chain, rows, NO_ROWS)
+
+
+def record(folder, row):
+    """Append an epoch to metrics.jsonl and to log.txt; returns the log line."""
+    append(Path(folder) / NAME, _line(row))
+    line = log_line(row)
+    append(Path(folder) / LOG, line + "\n")
+    return line
+
+
+def read(folder, progress=None):
+    """The rows that a checkpoint with this progress stands on; None: before the first checkpoint.
+
+    What a kill can leave is taken: one more row than the checkpoint knows, and half a line after it.
+    Raises ValueError naming the file, and the line where one is at fault, for anything else.
+    """
+    path = Path(folder) / NAME
+    epochs = progress["epoch"] if progress else 0
+    text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+    lines = text.split("\n")[:-1]  # after the last end of a line is nothing, or half a line
+    if not epochs <= len(lines) <= epochs + 1:
+        raise ValueError(
+            f"{path} has the rows of {len(lines)} epochs, but last.safetensors is of {epochs}"
+        )
+    rows = [_row(path, number, line) for number, line in enumerate(lines[:epochs], start=1)]
+    if progress and digest(rows) != progress["metrics"]:
+        raise ValueError(f"{path}: its rows are not those that last.safetensors was written with")
+    return rows
+
+
+def rewind(folder, rows):
+    """Cut metrics and log back to these rows, so that a resumed run repeats nothing."""
+    write_whole(Path(folder) / NAME, "".join(map(_line, rows)))
+    write_whole(Path(folder) / LOG, "".join(log_line(row) + "\n" for row in rows))
+
+
+def log_line(row):
+    """The same form for both twins and no times in it, so that two logs can be compared with diff."""
+    return (
+        f"epoch {row['epoch']:3d}/{row['epochs']}  lr {row['lr']:.2e}  "
+        f"train_loss {row['train_loss']:.4f}  train_accuracy {row['train_accuracy']:.4f}  "
+        f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}"
+    )
+
+
+def _line(row):
+    text = json.dumps(row)
+    return f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}\n'
+
+
+def _row(path, number, line):
+    try:
+        row = json.loads(line)
+        row.pop("crc32")
+        whole = _line(row) == line + "\n" and row.keys() == {*COUNTS, *NUMBERS, *TIMES}
+    except (ValueError, AttributeError, KeyError, RecursionError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{path}: line {number} is not as it was written")
+    wrong = [name for name in COUNTS if type(row[name]) is not int]
+    wrong += [name for name in NUMBERS + TIMES if type(row[name]) not in (int, float)]
+    if wrong or row["epoch"] != number:
+        raise ValueError(f"{path}: line {number} does not hold the metrics of epoch {number}")
+    return row

@@ -1,0 +1,195 @@
+"""Kill training runs, and hold what they resume to against a run that nobody killed.
+
+    python -m experiments.tests.kills --kills 200 --backend numpy
+
+A kill is SIGKILL to a process: before each file operation that a run makes (or within it, for a write),
+and at random moments. What was killed is resumed, every fourth with another number of threads, and every
+third is killed once more meanwhile. The run must then be the same to the byte, but for times.
+"""
+
+import argparse
+import builtins
+import importlib
+import itertools
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from experiments import files
+from experiments.build import TWINS
+from experiments.tests.small_runs import SMALL, assert_same_run
+from experiments.train import main as train
+
+SHORT = [*SMALL, "--training.epochs=3"]
+OPERATIONS = ("replace", "fsync", "mkdir", "unlink")  # of os; opening and writing are files.py's `open`
+
+
+class Operations:
+    """Counts the file operations of this process and kills it at the `fatal`-th; 0 never."""
+
+    def __init__(self, fatal=0):
+        self.count, self.fatal = 0, fatal
+        for name in OPERATIONS:
+            setattr(os, name, self._counted(getattr(os, name)))
+        files.open = self._open
+
+    def is_next(self):
+        self.count += 1
+        return self.count == self.fatal
+
+    def _counted(self, operation):
+        def counted(*arguments, **options):
+            if self.is_next():
+                os.kill(os.getpid(), signal.SIGKILL)
+            return operation(*arguments, **options)
+
+        return counted
+
+    def _open(self, path, mode):
+        if self.is_next():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return _File(builtins.open(path, mode), self)
+
+
+class _File:
+    """A file whose fatal write leaves half of what it should write."""
+
+    def __init__(self, file, operations):
+        self.file, self.operations = file, operations
+
+    def write(self, data):
+        fatal = self.operations.is_next()
+        self.file.write(data[: len(data) // 2] if fatal else data)
+        if fatal:
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+def launch(folder, backend, threads, fatal=0):
+    """A process that starts the run in the folder, or resumes it where there is one; returns its id."""
+    resumed = (folder / "config.yaml").exists()
+    arguments = (
+        ["--resume", str(folder)] if resumed else ["--backend", backend, "--run", str(folder), *SHORT]
+    )
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        said = os.open(folder.with_suffix(".txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        importlib.import_module(TWINS[backend]).set_num_threads(threads)
+        operations = Operations(fatal)
+        status = train(arguments)
+        if not fatal:
+            folder.with_suffix(".count").write_text(str(operations.count))
+    finally:
+        os._exit(status)  # none of the parent's own endings
+
+
+def wait(pid):
+    """True when the process ended well, False when it was killed; RuntimeError otherwise."""
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return False
+    if status:
+        raise RuntimeError(f"a run ended with status {os.waitstatus_to_exitcode(status)}")
+    return True
+
+
+def kill_after(pid, seconds):
+    """Kill a process after so long; False when it had ended before."""
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)  # a process that has ended is there until it is waited for
+    return not wait(pid)
+
+
+class Campaign:
+    """Kills of runs of one twin; the reference is trained here, which leaves forks warm."""
+
+    def __init__(self, base, backend, seed):
+        self.base, self.backend = base, backend
+        self.random = random.Random(seed)
+        importlib.import_module(TWINS[backend]).set_num_threads(1)  # forks lose threads
+        self.reference = base / "reference"
+        assert train(["--backend", backend, "--run", str(self.reference), *SHORT]) == 0
+        started = time.perf_counter()
+        assert wait(launch(base / "counted", backend, 1))
+        self.seconds = time.perf_counter() - started
+        assert_same_run(base / "counted", self.reference)
+        self.operations = int((base / "counted.count").read_text())
+
+    def at_operation(self, number):
+        """Kill a run at its number-th file operation, resume it; True when it is the reference."""
+        folder = self.base / f"operation-{number}"
+        if wait(launch(folder, self.backend, 1, number)):
+            raise RuntimeError(f"{folder} was to be killed at operation {number}, but ended")
+        return self._resumed(folder, number)
+
+    def at_a_moment(self, number):
+        """Kill a run at a random moment, resume it; None when it had ended before."""
+        folder = self.base / f"moment-{number}"
+        pid = launch(folder, self.backend, 1)
+        if not kill_after(pid, self.random.uniform(0, self.seconds)):
+            shutil.rmtree(folder)
+            return None
+        return self._resumed(folder, number)
+
+    def at_moments(self, kills):
+        """The results of so many kills; what had ended before is tried again."""
+        results = (self.at_a_moment(number) for number in itertools.count(1))
+        return itertools.islice((result for result in results if result is not None), kills)
+
+    def _resumed(self, folder, number):
+        threads = 2 if self.backend == "numpy" and number % 4 == 0 else 1  # PyTorch promises no bits
+        if self.random.random() < 1 / 3:
+            kill_after(launch(folder, self.backend, 1), self.random.uniform(0, self.seconds))
+        try:
+            wait(launch(folder, self.backend, threads))
+            assert_same_run(folder, self.reference)
+        except (AssertionError, RuntimeError, OSError, ValueError) as error:
+            print(
+                f"LOST {folder}: {error}; it said, last: {folder.with_suffix('.txt').read_text()[-500:]}"
+            )
+            return False
+        shutil.rmtree(folder)
+        return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", choices=tuple(TWINS), default="numpy")
+    parser.add_argument("--kills", type=int, default=200, help="kills at random moments")
+    parser.add_argument("--every", type=int, default=1, help="of the file operations, every so many-th")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as base:
+        campaign = Campaign(Path(base), options.backend, options.seed)
+        numbers = range(1, campaign.operations + 1, options.every)
+        kept = [campaign.at_operation(number) for number in tqdm(numbers, "operations")]
+        moments = list(tqdm(campaign.at_moments(options.kills), "moments", options.kills))
+    print(
+        f"{options.backend}: {sum(kept)} of {len(kept)} kills at a file operation and {sum(moments)} of "
+        f"{len(moments)} at a random moment resumed to the same bits"
+    )
+    return int(not all(kept + moments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Small runs of either twin, and what the tests of runs share."""
+
+import numpy as np
+
+from experiments import checkpoint, metrics
+from experiments.train import main
+
+BACKENDS = ["numpy", "torch"]
+EPOCHS = 4
+SMALL = [
+    "--model.embed_dim=16",
+    "--model.depth=2",
+    "--model.drop_rate=0.1",
+    "--model.attn_drop_rate=0.1",
+    "--model.drop_path_rate=0.2",
+    f"--training.epochs={EPOCHS}",
+    "--training.batch_size=256",
+    "--data.max_shift=1",
+    "--visualization.enabled=false",
+]
+
+
+def start(folder, backend, *more):
+    assert main(["--backend", backend, "--run", str(folder), *SMALL, *more]) == 0
+    return folder
+
+
+def refused(capsys, command, argv):
+    """The one line with which a command refuses its arguments, and nothing else printed."""
+    try:
+        command(argv)
+    except SystemExit as stop:
+        printed = capsys.readouterr()
+        assert stop.code == 2
+        assert printed.out == ""
+        assert printed.err.count("\n") == 1, printed.err
+        return printed.err
+    raise AssertionError(f"{argv} was taken")
+
+
+def rows_of(folder):
+    """The rows of metrics.jsonl without their times."""
+    progress = checkpoint.load(folder / "last.safetensors").progress
+    rows = metrics.read(folder, progress)
+    return [{k: v for k, v in row.items() if k not in metrics.TIMES} for row in rows]
+
+
+def assert_same_run(one, other):
+    """Everything but the times: weights, moments, progress, metrics, log; checkpoints to the byte."""
+    for name in ("best.safetensors", "last.safetensors"):
+        (a, a_progress), (b, b_progress) = checkpoint.load(one / name), checkpoint.load(other / name)
+        assert a_progress == b_progress
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    assert (one / "log.txt").read_text() == (other / "log.txt").read_text()
+    assert rows_of(one) == rows_of(other)

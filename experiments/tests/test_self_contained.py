@@ -1,0 +1,165 @@
+"""A run can be used when the data it was trained on is gone."""
+
+import shutil
+
+import numpy as np
+import pytest
+from data_files import write_images
+from small_runs import BACKENDS, SMALL, refused
+
+from experiments import runs
+from experiments.data import load_data
+from experiments.evaluate import main as evaluate
+from experiments.inference import load_model
+from experiments.predict import main as predict
+from experiments.train import main
+from experiments.visualize import main as visualize
+
+CLASSES = ("ant", "bee", "fly")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(run, images): a run on a folder of images, which is elsewhere now."""
+    base = tmp_path_factory.mktemp("insects")
+    counts = dict.fromkeys(CLASSES, 30)
+    write_images(base / "images", counts, mode="RGB", size=(8, 8))
+    options = [
+        "--data.name=folder",
+        f"--data.root={base / 'images'}",
+        "--run",
+        str(base / "run"),
+        *SMALL,
+    ]
+    assert main(options) == 0
+    (base / "images").rename(base / "elsewhere")
+    return base / "run", base / "elsewhere"
+
+
+@pytest.mark.parametrize("backend", [None, *BACKENDS])
+def test_new_images_are_classified(trained, backend):
+    folder, images = trained
+    model = load_model(folder, backend)
+    assert (model.classes, model.image_shape) == (CLASSES, (3, 8, 8))
+    paths = sorted(images.glob("*/*.png"))
+    probabilities = model.predict(model.read(paths))
+    assert probabilities.shape == (90, 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    run, data = runs.open_run(folder), load_data("folder", root=images)
+    logits = runs.load(run, backend).predict(data.test.images)
+    raw = data.test.images * data.std[:, None, None] + data.mean[:, None, None]
+    np.testing.assert_allclose(np.log(model.predict(raw.clip(0, 1))), log_softmax(logits), atol=1e-4)
+
+
+def log_softmax(logits):
+    logits = logits.astype(np.float64)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def test_the_images_in_memory_are_left_alone(trained):
+    model = load_model(trained[0])
+    images = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    before = images.copy()
+    model.predict(images)
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (np.zeros((1, 1, 8, 8)), ValueError, r"images has shape .* \(at least 1, 3, 8, 8\)"),
+        (np.zeros((0, 3, 8, 8)), ValueError, "images has shape"),
+        (np.full((1, 3, 8, 8), 255), ValueError, r"values in \[255, 255\], expected \[0, 1\]"),
+        (np.full((1, 3, 8, 8), np.nan), ValueError, "images has values"),
+        (np.full((1, 3, 8, 8), "a"), TypeError, "images has dtype"),
+    ],
+    ids=str,
+)
+def test_what_is_no_image_is_named(trained, images, error, message):
+    with pytest.raises(error, match=message):
+        load_model(trained[0]).predict(images)
+
+
+def test_predict_prints_a_line_for_each_image(trained, capsys):
+    folder, images = trained
+    paths = sorted(map(str, images.glob("*/00*.png")))
+    assert predict([str(folder), *paths]) == 0
+    model = load_model(folder)
+    probabilities = model.predict(model.read(paths))
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == paths
+    assert [line[1] for line in lines] == [CLASSES[row.argmax()] for row in probabilities]
+    assert [line[2] for line in lines] == [f"{row.max():.4f}" for row in probabilities]
+
+
+def test_predict_names_a_file_that_is_none(trained, tmp_path, capsys):
+    assert "no.png: no such image file" in refused(capsys, predict, [str(trained[0]), "no.png"])
+    (tmp_path / "text.png").write_text("no image")
+    line = refused(capsys, predict, [str(trained[0]), str(tmp_path / "text.png")])
+    assert "text.png: Pillow cannot read" in line
+
+
+def test_evaluate_takes_other_images(trained, capsys, tmp_path):
+    """The same images in the same classes: the accuracy of all of them by hand; a class may lack."""
+    folder, images = trained
+    line = refused(capsys, evaluate, [str(folder)])
+    assert "--root takes a folder of other images" in line
+    model = load_model(folder)
+    paths = sorted(images.glob("*/*.png"))
+    names = [CLASSES[row.argmax()] for row in model.predict(model.read(paths))]
+    right = [name == path.parent.name for name, path in zip(names, paths, strict=True)]
+    assert evaluate([str(folder), "--root", str(images)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"given_accuracy={np.mean(right):.4f} run={folder}"
+    assert (folder / "evaluation_given.json").is_file()
+    shutil.copytree(images / "fly", tmp_path / "some" / "fly")
+    assert evaluate([str(folder), "--root", str(tmp_path / "some")]) == 0
+    printed = capsys.readouterr().out
+    assert f"given_accuracy={np.mean(right[60:]):.4f}" in printed
+    assert "ant                      no images" in printed
+    (tmp_path / "some" / "moth").mkdir()
+    line = refused(capsys, evaluate, [str(folder), "--root", str(tmp_path / "some")])
+    assert "moth: expected only the training classes" in line
+    assert "nowhere" in refused(capsys, evaluate, [str(folder), "--root", str(tmp_path / "nowhere")])
+
+
+def test_pictures_that_need_no_images_are_drawn(trained, capsys):
+    folder, _ = trained
+    assert visualize([str(folder)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("without confusion and attention: ")
+    drawn = {path.name for path in (folder / "pictures").iterdir()}
+    assert drawn == {"curves.png", "one_query.png", "bias_blocks_0.png", "bias_blocks_1.png"}
+
+
+def test_data_that_has_moved_is_resumed_from_there(trained, capsys):
+    folder, images = trained
+    assert "images" in refused(capsys, main, ["--resume", str(folder)])
+    before = (folder / "last.safetensors").read_bytes()
+    assert main(["--resume", str(folder), "--data.root", str(images)]) == 0
+    assert (folder / "last.safetensors").read_bytes() == before
+
+
+def test_data_that_has_changed_is_not_taken_for_the_runs(trained, tmp_path, capsys):
+    folder, images = trained
+    for change, named in (
+        (lambda root: (root / "fly").rename(root / "gnat"), "classes was"),
+        (lambda root: shutil.copy(root / "fly" / "000.png", root / "fly" / "100.png"), "counts was"),
+        (
+            lambda root: [shutil.copy(images / "ant/000.png", f) for f in root.glob("*/00*.png")],
+            "mean was",
+        ),
+    ):
+        root = shutil.copytree(images, tmp_path / named.split()[0])
+        change(root)
+        line = refused(capsys, main, ["--resume", str(folder), "--data.root", str(root)])
+        assert f"the data is not that of the run: {named}" in line
+
+
+def test_a_relative_root_is_found_from_anywhere(trained, tmp_path, monkeypatch):
+    _, images = trained
+    monkeypatch.chdir(images.parent)
+    options = ["--data.name=folder", f"--data.root={images.name}", *SMALL, "--training.epochs=1"]
+    assert main([*options, "--run", str(tmp_path / "run")]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(["run"]) == 0
