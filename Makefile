@@ -17,7 +17,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party mutants bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=c
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+mutants: $(READY) ## plant bugs in both twins and see which no test notices (N=500 SEED=0; hours)
+	$(RUN) -m parity_tests.mutants $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)

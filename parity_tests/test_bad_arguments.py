@@ -11,6 +11,8 @@ import torch_impl.ops
 
 from . import budget
 from .both import TWINS, tensor
+from .cases import CASES
+from .run import inputs_of
 
 NUMPY_OPS = pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels], ids=["ops", "kernels"])
 
@@ -306,3 +308,23 @@ def test_label_smoothing_goes_from_0_to_1_and_no_further(module, label_smoothing
     beyond = label_smoothing + (0.01 if label_smoothing else -0.01)
     with pytest.raises(ValueError, match=rf"label_smoothing is {beyond}"):
         call(*given, beyond)
+
+
+# One case of each op; what has no shape to hold the gradient against is left out.
+OP_CASES = {c.name: c for c in CASES if c.kind == "op" and c.name not in ("residual", "dropout", "bias")}
+
+
+@NUMPY_OPS
+@pytest.mark.parametrize("name", OP_CASES)
+def test_a_gradient_of_another_shape_is_named(module, name):
+    """Backward takes the gradient of what forward gave: no other length, though it would broadcast."""
+    case = OP_CASES[name]
+    out, cache = getattr(module, f"{name}_forward")(**inputs_of(case, "float64"), **case.options)
+    several = isinstance(out, tuple)
+    outs = list(out) if several else [out]
+    for n, whole in enumerate(outs):
+        for axis in (axis for axis, size in enumerate(np.shape(whole)) if size > 1):
+            short = np.ascontiguousarray(np.take(whole, [0], axis))
+            douts = (*outs[:n], short, *outs[n + 1 :])
+            with pytest.raises(ValueError, match="has shape"):
+                getattr(module, f"{name}_backward")(douts if several else short, cache)
