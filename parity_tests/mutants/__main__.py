@@ -127,8 +127,7 @@ def main():
     RESULTS.parent.mkdir(exist_ok=True)
     preload()
     every = sources()
-    if not CALLS.exists():
-        _aside(lambda: record(["numpy_ref", "torch_impl", "experiments"], CALLS))
+    _aside(lambda: record(["numpy_ref", "torch_impl", "experiments"], CALLS))
     groups = {}
     for group, files in every.items():
         if arguments.group in (None, group):

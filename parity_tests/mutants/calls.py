@@ -1,5 +1,6 @@
 """Which tests call which function of the project, and how long each takes: all run once, unmutated."""
 
+import hashlib
 import json
 import sys
 import threading
@@ -10,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-DRAWING = ("compare", "gallery", "plots")  # they call much and hold little of it against anything
+FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
+DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
 ROOT = Path(__file__).parent.parent.parent
-LEFT_OUT = ("parity_tests/third_party", *(f"experiments/tests/test_{name}.py" for name in DRAWING))
-TESTS = ["parity_tests", "experiments/tests", *(f"--ignore={path}" for path in LEFT_OUT)]
 ALONE = 100  # where a file has fewer tests, one may see what another has had computed
 
 
@@ -54,20 +54,46 @@ class Recorder:
 
 
 def record(folders, to):
-    """Run all tests and write what they call. One that is red without a mutant says nothing of one."""
+    """Run the tests whose files are new or have changed, and write what they call.
+
+    One that is red without a mutant says nothing of one and is left out.
+    """
+    known = json.loads(to.read_text()) if to.exists() else {}
+    digests = {name: _digest(text) for name, text in _test_files().items()}
+    stale = [name for name in digests if known.get(name, {}).get("digest") != digests[name]]
+    if not stale and known.keys() == digests.keys():
+        return
     recorder = Recorder(folders)
-    pytest.main(["-q", "-p", "no:cacheprovider", *TESTS], plugins=[recorder])
+    pytest.main(["-q", "-p", "no:cacheprovider", *stale], plugins=[recorder])
     for test in recorder.red:
-        recorder.tests.pop(test)
+        recorder.tests.pop(test, None)
         print(f"left out, since it is red without a mutant: {test}")
-    Path(to).write_text(json.dumps(recorder.tests))
+    known = {name: known[name] for name in digests if name not in stale}
+    for name in stale:
+        known[name] = {"digest": digests[name], "tests": {}}
+    for test, called in recorder.tests.items():
+        known[test.partition("::")[0]]["tests"][test] = called
+    to.write_text(json.dumps(known))
+
+
+def _test_files():
+    """{name: text}"""
+    paths = [p for pattern in FILES for p in ROOT.glob(pattern) if p.stem[len("test_") :] not in DRAWING]
+    return {str(p.relative_to(ROOT)): p.read_text() for p in sorted(paths)}
+
+
+def _digest(text):
+    """Of a test file, and of the table of cases where it reads it."""
+    cases = sorted((ROOT / "parity_tests/cases").glob("*.py")) if "cases" in text else []
+    return hashlib.sha256("".join([text, *(p.read_text() for p in cases)]).encode()).hexdigest()
 
 
 class Calls:
-    """What `record` has written, turned round."""
+    """What `record` has written, the other way round."""
 
     def __init__(self, path):
-        tests = json.loads(Path(path).read_text())
+        files = json.loads(path.read_text()).values()
+        tests = {test: called for file in files for test, called in file["tests"].items()}
         self.seconds = {test: seconds for test, (seconds, _) in tests.items()}
         self.size = {test: len(called) for test, (_, called) in tests.items()}
         self.beside = defaultdict(set)
