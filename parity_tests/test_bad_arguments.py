@@ -9,7 +9,12 @@ import numpy_ref.ops
 import torch_impl
 import torch_impl.ops
 
+from . import budget
 from .both import TWINS, tensor
+from .cases import CASES
+from .run import given_of
+
+NUMPY_OPS = pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels], ids=["ops", "kernels"])
 
 
 @TWINS
@@ -235,3 +240,91 @@ def test_bad_lookups_are_named(module, op, x, embedding, index, message):
     call = getattr(module, f"{op}_lookup", None) or getattr(module, f"{op}_lookup_forward")
     with pytest.raises(ValueError, match=message):
         call(*(tensor(twin, a) for a in arrays))
+
+
+@NUMPY_OPS
+@pytest.mark.parametrize("bad", [-1, 3])
+@pytest.mark.parametrize("op", ["score", "value"])
+def test_an_index_outside_the_embedding_is_named(module, op, bad):
+    """Also −1, with which NumPy takes the last row."""
+    index = np.zeros((5, 4), np.int64)
+    index[2, 1] = bad
+    x, embedding = np.ones((1, 2, 5, 6 if op == "score" else 4)), np.ones((2, 3, 6))
+    with pytest.raises(ValueError, match=r"index has entries in \[-?\d, \d\], expected \[0, 3\)"):
+        getattr(module, f"{op}_lookup_forward")(x, embedding, index)
+
+
+INTEGERS = {
+    "linear": {"x": (5, 6), "weight": (4, 6), "bias": (4,), "residual": (5, 4)},
+    "mlp": {
+        "x": (5, 4),
+        "weight1": (6, 4),
+        "bias1": (6,),
+        "weight2": (4, 6),
+        "bias2": (4,),
+        "residual": (5, 4),
+    },
+    "cosine": {"q": (1, 2, 3, 4), "k": (1, 2, 5, 4), "logit_scale": (2, 1, 1)},
+    "layer_norm": {"x": (5, 6), "weight": (6,), "bias": (6,)},
+    "gelu": {"x": (5, 6)},
+    "relu": {"x": (5, 6)},
+    "silu": {"x": (5, 6)},
+    "sigmoid": {"x": (5, 6)},
+    "softmax": {"x": (5, 6)},
+}
+
+
+@NUMPY_OPS
+@pytest.mark.parametrize(
+    ("op", "argument"), [(op, argument) for op, shapes in INTEGERS.items() for argument in shapes]
+)
+def test_integers_are_named(module, op, argument):
+    """One of the arguments holds integers, all others are float64."""
+    arrays = {name: np.ones(shape) for name, shape in INTEGERS[op].items()}
+    arrays[argument] = arrays[argument].astype(np.int64)
+    with pytest.raises(TypeError, match=rf"{argument.rstrip('12')}[12]? has dtype int64"):
+        getattr(module, f"{op}_forward")(**arrays)
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", ["alibi", "fire", "kerple", "sandwich"])
+def test_causal_is_true_or_false(twin, bias_type):
+    with pytest.raises(TypeError, match="causal is 'yes'"):
+        twin.RelativePositionBias(2, 4, bias_type, causal="yes")
+
+
+@pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
+@pytest.mark.parametrize("label_smoothing", [0, 1])
+def test_label_smoothing_goes_from_0_to_1_and_no_further(module, label_smoothing):
+    """At 1 the target is 1/C for each class, whatever the label."""
+    logits, labels = np.random.default_rng(0).standard_normal((4, 3)), np.array([0, 2, 1, 1])
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -np.log(p).mean() if label_smoothing else -np.log(p[np.arange(4), labels]).mean()
+    if module is torch_impl.ops:
+        call, given = module.cross_entropy, [tensor(torch_impl, a) for a in (logits, labels)]
+    else:
+        call, given = (lambda *a: module.cross_entropy_forward(*a)[0]), [logits, labels]
+    assert budget.float64("loss", expected, float(call(*given, label_smoothing))).ok
+    beyond = label_smoothing + (0.01 if label_smoothing else -0.01)
+    with pytest.raises(ValueError, match=rf"label_smoothing is {beyond}"):
+        call(*given, beyond)
+
+
+# One case of each op; what has no shape to hold the gradient against is left out.
+OP_CASES = {c.name: c for c in CASES if c.kind == "op" and c.name not in ("residual", "dropout", "bias")}
+
+
+@NUMPY_OPS
+@pytest.mark.parametrize("name", OP_CASES)
+def test_a_gradient_of_another_shape_is_named(module, name):
+    """Backward takes the gradient of what forward gave: no other length, though it would broadcast."""
+    case = OP_CASES[name]
+    out, cache = getattr(module, f"{name}_forward")(**given_of(case, "float64").inputs, **case.options)
+    several = isinstance(out, tuple)
+    outs = list(out) if several else [out]
+    for n, whole in enumerate(outs):
+        for axis in (axis for axis, size in enumerate(np.shape(whole)) if size > 1):
+            short = np.ascontiguousarray(np.take(whole, [0], axis))
+            douts = (*outs[:n], short, *outs[n + 1 :])
+            with pytest.raises(ValueError, match="has shape"):
+                getattr(module, f"{name}_backward")(douts if several else short, cache)

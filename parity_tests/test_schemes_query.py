@@ -264,3 +264,13 @@ def test_fewer_queries_than_keys(twin, rpb, tokens):
     expected = softmax(q @ k.swapaxes(-1, -2) / math.sqrt(D) + bias) @ v
     assert out.shape == (B, len(tokens), H * D)
     assert budget.float64("out", projected(expected, state), out).ok
+
+
+@TWINS
+def test_few_sizes_are_remembered(twin):
+    """The pairs of rows of the window and of the sizes asked for last, however many there were."""
+    scheme, _ = filled(twin, 2, (3, 3), "irpe", head_dim=4, mode="bias", method="cross")
+    for height, width in np.ndindex(3, 3):
+        size = (height + 1, width + 1)
+        assert scheme(q_size=size, k_size=size).shape[1] == math.prod(size)
+        assert len(scheme._joints) <= 2

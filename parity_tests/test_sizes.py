@@ -35,6 +35,14 @@ GRIDS = {
 }
 
 
+# Prefix tokens get no bias here, and a causal scheme hides the other tokens from them.
+NO_PREFIX_BIAS = {
+    **{name: SEQUENCES[name] for name in ("alibi", "dynamic_1d", "fire", "kerple", "sandwich", "t5")},
+    **{f"{name}-causal": {"causal": True} for name in ("alibi", "fire", "kerple", "sandwich")},
+    **{name: GRIDS[name] for name in ("alibi2d", "dynamic", "log_cpb", "maxvit", "rel_pos_mlp")},
+}
+
+
 def bias(twin, scheme, q, k, **sizes):
     if scheme.looks_at_query:
         return array(scheme(tensor(twin, q), tensor(twin, k), **sizes))
@@ -85,6 +93,45 @@ def test_a_smaller_grid_is_a_part_of_the_window(twin, bias_type):
 
 
 @TWINS
+@pytest.mark.parametrize("q_first", [True, False], ids=["fewer_queries", "more_queries"])
+@pytest.mark.parametrize("name", NO_PREFIX_BIAS)
+def test_prefix_tokens_stand_beside_any_sizes(twin, name, q_first):
+    """The tokens have the bias they have without a prefix; whatever meets a prefix token has none."""
+    (bias_type, *causal), options = name.split("-"), NO_PREFIX_BIAS[name]
+    window, small = (7, 3) if bias_type in SEQUENCES else ((3, 4), (2, 3))
+    sizes = {"q_size": small, "k_size": window} if q_first else {"q_size": window, "k_size": small}
+    alone, _ = filled(twin, 2, window, bias_type, **options)
+    beside, _ = filled(twin, 2, window, bias_type, num_prefix_tokens=2, **options)
+    expected, found = array(alone(**sizes)), array(beside(**sizes))
+    assert found.shape == (2, expected.shape[1] + 2, expected.shape[2] + 2)
+    np.testing.assert_array_equal(found[:, 2:, 2:], expected)
+    assert not found[:, :, :2].any()
+    assert (found[:, :2, 2:] == (-np.inf if causal else 0)).all()
+
+
+@TWINS
+@pytest.mark.parametrize("q_first", [True, False], ids=["fewer_queries", "more_queries"])
+@pytest.mark.parametrize("bias_type", ["shaw", "transformer_xl", "decomposed", "halo"])
+def test_prefix_tokens_stand_beside_any_sizes_of_a_scheme_that_looks_at_the_query(
+    twin, bias_type, q_first
+):
+    """Transformer-XL's u · k stays for them: it is the content's, whatever the offset."""
+    options = SEQUENCES.get(bias_type, {"head_dim": 4})
+    window, small = (7, 3) if bias_type in SEQUENCES else ((3, 4), (2, 3))
+    sizes = {"q_size": small, "k_size": window} if q_first else {"q_size": window, "k_size": small}
+    alone, state = filled(twin, 2, window, bias_type, **options)
+    beside, _ = filled(twin, 2, window, bias_type, num_prefix_tokens=2, **options)
+    lq, lk = (2 + int(np.prod(size)) for size in sizes.values())
+    q, k = normal(1, 2, lq, 4), normal(1, 2, lk, 4, seed=2)
+    found = bias(twin, beside, q, k, **sizes)
+    expected = np.zeros_like(found)
+    if bias_type == "transformer_xl":
+        expected += np.einsum("hd,bhjd->bhj", state["r_w_bias"], k)[:, :, None] / 2
+    expected[..., 2:, 2:] = bias(twin, alone, q[:, :, 2:].copy(), k[:, :, 2:].copy(), **sizes)
+    assert budget.float64("bias", expected, found).ok
+
+
+@TWINS
 @pytest.mark.parametrize("bias_type", ["alibi2d", "dynamic", "irpe", "log_cpb", "rel_pos_mlp"])
 def test_a_larger_grid_contains_the_window(twin, bias_type):
     scheme, _ = filled(twin, 3, (2, 3), bias_type, **GRIDS[bias_type])
@@ -126,6 +173,19 @@ def test_what_is_not_covered_says_so(twin, arguments, options, sizes, message):
     scheme = twin.RelativePositionBias(*arguments, **options)
     with pytest.raises(ValueError, match=message):
         scheme(**sizes)
+
+
+@TWINS
+@pytest.mark.parametrize("prefix", [0, 1])
+@pytest.mark.parametrize("sizes", [{"q_size": (4, 1)}, {"q_size": (1, 5)}, {"k_size": (4, 6)}])
+def test_halo_covers_its_window_only(twin, prefix, sizes):
+    """Queries begin halo_size within the window, so one row more of them looks beyond the table."""
+    options = {"head_dim": 4, "halo_size": 1, "num_prefix_tokens": prefix, "dtype": float64(twin)}
+    scheme = twin.RelativePositionBias(2, (4, 5), "halo", **options)
+    assert scheme(tensor(twin, normal(1, 2, prefix + 6, 4))).shape == (1, 2, prefix + 6, prefix + 20)
+    queries = prefix + int(np.prod(sizes.get("q_size", (2, 3))))
+    with pytest.raises(ValueError, match="covers the offsets of its window"):
+        scheme(tensor(twin, normal(1, 2, queries, 4)), **sizes)
 
 
 @TWINS

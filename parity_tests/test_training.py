@@ -102,14 +102,36 @@ def test_a_loss_that_is_not_finite_stops(twin):
         broken.train_step(np.full((2, 1, 8, 8), np.nan, np.float32), np.zeros(2, np.int64))
 
 
+HEAD = "head.bias"
+
+
 @pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "torch"])
-def test_a_state_that_does_not_fit_changes_nothing(twin):
-    one = trainer(twin, "float64", {})
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda arrays, progress: arrays.pop(f"model.{HEAD}"), HEAD),
+        (lambda arrays, progress: arrays.update({f"model.{HEAD}": np.zeros(3)}), HEAD),
+        (lambda arrays, progress: arrays.update({"model.tail": np.zeros(3)}), "tail"),
+        (lambda arrays, progress: arrays.pop(f"optimizer.exp_avg.{HEAD}"), HEAD),
+        (lambda arrays, progress: arrays.pop(f"optimizer.exp_avg_sq.{HEAD}"), HEAD),
+        (lambda arrays, progress: progress.pop("step"), "step"),
+        (lambda arrays, progress: progress.pop("generator"), "generator"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(twin, spoil, named):
+    """Weights, moments, step and generator stay, whichever part of the new state is wrong."""
+    one, (images, labels) = trainer(twin, "float64", {"drop_rate": 0.1}), next(batches())
+    one.train_step(images, labels)
     before, progress = one.state_dict()
-    spoiled = dict(before)
-    spoiled.pop("model.head.bias")
-    with pytest.raises(ValueError, match=r"head\.bias"):
-        one.load_state_dict(spoiled, progress)
-    after, _ = one.state_dict()
+    arrays = {name: array + 1 for name, array in before.items()}
+    other = trainer(twin, "float64", {"drop_rate": 0.2})
+    other.train_step(images, labels)
+    other.train_step(images, labels)
+    spoiled = other.state_dict()[1]
+    spoil(arrays, spoiled)
+    with pytest.raises(ValueError, match=named):
+        one.load_state_dict(arrays, spoiled)
+    after, unchanged = one.state_dict()
+    assert unchanged == progress
     for name in before:
         np.testing.assert_array_equal(before[name], after[name])

@@ -58,6 +58,23 @@ ATTENTION = [
     attention(
         "transformer_xl", "longer", (2, 16, 12), 6, GRID | {"bias_type": "transformer_xl"} | PREFIX
     ),
+    attention(
+        "transformer_xl",
+        "dense_mask",
+        (4, 12, 8),
+        2,
+        GRID | {"bias_type": "transformer_xl"},
+        {"bias": Normal((2, 12, 12)), "mask": Mask((2, 1, 12, 12))},
+    ),
+    attention(
+        "2d",
+        "cosine_dense_mask",
+        (4, 13, 8),
+        2,
+        GRID | {"bias_type": "2d"} | PREFIX,
+        {"bias": Normal((2, 13, 13)), "mask": Mask((2, 1, 13, 13))},
+        cosine_attention=True,
+    ),
     attention("decomposed", "tokens", (2, 13, 12), 3, GRID | {"bias_type": "decomposed"} | PREFIX),
     attention("halo", "botnet", (2, 12, 12), 3, GRID | {"bias_type": "halo"}),
     attention("halo", "halo", (2, 13, 12), 3, GRID | {"bias_type": "halo", "halo_size": 1} | PREFIX),

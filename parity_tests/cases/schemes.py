@@ -1,5 +1,7 @@
 """Rows for schemes: at least one for each bias_type."""
 
+import math
+
 from ._case import query_scheme, scheme
 
 SAMPLES = (((0, 5, -1), (2, 2, 1)), ((3, 4, 0), (-1, 0, 1)))  # an index for each of two samples
@@ -9,6 +11,41 @@ XY = (  # LayoutLMv3: buckets of the boxes' left and upper edges
 )
 OFFSETS = ({"bias_type": "alibi2d"}, {"bias_type": "log_cpb", "hidden_features": 4})
 IRPE_GRIDS = {"q_size": (2, 2), "k_size": (5, 2)}
+
+# Prefix tokens beside fewer queries than keys and more: the rows they read lie after all offsets.
+SEQUENCES = {
+    "fewer_queries": {"q_size": 3, "k_size": 7},
+    "more_queries": {"q_size": 7, "k_size": 3},
+}
+GRIDS = {
+    "fewer_queries": {"q_size": (2, 3), "k_size": (3, 4)},
+    "more_queries": {"q_size": (3, 4), "k_size": (2, 3)},
+}
+
+
+def with_prefix(bias_type, variant, window_size, sizes, num_prefix_tokens=1, **options):
+    """A row for each of the sizes, with prefix tokens."""
+    options |= {"num_prefix_tokens": num_prefix_tokens}
+    return [
+        scheme(bias_type, f"{variant}_{name}", 2, window_size, call, **options)
+        for name, call in sizes.items()
+    ]
+
+
+def query_with_prefix(bias_type, window_size, sizes, num_prefix_tokens=1, keys=False, **options):
+    """As `with_prefix`, for a scheme that looks at the query, and at the keys too if it says so."""
+    rows = []
+    for name, call in sizes.items():
+        lq, lk = (num_prefix_tokens + _count(call[size]) for size in ("q_size", "k_size"))
+        given = {"keys": lk if keys else None, "call": call, "num_prefix_tokens": num_prefix_tokens}
+        shape = (2, lq, 4)
+        rows.append(query_scheme(bias_type, f"prefix_{name}", 2, window_size, shape, **given, **options))
+    return rows
+
+
+def _count(size):
+    return math.prod(size) if isinstance(size, tuple) else size
+
 
 SCHEMES = [
     scheme("1d", "eight", 4, 8),
@@ -112,4 +149,25 @@ SCHEMES = [
     query_scheme("gated_t5", "wavlm", 4, 12, (2, 12, 6), num_buckets=16, max_distance=20),
     query_scheme("gated_t5", "prefix", 6, 5, (2, 6, 4), num_prefix_tokens=1),
     query_scheme("gated_t5", "cache", 2, 9, (3, 2, 5), call={"q_size": 2, "k_size": 8, "q_offset": 6}),
+    *with_prefix("1d", "prefix", 7, SEQUENCES),
+    *with_prefix("2d", "prefix", (3, 4), GRIDS, 2),
+    *with_prefix("maxvit", "prefix", (3, 4), GRIDS),
+    *with_prefix("levit", "prefix", (3, 4), GRIDS),
+    *with_prefix("t5", "prefix", 5, SEQUENCES, num_buckets=8, max_distance=6),
+    *with_prefix("alibi", "prefix", 5, SEQUENCES),
+    *with_prefix("alibi", "causal_prefix", 5, SEQUENCES, 2, causal=True, learned_slopes=True),
+    *with_prefix("alibi2d", "prefix", (3, 4), GRIDS, learned_slopes=True),
+    *with_prefix("kerple", "causal_prefix", 5, SEQUENCES, causal=True),
+    *with_prefix("fire", "prefix", 5, SEQUENCES, 2, hidden_features=6, init_length=4),
+    *with_prefix("fire", "causal_prefix", 5, SEQUENCES, hidden_features=6, init_length=4, causal=True),
+    *with_prefix("sandwich", "causal_prefix", 5, SEQUENCES, sinusoid_dim=8, causal=True),
+    *with_prefix("dynamic_1d", "prefix", 5, SEQUENCES, hidden_features=6),
+    *with_prefix("log_cpb", "prefix", (3, 4), GRIDS, 2, hidden_features=6),
+    *with_prefix("sum", "prefix", (3, 4), GRIDS, parts=OFFSETS),
+    *query_with_prefix("shaw", 7, SEQUENCES, max_distance=2),
+    *query_with_prefix("transformer_xl", 5, SEQUENCES, 2, keys=True),
+    *query_with_prefix("decomposed", (3, 4), GRIDS),
+    *query_with_prefix("halo", (3, 4), GRIDS),
+    *query_with_prefix("irpe", (3, 4), GRIDS, 2, keys=True, method="cross", rpe_on="qk"),
+    *query_with_prefix("gated_t5", 5, SEQUENCES, num_buckets=8, max_distance=6),
 ]

@@ -1,0 +1,165 @@
+"""Plant mutants, run their tests, print and write the figures; exit 1 where one survives unexplained."""
+
+import argparse
+import ast
+import hashlib
+import json
+import math
+import os
+import sys
+import tomllib
+from collections import Counter
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")  # as in conftest.py, which is imported after numba here
+
+from . import figures
+from .calls import ROOT, Calls, record
+from .plant import mutants_of
+from .trial import trial
+
+# name: (share of the mutants, files)
+GROUPS = {
+    "position": (0.28, ["numpy_ref/position/*.py", "torch_impl/position/*.py"]),
+    "ops": (0.14, ["numpy_ref/ops/*.py", "torch_impl/ops/*.py"]),
+    "kernels": (0.16, ["numpy_ref/kernels/**/*.py"]),
+    "modules": (0.22, ["numpy_ref/*.py", "torch_impl/*.py"]),
+    "training": (0.10, ["*/optim.py", "*/trainer.py"]),
+    "data": (0.10, ["experiments/data/*.py", "experiments/checkpoint.py"]),
+}
+PACKAGES = ("hypothesis", "numba.extending", "safetensors.numpy", "sklearn.model_selection", "torch")
+EXPLAINED = Path(__file__).parent / "explained.toml"
+RESULTS, CALLS = ROOT / "reports/mutants.jsonl", ROOT / "reports/mutants-calls.json"
+
+
+def sources():
+    """{group: {file: text}}; a file is in the last group that names it."""
+    groups, found = {}, {}
+    for group, (_, patterns) in GROUPS.items():
+        found |= {path: group for pattern in patterns for path in sorted(ROOT.glob(pattern))}
+    for path, group in found.items():
+        groups.setdefault(group, {})[str(path.relative_to(ROOT))] = path.read_text()
+    return groups
+
+
+def drawn(files, number, seed):
+    """As many of each kind, those with the smallest digests: a change elsewhere moves few of them."""
+    every = {m.key: m for file, source in files.items() for m in mutants_of(file, source)}
+
+    def digest(mutant):
+        return hashlib.sha256(repr((seed, mutant.key)).encode()).digest()
+
+    ranks, seen = {}, Counter()
+    for mutant in sorted(every.values(), key=digest):
+        ranks[mutant] = seen[mutant.kind]
+        seen[mutant.kind] += 1
+    ranked = (m for m in sorted(ranks, key=ranks.get) if m.changes_something())
+    return list(islice(ranked, number))
+
+
+def importers_of(file, files):
+    """The files of the same folder that import this one, directly or through others."""
+    folder, found, new = Path(file).parent, set(), {Path(file).stem}
+    while new:
+        found |= new
+        new = {
+            Path(name).stem
+            for name, source in files.items()
+            if Path(name).parent == folder and found & _imported(source)
+        } - found
+    return [str(folder / f"{stem}.py") for stem in sorted(found - {"__init__"})]
+
+
+def _imported(source):
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names |= {node.module} if node.module else {alias.name for alias in node.names}
+    return names
+
+
+def known():
+    """{key: result} of the runs before; a survivor is tried again, and what another file made too."""
+    if not RESULTS.exists():
+        return {}
+    lines = map(json.loads, RESULTS.read_text().splitlines())
+    return {
+        tuple(line["key"]): line for line in lines if line["killed"] in ("exception", "value", "time")
+    }
+
+
+def explained():
+    """{key: why}"""
+    entries = tomllib.loads(EXPLAINED.read_text()).get("mutant", [])
+    return {tuple(e[name] for name in ("file", "function", "was", "now")): e["why"] for e in entries}
+
+
+def run(mutants, files, most):
+    """{key: (outcome, result)} of each mutant of a group; what is known of the same source stays.
+
+    A survivor that is not explained is tried again, since there may be new tests.
+    """
+    before, excuses, calls, outcomes = known(), explained(), Calls(CALLS), {}
+    for n, mutant in enumerate(mutants):
+        result, source = before.get(mutant.key), hashlib.sha256(mutant.source.encode()).hexdigest()
+        excused = mutant.key in excuses
+        if not result or result["source"] != source or not (result["killed"] or excused):
+            tests = calls.within(most, calls.tests_of(mutant, importers_of(mutant.file, files)))
+            anew = "/kernels/" in mutant.file and (mutant.file, mutant.function) not in calls.of_function
+            result = trial(mutant, tests, calls.seconds, anew)
+            result |= {"key": mutant.key, "kind": mutant.kind, "source": source, "tests": len(tests)}
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+        outcomes[mutant.key] = result["killed"] or ("explained" if excused else "survived"), result
+        figures.show(n + 1, mutant, *outcomes[mutant.key])
+    return outcomes
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants", description=__doc__)
+    parser.add_argument("--number", type=int, default=500, help="how many mutants to draw")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--group", choices=GROUPS, help="only those of one group, with its share")
+    parser.add_argument("--most", type=float, default=math.inf, help="seconds of tests for a mutant")
+    arguments = parser.parse_args()
+    RESULTS.parent.mkdir(exist_ok=True)
+    preload()
+    every = sources()
+    _aside(lambda: record(["numpy_ref", "torch_impl", "experiments"], CALLS))
+    groups = {}
+    for group, files in every.items():
+        if arguments.group in (None, group):
+            share = round(arguments.number * GROUPS[group][0])
+            groups[group] = run(drawn(files, share, arguments.seed), files, arguments.most)
+    print(figures.table(groups))
+    survivors = [
+        key for found in groups.values() for key, (how, _) in found.items() if how == "survived"
+    ]
+    for file, function, was, now in survivors:
+        print(f"\nsurvived: {file} {function}\n- {was}\n+ {now}")
+    if arguments.group is None and arguments.most == math.inf:
+        figures.write(groups, explained(), arguments.number, arguments.seed)
+    sys.exit(1 if survivors else 0)
+
+
+def preload():
+    """Import what every mutant's process would import again, and nothing of the project."""
+    for name in PACKAGES:
+        import_module(name)
+
+
+def _aside(work):
+    """Do it in a process that leaves nothing imported in this one."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Which tests call which function of the project, and how long each takes: all run once, unmutated."""
+
+import hashlib
+import json
+import sys
+import threading
+import time
+from collections import defaultdict
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
+DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
+ROOT = Path(__file__).parent.parent.parent
+ALONE = 100  # where a file has fewer tests, one may see what another has had computed
+
+
+class Recorder:
+    """A pytest plugin: {test: [seconds, [(file, function)]]} of the tests that are green."""
+
+    def __init__(self, folders):
+        self.folders = tuple(str(ROOT / folder) for folder in folders)
+        self.tests, self.red, self._called, self._known = {}, [], set(), {}
+
+    def _trace(self, frame, event, argument):
+        self._called.add(frame.f_code)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self._called.clear()
+        begin = time.monotonic()
+        sys.settrace(self._trace)
+        threading.settrace(self._trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)
+            called = filter(None, map(self._name, self._called.copy()))  # helpers may still be adding
+            self.tests[item.nodeid] = [time.monotonic() - begin, sorted(set(called))]
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.red.append(report.nodeid)
+
+    def _name(self, code):
+        if code not in self._known:
+            inside = code.co_filename.startswith(self.folders)
+            file = str(Path(code.co_filename).relative_to(ROOT)) if inside else None
+            self._known[code] = (file, code.co_qualname) if inside else None
+        return self._known[code]
+
+
+def record(folders, to):
+    """Run the tests whose files are new or have changed, and write what they call.
+
+    One that is red without a mutant says nothing of one and is left out.
+    """
+    known = json.loads(to.read_text()) if to.exists() else {}
+    digests = {name: _digest(text) for name, text in _test_files().items()}
+    stale = [name for name in digests if known.get(name, {}).get("digest") != digests[name]]
+    if not stale and known.keys() == digests.keys():
+        return
+    recorder = Recorder(folders)
+    pytest.main(["-q", "-p", "no:cacheprovider", *stale], plugins=[recorder])
+    for test in recorder.red:
+        recorder.tests.pop(test, None)
+        print(f"left out, since it is red without a mutant: {test}")
+    known = {name: known[name] for name in digests if name not in stale}
+    for name in stale:
+        known[name] = {"digest": digests[name], "tests": {}}
+    for test, called in recorder.tests.items():
+        known[test.partition("::")[0]]["tests"][test] = called
+    to.write_text(json.dumps(known))
+
+
+def _test_files():
+    """{name: text}"""
+    paths = [p for pattern in FILES for p in ROOT.glob(pattern) if p.stem[len("test_") :] not in DRAWING]
+    return {str(p.relative_to(ROOT)): p.read_text() for p in sorted(paths)}
+
+
+def _digest(text):
+    """Of a test file, and of the table of cases where it reads it."""
+    cases = sorted((ROOT / "parity_tests/cases").glob("*.py")) if "cases" in text else []
+    return hashlib.sha256("".join([text, *(p.read_text() for p in cases)]).encode()).hexdigest()
+
+
+class Calls:
+    """What `record` has written, the other way round."""
+
+    def __init__(self, path):
+        files = json.loads(path.read_text()).values()
+        tests = {test: called for file in files for test, called in file["tests"].items()}
+        self.seconds = {test: seconds for test, (seconds, _) in tests.items()}
+        self.size = {test: len(called) for test, (_, called) in tests.items()}
+        self.beside = defaultdict(set)
+        for test in tests:
+            self.beside[test.partition("::")[0]].add(test)
+        self.of_function, self.of_file = defaultdict(set), defaultdict(set)
+        for test, (_, called) in tests.items():
+            for file, function in called:
+                name = function.partition(".<locals>.<")[0].removesuffix(".<lambda>")
+                self.of_function[file, name].add(test)
+                self.of_file[file].add(test)
+
+    def tests_of(self, mutant, importers):
+        """In the order to run them: those that call the function, or else its file or its importers.
+
+        What runs when a module is imported and what is jitted is not seen to be called.
+        """
+        tests = self.of_function.get((mutant.file, mutant.function))
+        if tests:
+            order = sorted(tests, key=self.seconds.get)
+        else:
+            tests = set().union(*(self.of_file[file] for file in (mutant.file, *importers)))
+            order = sorted(tests, key=lambda test: (self.size[test], self.seconds[test]))
+        files = (self.beside[file] for file in sorted({test.partition("::")[0] for test in tests}))
+        return order + [t for beside in files if len(beside) < ALONE for t in sorted(beside - tests)]
+
+    def within(self, most, tests):
+        """The first of the tests, as many as take so many seconds."""
+        sums = accumulate(self.seconds[test] for test in tests)
+        return [test for test, seconds in zip(tests, sums, strict=True) if seconds <= most]

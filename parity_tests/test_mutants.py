@@ -1,0 +1,96 @@
+"""The tool that plants bugs: what it finds in a source, which it draws, and where it puts them."""
+
+import textwrap
+
+import pytest
+
+from .mutants.__main__ import drawn
+from .mutants.plant import mutants_of
+from .mutants.trial import SITE
+from .process import ROOT, python
+
+SOURCE = textwrap.dedent('''
+    """A docstring with 1 in it."""
+    LIMIT = 3
+
+    class Window:
+        @property
+        def area(self) -> int:
+            if self.height < LIMIT:
+                raise ValueError(f"height is {self.height - 1}")
+            self.seen += 1
+            return product(self.height, self.width, scale=True)[1:]
+''').lstrip()
+
+
+def changes(source):
+    """{(function, now)} of the mutants of a source."""
+    return {(m.function, m.lines[1]) for m in mutants_of("file.py", source)}
+
+
+def test_what_can_be_planted():
+    method = "Window.area"
+    call = "return product(self.height, self.width, scale=True)[1:]"
+    assert changes(SOURCE) == {
+        ("", "LIMIT = 4"),
+        ("", "LIMIT = (2)"),
+        (method, "if self.height <= LIMIT:"),
+        (method, "if not (self.height < LIMIT):"),
+        (method, "if False:"),
+        (method, "self.seen = 1"),
+        (method, "self.seen += 2"),
+        (method, "self.seen += (0)"),
+        (method, call.replace("self.height", "self.width")),
+        (method, call.replace("self.width", "self.height")),
+        (method, call.replace("self.height, self.width", "self.width, self.height")),
+        (method, call.replace("True", "False")),
+        (method, call.replace("True", "None")),
+        (method, call.replace("1", "")),
+        (method, call.replace("1", "2")),
+        (method, call.replace("1", "(0)")),
+        (method, call.replace("1", "1 + 1")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("x = a @ b", "x = (b @ a)"),
+        ("x = (a) - (b)", "x = (a) + (b)"),
+        ("x = a ** b", "x = a * b"),
+        ("x = a is not b", "x = a is b"),
+        ("x = a < b <= c", "x = a < b < c"),
+        ("x = a and b or c", "x = a and b and c"),
+        ("x = not a", "x = (a)"),
+        ("x = -a", "x = (a)"),
+        ("x = [a for a in b if a]", "x = [a for a in b if True]"),
+        ("x = 0.5", "x = 1.0"),
+        ("x[0] = a", "pass"),
+        ("f(a)", "pass"),
+        ("x = größe + a", "x = größe - a"),
+    ],
+)
+def test_each_kind_of_bug(was, now):
+    assert ("", now) in changes(was + "\n")
+
+
+def test_a_draw_is_valid_python_and_goes_on():
+    """A larger draw begins with the smaller one, and no mutant comes twice."""
+    files = {"file.py": SOURCE}
+    few, many = (drawn(files, number, 0) for number in (5, 12))
+    assert [m.key for m in many[:5]] == [m.key for m in few]
+    assert len({m.key for m in many}) == 12
+    assert [m.key for m in few] != [m.key for m in drawn(files, 5, 1)]
+    for mutant in many:
+        compile(mutant.text, "file.py", "exec")
+        assert mutant.text != SOURCE
+
+
+def test_a_mutant_stands_in_for_its_module(tmp_path):
+    """Also in a process that a test begins; the file of the project stays as it is."""
+    source = (ROOT / "numpy_ref/ops/relu.py").read_text()
+    (tmp_path / "relu.py").write_text(source.replace("np.maximum(x, 0)", "np.maximum(x, 7)"))
+    code = "import numpy as np, numpy_ref.ops as ops; print(ops.relu_forward(np.zeros(2))[0].tolist())"
+    paths = {"PYTHONPATH": f"{SITE}:{ROOT}"}
+    assert python(code) == "[0.0, 0.0]\n"
+    assert python(code, MUTANT=f"numpy_ref.ops.relu={tmp_path / 'relu.py'}", **paths) == "[7.0, 7.0]\n"
