@@ -17,7 +17,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party bench gallery compare demo fuzz quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ parity: $(READY) ## hold the twins side by side: outputs and gradients (DEVICE=c
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+N ?= 20000
+
+fuzz: $(READY) ## random calls of both twins under guard pages and malloc checks (N=20000)
+	$(RUN) -m parity_tests.fuzz $(N) $(ARGS)
 
 bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
 	$(RUN) -m benchmarks $(ARGS)

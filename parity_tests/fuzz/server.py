@@ -1,0 +1,211 @@
+"""Makes calls in children of this process, so that a crash or a hang is a line in the report.
+
+A child writes each call into a pipe before it makes it. What takes long to load is loaded before the
+fork, by one thread: a child's threads are its own.
+"""
+
+import contextlib
+import faulthandler
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+SILENCE = 120  # seconds without a line after which a child is taken to hang
+BATCH = 1000  # calls of a child
+MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
+
+
+@dataclass
+class Report:
+    """counts: of steps by what they came to;
+    violations: {(kind, where, target, spoilt): (count, shortest text, detail)}."""
+
+    calls: int = 0
+    counts: Counter = field(default_factory=Counter)
+    violations: dict = field(default_factory=dict)
+
+    def add(self, kind, where, text, detail):
+        """The shortest call of each sort is kept."""
+        target = text.partition("(")[0]
+        how = text.partition("# spoilt: ")[2]
+        count, kept, why = self.violations.get((kind, where, target, how), (0, None, None))
+        if kept is None or len(text) < len(kept):
+            kept, why = text, detail
+        self.violations[kind, where, target, how] = (count + 1, kept, why)
+
+    def of_kind(self, kind):
+        return sum(v[0] for key, v in self.violations.items() if key[0] == kind)
+
+
+def fuzz(calls, seed=0, targets=None, silence=SILENCE):
+    """A Report of so many random calls. targets: names, or None for all."""
+    _load()
+    report = Report()
+    while report.calls < calls:
+        before = report.calls
+        _child(min(BATCH, calls - report.calls), seed, targets, silence, report)
+        if report.calls == before:
+            raise RuntimeError("a child made no call: it could not even begin")
+        seed += 1
+    return report
+
+
+def replay(text, silence=SILENCE):
+    """The Report of the one call that this text is."""
+    report = Report()
+    _fork(lambda write: _replay(text, write), silence, report)
+    return report
+
+
+def _load():
+    import torch._dynamo  # noqa: F401 - torch.optim does at its first use
+
+    import numpy_ref
+    from numpy_ref.kernels import ahead
+
+    numpy_ref.set_num_threads(1)
+    for dtype in ("float32", "float64"):
+        ahead.compile_attention(dtype)
+        ahead.compile_rest(np.dtype(dtype).type)
+
+
+def _child(count, seed, targets, silence, report):
+    _fork(lambda write: _draw(count, seed, targets, write), silence, report)
+
+
+def _fork(work, silence, report):
+    """work(write) in a child; what it writes, and how it ends, goes into the report."""
+    read, write = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        _become_child(work, write)
+    os.close(write)
+    last, hung = _listen(read, silence, report)
+    os.close(read)
+    if hung:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if hung:
+        report.add("hang", last["at"], last["call"], f"no sign of life for {silence} s")
+    elif os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        report.add("crash", last["at"], last["call"], name)
+    elif os.waitstatus_to_exitcode(status):
+        report.add("harness", last["at"], last["call"], "the harness itself failed; see above")
+
+
+def _become_child(work, write):
+    code = 1
+    try:
+        faulthandler.disable()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit_memory()
+        work(lambda **line: os.write(write, (json.dumps(line) + "\n").encode()))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _limit_memory():
+    """Absurd sizes are a MemoryError, soon."""
+    if sys.platform == "linux":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+
+
+def _listen(read, silence, report):
+    """({"call", "at"} of the last call, whether the child fell silent)"""
+    last, rest = {"call": "nothing yet", "at": ""}, b""
+    while True:
+        ready, _, _ = select.select([read], [], [], silence)
+        if not ready:
+            return last, True
+        chunk = os.read(read, 1 << 16)
+        if not chunk:
+            return last, False
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in map(json.loads, lines):
+            if "call" in line:
+                report.calls += 1
+                last = {"call": line["call"], "at": "drawn"}
+            elif "at" in line:
+                last["at"] = line["at"]
+            else:
+                report.counts.update(line["counts"])
+                for kind, where, detail in line["violations"]:
+                    report.add(kind, where, last["call"], detail)
+
+
+def _draw(count, seed, targets, write):
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import seed as seeded
+
+    from .draw import OFTEN, calls
+
+    chosen = tuple(t for t in OFTEN if targets is None or t.name in targets)
+    _threads(1 + seed % 2)
+
+    @seeded(seed)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(calls(chosen))
+    def one(drawn):
+        _make(*drawn, write)
+
+    with contextlib.redirect_stdout(sys.stderr):
+        one()
+
+
+def _replay(text, write):
+    from .call import parse
+    from .specs import TARGETS
+
+    call = parse(text)
+    chain = [name for name, _ in call.steps]
+    fitting = [t for t in TARGETS if [name for name, _ in t.steps][: len(chain)] == chain]
+    if not fitting:
+        raise ValueError(f"no target has the steps {'.'.join(chain)}")
+    _make(fitting[0], call, write)
+
+
+def _make(target, call, write):
+    """Makes one call and writes what it came to."""
+    from .call import SenselessError
+    from .judge import judge
+
+    write(call=str(call))
+    try:
+        traces, found = judge(target, call, lambda at: write(at=at))
+    except SenselessError:
+        write(counts={"not made": 1}, violations=[])
+        return
+    counts = Counter(step.kind for trace in traces.values() for step in trace)
+    write(counts=counts, violations=[(v.kind, v.where, v.detail) for v in found])
+
+
+def _threads(count):
+    import torch
+
+    import numpy_ref
+
+    torch.set_num_threads(1)
+    numpy_ref.set_num_threads(count)
