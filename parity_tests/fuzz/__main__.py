@@ -1,14 +1,16 @@
-"""`python -m parity_tests.fuzz 20000`: calls under guard pages and malloc checks, then a table.
+"""`python -m parity_tests.fuzz 20000`: random calls under guard pages and malloc checks, then a table.
 
 `--call 'TEXT'` makes one call again. Exits with 1 when something was found.
 """
 
 import argparse
 import ctypes
+import json
 import os
 import subprocess
 import sys
-from collections import Counter, defaultdict
+
+from .report import Report
 
 CHECKS = {"MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165", "NUMBA_NUM_THREADS": "2"}
 DEBUG = "libc_malloc_debug.so.0"  # without it glibc from 2.34 on ignores MALLOC_CHECK_
@@ -27,18 +29,21 @@ def main(arguments=None):
 
 
 def _under_checks(given):
-    """Once with the guard pages after the arrays, once before them, half of the calls each."""
-    worst = 0
-    for guard in (given.guard,) if given.guard else ("end", "begin"):
-        command = [sys.executable, "-m", "parity_tests.fuzz", "--inside", f"--guard={guard}"]
-        command += (
-            [f"--call={given.call}"] if given.call else [str(given.calls // (1 if given.guard else 2))]
-        )
-        command += ["--seed", str(given.seed + (10**6 if guard == "begin" else 0))]
+    """Once with guard pages after the arrays, once before them, half of the calls each."""
+    report, failed = Report(), False
+    guards = (given.guard,) if given.guard else ("end", "begin")
+    for place, guard in enumerate(guards):
+        command = [sys.executable, "-m", "parity_tests.fuzz", "--inside"]
+        command += ["--call", given.call] if given.call else [str(given.calls // len(guards))]
+        command += ["--seed", str(given.seed + place * 10**6)]
         command += ["--targets", *given.targets] if given.targets else []
-        done = subprocess.run(command, env=os.environ | environment(guard))
-        worst = max(worst, done.returncode)
-    return worst
+        variables = os.environ | environment(guard)
+        done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True)
+        failed |= bool(done.returncode)
+        report.include(json.loads(done.stdout or "{}") or Report().as_plain())
+    print(report.listed())
+    print(report.table())
+    return int(failed or bool(report.faults))
 
 
 def environment(guard):
@@ -55,27 +60,8 @@ def _inside(given):
     from .server import fuzz, replay
 
     report = replay(given.call) if given.call else fuzz(given.calls, given.seed, given.targets)
-    print(f"guard pages at the arrays' {given.guard}")
-    print(table(report))
-    return int(bool(report.violations))
-
-
-def table(report):
-    """The counts, then the shortest call of each sort of violation."""
-    lines = [f"{'calls':24}{report.calls:>8}"]
-    lines += [f"{'  steps ' + kind:24}{count:>8}" for kind, count in report.counts.most_common()]
-    kinds = Counter()
-    for (kind, *_), (count, _, _) in report.violations.items():
-        kinds[kind] += count
-    lines += [f"{kind:24}{count:>8}" for kind, count in kinds.most_common()] or ["nothing found"]
-    groups = defaultdict(list)
-    for (kind, where, target, _), (count, text, detail) in report.violations.items():
-        groups[kind, where, target].append((len(text), text, detail, count))
-    for (kind, where, target), entries in sorted(groups.items()):
-        _, text, detail, _ = min(entries)
-        total = sum(entry[3] for entry in entries)
-        lines += [f"\n{kind}: {target}, {where}, {total} times", f"    {detail}", f"    {text}"]
-    return "\n".join(lines)
+    print(json.dumps(report.as_plain()))
+    return 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from .call import Call
 from .specs import MODULES, OPS, TRAINERS, Fixed, Option
 
 SIZES = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0))
+LENGTHS = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0) * 3 + (300,))
 LAYOUTS = ("fortran", "strided", "backwards", "misaligned", "readonly", "mapped", "byteswapped")
 FORMS = (
     "subclass",
@@ -90,12 +91,24 @@ def calls(draw, targets=OFTEN):
     for argument in left_out:
         del steps[0][1][argument]
     spoilt = []
-    for _ in range(draw(st.sampled_from((0, 1, 1, 1, 1, 2)))):
+    unready = target.kind == "module" and steps[-1][0] == "backward" and draw(st.integers(0, 15)) == 0
+    if unready:
+        spoilt = [_unready(draw, steps)]
+    for _ in range(0 if unready else draw(st.sampled_from((0, 1, 1, 1, 1, 2)))):
         given, argument, spec = draw(st.sampled_from(places))
         how, given[argument] = _spoil(draw, argument, spec, given[argument])
         spoilt.append(f"{argument}:{how}")
     steps = tuple((name, {a: _text(v) for a, v in given.items()}) for name, given in steps)
     return target, Call(steps, tuple(spoilt))
+
+
+def _unready(draw, steps):
+    """A backward that has no forward of its own -> how."""
+    if draw(st.booleans()):
+        steps.append(steps[-1])
+        return "backward:twice"
+    steps[1:] = [("backward", {"dout": "normal((2, 3), 'float64', 0)"})]
+    return "backward:alone"
 
 
 class _Sizes:
@@ -110,8 +123,8 @@ class _Sizes:
         if letter == "B" and "B" not in self.known:  # a multiple of the windows of a mask
             self.known["B"] = self["W"] * self.draw(st.sampled_from((1, 1, 2)))
         if letter not in self.known:
-            few = letter in "BHW"
-            self.known[letter] = min(self.draw(SIZES), 3) if few else self.draw(SIZES)
+            size = self.draw(LENGTHS if letter in "LM" else SIZES)
+            self.known[letter] = min(size, 3) if letter in "BHW" else size
         return self.known[letter]
 
 

@@ -20,10 +20,13 @@ _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 def memory(size, shift=0):
     """`size` bytes that end (or begin) `shift` bytes from a protected page."""
     pages = max(1, -(-(size + shift) // PAGE))
-    whole = np.frombuffer(mmap.mmap(-1, (pages + 1) * PAGE, FLAGS), np.uint8)
+    try:
+        whole = np.frombuffer(mmap.mmap(-1, (pages + 1) * PAGE, FLAGS), np.uint8)
+    except OSError as error:
+        raise MemoryError(f"{size} bytes") from error  # as np.empty says it
     guard = pages * PAGE if SIDE == "end" else 0
     if _mprotect(whole.ctypes.data + guard, PAGE, 0):
-        raise OSError(ctypes.get_errno(), "mprotect")
+        raise MemoryError(f"mprotect: {os.strerror(ctypes.get_errno())}")
     start = guard - size - shift if SIDE == "end" else PAGE + shift
     return whole[start : start + size]
 

@@ -87,11 +87,19 @@ def _trace(name, side, target, call, note):
         except Exception as error:
             done = Step(step, error=error, names=names)
         steps.append(done)
-        found += _exception(name, done, arguments)
+        if not _unready(target, steps, done):
+            found += _exception(name, done, arguments)
         found += _modified(name, done, target, given, before)
         if done.error is not None:
             break
     return steps, found
+
+
+def _unready(target, steps, done):
+    """RuntimeError of a backward that has no forward of its own, as documented."""
+    made = [step.name for step in steps[:-1]]
+    ready = target.kind == "op" or made.count("forward") > made.count("backward")
+    return done.name == "backward" and not ready and type(done.error) is RuntimeError
 
 
 def _run(name, side, step, given):

@@ -132,7 +132,7 @@ def main():
 
 
 def _kinds(call, silence=server.SILENCE):
-    return sorted({kind for kind, *_ in server.replay(call, silence).violations})
+    return sorted({kind for kind, *_ in server.replay(call, silence).faults})
 
 
 if __name__ == "__main__":

@@ -14,36 +14,15 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from .report import Report
+
 SILENCE = 120  # seconds without a line after which a child is taken to hang
 BATCH = 1000  # calls of a child
 MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
-
-
-@dataclass
-class Report:
-    """counts: of steps by what they came to;
-    violations: {(kind, where, target, spoilt): (count, shortest text, detail)}."""
-
-    calls: int = 0
-    counts: Counter = field(default_factory=Counter)
-    violations: dict = field(default_factory=dict)
-
-    def add(self, kind, where, text, detail):
-        """The shortest call of each sort is kept."""
-        target = text.partition("(")[0]
-        how = text.partition("# spoilt: ")[2]
-        count, kept, why = self.violations.get((kind, where, target, how), (0, None, None))
-        if kept is None or len(text) < len(kept):
-            kept, why = text, detail
-        self.violations[kind, where, target, how] = (count + 1, kept, why)
-
-    def of_kind(self, kind):
-        return sum(v[0] for key, v in self.violations.items() if key[0] == kind)
 
 
 def fuzz(calls, seed=0, targets=None, silence=SILENCE):
@@ -180,10 +159,10 @@ def _replay(text, write):
     from .specs import TARGETS
 
     call = parse(text)
-    chain = [name for name, _ in call.steps]
-    fitting = [t for t in TARGETS if [name for name, _ in t.steps][: len(chain)] == chain]
+    chain = {name for name, _ in call.steps}
+    fitting = [t for t in TARGETS if t.name == call.target and chain <= {name for name, _ in t.steps}]
     if not fitting:
-        raise ValueError(f"no target has the steps {'.'.join(chain)}")
+        raise ValueError(f"no target {call.target} has the steps {', '.join(chain)}")
     _make(fitting[0], call, write)
 
 

@@ -178,7 +178,24 @@ def _fixed(spec):
     return Fixed(makers.get(type(spec), "normal"), spec.shape)
 
 
-MODULES = LAYERS + [of_case(case) for case in CASES if case.kind != "op"]
+def of_view(case, step, **arguments):
+    """Another method of the same module, in forward's place."""
+    target = of_case(case)
+    return Target("module", (target.steps[0], (step, arguments or target.steps[1][1])))
+
+
+TOKENS = Option(("4", "9", "12", "13"))
+MODULES = [
+    *LAYERS,
+    *(of_case(case) for case in CASES if case.kind != "op"),
+    *(of_view(case, "attention_weights") for case in CASES if case.kind == "attention"),
+    *(of_view(case, "attention_maps") for case in CASES if case.kind == "vit"),
+    *(
+        of_view(case, "lookup_tokens", num_tokens=TOKENS)
+        for case in CASES
+        if case.kind == "scheme" and not case.inputs
+    ),
+]
 
 BATCH = {"images": Fixed("normal", (2, 1, 4, 4)), "labels": Fixed("integers", (2,), 3)}
 TRAINER = {
