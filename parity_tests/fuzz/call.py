@@ -5,6 +5,7 @@ the functions in vocabulary.py; it is evaluated anew for each side, so that none
 """
 
 import ast
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,8 @@ def parse(text):
 def evaluate(arguments, bound):
     """{argument: value}; `bound` are names that an earlier step made, dout or cache."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return {name: eval(text, WORDS | bound) for name, text in arguments.items()}
     except Exception as error:
         raise SenselessError(f"{type(error).__name__}: {error}") from error

@@ -72,20 +72,20 @@ def judge(target, call, note=lambda text: None):
 
 
 def _trace(name, side, target, call, note):
-    steps, found = [], []
+    steps, found, names = [], [], set()
     for step, arguments in call.steps:
         if step == "backward" and not side.has_backward:
             break
         given = evaluate(arguments, side.bound)
-        names = names_of(side, step, arguments)
+        names |= names_of(side, step, arguments)  # also of the steps before: a window is the module's
         before = {a: _copies(v) for a, v in given.items()}
         note(f"{name} {step}")
         try:
-            done = Step(step, _run(name, side, step, given), names=names)
+            done = Step(step, _run(name, side, step, given), names=frozenset(names))
         except (UnlikeError, KeyboardInterrupt):
             raise
         except Exception as error:
-            done = Step(step, error=error, names=names)
+            done = Step(step, error=error, names=frozenset(names))
         steps.append(done)
         if not _unready(target, steps, done):
             found += _exception(name, done, arguments)

@@ -150,11 +150,14 @@ def sides_of(target, kind):
 
 def names_of(side, step, arguments):
     """Names by which a message may call the step's arguments."""
-    try:
-        own = inspect.signature(side.callable(step)).parameters
-    except (TypeError, ValueError, AttributeError):
-        own = ("input",)  # PyTorch's own gelu, relu and sigmoid
-    return {*arguments, *own} - {"self", "args", "kwargs", "options"}
+    functions = [side.callable(step), getattr(getattr(side, "module", None), "forward", None)]
+    names = set(arguments)
+    for function in filter(None, functions):
+        try:
+            names |= set(inspect.signature(function).parameters)
+        except ValueError:
+            names.add("input")  # PyTorch's own gelu, relu and sigmoid
+    return names - {"self", "args", "kwargs", "options"}
 
 
 def _cotangent(result):
