@@ -42,6 +42,11 @@ def test_without_a_fault_nothing_is_reported(reported):
     assert reported["nothing"] == reported["nothing, turned"] == []
 
 
+def test_a_run_goes_on_after_a_crash(reported):
+    calls, crashes = reported["goes on"]
+    assert calls == 5 and crashes >= 4  # a list, for example, is refused before it is read
+
+
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(calls())
 def test_a_call_is_its_text(drawn):
