@@ -2,10 +2,19 @@
 
 import numpy as np
 
-from .checks import as_dtype, check_bool, check_positive_int, check_probability, check_shape
+from .checks import (
+    MOST_HEADS,
+    as_dtype,
+    check_bool,
+    check_names,
+    check_positive_int,
+    check_probability,
+    check_shape,
+)
 from .dispatch import F
+from .gate import floating
 from .nn import Dropout, Linear, Module, Parameter
-from .ops.attention import check_attention, sum_to_shape
+from .ops.attention import checked_attention, sum_to_shape
 from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
@@ -32,7 +41,8 @@ class MultiHeadAttention(Module):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(embed_dim=embed_dim, num_heads=num_heads)
+        embed_dim = check_positive_int(embed_dim=embed_dim)
+        num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(
             use_relative_position=use_relative_position,
             qkv_bias=qkv_bias,
@@ -98,6 +108,7 @@ class MultiHeadAttention(Module):
 
     def _qkv(self, x):
         """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
+        (x,) = floating(x=x)
         check_shape("x", x, (None, None, self.embed_dim))
         batch, length, _ = x.shape
         qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
@@ -126,7 +137,7 @@ class MultiHeadAttention(Module):
             return None, None, bias
         if not self.rel_pos.looks_at_query:
             return *self.rel_pos.lookup_tokens(x.shape[1]), bias
-        check_attention(q, k, None, None, bias, None)
+        bias = checked_attention(q, k, k, bias=bias).bias
         source = self._split(x) if self.rel_pos.reads_input else q
         own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
         return None, None, own if bias is None else own + bias
@@ -160,6 +171,7 @@ class MultiHeadAttention(Module):
 
 def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
     """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
+    check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
     own = {"num_heads": num_heads}

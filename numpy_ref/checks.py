@@ -2,25 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
-_FLOATING = {np.dtype(np.float32), np.dtype(np.float64)}
-
-
-def check_floating(**arrays):
-    """All given arrays are float32 or all are float64; raises TypeError otherwise."""
-    found = {getattr(a, "dtype", None) for a in arrays.values() if a is not None}
-    if len(found) == 1 and found <= _FLOATING:  # a step asks a hundred times
-        return
-    dtypes = {name: np.asarray(a).dtype for name, a in arrays.items() if a is not None}
-    for name, dtype in dtypes.items():
-        if dtype not in (np.float32, np.float64):
-            raise TypeError(f"{name} has dtype {dtype}, expected float32 or float64")
-    if len(set(dtypes.values())) > 1:
-        listed = ", ".join(f"{name}: {dtype}" for name, dtype in dtypes.items())
-        raise TypeError(f"arguments must share one dtype, got {listed}")
+LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
+MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**32  # more would only hang or fill the memory
 
 
 def check_shape(name, array, expected):
@@ -37,27 +24,14 @@ def check_shape(name, array, expected):
         raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
 
 
-def check_index(index, num_rows):
-    """`index` is an integer array with all entries in [0, num_rows)."""
-    index = np.asarray(index)
-    if not np.issubdtype(index.dtype, np.integer):
-        raise TypeError(f"index has dtype {index.dtype}, expected an integer dtype")
-    if index.ndim != 2:
-        raise ValueError(f"index has shape {index.shape}, expected (Lq, Lk)")
-    if index.size and (index.min() < 0 or index.max() >= num_rows):
-        raise ValueError(
-            f"index has entries in [{index.min()}, {index.max()}], expected [0, {num_rows})"
-        )
-
-
-def check_positive_int(**values):
-    """Each value is an integer of at least 1."""
-    _check_ints(values, 1)
+def check_positive_int(most=LARGEST, **values):
+    """Each value is an integer from 1 to `most`; returns it, or a tuple of several, as Python's int."""
+    return _as_ints(values, 1, most)
 
 
 def check_natural(**values):
-    """Each value is an integer of at least 0."""
-    _check_ints(values, 0)
+    """Each value is an integer from 0 to LARGEST; returns it, or a tuple of several, as Python's int."""
+    return _as_ints(values, 0, LARGEST)
 
 
 def check_bool(**values):
@@ -68,15 +42,17 @@ def check_bool(**values):
 
 
 def check_probability(**values):
-    """Each value is a drop rate in [0, 1)."""
-    for name, value in values.items():
-        if not isinstance(value, int | float) or not 0 <= value < 1:
-            raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+    """Each value is a drop rate in [0, 1); returns it, or a tuple of several, as Python's float."""
+    rates = tuple(_as_float(value) for value in values.values())
+    for name, rate in zip(values, rates, strict=True):
+        if not 0 <= rate < 1:
+            raise ValueError(f"{name} is {values[name]!r}, expected a number in [0, 1)")
+    return rates if len(rates) > 1 else rates[0]
 
 
 def check_choice(name, value, choices):
     """`value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
@@ -91,32 +67,55 @@ def check_subset(name, value, letters):
         raise ValueError(f"{name} is {value!r}, expected some of the letters {letters!r}, each once")
 
 
+def check_names(name, options):
+    """A dict with names of arguments as keys; raises TypeError."""
+    if not isinstance(options, dict):
+        raise TypeError(f"{name} is {options!r}, expected a dict")
+    for key in options:
+        if not isinstance(key, str):
+            raise TypeError(f"{name} has the key {key!r}, expected names of arguments")
+
+
 def check_parts(parts, reserved):
     """At least one dict with names as keys, none of them `reserved`; raises TypeError/ValueError."""
     if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
         raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
     if not parts:
         raise ValueError("parts is empty, expected at least one scheme")
-    for name in (name for part in parts for name in part):
-        if not isinstance(name, str):
-            raise TypeError(f"parts has the key {name!r}, expected names of arguments")
-        if name in reserved:
-            raise ValueError(f"parts has {name}, which is the sum's: give it there")
+    for part in parts:
+        check_names("parts", part)
+        if taken := sorted(reserved & part.keys()):
+            raise ValueError(f"parts has {', '.join(taken)}, which is the sum's: give it there")
 
 
-def check_number(name, value, least, strictly=False):
-    """`value` is a finite number of at least (or, strictly, more than) `least`."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < least or (strictly and value == least):
-        bound = "more than" if strictly else "at least"
-        raise ValueError(f"{name} is {value!r}, expected a number of {bound} {least}")
+def check_number(name, value, least=-math.inf, strictly=False, most=math.inf):
+    """`value` is a finite number of at least (or, strictly, more than) `least`, and at most `most`.
+
+    Returns it as Python's float.
+    """
+    number = _as_float(value)
+    if not math.isfinite(number) or not least <= number <= most or (strictly and number == least):
+        expected = "a finite number" if least == -math.inf else "a number"
+        if least > -math.inf:
+            expected += f" of {'more than' if strictly else 'at least'} {least}"
+        if most < math.inf:
+            expected += f" and at most {most}"
+        raise ValueError(f"{name} is {value!r}, expected {expected}")
+    return number
 
 
 def as_index(name, value, *ndims):
     """An array of integers, also given as nested lists, with one of these numbers of axes."""
-    array = np.asarray(value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected one without a mask")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of integers: {error}") from None
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} has dtype {array.dtype}, expected integers")
+    if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} has the entry {array.max()}, more than an int64 holds")
     if array.ndim not in ndims:
         expected = " or ".join(map(str, ndims))
         raise ValueError(f"{name} has shape {array.shape}, expected {expected} axes")
@@ -130,17 +129,18 @@ def as_sizes(name, value, ndim=None):
     sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
     if not sizes or (ndim is not None and len(sizes) != ndim):
         raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
-    for size in sizes:
-        check_positive_int(**{name: size})
-    return tuple(int(s) for s in sizes)
+    return tuple(check_positive_int(**{name: size}) for size in sizes)
 
 
 def as_dtype(dtype):
     """float32 (for None) or float64 as a numpy dtype; raises TypeError for any other."""
-    dtype = np.dtype(np.float32 if dtype is None else dtype)
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype is {dtype}, expected float32 or float64")
-    return dtype
+    try:
+        found = np.dtype(np.float32 if dtype is None else dtype)
+    except (TypeError, ValueError):  # no dtype at all
+        found = None
+    if found not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {dtype!r}, expected float32 or float64")
+    return found
 
 
 def check_state(expected, state):
@@ -157,12 +157,23 @@ def check_state(expected, state):
             )
 
 
-def _check_ints(values, least):
+def _as_ints(values, least, most):
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name} is {value!r}, expected an integer")
-        if value < least:
-            raise ValueError(f"{name} is {value}, expected at least {least}")
+        if not least <= value <= most:
+            bound = f"at least {least}" if value < least else f"at most {most}"
+            raise ValueError(f"{name} is {value}, expected {bound}")
+    ints = tuple(int(value) for value in values.values())
+    return ints if len(ints) > 1 else ints[0]
+
+
+def _as_float(value):
+    """NaN for what is no number, as True and False are none."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer larger than any float
+        return math.inf
 
 
 def check_batch(images, labels):

@@ -4,8 +4,17 @@ import math
 
 import numpy as np
 
-from .checks import as_dtype, as_sizes, check_positive_int, check_probability
+from .checks import (
+    as_dtype,
+    as_sizes,
+    check_bool,
+    check_number,
+    check_positive_int,
+    check_probability,
+    check_shape,
+)
 from .dispatch import F
+from .gate import floating
 from .module import Module, ModuleList, Parameter, Sequential
 from .random import as_generator, dropout_multiplier, truncated_normal
 
@@ -34,10 +43,13 @@ class Linear(Module):
     """
 
     def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
-        check_positive_int(in_features=in_features, out_features=out_features)
+        in_features, out_features = check_positive_int(
+            in_features=in_features, out_features=out_features
+        )
+        check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        if init_std is None:
-            init_std = math.sqrt(2 / (in_features + out_features))
+        init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
+        init_std = check_number("init_std", init_std, 0)
         self.weight = Parameter(
             truncated_normal(generator, (out_features, in_features), init_std, dtype)
         )
@@ -61,9 +73,8 @@ class LayerNorm(Module):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
     def __init__(self, dim, eps=1e-6, dtype=None):
-        check_positive_int(dim=dim)
-        dtype = as_dtype(dtype)
-        self.eps = eps
+        dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
+        self.eps = check_number("eps", eps, 0)
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
@@ -106,12 +117,14 @@ class SiLU(Module):
         return F.silu_backward(dout, self.spend())
 
 
+_NOTHING_DROPPED = object()
+
+
 class Dropout(Module):
     """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
 
     def __init__(self, rate=0.0, generator=None):
-        check_probability(rate=rate)
-        self.rate, self.generator = rate, as_generator(generator)
+        self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     @property
     def drops(self):
@@ -127,10 +140,12 @@ class Dropout(Module):
         return shape
 
     def forward(self, x):
-        self._cache, multiplier = None, self.draw(x.shape, x.dtype)
+        (x,) = floating(x=x)
+        self._cache, multiplier = _NOTHING_DROPPED, self.draw(x.shape, x.dtype)
         if multiplier is None:
             return x
         out, self._cache = F.dropout_forward(x, multiplier)
+        self._added = False
         return out
 
     def add(self, residual, branch, *inputs):
@@ -140,15 +155,21 @@ class Dropout(Module):
         """
         if residual is None:
             return self(branch(*inputs))
-        self._cache = None
         if not self.drops:
+            self._cache = _NOTHING_DROPPED
             return branch(*inputs, residual=residual)
         out = branch(*inputs)
         out, self._cache = F.residual_forward(residual, out, self.draw(out.shape, out.dtype))
+        self._added = True
         return out
 
     def backward(self, dout):
-        return dout if self._cache is None else F.dropout_backward(dout, self._cache)
+        cache = self.spend()
+        if cache is _NOTHING_DROPPED:
+            return dout
+        if self._added:
+            return F.residual_backward(dout, cache).dbranch
+        return F.dropout_backward(dout, cache)
 
 
 class DropPath(Dropout):
@@ -166,6 +187,7 @@ class Mlp(Module):
 
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
         hidden = in_features if hidden_features is None else hidden_features
+        in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
         generator = as_generator(generator)
         self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
         self.act = GELU()
@@ -209,7 +231,7 @@ class PatchEmbed(Module):
             raise ValueError(
                 f"img_size {self.img_size} is not divisible by patch_size {self.patch_size}"
             )
-        check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
+        in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
         self.in_chans = in_chans
         self.proj = Linear(
@@ -220,10 +242,8 @@ class PatchEmbed(Module):
         )
 
     def forward(self, images):
-        expected = (self.in_chans, *self.img_size)
-        chw = ", ".join(map(str, expected))
-        if images.ndim != 4 or images.shape[1:] != expected:
-            raise ValueError(f"images have shape {images.shape}, expected (B, {chw})")
+        (images,) = floating(images=images)
+        check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches, self._patches = F.patches_forward(images, self.patch_size)
         weight = self.proj.weight.data.reshape(len(self.proj.weight.data), -1)
         out, self._linear = F.linear_forward(patches, weight, self.proj.bias.data)
@@ -233,4 +253,4 @@ class PatchEmbed(Module):
         grads = F.linear_backward(dout, self.spend("_linear"))
         self.proj.weight.accumulate(grads.dweight.reshape(self.proj.weight.shape))
         self.proj.bias.accumulate(grads.dbias)
-        return F.patches_backward(grads.dx, self._patches)
+        return F.patches_backward(grads.dx, self.spend("_patches"))

@@ -234,7 +234,7 @@ def test_the_trainer_uses_what_it_is_given(twin):
         (
             {"images": np.zeros((4, 1, 8, 6), np.float32)},
             ValueError,
-            r"images have shape \(4, 1, 8, 6\)",
+            r"images has shape \(4, 1, 8, 6\)",
         ),
     ],
 )

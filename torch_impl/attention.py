@@ -6,9 +6,17 @@ import torch
 from torch import nn
 
 from . import ops
-from .checks import as_dtype, check_bool, check_positive_int, check_probability
+from .checks import (
+    MOST_HEADS,
+    as_dtype,
+    check_bool,
+    check_names,
+    check_positive_int,
+    check_probability,
+)
+from .gate import check_shape, floating
 from .nn import Dropout, Linear, Parameter
-from .ops.attention import check_terms
+from .ops.attention import check_attention
 from .position import RelativePositionBias, scheme_options
 from .random import as_generator
 
@@ -36,7 +44,8 @@ class MultiHeadAttention(nn.Module):
         generator=None,
     ):
         super().__init__()
-        check_positive_int(embed_dim=embed_dim, num_heads=num_heads)
+        embed_dim = check_positive_int(embed_dim=embed_dim)
+        num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(
             use_relative_position=use_relative_position,
             qkv_bias=qkv_bias,
@@ -79,10 +88,8 @@ class MultiHeadAttention(nn.Module):
 
     def _qkv(self, x):
         """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
-        if x.dim() != 3 or x.shape[-1] != self.embed_dim:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected (any, any, {self.embed_dim})")
-        if not x.is_floating_point():
-            raise TypeError(f"x has dtype {x.dtype}, expected a floating dtype")
+        floating(x=x, **{"qkv.weight": self.qkv.weight})
+        check_shape("x", x, (None, None, self.embed_dim))
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
         if tokens is not None:
@@ -98,7 +105,7 @@ class MultiHeadAttention(nn.Module):
             return None, None, bias
         if not self.rel_pos.looks_at_query:
             return *self.rel_pos.lookup_tokens(x.shape[1]), bias
-        check_terms(q, k, bias=bias)
+        check_attention(q, k, k, bias=bias)
         source = q
         if self.rel_pos.reads_input:
             source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
@@ -117,6 +124,7 @@ class MultiHeadAttention(nn.Module):
 
 def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
     """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
+    check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
     own = {"num_heads": num_heads}

@@ -7,7 +7,15 @@ from torch import nn
 from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential, SiLU
 
 from . import ops
-from .checks import as_dtype, as_sizes, check_positive_int, check_probability
+from .checks import (
+    as_dtype,
+    as_sizes,
+    check_bool,
+    check_number,
+    check_positive_int,
+    check_probability,
+)
+from .gate import check_shape, floating
 from .random import as_generator, dropout_multiplier, truncated_normal
 
 __all__ = [
@@ -34,10 +42,13 @@ class Linear(nn.Linear):
     """
 
     def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
-        check_positive_int(in_features=in_features, out_features=out_features)
+        in_features, out_features = check_positive_int(
+            in_features=in_features, out_features=out_features
+        )
+        check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        if init_std is None:
-            init_std = math.sqrt(2 / (in_features + out_features))
+        init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
+        init_std = check_number("init_std", init_std, 0)
         super().__init__(in_features, out_features, bias, device="meta", dtype=dtype)
         shape = (out_features, in_features)
         self.weight = Parameter(truncated_normal(generator, shape, init_std, dtype))
@@ -49,7 +60,7 @@ class LayerNorm(nn.LayerNorm):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
     def __init__(self, dim, eps=1e-6, dtype=None):
-        check_positive_int(dim=dim)
+        dim, eps = check_positive_int(dim=dim), check_number("eps", eps, 0)
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
 
 
@@ -58,8 +69,7 @@ class Dropout(nn.Module):
 
     def __init__(self, rate=0.0, generator=None):
         super().__init__()
-        check_probability(rate=rate)
-        self.rate, self.generator = rate, as_generator(generator)
+        self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     def draw(self, shape, dtype, device):
         """The multiplier for a tensor of this shape, or None when nothing is dropped."""
@@ -71,6 +81,7 @@ class Dropout(nn.Module):
         return shape
 
     def forward(self, x):
+        (x,) = floating(x=x)
         multiplier = self.draw(x.shape, x.dtype, x.device)
         return x if multiplier is None else ops.dropout(x, multiplier)
 
@@ -98,6 +109,7 @@ class Mlp(nn.Module):
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
         super().__init__()
         hidden = in_features if hidden_features is None else hidden_features
+        in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
         generator = as_generator(generator)
         self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
         self.act = GELU()
@@ -128,7 +140,7 @@ class PatchEmbed(nn.Module):
             raise ValueError(
                 f"img_size {self.img_size} is not divisible by patch_size {self.patch_size}"
             )
-        check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
+        in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
         self.in_chans = in_chans
         area = math.prod(self.patch_size)
@@ -137,11 +149,7 @@ class PatchEmbed(nn.Module):
         self.proj.weight = Parameter(weight)
 
     def forward(self, images):
-        expected = (self.in_chans, *self.img_size)
-        chw = ", ".join(map(str, expected))
-        if images.dim() != 4 or tuple(images.shape[1:]) != expected:
-            raise ValueError(f"images have shape {tuple(images.shape)}, expected (B, {chw})")
-        if not images.is_floating_point():
-            raise TypeError(f"images have dtype {images.dtype}, expected a floating dtype")
+        (images,) = floating(images=images)
+        check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches = ops.patches(images, self.patch_size)
         return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)

@@ -6,7 +6,16 @@ import torch
 from torch import nn
 
 from .attention import MultiHeadAttention, build_rel_pos
-from .checks import as_dtype, check_choice, check_positive_int, check_probability
+from .checks import (
+    MOST_HEADS,
+    MOST_LAYERS,
+    as_dtype,
+    check_choice,
+    check_names,
+    check_number,
+    check_positive_int,
+    check_probability,
+)
 from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
@@ -33,6 +42,9 @@ class Block(nn.Module):
         generator=None,
     ):
         super().__init__()
+        embed_dim = check_positive_int(embed_dim=embed_dim)
+        hidden = int(embed_dim * check_number("mlp_ratio", mlp_ratio, 0, strictly=True))
+        check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.norm1 = LayerNorm(embed_dim, dtype=dtype)
         self.attn = MultiHeadAttention(
@@ -49,7 +61,7 @@ class Block(nn.Module):
         )
         self.drop_path1 = DropPath(drop_path, generator)
         self.norm2 = LayerNorm(embed_dim, dtype=dtype)
-        self.mlp = Mlp(embed_dim, int(embed_dim * mlp_ratio), proj_drop, dtype, generator)
+        self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
@@ -91,10 +103,12 @@ class VisionTransformer(nn.Module):
         generator=None,
     ):
         super().__init__()
-        check_positive_int(num_classes=num_classes, depth=depth)
+        num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
+        depth = check_positive_int(MOST_LAYERS, depth=depth)
+        num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_choice("position", position, POSITIONS)
         check_choice("global_pool", global_pool, ("token", "avg"))
-        check_probability(
+        drop_rate, attn_drop_rate, drop_path_rate = check_probability(
             drop_rate=drop_rate, attn_drop_rate=attn_drop_rate, drop_path_rate=drop_path_rate
         )
         relative = position in ("relative", "shared_relative")
@@ -200,6 +214,7 @@ class VisionTransformer(nn.Module):
 
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""
+        check_names("rpb_kwargs", rpb_kwargs or {})
         given = dict(rpb_kwargs or {})
         check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
         grid = self.patch_embed.grid_size

@@ -6,8 +6,11 @@ import numpy as np
 
 
 def contiguous(*arrays):
-    """Each array in C order, copied only where it is not; None stays."""
-    return [None if a is None else np.ascontiguousarray(a) for a in arrays]
+    """Each array in C order, aligned and writeable, copied only where it is not; None stays.
+
+    numba would compile every loop once more for read-only arrays.
+    """
+    return [a if a is None or a.flags.carray else np.array(a, order="C") for a in arrays]
 
 
 def addresses(*arrays):

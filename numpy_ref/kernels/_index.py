@@ -6,8 +6,9 @@ the end. Rows are slices of one axis, of which LLVM knows that they don't overla
 
 import numpy as np
 
-from ..checks import check_index
+from ..gate import integers
 from . import _threads
+from ._arrays import contiguous
 from ._jit import compiled, inner
 from ._runs import gather_lanes, scatter_lanes
 from ._simd import address, lanes
@@ -24,11 +25,9 @@ def checked_index(index, num_rows):
 
 
 def flat_index(index):
-    """Flat and unchecked; raises TypeError/ValueError unless it has integers on two axes."""
-    index = np.asarray(index)
-    if index.ndim != 2 or index.dtype.kind not in "iu":
-        check_index(index, 0)  # says what is wrong with it
-    return np.ascontiguousarray(index, dtype=np.int64).reshape(-1).view(np.uint64)
+    """Flat, its entries unchecked; raises TypeError/ValueError unless it has integers on two axes."""
+    (index,) = contiguous(integers("index", index, None, None))
+    return index.reshape(-1).view(np.uint64)
 
 
 def check_flat_index(flat, num_rows):

@@ -5,15 +5,14 @@ Forward keeps the maximum and 1 / sum of each row of the scores; backward makes 
 
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, gradient, made_by, recall
 from ..ops import attention as definition
 from . import _attention as loops
 from . import _threads
-from ._arrays import address_of
+from ._arrays import address_of, contiguous
 from ._buffers import empty
 from ._index import check_flat_index, checked_index
 from ._product import padded, product_for
@@ -27,23 +26,11 @@ PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk
 ITEMS = 16  # to cut the work into, where it can be: enough for as many threads
 
 
-class _Cache(NamedTuple):
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    by_head: np.ndarray
-    index: np.ndarray
-    terms: tuple
-    scale: np.floating
-    stats: np.ndarray
-    bias: np.ndarray | None
-    has_table: bool
-
-
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
     """P = softmax(scale · q kᵀ + table[index] + bias + mask); see `numpy_ref.ops`."""
-    definition.check_attention(q, k, table, index, bias, mask)
-    return definition.attention_weights(q, k, bias=_dense(table, index, bias), mask=mask, scale=scale)
+    given = definition.checked_attention(q, k, k, table, index, bias, mask, scale)
+    bias = _dense(given.table, given.index, given.bias)
+    return definition.attention_weights(q, k, bias=bias, mask=mask, scale=scale)
 
 
 def attention_forward(
@@ -60,24 +47,21 @@ def attention_forward(
     value_index=None,
 ):
     """out = (P · dropout) v; see `numpy_ref.ops.attention_forward`."""
-    if value_embedding is not None or value_index is not None:
-        given = (q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
-        return definition.attention_forward(*given)
-    definition.check_attention(q, k, table, index, bias, mask)
-    check_shape("v", v, (*k.shape[:3], None))
-    check_floating(q=q, v=v, dropout=dropout)
+    given = (q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
+    given = definition.checked_attention(*given)
+    q, k, v, table, index, bias, mask, scale, dropout, value_embedding, _ = given
     (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
-    if dropout is not None:
-        check_shape("dropout", dropout, (batch, heads, q_len, k_len))
+    if value_embedding is not None or 0 in (batch, heads, q_len, dim, v_dim):
+        return definition.attention_forward(*given)
     q, k, v = (_rows(x) for x in (q, k, v))
     by_head, flat = np.zeros((heads, 0), q.dtype), np.empty(0, np.uint64)
     if table is not None:
-        by_head, flat = np.ascontiguousarray(table.T), checked_index(index, len(table))
+        (by_head,), flat = contiguous(table.T), checked_index(index, len(table))
     terms = tuple(None if t is None else _expanded(t, k_len) for t in (bias, mask, dropout))
     out = empty((batch, q_len, heads, v_dim), q.dtype).transpose(0, 2, 1, 3)
     stats = empty((batch, heads, q_len, 2), q.dtype)
     shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
-    scale = q.dtype.type(definition._scale(q, scale))
+    scale = q.dtype.type(scale)
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     places = _forward_places(shape, plan, q.dtype)
     _threads.run(
@@ -96,38 +80,41 @@ def attention_forward(
         stats,
         scratch=(places[-1], q.dtype),
     )
-    return out, _Cache(q, k, v, by_head, flat, terms, scale, stats, bias, table is not None)
+    bias_shape, has_table = None if bias is None else bias.shape, table is not None
+    kept = (q, k, v, by_head, flat, *terms, scale, stats)
+    return out, Cache(attention_forward, *kept, bias_shape, has_table)
 
 
 def attention_backward(dout, cache):
     """dq, dk, dv, dtable, dbias; see `numpy_ref.ops.attention_backward`."""
-    if not isinstance(cache, _Cache):
+    if made_by(cache, definition.attention_forward):
         return definition.attention_backward(dout, cache)
-    q, k, v, bias = cache.q, cache.k, cache.v, cache.bias
+    q, k, v, by_head, flat, *terms, scale, stats, bias_shape, has_table = recall(
+        cache, attention_forward
+    )
     (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
-    check_shape("dout", dout, (batch, heads, q_len, v_dim))
-    dout = _rows(dout)
-    check_flat_index(cache.index, cache.by_head.shape[1])  # it may be the caller's, changed since
+    dout = _rows(gradient("dout", dout, (batch, heads, q_len, v_dim), q.dtype))
+    check_flat_index(flat, by_head.shape[1])  # it may be the caller's, changed since
     shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
-    plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
+    plan, pieces = _plan(shape, _has_own_bias(terms[0]), q.itemsize)
     places = _backward_places(shape, plan, q.dtype)
     chunks, groups = -(-batch // plan[0]), plan[2]
     dq, dk, dv = _empty_gradients(shape, groups, q.dtype)
-    dtable = empty((pieces, cache.by_head.shape[1]), np.float64)
-    dbias = None if bias is None else empty((chunks, heads, q_len, k_len), q.dtype)
+    dtable = empty((pieces, by_head.shape[1]), np.float64)
+    dbias = None if bias_shape is None else empty((chunks, heads, q_len, k_len), q.dtype)
     _threads.run(
         loops.backward,
         pieces,
         places,
         product_for(q.dtype),
-        cache.by_head,
-        cache.index,
+        by_head,
+        flat,
         *(_place(x) for x in (q, k, v)),
-        *(_term(t) for t in cache.terms),
-        cache.scale,
+        *(_term(t) for t in terms),
+        scale,
         shape,
         plan,
-        cache.stats,
+        stats,
         _place(dout),
         _place(dq),
         *((*_place(x)[:1], *x.strides[1:4], x.strides[0]) for x in (dk, dv)),
@@ -136,12 +123,13 @@ def attention_backward(dout, cache):
         scratch=(places[-1], q.dtype),
     )
     dk, dv = (x[0] if groups == 1 else x.sum(0) for x in (dk, dv))
-    if cache.has_table:
+    if has_table:
         by_item = dtable.reshape(pieces // heads, heads, -1).sum(0)
         dtable = np.ascontiguousarray(by_item.T.astype(q.dtype))
     if dbias is not None:
-        dbias = definition.sum_to_shape(dbias, (1,) * (4 - bias.ndim) + bias.shape).reshape(bias.shape)
-    return definition.AttentionGrads(dq, dk, dv, dtable if cache.has_table else None, dbias)
+        four_axes = (1,) * (4 - len(bias_shape)) + bias_shape
+        dbias = definition.sum_to_shape(dbias, four_axes).reshape(bias_shape)
+    return definition.AttentionGrads(dq, dk, dv, dtable if has_table else None, dbias)
 
 
 def _dense(table, index, bias):
@@ -217,8 +205,9 @@ def _empty_gradients(shape, groups, dtype):
 
 
 def _rows(x):
-    """x with its last axis contiguous."""
-    return x if x.strides[-1] == x.itemsize or x.shape[-1] == 1 else np.ascontiguousarray(x)
+    """x with its last axis contiguous, and aligned."""
+    whole = x.strides[-1] == x.itemsize or x.shape[-1] == 1
+    return x if whole and x.flags.aligned else np.array(x, order="C")
 
 
 def _place(x):
@@ -229,7 +218,7 @@ def _place(x):
 def _expanded(term, k_len):
     """Four axes, the last as long as there are keys and contiguous."""
     term = term.reshape((1,) * (4 - term.ndim) + term.shape)
-    return np.ascontiguousarray(np.broadcast_to(term, (*term.shape[:3], k_len)))
+    return contiguous(np.broadcast_to(term, (*term.shape[:3], k_len)))[0]
 
 
 def _term(term):

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_shape
+from ..gate import floating, integers
+from ..ops.bias import checked_scatter
 from . import _threads
+from ._arrays import contiguous
 from ._buffers import empty
 from ._index import all_within, checked_index, flat_index, gather_row, refuse, scatter_row
 from ._jit import compiled
@@ -14,24 +17,24 @@ MIN_PARALLEL = 1 << 14  # elements, about 10 µs of work: below, one call does i
 
 def bias_forward(table, index):
     """bias[h, i, j] = table[index[i, j], h]; see `numpy_ref.ops.bias_forward`."""
-    check_floating(table=table)
+    (table,) = floating(table=table)
     check_shape("table", table, (None, None))
-    by_head, flat = np.ascontiguousarray(table.T), flat_index(index)  # a head's row stays in cache
-    bias, keys = empty((len(by_head), flat.size), table.dtype), np.shape(index)[1]
+    index = integers("index", index, None, None)
+    (by_head,), flat = contiguous(table.T), flat_index(index)  # a head's row stays in cache
+    bias, keys = empty((len(by_head), flat.size), table.dtype), index.shape[1]
     if bias.size >= MIN_PARALLEL:
         flat = checked_index(index, len(table))
         _threads.run(_gather, len(bias), by_head, flat, keys, bias)
     elif not _gather_alone(by_head, flat, keys, bias):
         refuse(flat, len(table))
-    return bias.reshape(len(by_head), *np.shape(index))
+    return bias.reshape(len(by_head), *index.shape)
 
 
 def bias_backward(dbias, index, num_rows):
     """dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j]; see `numpy_ref.ops`."""
-    check_floating(dbias=dbias)
-    check_shape("dbias", dbias, (None, *np.shape(index)))
-    flat = flat_index(index)
-    rows, keys = np.ascontiguousarray(dbias).reshape(len(dbias), flat.size), np.shape(index)[1]
+    dbias, index, num_rows = checked_scatter(dbias, index, num_rows)
+    (rows,), flat = contiguous(dbias), flat_index(index)
+    rows, keys = rows.reshape(len(rows), flat.size), index.shape[1]
     sums = np.zeros((len(dbias), num_rows))  # float64, as the definition
     if rows.size >= MIN_PARALLEL:
         flat = checked_index(index, num_rows)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
-from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads
+from ..gate import Cache, recall
+from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads, checked_cosine, checked_pair
 from . import _threads
+from ._arrays import contiguous
 from ._buffers import empty
 from ._jit import compiled, inner
 from ._simd import address, fma, lanes, load_first, splat, store_first, total
@@ -15,22 +16,20 @@ HEIGHT = 256  # rows of a piece
 
 def cosine_forward(q, k, logit_scale):
     """q' = τ q/‖q‖,  k' = k/‖k‖; see `numpy_ref.ops.cosine_forward`."""
-    check_floating(q=q, k=k, logit_scale=logit_scale)
-    check_shape("logit_scale", logit_scale, (q.shape[1], 1, 1))
+    q, k, logit_scale = checked_cosine(q, k, logit_scale)
     tau = np.exp(np.minimum(logit_scale, MAX_LOG_SCALE))
-    q, k = np.ascontiguousarray(q), np.ascontiguousarray(k)
+    q, k = contiguous(q, k)
     q_norm, k_norm = _norms(q), _norms(k)
     out = _divided(q, q_norm, tau.reshape(-1)), _divided(k, k_norm, np.ones(k.shape[1], k.dtype))
-    return out, (q, q_norm, k, k_norm, tau, logit_scale)
+    return out, Cache(cosine_forward, q, q_norm, k, k_norm, tau, logit_scale)
 
 
 def cosine_backward(dout, cache):
     """dq, dk, dlogit_scale; see `numpy_ref.ops.cosine_backward`."""
-    q, q_norm, k, k_norm, tau, logit_scale = cache
-    check_shape("dout[0]", dout[0], q.shape)
-    check_shape("dout[1]", dout[1], k.shape)
-    dq, along = _through(np.ascontiguousarray(dout[0]), q, q_norm, tau.reshape(-1))
-    dk, _ = _through(np.ascontiguousarray(dout[1]), k, k_norm, np.ones(k.shape[1], k.dtype))
+    q, q_norm, k, k_norm, tau, logit_scale = recall(cache, cosine_forward)
+    dq_scaled, dk_hat = contiguous(*checked_pair(dout, q, k))
+    dq, along = _through(dq_scaled, q, q_norm, tau.reshape(-1))
+    dk, _ = _through(dk_hat, k, k_norm, np.ones(k.shape[1], k.dtype))
     dtau = along.sum((0, 2)).reshape(tau.shape).astype(tau.dtype)
     return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
 

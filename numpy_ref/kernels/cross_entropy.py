@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-from ..ops.cross_entropy import check_labels
+from ..gate import Cache, as_scalar, recall
+from ..ops.cross_entropy import checked_labels
 from . import _threads
+from ._arrays import contiguous
 from ._exp import exp
 from ._jit import compiled
 from ._simd import address, lanes, load_first, only_first, splat, store_first, total
@@ -16,17 +18,17 @@ HEIGHT = 64  # rows of a piece
 
 def cross_entropy_forward(logits, labels, label_smoothing=0.0):
     """loss = −(1/N) Σ_n Σ_c t[n, c] log softmax(logits[n])[c]; see `numpy_ref.ops`."""
-    labels = check_labels(logits, labels, label_smoothing).astype(np.int64)
-    logits = np.ascontiguousarray(logits)
+    logits, labels, smooth = checked_labels(logits, labels, label_smoothing)
+    logits, labels = contiguous(logits, labels)
     losses, dlogits = np.empty(len(logits)), np.empty_like(logits)
-    smooth = float(label_smoothing)
     _threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
-    return logits.dtype.type(losses.mean()), dlogits
+    return logits.dtype.type(losses.mean()), Cache(cross_entropy_forward, dlogits)
 
 
 def cross_entropy_backward(dloss, cache):
     """dlogits = dloss · (softmax(logits) − t) / N."""
-    return cache.dtype.type(dloss) * cache
+    (dlogits,) = recall(cache, cross_entropy_forward)
+    return dlogits.dtype.type(as_scalar("dloss", dloss)) * dlogits
 
 
 @compiled

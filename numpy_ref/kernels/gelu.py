@@ -2,27 +2,27 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, recall
 from . import _rows as loops
 from . import _threads
-from ._arrays import addresses
+from ._arrays import addresses, contiguous
 from ._buffers import empty
 
 
 def gelu_forward(x):
     """out = x · Φ(x); see `numpy_ref.ops.gelu_forward`."""
-    check_floating(x=x)
-    x = np.ascontiguousarray(x)
+    (x,) = contiguous(*floating(x=x))
     out = empty(x.shape, x.dtype)
     _over(loops.gelu_forward, x, out)
-    return out, x
+    return out, Cache(gelu_forward, x)
 
 
 def gelu_backward(dout, cache):
     """dx = dout · (Φ(x) + x φ(x)); see `numpy_ref.ops.gelu_backward`."""
-    check_shape("dout", dout, cache.shape)
-    dx = empty(cache.shape, cache.dtype)
-    _over(loops.gelu_backward, cache, np.ascontiguousarray(dout), dx)
+    (x,) = recall(cache, gelu_forward)
+    (dout,) = contiguous(gradient("dout", dout, x.shape, x.dtype))
+    dx = empty(x.shape, x.dtype)
+    _over(loops.gelu_backward, x, dout, dx)
     return dx
 
 

@@ -14,13 +14,14 @@ def empty_qkv(batch, heads, length, dim, dtype):
 
 def merge_qkv(q, k, v):
     """out (B, L, 3·H·d); see `numpy_ref.ops.merge_qkv`."""
+    q, k, v = definition.checked_heads(q, k, v)
     batch, heads, length, dim = q.shape
     width, size = 3 * heads * dim, q.itemsize
     strides = (length * width * size, dim * size, width * size, size)
     starts = [x.ctypes.data - n * heads * dim * size for n, x in enumerate((q, k, v))]
     whole = q.base
-    together = whole is not None and whole is k.base is v.base and len(set(starts)) == 1
-    alike = all(x.shape == q.shape and x.strides == strides for x in (q, k, v))
-    if together and alike and whole.flags.c_contiguous:
+    together = type(whole) is np.ndarray and whole is k.base is v.base and len(set(starts)) == 1
+    alike = all(x.strides == strides and x.size for x in (q, k, v))
+    if together and alike and whole.flags.carray:
         return np.ndarray((batch, length, width), q.dtype, whole, starts[0] - whole.ctypes.data)
     return definition.merge_qkv(q, k, v)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
-from ..ops.layer_norm import LayerNormGrads
+from ..gate import Cache, gradient, recall
+from ..ops.layer_norm import LayerNormGrads, checked_layer_norm
 from . import _rows as loops
 from . import _threads
 from ._arrays import addresses, contiguous
@@ -13,13 +13,11 @@ from .linear import empty_sums
 
 def layer_norm_forward(x, weight, bias, eps=1e-6):
     """out = x̂ · weight + bias; see `numpy_ref.ops.layer_norm_forward`."""
-    check_floating(x=x, weight=weight, bias=bias)
-    check_shape("weight", weight, x.shape[-1:])
-    check_shape("bias", bias, x.shape[-1:])
+    x, weight, bias, eps = checked_layer_norm(x, weight, bias, eps)
     x, weight, bias = contiguous(x, weight, bias)
     width = x.shape[-1]
     out = empty(x.shape, x.dtype)
-    mean, rstd = (np.empty(x.size // max(width, 1), x.dtype) for _ in range(2))
+    mean, rstd = (np.empty(x.size // width, x.dtype) for _ in range(2))
     height, pieces = _cut(len(mean), width)
     _threads.run(
         loops.layer_norm_forward,
@@ -28,19 +26,18 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
         rstd,
         *addresses(x, weight, bias, out),
         width,
-        float(eps),
+        eps,
         height,
     )
-    return out, (x, mean, rstd, weight)
+    return out, Cache(layer_norm_forward, x, mean, rstd, weight)
 
 
 def layer_norm_backward(dout, cache, dresidual=None):
     """dx, dweight, dbias; see `numpy_ref.ops.layer_norm_backward`."""
-    x, mean, rstd, weight = cache
-    check_shape("dout", dout, x.shape)
+    x, mean, rstd, weight = recall(cache, layer_norm_forward)
+    dout = gradient("dout", dout, x.shape, x.dtype)
     if dresidual is not None:
-        check_floating(dout=dout, dresidual=dresidual)
-        check_shape("dresidual", dresidual, x.shape)
+        dresidual = gradient("dresidual", dresidual, x.shape, x.dtype)
     (dout, dresidual), width = contiguous(dout, dresidual), x.shape[-1]
     height, pieces = _cut(len(mean), width)
     dx, (sums, added_up) = empty(x.shape, x.dtype), empty_sums(pieces, 2 * width, x.dtype)
@@ -61,5 +58,5 @@ def layer_norm_backward(dout, cache, dresidual=None):
 
 def _cut(rows, width):
     """(rows of a piece, pieces)"""
-    height = max(1, loops.PIECE // max(width, 1))
+    height = max(1, loops.PIECE // width)
     return height, -(-rows // height)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..checks import check_shape
-from ..ops.linear import LinearGrads, check_linear
+from ..gate import Cache, gradient, recall
+from ..ops.linear import LinearGrads, checked_linear
 from . import _linear as loops
 from . import _threads
 from ._arrays import addresses, contiguous
@@ -15,8 +15,8 @@ GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of a
 
 def linear_forward(x, weight, bias=None, residual=None):
     """out = residual + x @ weightᵀ + bias; see `numpy_ref.ops.linear_forward`."""
-    check_linear(x, weight, bias, residual)
-    x, weight, bias, residual = contiguous(x, weight, bias, residual)
+    given = checked_linear(x, weight, bias, residual)
+    x, weight, bias, residual = contiguous(*given)
     columns, depth = weight.shape
     out = empty((*x.shape[:-1], columns), x.dtype)
     rows, panels = out.size // max(columns, 1), panels_of(columns, x.dtype)
@@ -30,14 +30,13 @@ def linear_forward(x, weight, bias=None, residual=None):
         *addresses(bias, residual, out),
         (rows, columns, depth),
     )
-    return out, (x, weight, bias is not None, residual is not None)
+    return out, Cache(linear_forward, x, weight, bias is not None, residual is not None)
 
 
 def linear_backward(dout, cache):
     """dx, dweight, dbias, dresidual; see `numpy_ref.ops.linear_backward`."""
-    x, weight, has_bias, has_residual = cache
-    check_shape("dout", dout, (*x.shape[:-1], len(weight)))
-    dout = np.ascontiguousarray(dout)
+    x, weight, has_bias, has_residual = recall(cache, linear_forward)
+    (dout,) = contiguous(gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype))
     depth, columns = weight.shape
     rows, panels = x.size // max(columns, 1), panels_of(columns, x.dtype)
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)

@@ -6,9 +6,10 @@ for any number of threads.
 
 import numpy as np
 
-from ..checks import check_shape
-from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, check_lookup
+from ..gate import Cache, gradient, recall
+from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, checked_lookup
 from . import _threads
+from ._arrays import contiguous
 from ._index import checked_index, gather_row, scatter_row
 from ._jit import compiled
 from ._threads import next_piece, share
@@ -18,29 +19,30 @@ PIECE = 1 << 14  # elements
 
 def score_lookup_forward(q, embedding, index):
     """bias[b, h, i, j] = (q[b, h, i] embeddingᵀ)[index[i, j]]; see `numpy_ref.ops`."""
-    index = check_lookup("q", q, embedding, index)
-    return _gather(q @ embedding.swapaxes(-1, -2), index), (q, embedding, index)
+    q, embedding, index = checked_lookup("q", q, embedding, index)
+    bias = _gather(q @ embedding.swapaxes(-1, -2), index)
+    return bias, Cache(score_lookup_forward, q, embedding, index)
 
 
 def score_lookup_backward(dbias, cache):
     """dq and dembedding through the rows' sums; see `numpy_ref.ops`."""
-    q, embedding, index = cache
-    check_shape("dbias", dbias, (*q.shape[:2], *index.shape))
+    q, embedding, index = recall(cache, score_lookup_forward)
+    dbias = gradient("dbias", dbias, (*q.shape[:2], *index.shape), q.dtype)
     dproduct = _scatter(dbias, index, embedding.shape[1])  # (B, H, Lq, R)
     return ScoreLookupGrads(dproduct @ embedding, _reduce(dproduct, q, len(embedding)))
 
 
 def value_lookup_forward(p, embedding, index):
     """out[b, h, i] = (p summed over equal rows) embedding; see `numpy_ref.ops`."""
-    index = check_lookup("p", p, embedding, index)
+    p, embedding, index = checked_lookup("p", p, embedding, index)
     sums = _scatter(p, index, embedding.shape[1])
-    return sums @ embedding, (sums, embedding, index)
+    return sums @ embedding, Cache(value_lookup_forward, sums, embedding, index)
 
 
 def value_lookup_backward(dout, cache):
     """dp and dembedding; see `numpy_ref.ops`."""
-    sums, embedding, index = cache
-    check_shape("dout", dout, (*sums.shape[:3], embedding.shape[2]))
+    sums, embedding, index = recall(cache, value_lookup_forward)
+    dout = gradient("dout", dout, (*sums.shape[:3], embedding.shape[2]), sums.dtype)
     dp = _gather(dout @ embedding.swapaxes(-1, -2), index)
     return ValueLookupGrads(dp, _reduce(sums, dout, len(embedding)))
 
@@ -55,7 +57,7 @@ def _gather(product, index):
 def _scatter(values, index, num_rows):
     """values (B, H, Lq, Lk) -> sums over equal index (B, H, Lq, R), added up in float64."""
     sums = np.zeros((*values.shape[:3], num_rows))
-    rows = _rows(np.ascontiguousarray(values))
+    rows = _rows(*contiguous(values))
     _over(_scatter_rows, rows, rows, _checked(index, num_rows), _rows(sums))
     return sums.astype(values.dtype)
 
@@ -72,7 +74,7 @@ def _rows(x):
 
 def _checked(index, num_rows):
     """uint64 with all entries in [0, num_rows), also when it was changed since forward checked it."""
-    return checked_index(index, num_rows).reshape(np.shape(index))
+    return checked_index(index, num_rows).reshape(index.shape)
 
 
 def _over(loop, values, *arrays):

@@ -1,7 +1,7 @@
 """The perceptron fused: the hidden layer before its GELU is kept, and nothing else of its size made."""
 
-from ..checks import check_floating, check_shape
-from ..ops.mlp import MlpGrads
+from ..gate import Cache, gradient, recall
+from ..ops.mlp import MlpGrads, checked_mlp
 from . import _mlp as loops
 from . import _threads
 from ._arrays import addresses, contiguous
@@ -13,14 +13,8 @@ from .linear import empty_groups, empty_sums, groups_of, tiles_of
 
 def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; see `numpy_ref.ops.mlp_forward`."""
-    check_floating(x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2, residual=residual)
-    check_shape("weight1", weight1, (None, x.shape[-1]))
-    check_shape("bias1", bias1, weight1.shape[:1])
-    check_shape("weight2", weight2, (None, len(weight1)))
-    check_shape("bias2", bias2, weight2.shape[:1])
-    if residual is not None:
-        check_shape("residual", residual, (*x.shape[:-1], len(weight2)))
-    x, weight1, bias1, weight2, bias2, residual = contiguous(x, weight1, bias1, weight2, bias2, residual)
+    given = checked_mlp(x, weight1, bias1, weight2, bias2, residual)
+    x, weight1, bias1, weight2, bias2, residual = contiguous(*given)
     shape = _shape(x, weight1, weight2)
     rows, columns, middle, depth = shape
     hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
@@ -35,14 +29,13 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
         shape,
         scratch=(TILE * middle, x.dtype),
     )
-    return out, (x, hidden, weight1, weight2, residual is not None)
+    return out, Cache(mlp_forward, x, hidden, weight1, weight2, residual is not None)
 
 
 def mlp_backward(dout, cache):
     """dx, dweight1, dbias1, dweight2, dbias2, dresidual; see `numpy_ref.ops.mlp_backward`."""
-    x, hidden, weight1, weight2, has_residual = cache
-    check_shape("dout", dout, (*x.shape[:-1], len(weight2)))
-    (dout,) = contiguous(dout)
+    x, hidden, weight1, weight2, has_residual = recall(cache, mlp_forward)
+    (dout,) = contiguous(gradient("dout", dout, (*x.shape[:-1], len(weight2)), x.dtype))
     shape = _shape(x, weight1, weight2)
     rows, columns, middle, depth = shape
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from ..checks import check_floating
+from ..gate import floating
 from ..ops import norm as definition
 from . import _rows as loops
 from . import _threads
-from ._arrays import address_of
+from ._arrays import address_of, contiguous
 
 
 def squared_norm(x):
@@ -16,8 +16,7 @@ def squared_norm(x):
 
     Where float32 overflows, the definition has the last word.
     """
-    check_floating(x=x)
-    x = np.ascontiguousarray(x)
+    (x,) = contiguous(*floating(x=x))
     sums = np.zeros(-(-x.size // loops.PIECE))
     _threads.run(loops.squares, len(sums), np.empty(0, x.dtype), address_of(x), x.size, sums)
     total = float(sums.sum())

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_number, check_positive_int, check_probability, check_shape
+from ..gate import check_written, floating
 
 
 def adamw_update(
@@ -13,11 +14,13 @@ def adamw_update(
     """m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
     θ ← θ(1 − lr·λ) − lr · m̂ / (√v̂ + ε),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ), all in place.
 
-    data θ, grad g, exp_avg m, exp_avg_sq v: contiguous, of one shape and dtype; step t counts from 1.
+    data θ, grad g, exp_avg m, exp_avg_sq v: of one shape and dtype. θ, m and v are written: each
+    contiguous, aligned, writeable, with memory of its own. Step t counts from 1; lr, weight_decay λ and
+    eps ε are at least 0, both betas β in [0, 1).
     Raises TypeError/ValueError naming what does not fit, changing nothing.
     """
-    check_adamw(data, grad, exp_avg, exp_avg_sq)
-    beta1, beta2 = betas
+    data, grad, exp_avg, exp_avg_sq = checked_adamw(data, grad, exp_avg, exp_avg_sq)
+    step, lr, weight_decay, (beta1, beta2), eps = checked_rates(step, lr, weight_decay, betas, eps)
     exp_avg += (1 - beta1) * (grad - exp_avg)
     exp_avg_sq *= beta2
     exp_avg_sq += (1 - beta2) * grad * grad
@@ -26,11 +29,23 @@ def adamw_update(
     data -= lr / (1 - beta1**step) * exp_avg / denominator
 
 
-def check_adamw(data, grad, exp_avg, exp_avg_sq):
-    """Floating, of one shape and contiguous; raises TypeError/ValueError."""
-    arrays = {"data": data, "grad": grad, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
-    check_floating(**arrays)
-    for name, array in arrays.items():
-        check_shape(name, array, data.shape)
-        if not array.flags.c_contiguous:
-            raise ValueError(f"{name} is not contiguous")
+def checked_adamw(data, grad, exp_avg, exp_avg_sq):
+    """As plain arrays of one shape, those that are written fit for it; raises TypeError/ValueError."""
+    data, grad, exp_avg, exp_avg_sq = floating(
+        data=data, grad=grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq
+    )
+    check_shape("grad", grad, data.shape)
+    check_shape("exp_avg", exp_avg, data.shape)
+    check_shape("exp_avg_sq", exp_avg_sq, data.shape)
+    written = {"data": data, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+    check_written(written, {"grad": grad})
+    return data, grad, exp_avg, exp_avg_sq
+
+
+def checked_rates(step, lr, weight_decay, betas, eps):
+    """As Python's numbers; raises TypeError/ValueError."""
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise TypeError(f"betas is {betas!r}, expected a pair of numbers")
+    betas = tuple(check_probability(betas=beta) for beta in betas)
+    rates = check_number("lr", lr, 0), check_number("weight_decay", weight_decay, 0)
+    return check_positive_int(step=step), *rates, betas, check_number("eps", eps, 0)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_number, check_shape
+from ..gate import Cache, floating, gradient, integers, recall
 from .bias import bias_backward, bias_forward
 from .lookup import value_lookup_backward, value_lookup_forward
 from .softmax import softmax_backward, softmax_forward
@@ -25,15 +26,8 @@ def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=
 
     Arguments as in `attention_forward`.
     """
-    check_attention(q, k, table, index, bias, mask)
-    scores = (q * _scale(q, scale)) @ k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
-    if table is not None:
-        scores += bias_forward(table, index)
-    if bias is not None:
-        scores += bias
-    if mask is not None:
-        scores = add_mask(scores, mask)
-    return softmax_forward(scores)[0]
+    given = checked_attention(q, k, k, table, index, bias, mask, scale)  # no values: k in their place
+    return _softmax_of_scores(given)[0]
 
 
 def attention_forward(
@@ -57,22 +51,20 @@ def attention_forward(
     is a shifted-window mask (window b of the batch uses mask[b mod nW]). scale: 1/√d unless given.
     dropout: the multiplier drawn beforehand, 0 or 1/(1−p), shape (B, H, Lq, Lk). value_embedding
     (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value (`value_lookup`).
-    Raises ValueError/TypeError naming the argument that does not fit.
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
     """
-    p = attention_weights(q, k, table, index, bias, mask, scale)
-    check_shape("v", v, (*k.shape[:3], None))
-    check_floating(q=q, v=v, dropout=dropout)
-    if dropout is not None:
-        check_shape("dropout", dropout, p.shape)
-    dropped = p if dropout is None else p * dropout
-    out, lookup = dropped @ v, None
-    if (value_embedding is None) != (value_index is None):
-        raise ValueError("value_embedding and value_index belong together: got only one of them")
+    given = checked_attention(
+        q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
+    )
+    p, softmax = _softmax_of_scores(given)
+    dropped = p if dropout is None else p * given.dropout
+    out, lookup = dropped @ given.v, None
     if value_embedding is not None:
-        check_shape("value_embedding", value_embedding, (None, None, v.shape[-1]))
-        added, lookup = value_lookup_forward(dropped, value_embedding, value_index)
+        added, lookup = value_lookup_forward(dropped, given.value_embedding, given.value_index)
         out += added
-    return out, (q, k, v, p, dropped, table, index, bias, scale, dropout, lookup)
+    bias_shape = None if bias is None else given.bias.shape
+    kept = given.q, given.k, given.v, given.table, given.index, given.scale, given.dropout
+    return out, Cache(attention_forward, *kept, bias_shape, dropped, softmax, lookup)
 
 
 def attention_backward(dout, cache):
@@ -85,8 +77,10 @@ def attention_backward(dout, cache):
     A value embedding adds its part to dP ∘ D (`value_lookup_backward`).
     dout (B, H, Lq, dv) -> AttentionGrads; None for what was not given.
     """
-    q, k, v, p, dropped, table, index, bias, scale, dropout, lookup = cache
-    check_shape("dout", dout, (*q.shape[:3], v.shape[-1]))
+    q, k, v, table, index, scale, dropout, bias_shape, dropped, softmax, lookup = recall(
+        cache, attention_forward
+    )
+    dout = gradient("dout", dout, (*q.shape[:3], v.shape[-1]), q.dtype)
     dv = dropped.swapaxes(-1, -2) @ dout
     dp, dvalue_embedding = dout @ v.swapaxes(-1, -2), None
     if lookup is not None:
@@ -94,12 +88,11 @@ def attention_backward(dout, cache):
         dp += added
     if dropout is not None:
         dp *= dropout
-    dscores = softmax_backward(dp, p)
-    factor = _scale(q, scale)
-    dq = (dscores @ k) * factor
-    dk = dscores.swapaxes(-1, -2) @ (q * factor)
+    dscores = softmax_backward(dp, softmax)
+    dq = (dscores @ k) * scale
+    dk = dscores.swapaxes(-1, -2) @ (q * scale)
     dtable = None if table is None else bias_backward(dscores.sum(0), index, len(table))
-    dbias = None if bias is None else sum_to_shape(dscores, bias.shape)
+    dbias = None if bias_shape is None else sum_to_shape(dscores, bias_shape)
     return AttentionGrads(dq, dk, dv, dtable, dbias, dvalue_embedding)
 
 
@@ -119,24 +112,70 @@ def sum_to_shape(x, shape):
     return x.sum(stretched, keepdims=True) if stretched else x
 
 
-def check_attention(q, k, table, index, bias, mask):
-    """Shapes and dtypes of everything that makes the scores; raises ValueError/TypeError."""
-    check_floating(q=q, k=k, table=table, bias=bias, mask=mask)
+class Given(NamedTuple):
+    """The arguments of `attention_forward`, checked: plain arrays, the scale as a float."""
+
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    table: np.ndarray | None
+    index: np.ndarray | None
+    bias: np.ndarray | None
+    mask: np.ndarray | None
+    scale: float
+    dropout: np.ndarray | None
+    value_embedding: np.ndarray | None
+    value_index: np.ndarray | None
+
+
+def checked_attention(
+    q,
+    k,
+    v,
+    table=None,
+    index=None,
+    bias=None,
+    mask=None,
+    scale=None,
+    dropout=None,
+    value_embedding=None,
+    value_index=None,
+):
+    """All but the indices' entries is checked here; raises ValueError/TypeError."""
+    optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
+    optional["value_embedding"] = value_embedding
+    q, k, v, table, bias, mask, dropout, value_embedding = floating(optional, q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))
-    batch, heads, q_len, dim = q.shape
-    check_shape("k", k, (batch, heads, None, dim))
-    if (table is None) != (index is None):
-        raise ValueError("table and index belong together: got only one of them")
+    check_shape("k", k, (*q.shape[:2], None, q.shape[3]))
+    target = batch, heads, q_len, k_len = (*q.shape[:3], k.shape[2])
+    if not k_len:
+        raise ValueError(f"k has shape {k.shape}: the softmax over no keys is undefined")
+    check_shape("v", v, (batch, heads, k_len, None))
+    check_together(table=table, index=index)
     if table is not None:
         check_shape("table", table, (None, heads))
-        check_shape("index", index, (q_len, k.shape[2]))
-    _check_broadcast("bias", bias, (batch, heads, q_len, k.shape[2]))
-    if mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
-        mask = mask[:1]  # nW windows, repeated along the batch
-    _check_broadcast("mask", mask, (batch, heads, q_len, k.shape[2]))
+        index = integers("index", index, q_len, k_len)
+    check_broadcast("bias", bias, target)
+    windows = mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0
+    check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    if dropout is not None:
+        check_shape("dropout", dropout, target)
+    check_together(value_embedding=value_embedding, value_index=value_index)
+    if value_embedding is not None:
+        check_shape("value_embedding", value_embedding, (None, None, v.shape[3]))
+        value_index = integers("value_index", value_index, q_len, k_len)
+    scale = _scale(q, scale)
+    return Given(q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
 
 
-def _check_broadcast(name, term, target):
+def check_together(**pair):
+    """Both are given or neither is; raises ValueError."""
+    if len({value is None for value in pair.values()}) > 1:
+        raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
+
+
+def check_broadcast(name, term, target):
+    """The term, where there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
     tail = target[len(target) - term.ndim :]
@@ -144,5 +183,21 @@ def _check_broadcast(name, term, target):
         raise ValueError(f"{name} has shape {term.shape}, which does not broadcast to {target}")
 
 
+def _softmax_of_scores(given):
+    """(P, what its backward needs)"""
+    scores = (given.q * given.scale) @ given.k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
+    if given.table is not None:
+        scores += bias_forward(given.table, given.index)
+    if given.bias is not None:
+        scores += given.bias
+    if given.mask is not None:
+        scores = add_mask(scores, given.mask)
+    return softmax_forward(scores)
+
+
 def _scale(q, scale):
-    return 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+    if scale is not None:
+        return check_number("scale", scale)
+    if not q.shape[3]:
+        raise ValueError(f"q has shape {q.shape}: without channels there is no scale 1/√d")
+    return 1 / math.sqrt(q.shape[3])

@@ -5,7 +5,8 @@ Source: Swin Transformer (arXiv 2103.14030), eq. 4; every static scheme is a tab
 
 import numpy as np
 
-from ..checks import check_floating, check_index, check_shape
+from ..checks import check_natural, check_shape
+from ..gate import check_entries, floating, integers
 
 
 def bias_forward(table, index):
@@ -14,9 +15,10 @@ def bias_forward(table, index):
     table (R, H) float, index (Lq, Lk) integer in [0, R) -> bias (H, Lq, Lk), contiguous.
     Raises TypeError/ValueError for a wrong dtype, shape or an index outside the table.
     """
-    check_floating(table=table)
+    (table,) = floating(table=table)
     check_shape("table", table, (None, None))
-    check_index(index, table.shape[0])
+    index = integers("index", index, None, None)
+    check_entries("index", index, len(table))
     return np.ascontiguousarray(table[index].transpose(2, 0, 1))
 
 
@@ -25,10 +27,19 @@ def bias_backward(dbias, index, num_rows):
 
     dbias (H, Lq, Lk), index (Lq, Lk) in [0, num_rows) -> dtable (num_rows, H).
     The sums run over i, j in row-major order and in float64, whatever the dtype of dbias.
+    Raises TypeError/ValueError as forward does.
     """
-    check_floating(dbias=dbias)
-    check_index(index, num_rows)
-    check_shape("dbias", dbias, (None, *np.shape(index)))
-    flat = np.ravel(index)
-    dtable = [np.bincount(flat, dbias[h].ravel(), num_rows) for h in range(len(dbias))]
-    return np.stack(dtable, axis=1).astype(dbias.dtype)
+    dbias, index, num_rows = checked_scatter(dbias, index, num_rows)
+    check_entries("index", index, num_rows)
+    dtable, flat = np.empty((num_rows, len(dbias)), dbias.dtype), index.ravel()
+    for h in range(len(dbias)):
+        dtable[:, h] = np.bincount(flat, dbias[h].ravel(), num_rows)
+    return dtable
+
+
+def checked_scatter(dbias, index, num_rows):
+    """As plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
+    (dbias,) = floating(dbias=dbias)
+    index = integers("index", index, None, None)
+    check_shape("dbias", dbias, (None, *index.shape))
+    return dbias, index, check_natural(num_rows=num_rows)

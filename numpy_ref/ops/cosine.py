@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_shape
+from ..gate import Cache, floating, gradient, recall
 
 MAX_LOG_SCALE = math.log(100)
 EPS = 1e-12
@@ -22,14 +23,14 @@ def cosine_forward(q, k, logit_scale):
 
     With scale = 1 the scores q'·k' are τ cos(q, k).
     q (B, H, Lq, d), k (B, H, Lk, d), logit_scale (H, 1, 1) -> (q', k'), cache.
-    Norms are taken as max(‖·‖, 1e-12).
+    Norms are taken as max(‖·‖, 1e-12). Raises TypeError/ValueError naming what does not fit.
     """
-    check_floating(q=q, k=k, logit_scale=logit_scale)
-    check_shape("logit_scale", logit_scale, (q.shape[1], 1, 1))
+    q, k, logit_scale = checked_cosine(q, k, logit_scale)
     tau = np.exp(np.minimum(logit_scale, MAX_LOG_SCALE))
     q_hat, q_norm = _normalize(q)
     k_hat, k_norm = _normalize(k)
-    return (tau * q_hat, k_hat), (q_hat, q_norm, k_hat, k_norm, tau, logit_scale)
+    cache = Cache(cosine_forward, q_hat, q_norm, k_hat, k_norm, tau, logit_scale)
+    return (tau * q_hat, k_hat), cache
 
 
 def cosine_backward(dout, cache):
@@ -38,14 +39,32 @@ def cosine_backward(dout, cache):
     dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). Above the clamp ln 100
     dlogit_scale is 0; at it, the gradient passes (as through PyTorch's clamp).
     """
-    dq_scaled, dk_hat = dout
-    q_hat, q_norm, k_hat, k_norm, tau, logit_scale = cache
-    check_shape("dout[0]", dq_scaled, q_hat.shape)
-    check_shape("dout[1]", dk_hat, k_hat.shape)
+    q_hat, q_norm, k_hat, k_norm, tau, logit_scale = recall(cache, cosine_forward)
+    dq_scaled, dk_hat = checked_pair(dout, q_hat, k_hat)
     dq = _normalize_backward(tau * dq_scaled, q_hat, q_norm)
     dk = _normalize_backward(dk_hat, k_hat, k_norm)
     dtau = (dq_scaled * q_hat).sum((0, 2, 3), keepdims=True)[0]
     return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
+
+
+def checked_cosine(q, k, logit_scale):
+    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    q, k, logit_scale = floating(q=q, k=k, logit_scale=logit_scale)
+    check_shape("q", q, (None, None, None, None))
+    batch, heads, _, dim = q.shape
+    check_shape("k", k, (batch, heads, None, dim))
+    check_shape("logit_scale", logit_scale, (heads, 1, 1))
+    return q, k, logit_scale
+
+
+def checked_pair(dout, q, k):
+    """(dq', dk') as plain arrays like q and k; raises TypeError/ValueError."""
+    if not isinstance(dout, tuple | list) or len(dout) != 2:
+        raise TypeError(f"dout is a {type(dout).__name__}, expected the pair (dq', dk')")
+    return tuple(
+        gradient(f"dout[{n}]", each, x.shape, x.dtype)
+        for n, (each, x) in enumerate(zip(dout, (q, k), strict=True))
+    )
 
 
 def _normalize(u):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, recall
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -14,13 +14,13 @@ def gelu_forward(x):
 
     x of any shape -> out of the same shape, cache.
     """
-    check_floating(x=x)
+    (x,) = floating(x=x)
     cdf = (0.5 * (1 + _erf(x / math.sqrt(2)))).astype(x.dtype)
-    return x * cdf, (x, cdf)
+    return x * cdf, Cache(gelu_forward, x, cdf)
 
 
 def gelu_backward(dout, cache):
     """dx = dout · (Φ(x) + x φ(x)),  φ(x) = exp(−x²/2) / √(2π)."""
-    x, cdf = cache
-    check_shape("dout", dout, x.shape)
+    x, cdf = recall(cache, gelu_forward)
+    dout = gradient("dout", dout, x.shape, x.dtype)
     return dout * (cdf + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_shape
+from ..gate import floating
 
 
 def merge_qkv(q, k, v):
@@ -10,9 +11,15 @@ def merge_qkv(q, k, v):
 
     q, k, v (B, H, L, d) -> out (B, L, 3·H·d), contiguous. Raises TypeError/ValueError.
     """
-    check_floating(q=q, k=k, v=v)
+    q, k, v = checked_heads(q, k, v)
+    batch, heads, length, dim = q.shape
+    return np.stack([q, k, v]).transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * heads * dim)
+
+
+def checked_heads(q, k, v):
+    """As plain arrays (B, H, L, d) of one shape; raises TypeError/ValueError."""
+    q, k, v = floating(q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))
     check_shape("k", k, q.shape)
     check_shape("v", v, q.shape)
-    batch, heads, length, dim = q.shape
-    return np.stack([q, k, v]).transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * heads * dim)
+    return q, k, v

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_number, check_shape
+from ..gate import Cache, floating, gradient, last_axis, recall
 
 
 class LayerNormGrads(NamedTuple):
@@ -17,14 +18,13 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     """out = x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps), over the last axis.
 
     x (..., D), weight (D,), bias (D,) -> out (..., D), cache. var is the biased variance.
+    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
     """
-    check_floating(x=x, weight=weight, bias=bias)
-    check_shape("weight", weight, x.shape[-1:])
-    check_shape("bias", bias, x.shape[-1:])
+    x, weight, bias, eps = checked_layer_norm(x, weight, bias, eps)
     centred = x - x.mean(-1, keepdims=True)
     rstd = 1 / np.sqrt(np.square(centred).mean(-1, keepdims=True) + eps)
     x_hat = centred * rstd
-    return x_hat * weight + bias, (x_hat, rstd, weight)
+    return x_hat * weight + bias, Cache(layer_norm_forward, x_hat, rstd, weight)
 
 
 def layer_norm_backward(dout, cache, dresidual=None):
@@ -33,11 +33,10 @@ def layer_norm_backward(dout, cache, dresidual=None):
     dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64. dresidual, of
     x's shape or None for 0, is what comes to x past the normalisation: y = x + f(norm(x)).
     """
-    x_hat, rstd, weight = cache
-    check_shape("dout", dout, x_hat.shape)
+    x_hat, rstd, weight = recall(cache, layer_norm_forward)
+    dout = gradient("dout", dout, x_hat.shape, x_hat.dtype)
     if dresidual is not None:
-        check_floating(dout=dout, dresidual=dresidual)
-        check_shape("dresidual", dresidual, x_hat.shape)
+        dresidual = gradient("dresidual", dresidual, x_hat.shape, x_hat.dtype)
     g = dout * weight
     along = (g * x_hat).mean(-1, keepdims=True)
     dx = rstd * (g - g.mean(-1, keepdims=True) - x_hat * along)
@@ -46,3 +45,14 @@ def layer_norm_backward(dout, cache, dresidual=None):
     lead = tuple(range(x_hat.ndim - 1))
     dweight, dbias = ((dout * factor).sum(lead, dtype=np.float64) for factor in (x_hat, 1))
     return LayerNormGrads(dx, dweight.astype(dx.dtype), dbias.astype(dx.dtype))
+
+
+def checked_layer_norm(x, weight, bias, eps):
+    """As plain arrays and a float; raises TypeError/ValueError naming what does not fit."""
+    x, weight, bias = floating(x=x, weight=weight, bias=bias)
+    width = last_axis("x", x)
+    check_shape("weight", weight, (width,))
+    check_shape("bias", bias, (width,))
+    if not width:
+        raise ValueError(f"x has shape {x.shape}: the mean of nothing is undefined")
+    return x, weight, bias, check_number("eps", eps, 0)

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_shape
+from ..gate import Cache, floating, gradient, last_axis, recall
 
 
 class LinearGrads(NamedTuple):
@@ -21,14 +22,14 @@ def linear_forward(x, weight, bias=None, residual=None):
     -> out (..., out), cache.
     Raises ValueError/TypeError when shapes or dtypes do not fit.
     """
-    check_linear(x, weight, bias, residual)
+    x, weight, bias, residual = checked_linear(x, weight, bias, residual)
     out = x.reshape(-1, x.shape[-1]) @ weight.T  # one large product beats many small ones
     if bias is not None:
         out += bias
     out = out.reshape(*x.shape[:-1], len(weight))
     if residual is not None:
         out += residual
-    return out, (x, weight, bias is not None, residual is not None)
+    return out, Cache(linear_forward, x, weight, bias is not None, residual is not None)
 
 
 def linear_backward(dout, cache):
@@ -37,8 +38,8 @@ def linear_backward(dout, cache):
     dout (..., out) -> LinearGrads; dbias and dresidual are None when there was none. The sum for dbias,
     of as many terms as there are rows, is made in float64.
     """
-    x, weight, has_bias, has_residual = cache
-    check_shape("dout", dout, (*x.shape[:-1], weight.shape[0]))
+    x, weight, has_bias, has_residual = recall(cache, linear_forward)
+    dout = gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype)
     drows = dout.reshape(-1, weight.shape[0])
     dx = (drows @ weight).reshape(x.shape)
     dweight = drows.T @ x.reshape(-1, x.shape[-1])
@@ -46,11 +47,12 @@ def linear_backward(dout, cache):
     return LinearGrads(dx, dweight, dbias, dout if has_residual else None)
 
 
-def check_linear(x, weight, bias, residual):
-    """Raises TypeError/ValueError naming what does not fit."""
-    check_floating(x=x, weight=weight, bias=bias, residual=residual)
-    check_shape("weight", weight, (None, x.shape[-1]))
+def checked_linear(x, weight, bias, residual):
+    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    x, weight, bias, residual = floating({"bias": bias, "residual": residual}, x=x, weight=weight)
+    check_shape("weight", weight, (None, last_axis("x", x)))
     if bias is not None:
-        check_shape("bias", bias, (weight.shape[0],))
+        check_shape("bias", bias, (len(weight),))
     if residual is not None:
-        check_shape("residual", residual, (*x.shape[:-1], weight.shape[0]))
+        check_shape("residual", residual, (*x.shape[:-1], len(weight)))
+    return x, weight, bias, residual

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_index, check_shape
+from ..checks import check_shape
+from ..gate import Cache, check_entries, floating, gradient, integers, recall
 from .bias import bias_backward
 
 
@@ -27,9 +28,10 @@ def score_lookup_forward(q, embedding, index):
     q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
     Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
     """
-    index = check_lookup("q", q, embedding, index)
+    q, embedding, index = checked_lookup("q", q, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
-    return np.einsum("bhid,hijd->bhij", q, vectors, optimize=True), (q, embedding, index)
+    bias = np.einsum("bhid,hijd->bhij", q, vectors, optimize=True)
+    return bias, Cache(score_lookup_forward, q, embedding, index)
 
 
 def score_lookup_backward(dbias, cache):
@@ -37,8 +39,9 @@ def score_lookup_backward(dbias, cache):
     dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i]
     (summed over h too where the heads share it).
     """
-    q, embedding, index = cache
-    check_shape("dbias", dbias, (*q.shape[:2], *index.shape))
+    q, embedding, index = recall(cache, score_lookup_forward)
+    dbias = gradient("dbias", dbias, (*q.shape[:2], *index.shape), q.dtype)
+    check_entries("index", index, embedding.shape[1])  # it may be the caller's, changed since
     vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
     dq = np.einsum("bhij,hijd->bhid", dbias, vectors, optimize=True)
     dvectors = np.einsum("bhij,bhid->hdij", dbias, q, optimize=True)
@@ -51,9 +54,10 @@ def value_lookup_forward(p, embedding, index):
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
     Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
     """
-    index = check_lookup("p", p, embedding, index)
+    p, embedding, index = checked_lookup("p", p, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
-    return np.einsum("bhij,hijd->bhid", p, vectors, optimize=True), (p, embedding, index)
+    out = np.einsum("bhij,hijd->bhid", p, vectors, optimize=True)
+    return out, Cache(value_lookup_forward, p, embedding, index)
 
 
 def value_lookup_backward(dout, cache):
@@ -61,8 +65,9 @@ def value_lookup_backward(dout, cache):
     dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i]
     (summed over h too where the heads share it).
     """
-    p, embedding, index = cache
-    check_shape("dout", dout, (*p.shape[:3], embedding.shape[2]))
+    p, embedding, index = recall(cache, value_lookup_forward)
+    dout = gradient("dout", dout, (*p.shape[:3], embedding.shape[2]), p.dtype)
+    check_entries("index", index, embedding.shape[1])  # it may be the caller's, changed since
     vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
     dp = np.einsum("bhid,hijd->bhij", dout, vectors, optimize=True)
     dvectors = np.einsum("bhij,bhid->hdij", p, dout, optimize=True)
@@ -78,15 +83,15 @@ def scatter(dvectors, embedding, index):
     return by_head.sum(0, keepdims=True) if len(embedding) == 1 else np.ascontiguousarray(by_head)
 
 
-def check_lookup(name, x, embedding, index):
-    """The index as an array; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
-    check_floating(**{name: x}, embedding=embedding)
+def checked_lookup(name, x, embedding, index):
+    """As plain arrays; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
+    x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
     check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))
     if len(embedding) not in (1, x.shape[1]):
         raise ValueError(
             f"embedding has shape {embedding.shape}, expected 1 or {x.shape[1]} heads first"
         )
-    check_index(index, embedding.shape[1])
-    check_shape("index", index, (x.shape[2], None if name == "q" else x.shape[3]))
-    return np.asarray(index)
+    index = integers("index", index, x.shape[2], None if name == "q" else x.shape[3])
+    check_entries("index", index, embedding.shape[1])
+    return x, embedding, index

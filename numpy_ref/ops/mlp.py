@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import check_shape
+from ..gate import Cache, floating, gradient, last_axis, recall
 from .gelu import gelu_backward, gelu_forward
 from .linear import linear_backward, linear_forward
 
@@ -24,10 +26,13 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     residual (..., out) or None -> out (..., out), cache.
     Raises ValueError/TypeError when shapes or dtypes do not fit.
     """
+    x, weight1, bias1, weight2, bias2, residual = checked_mlp(
+        x, weight1, bias1, weight2, bias2, residual
+    )
     hidden, first = linear_forward(x, weight1, bias1)
     active, act = gelu_forward(hidden)
     out, second = linear_forward(active, weight2, bias2, residual)
-    return out, (first, act, second)
+    return out, Cache(mlp_forward, first, act, second, out.shape, out.dtype)
 
 
 def mlp_backward(dout, cache):
@@ -35,7 +40,22 @@ def mlp_backward(dout, cache):
 
     dout (..., out) -> MlpGrads; db2 and db1 are the sums of dout and dh over all rows. dresidual = dout.
     """
-    first, act, second = cache
+    first, act, second, shape, dtype = recall(cache, mlp_forward)
+    dout = gradient("dout", dout, shape, dtype)
     dactive, dweight2, dbias2, dresidual = linear_backward(dout, second)
     dx, dweight1, dbias1, _ = linear_backward(gelu_backward(dactive, act), first)
     return MlpGrads(dx, dweight1, dbias1, dweight2, dbias2, dresidual)
+
+
+def checked_mlp(x, weight1, bias1, weight2, bias2, residual):
+    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    x, weight1, bias1, weight2, bias2, residual = floating(
+        {"residual": residual}, x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2
+    )
+    check_shape("weight1", weight1, (None, last_axis("x", x)))
+    check_shape("bias1", bias1, weight1.shape[:1])
+    check_shape("weight2", weight2, (None, len(weight1)))
+    check_shape("bias2", bias2, weight2.shape[:1])
+    if residual is not None:
+        check_shape("residual", residual, (*x.shape[:-1], len(weight2)))
+    return x, weight1, bias1, weight2, bias2, residual

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..checks import check_floating
+from ..gate import floating
 
 
 def squared_norm(x):
     """Σ x², in float64, of an array of any shape."""
-    check_floating(x=x)
+    (x,) = floating(x=x)
     return float(np.square(x, dtype=np.float64).sum())

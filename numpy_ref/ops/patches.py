@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import as_sizes, check_shape
+from ..gate import Cache, floating, gradient, recall
 
 
 def patches_forward(images, patch_size):
@@ -10,23 +11,24 @@ def patches_forward(images, patch_size):
 
     images (B, C, H, W), patch_size (ph, pw) -> out (B, H/ph · W/pw, C·ph·pw), cache.
     Patches row-major; within a patch channel first, the order of a convolution's weight.
-    Raises ValueError when the image is not divisible by the patch.
+    Raises TypeError/ValueError, also when the image is not divisible by the patch.
     """
-    check_floating(images=images)
+    (images,) = floating(images=images)
     check_shape("images", images, (None, None, None, None))
     batch, chans, height, width = images.shape
-    ph, pw = patch_size
+    ph, pw = as_sizes("patch_size", patch_size, 2)
     if height % ph or width % pw:
         raise ValueError(f"images are {height}x{width}, expected multiples of the patch size {ph}x{pw}")
     grid = images.reshape(batch, chans, height // ph, ph, width // pw, pw)
     out = grid.transpose(0, 2, 4, 1, 3, 5)  # (B, H', W', C, ph, pw)
-    return out.reshape(batch, height // ph * (width // pw), chans * ph * pw), (images.shape, (ph, pw))
+    out = out.reshape(batch, height // ph * (width // pw), chans * ph * pw)
+    return out, Cache(patches_forward, images.shape, images.dtype, (ph, pw))
 
 
 def patches_backward(dout, cache):
     """dimages: every pixel lies in one patch, so the gradient is the inverse permutation."""
-    (batch, chans, height, width), (ph, pw) = cache
+    (batch, chans, height, width), dtype, (ph, pw) = recall(cache, patches_forward)
     rows, columns = height // ph, width // pw
-    check_shape("dout", dout, (batch, rows * columns, chans * ph * pw))
+    dout = gradient("dout", dout, (batch, rows * columns, chans * ph * pw), dtype)
     grid = dout.reshape(batch, rows, columns, chans, ph, pw).transpose(0, 3, 1, 4, 2, 5)
     return np.ascontiguousarray(grid).reshape(batch, chans, height, width)

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, recall
 
 
 def relu_forward(x):
     """out = max(x, 0), any shape."""
-    check_floating(x=x)
-    return np.maximum(x, 0), x
+    (x,) = floating(x=x)
+    return np.maximum(x, 0), Cache(relu_forward, x)
 
 
 def relu_backward(dout, cache):
     """dx = dout where x > 0, else 0 (0 at x = 0, as in PyTorch)."""
-    check_shape("dout", dout, cache.shape)
-    return dout * (cache > 0)
+    (x,) = recall(cache, relu_forward)
+    dout = gradient("dout", dout, x.shape, x.dtype)
+    return dout * (x > 0)

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..checks import check_shape
+from ..gate import Cache, floating, gradient, recall
 
 
 class ResidualGrads(NamedTuple):
@@ -18,33 +19,46 @@ def residual_forward(x, branch, multiplier=None):
     x and branch of one shape (B, …); multiplier: that shape (dropout), (B, 1, …) (stochastic depth) or
     None for 1 -> out, cache. Raises TypeError/ValueError naming what does not fit.
     """
-    check_floating(x=x, branch=branch, multiplier=multiplier)
-    check_shape("branch", branch, x.shape)
-    check_multiplier(multiplier, x.shape)
-    return x + (branch if multiplier is None else multiplier * branch), multiplier
+    x, branch, multiplier = checked_residual(x, branch, multiplier)
+    out = x + (branch if multiplier is None else multiplier * branch)
+    return out, Cache(residual_forward, multiplier, x.shape, x.dtype)
 
 
 def residual_backward(dout, cache):
     """dx = dout,  dbranch = multiplier · dout."""
-    return ResidualGrads(dout, dout if cache is None else cache * dout)
+    multiplier, shape, dtype = recall(cache, residual_forward)
+    dout = gradient("dout", dout, shape, dtype)
+    return ResidualGrads(dout, dout if multiplier is None else multiplier * dout)
 
 
 def dropout_forward(x, multiplier):
     """out = multiplier · x, shapes as in `residual_forward` -> out, cache."""
-    check_floating(x=x, multiplier=multiplier)
-    check_multiplier(multiplier, x.shape)
-    return multiplier * x, multiplier
+    x, multiplier = checked_dropout(x, multiplier)
+    return multiplier * x, Cache(dropout_forward, multiplier, x.shape)
 
 
 def dropout_backward(dout, cache):
     """dx = multiplier · dout."""
-    check_multiplier(cache, dout.shape)
-    return cache * dout
+    multiplier, shape = recall(cache, dropout_forward)
+    return multiplier * gradient("dout", dout, shape, multiplier.dtype)
 
 
-def check_multiplier(multiplier, shape):
-    """Whether each element has a multiplier of its own; raises ValueError for other shapes."""
-    if multiplier is None or multiplier.shape == shape:
-        return True
-    check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))
-    return False
+def checked_residual(x, branch, multiplier):
+    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
+    check_shape("branch", branch, x.shape)
+    if multiplier is not None:
+        _check_multiplier(multiplier, x.shape)
+    return x, branch, multiplier
+
+
+def checked_dropout(x, multiplier):
+    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    x, multiplier = floating(x=x, multiplier=multiplier)
+    _check_multiplier(multiplier, x.shape)
+    return x, multiplier
+
+
+def _check_multiplier(multiplier, shape):
+    if multiplier.shape != shape:
+        check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))

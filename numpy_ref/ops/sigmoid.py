@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, recall
 
 
 def sigmoid_forward(x):
     """out = 1 / (1 + exp(−x)), any shape; written so that exp never overflows."""
-    check_floating(x=x)
+    (x,) = floating(x=x)
     small = np.exp(-np.abs(x))
     out = np.where(x >= 0, 1 / (1 + small), small / (1 + small))
-    return out, out
+    return out, Cache(sigmoid_forward, out)
 
 
 def sigmoid_backward(dout, cache):
     """dx = dout · out · (1 − out)."""
-    check_shape("dout", dout, cache.shape)
-    return dout * cache * (1 - cache)
+    (out,) = recall(cache, sigmoid_forward)
+    dout = gradient("dout", dout, out.shape, out.dtype)
+    return dout * out * (1 - out)

@@ -1,18 +1,18 @@
 """SiLU, also called swish (arXiv 1606.08415, 1702.03118)."""
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, recall
 from .sigmoid import sigmoid_forward
 
 
 def silu_forward(x):
     """out = x · σ(x), any shape."""
-    check_floating(x=x)
+    (x,) = floating(x=x)
     sigmoid = sigmoid_forward(x)[0]
-    return x * sigmoid, (x, sigmoid)
+    return x * sigmoid, Cache(silu_forward, x, sigmoid)
 
 
 def silu_backward(dout, cache):
     """dx = dout · (σ + x · σ (1 − σ))."""
-    x, sigmoid = cache
-    check_shape("dout", dout, x.shape)
+    x, sigmoid = recall(cache, silu_forward)
+    dout = gradient("dout", dout, x.shape, x.dtype)
     return dout * (sigmoid + x * sigmoid * (1 - sigmoid))

@@ -2,23 +2,26 @@
 
 import numpy as np
 
-from ..checks import check_floating, check_shape
+from ..gate import Cache, floating, gradient, last_axis, recall
 
 
 def softmax_forward(x):
     """p_j = exp(x_j − max x) / Σ_k exp(x_k − max x).
 
     x (..., N) -> p (..., N), cache. −inf entries get probability 0; a row of only −inf gives NaN.
+    Raises TypeError/ValueError for a wrong dtype or N = 0.
     """
-    check_floating(x=x)
+    (x,) = floating(x=x)
+    if not last_axis("x", x):
+        raise ValueError(f"x has shape {x.shape}: the softmax of nothing is undefined")
     p = x - x.max(-1, keepdims=True)
     np.exp(p, out=p)
     p /= p.sum(-1, keepdims=True)
-    return p, p
+    return p, Cache(softmax_forward, p)
 
 
 def softmax_backward(dout, cache):
     """dx = p · (dout − Σ_k p_k dout_k)."""
-    p = cache
-    check_shape("dout", dout, p.shape)
+    (p,) = recall(cache, softmax_forward)
+    dout = gradient("dout", dout, p.shape, p.dtype)
     return p * (dout - (p * dout).sum(-1, keepdims=True))

@@ -2,7 +2,15 @@
 
 import math
 
-from ..checks import as_dtype, as_sizes, check_natural, check_number, check_positive_int
+from ..checks import (
+    MOST_HEADS,
+    MOST_PAIRS,
+    as_dtype,
+    as_sizes,
+    check_natural,
+    check_number,
+    check_positive_int,
+)
 from ..nn import Module
 from ..random import as_generator
 
@@ -21,13 +29,11 @@ class PositionBias(Module):
     table_names = ("relative_position_bias_table",)
 
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
-        check_positive_int(num_heads=num_heads)
-        check_natural(num_prefix_tokens=num_prefix_tokens)
-        check_number("init_std", init_std, 0)
-        self.num_heads = num_heads
+        self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
+        self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
+        self.init_std = check_number("init_std", init_std, 0)
         self.window_size = self.as_window("window_size", window_size)
-        self.init_std = init_std
-        self.num_prefix_tokens = num_prefix_tokens
+        self._check_pairs("window_size", self.query_size, self.window_size)
         self.dtype = as_dtype(dtype)
         self.generator = as_generator(generator)
         self.index = self.make_index(self.query_size, self.window_size)
@@ -59,7 +65,8 @@ class PositionBias(Module):
         """
         q_size = self.query_size if q_size is None else self.as_window("q_size", q_size)
         k_size = self.window_size if k_size is None else self.as_window("k_size", k_size)
-        check_natural(q_offset=q_offset)
+        q_offset = check_natural(q_offset=q_offset)
+        self._check_pairs("q_size and k_size", q_size, k_size)
         if q_offset and (self.window_ndim != 1 or self.num_prefix_tokens):
             raise ValueError(
                 f"q_offset is {q_offset}, but {self.bias_type!r} with {self.num_prefix_tokens} prefix "
@@ -81,6 +88,12 @@ class PositionBias(Module):
                 f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
             )
         return self.sizes(length, length)
+
+    def _check_pairs(self, name, q_size, k_size):
+        """An index of these sizes can be made at all; raises ValueError."""
+        lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
+        if math.prod(lengths) > MOST_PAIRS:
+            raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
 
     def as_window(self, name, size):
         """The size as a tuple of `window_ndim` ints; a scheme of one axis reads a grid row-major."""

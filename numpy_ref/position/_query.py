@@ -7,6 +7,7 @@ import numpy as np
 
 from ..checks import check_positive_int, check_shape
 from ..dispatch import F
+from ..gate import floating, gradient
 from ._base import PositionBias
 
 
@@ -29,8 +30,7 @@ class QueryBias(PositionBias):
     factor = 1.0
 
     def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
-        check_positive_int(head_dim=head_dim)
-        self.head_dim = head_dim
+        self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 
     def embeddings(self, q_size, k_size, q_offset):
@@ -63,31 +63,38 @@ class QueryBias(PositionBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, num_heads, P + Lq, head_dim) -> bias (B, num_heads, P + Lq, P + Lk); k is not read."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, sizes[0])
-        self._caches, bias = [], 0
+        q = self.check_query(q, sizes[0])
+        caches, bias = [], 0
         for embedding, index in zip(self.embeddings(*sizes), self.indices(*sizes), strict=True):
             term, cache = F.score_lookup_forward(q, embedding, index)
-            self._caches.append(cache)
+            caches.append(cache)
             bias = bias + term
+        self._cache = caches, bias.shape, bias.dtype
         return self.factor * bias
 
     def backward(self, dbias):
         """dbias (B, num_heads, P + Lq, P + Lk) -> QueryGrads(dq, None); parameters add theirs up."""
-        grads = [F.score_lookup_backward(self.factor * dbias, cache) for cache in self._caches]
+        caches, shape, dtype = self.spend()
+        dbias = self.factor * gradient("dbias", dbias, shape, dtype)
+        grads = [F.score_lookup_backward(dbias, cache) for cache in caches]
         self.embeddings_backward([g.dembedding for g in grads])
         return QueryGrads(sum(g.dq for g in grads), None)
 
     def check_query(self, q, q_size):
-        """q has the shape that the sizes make; raises ValueError."""
+        """q as a plain array, of the shape that the sizes make; raises TypeError/ValueError."""
+        (q,) = floating(q=q)
         length = self.num_prefix_tokens + math.prod(q_size)
         check_shape("q", q, (None, self.num_heads, length, self.head_dim))
+        return q
 
     def check_keys(self, k, batch, k_size):
-        """k is given and has the shape that q and the size make; raises ValueError."""
+        """k as a plain array, of the shape that q and the size make; raises TypeError/ValueError."""
         if k is None:
             raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
+        (k,) = floating(k=k)
         length = self.num_prefix_tokens + math.prod(k_size)
         check_shape("k", k, (batch, self.num_heads, length, self.head_dim))
+        return k
 
     def with_zero_row(self, embedding):
         """The row that pairs with a prefix token share, only there when there are any."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..dispatch import F
+from ..gate import gradient
 from ._base import PositionBias
 
 
@@ -36,12 +37,14 @@ class TableBias(PositionBias):
     def forward(self, q_size=None, k_size=None, q_offset=0):
         """bias (num_heads, P + Lq, P + Lk)."""
         table, index = self.lookup(q_size, k_size, q_offset)
-        self._cache = index, len(table)
-        return F.bias_forward(table, index)
+        bias = F.bias_forward(table, index)
+        self._cache = index, len(table), bias.shape, bias.dtype
+        return bias
 
     def backward(self, dbias):
         """dbias (num_heads, P + Lq, P + Lk) -> parameter gradients; there is no input gradient."""
-        index, num_rows = self._cache
+        index, num_rows, shape, dtype = self.spend()
+        dbias = gradient("dbias", dbias, shape, dtype)
         self.table_backward(F.bias_backward(dbias, index, num_rows))
 
     def prefix_rows(self, num_rows):

@@ -28,7 +28,7 @@ class WindowTableBias(TableBias):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = self.num_offsets + (3 if num_prefix_tokens else 0)
         self.relative_position_bias_table = Parameter(
-            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+            truncated_normal(self.generator, (num_rows, num_heads), self.init_std, self.dtype)
         )
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..checks import as_index, check_positive_int
 from ..dispatch import F
+from ..gate import gradient
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import with_prefix
@@ -43,12 +44,11 @@ class Custom(TableBias):
         self._given = as_index("index", index, 2)
         if num_rows is None:
             num_rows = max(int(self._given.max(initial=0)), 0) + 1
-        check_positive_int(num_rows=num_rows)
-        self.num_rows = num_rows
+        self.num_rows = check_positive_int(num_rows=num_rows)
         self._check_rows(self._given)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.relative_position_bias_table = Parameter(
-            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+            truncated_normal(self.generator, (self.num_rows, num_heads), self.init_std, self.dtype)
         )
 
     def make_index(self, q_size, k_size, q_offset=0):
@@ -89,13 +89,15 @@ class Custom(TableBias):
         rows = np.where(index < 0, self.num_rows, index)
         flat = rows.reshape(-1, rows.shape[-1])  # (B · Lq, Lk): samples below each other
         table = self.table()
-        self._cache = flat, len(table)
         bias = F.bias_forward(table, flat).reshape(self.num_heads, *rows.shape)
-        return bias if index.ndim == 2 else np.ascontiguousarray(bias.swapaxes(0, 1))
+        bias = bias if index.ndim == 2 else np.ascontiguousarray(bias.swapaxes(0, 1))
+        self._cache = flat, len(table), bias.shape, bias.dtype
+        return bias
 
     def backward(self, dbias):
         """dbias as forward's result -> the table's gradient."""
-        index, num_rows = self._cache
+        index, num_rows, shape, dtype = self.spend()
+        dbias = gradient("dbias", dbias, shape, dtype)
         by_head = dbias if dbias.ndim == 3 else dbias.swapaxes(0, 1)
         flat = np.ascontiguousarray(by_head).reshape(self.num_heads, *index.shape)
         self.table_backward(F.bias_backward(flat, index, num_rows))

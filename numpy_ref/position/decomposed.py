@@ -34,7 +34,9 @@ class Decomposed(AxesBias):
     ):
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.rel_pos_h, self.rel_pos_w = (
-            Parameter(truncated_normal(self.generator, (2 * size - 1, head_dim), init_std, self.dtype))
+            Parameter(
+                truncated_normal(self.generator, (2 * size - 1, head_dim), self.init_std, self.dtype)
+            )
             for size in self.window_size
         )
 

@@ -29,7 +29,7 @@ class Dynamic(OffsetBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(hidden_features=hidden_features)
+        hidden_features = check_positive_int(hidden_features=hidden_features)
         check_bool(residual=residual)
         self.residual = residual
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import check_bool, check_positive_int
+from ..checks import MOST_LAYERS, check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, Sequential, SiLU
 from ..random import uniform
 from ._offset import OffsetBias
@@ -35,7 +35,8 @@ class Dynamic1D(OffsetBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(hidden_features=hidden_features, depth=depth)
+        hidden_features = check_positive_int(hidden_features=hidden_features)
+        depth = check_positive_int(MOST_LAYERS, depth=depth)
         check_bool(log_distance=log_distance, norm=norm)
         self.log_distance = log_distance
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..checks import check_positive_int, check_shape
 from ..dispatch import F
+from ..gate import floating, gradient
 from ..nn import Linear, Parameter
 from ._query import QueryGrads
 from ._table import TableBias
@@ -39,8 +40,7 @@ class GatedT5(T5):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(head_dim=head_dim)
-        self.head_dim = head_dim
+        self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
             num_heads,
             window_size,
@@ -52,12 +52,13 @@ class GatedT5(T5):
             dtype=dtype,
             generator=generator,
         )
-        self.gru_rel_pos_const = Parameter(np.ones((1, num_heads, 1, 1), self.dtype))
-        self.gru_rel_pos_linear = Linear(head_dim, 8, dtype=self.dtype, generator=self.generator)
+        self.gru_rel_pos_const = Parameter(np.ones((1, self.num_heads, 1, 1), self.dtype))
+        self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
         static = TableBias.forward(self, q_size, k_size, q_offset)
+        (q,) = floating(q=q)
         check_shape("q", q, (None, self.num_heads, static.shape[1], self.head_dim))
         sums = self.gru_rel_pos_linear(q).reshape(*q.shape[:3], 2, 4).sum(-1)  # (B, H, Lq, 2)
         gates, self._sigmoid = F.sigmoid_forward(sums)
@@ -68,7 +69,8 @@ class GatedT5(T5):
 
     def backward(self, dbias):
         """dbias -> QueryGrads(gradient of the input in heads, None)."""
-        a, b, gate, static = self._gated
+        a, b, gate, static = self.spend("_gated")
+        dbias = gradient("dbias", dbias, (*gate.shape[:3], static.shape[2]), static.dtype)
         const = self.gru_rel_pos_const.data
         TableBias.backward(self, (gate * dbias).sum(0))
         dgate = (dbias * static).sum(-1, keepdims=True)  # (B, H, Lq, 1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
 from ..dispatch import F
+from ..gate import floating, gradient
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import grid_offsets, joint_rows, kept, with_prefix
@@ -54,8 +55,8 @@ class IRPE(QueryBias, TableBias):
         check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        check_number("ratio", ratio, 0, strictly=True)
-        check_natural(num_prefix_tokens=num_prefix_tokens)
+        ratio = check_number("ratio", ratio, 0, strictly=True)
+        num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
         self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
@@ -63,7 +64,7 @@ class IRPE(QueryBias, TableBias):
         self.looks_at_query = mode == "contextual"
         self.num_buckets = num_buckets(method, ratio) + (num_prefix_tokens > 0)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
-        self.factor = 1 / math.sqrt(head_dim)
+        self.factor = 1 / math.sqrt(self.head_dim)
         heads, rows = 1 if shared_head else num_heads, self.num_buckets * (1 + (method == "cross"))
         if mode == "bias":
             self.relative_position_bias_table = self._learned((rows, heads))
@@ -97,27 +98,29 @@ class IRPE(QueryBias, TableBias):
 
     def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, q_size)
+        q = self.check_query(q, q_size)
         bias = np.zeros((*q.shape[:3], self.indices(*sizes).shape[-1]), q.dtype)
         if "k" in self.rpe_on:
             bias += QueryBias.forward(self, q, k, *sizes)
         if "q" in self.rpe_on:
-            self.check_keys(k, len(q), k_size)
+            q, k = floating(q=q, k=self.check_keys(k, len(q), k_size))
             embedding, self._q_rows = self._embedding("q", k_size, q_size)
             term, self._q_cache = F.score_lookup_forward(k, embedding, self._joint(k_size, q_size)[1])
             bias += self.factor * term.swapaxes(-1, -2)
+        self._out = bias.shape, bias.dtype
         return bias
 
     def backward(self, dbias):
         """dbias -> None in mode "bias", else QueryGrads(dq, dk), None where rpe_on leaves one out."""
         if not self.looks_at_query:
             return TableBias.backward(self, dbias)
+        dbias = gradient("dbias", dbias, *self.spend("_out"))
         dq = dk = None
         if "k" in self.rpe_on:
             dq = QueryBias.backward(self, dbias).dq
         if "q" in self.rpe_on:
             dterm = np.ascontiguousarray(self.factor * dbias.swapaxes(-1, -2))
-            dk, dembedding = F.score_lookup_backward(dterm, self._q_cache)
+            dk, dembedding = F.score_lookup_backward(dterm, self.spend("_q_cache"))
             self._embedding_backward("q", self._q_rows, dembedding)
         return QueryGrads(dq, dk)
 

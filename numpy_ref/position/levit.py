@@ -32,12 +32,11 @@ class LeViT(TableBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(stride=stride)
-        self.stride = stride
+        self.stride = check_positive_int(stride=stride)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = int(np.prod(self.window_size)) + (3 if num_prefix_tokens else 0)
         self.relative_position_bias_table = Parameter(
-            truncated_normal(self.generator, (num_rows, num_heads), init_std, self.dtype)
+            truncated_normal(self.generator, (num_rows, num_heads), self.init_std, self.dtype)
         )
 
     @property

@@ -33,7 +33,7 @@ class MaxViT(TableBias):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         planes = (num_heads, *(2 * size - 1 for size in self.window_size))
         self.relative_position_bias_table = Parameter(
-            truncated_normal(self.generator, planes, init_std, self.dtype)
+            truncated_normal(self.generator, planes, self.init_std, self.dtype)
         )
 
     def make_index(self, q_size, k_size, q_offset=0):

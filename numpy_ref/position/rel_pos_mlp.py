@@ -37,12 +37,12 @@ class RelPosMlp(OffsetBias):
         generator=None,
     ):
         check_choice("mode", mode, ("cr", "swin"))
-        check_positive_int(hidden_features=hidden_features)
-        check_probability(drop=drop)
+        hidden_features = check_positive_int(hidden_features=hidden_features)
+        drop = check_probability(drop=drop)
         self.mode = mode
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.extent = pretrained_extent(self, pretrained_window_size)
-        options = {"init_std": init_std, "dtype": self.dtype, "generator": self.generator}
+        options = {"init_std": self.init_std, "dtype": self.dtype, "generator": self.generator}
         self.mlp = CoordinateMlp(hidden_features, num_heads, mode == "cr", drop, options)
 
     def of_offsets(self, offsets):

@@ -38,7 +38,9 @@ class T5(TableBias):
         generator=None,
     ):
         check_bool(bidirectional=bidirectional)
-        check_positive_int(num_buckets=num_buckets, max_distance=max_distance)
+        num_buckets, max_distance = check_positive_int(
+            num_buckets=num_buckets, max_distance=max_distance
+        )
         sides = 2 if bidirectional else 1
         if num_buckets % (2 * sides):
             raise ValueError(f"num_buckets is {num_buckets}, expected a multiple of {2 * sides}")
@@ -51,7 +53,7 @@ class T5(TableBias):
         self.bidirectional = bidirectional
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.relative_position_bias_table = Parameter(
-            truncated_normal(self.generator, (num_buckets, num_heads), init_std, self.dtype)
+            truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
     def make_index(self, q_size, k_size, q_offset=0):

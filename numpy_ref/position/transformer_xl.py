@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..gate import floating
 from ..nn import Linear, Parameter
 from ..random import truncated_normal
 from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
@@ -35,12 +36,12 @@ class TransformerXL(QueryBias):
         generator=None,
     ):
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
-        width = num_heads * head_dim
+        width = self.num_heads * self.head_dim
         if width % 2:
             raise ValueError(f"num_heads · head_dim is {width}, expected an even number")
-        self.factor = 1 / math.sqrt(head_dim)
+        self.factor = 1 / math.sqrt(self.head_dim)
         self.r_w_bias, self.r_r_bias = (
-            Parameter(truncated_normal(self.generator, (num_heads, head_dim), init_std, self.dtype))
+            Parameter(truncated_normal(self.generator, (num_heads, head_dim), self.init_std, self.dtype))
             for _ in range(2)
         )
         self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
@@ -63,7 +64,8 @@ class TransformerXL(QueryBias):
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_keys(k, len(q), sizes[1])
+        q = self.check_query(q, sizes[0])
+        q, k = floating(q=q, k=self.check_keys(k, len(q), sizes[1]))
         self._k = k
         u, v = self.r_w_bias.data, self.r_r_bias.data
         content = np.einsum("hd,bhjd->bhj", u, k)[:, :, None]  # (B, H, 1, Lk)

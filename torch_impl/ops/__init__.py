@@ -1,18 +1,18 @@
 """The ops in PyTorch, gradients by autograd; what PyTorch has itself is taken from it."""
 
-from torch import relu, sigmoid
-from torch.nn.functional import gelu
-
 from .attention import attention, attention_weights, use_ops
 from .bias import bias
 from .cosine import cosine
 from .cross_entropy import cross_entropy
+from .gelu import gelu
 from .layer_norm import layer_norm
 from .linear import linear
 from .lookup import score_lookup, value_lookup
 from .mlp import mlp
 from .patches import patches
+from .relu import relu
 from .residual import dropout, residual
+from .sigmoid import sigmoid
 from .silu import silu
 from .softmax import softmax
 

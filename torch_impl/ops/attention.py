@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from ..checks import check_number
+from ..gate import check_shape, floating, integers
 from .bias import bias as gather_bias
 from .lookup import value_lookup
 
@@ -29,11 +31,12 @@ def use_ops(implementation):
 
 
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
-    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk)."""
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    scores = torch.einsum("bhid,bhjd->bhij", q * scale, k)
-    term = _additive(q, k, table, index, bias, mask)
-    return torch.softmax(scores if term is None else scores + term, dim=-1)
+    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
+
+    Arguments as in `attention`.
+    """
+    index, _, scale = check_attention(q, k, k, table, index, bias, mask, scale)  # no values: k for them
+    return _weights(q, k, table, index, bias, mask, scale)
 
 
 def attention(
@@ -59,27 +62,67 @@ def attention(
     implementation: "eager", "sdpa" (dropout and value_embedding need the probabilities, so they are
     always eager) or None for the one that `use_ops` chose.
     A row masked with nothing but −inf gives NaN (sdpa: 0).
-    Raises ValueError/TypeError naming the argument that does not fit.
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
     """
     implementation = _check(implementation or _chosen)
-    if (value_embedding is None) != (value_index is None):
-        raise ValueError("value_embedding and value_index belong together: got only one of them")
+    index, value_index, scale = check_attention(
+        q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
+    )
     if implementation == "sdpa" and dropout is None and value_embedding is None:
         term = _additive(q, k, table, index, bias, mask)
         return scaled_dot_product_attention(q, k, v, attn_mask=term, scale=scale)
-    p = attention_weights(q, k, table, index, bias, mask, scale)
+    p = _weights(q, k, table, index, bias, mask, scale)
     p = p if dropout is None else p * dropout
     out = p @ v
     return out if value_embedding is None else out + value_lookup(p, value_embedding, value_index)
 
 
+def check_attention(
+    q,
+    k,
+    v,
+    table=None,
+    index=None,
+    bias=None,
+    mask=None,
+    scale=None,
+    dropout=None,
+    value_embedding=None,
+    value_index=None,
+):
+    """(index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
+    optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
+    floating(optional | {"value_embedding": value_embedding}, q=q, k=k, v=v)
+    check_shape("q", q, (None, None, None, None))
+    check_shape("k", k, (*q.shape[:2], None, q.shape[3]))
+    target = batch, heads, q_len, k_len = (*q.shape[:3], k.shape[2])
+    if not k_len:
+        raise ValueError(f"k has shape {tuple(k.shape)}: the softmax over no keys is undefined")
+    check_shape("v", v, (batch, heads, k_len, None))
+    _check_together(table=table, index=index)
+    if table is not None:
+        check_shape("table", table, (None, heads))
+        index = integers("index", index, q_len, k_len)
+    _check_broadcast("bias", bias, target)
+    windows = mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0
+    _check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    if dropout is not None:
+        check_shape("dropout", dropout, target)
+    _check_together(value_embedding=value_embedding, value_index=value_index)
+    if value_embedding is not None:
+        check_shape("value_embedding", value_embedding, (None, None, v.shape[3]))
+        value_index = integers("value_index", value_index, q_len, k_len)
+    return index, value_index, _scale(q, scale)
+
+
+def _weights(q, k, table, index, bias, mask, scale):
+    scores = torch.einsum("bhid,bhjd->bhij", q * scale, k)
+    term = _additive(q, k, table, index, bias, mask)
+    return torch.softmax(scores if term is None else scores + term, dim=-1)
+
+
 def _additive(q, k, table, index, bias, mask):
     """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
-    check_terms(q, k, table=table, bias=bias, mask=mask)
-    if (table is None) != (index is None):
-        raise ValueError("table and index belong together: got only one of them")
-    if table is not None and tuple(index.shape) != (q.shape[2], k.shape[2]):
-        raise ValueError(f"index has shape {tuple(index.shape)}, expected ({q.shape[2]}, {k.shape[2]})")
     terms = [] if table is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:
@@ -91,24 +134,27 @@ def _additive(q, k, table, index, bias, mask):
     return total.expand(*q.shape[:3], k.shape[2])
 
 
-def check_terms(q, k, **terms):
-    """Floating, and broadcastable to the scores (or a mask of windows); TypeError/ValueError."""
-    target = (*q.shape[:3], k.shape[2])
-    for name, term in terms.items():
-        if term is None:
-            continue
-        if not term.is_floating_point():
-            raise TypeError(f"{name} has dtype {term.dtype}, expected a floating dtype (it is added)")
-        shape = tuple(term.shape)
-        if name == "mask" and term.dim() == 4 and shape[0] and target[0] % shape[0] == 0:
-            shape = (1, *shape[1:])  # nW windows, repeated along the batch
-        fits = len(shape) <= 4 and all(
-            s in (1, t) for s, t in zip(shape[::-1], target[::-1], strict=False)
-        )
-        if name != "table" and not fits:
-            raise ValueError(
-                f"{name} has shape {tuple(term.shape)}, which does not broadcast to {target}"
-            )
+def _scale(q, scale):
+    if scale is not None:
+        return check_number("scale", scale)
+    if not q.shape[3]:
+        raise ValueError(f"q has shape {tuple(q.shape)}: without channels there is no scale 1/√d")
+    return 1 / math.sqrt(q.shape[3])
+
+
+def _check_together(**pair):
+    if len({value is None for value in pair.values()}) > 1:
+        raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
+
+
+def _check_broadcast(name, term, target):
+    """The term, where there is one, broadcasts to the scores; raises ValueError."""
+    if term is None:
+        return
+    shape = tuple(term.shape)
+    tail = target[len(target) - len(shape) :]
+    if len(shape) > 4 or any(s not in (1, t) for s, t in zip(shape, tail, strict=True)):
+        raise ValueError(f"{name} has shape {shape}, which does not broadcast to {target}")
 
 
 def _check(implementation):

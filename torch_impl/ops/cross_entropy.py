@@ -3,12 +3,25 @@
 import torch
 from torch.nn import functional
 
+from ..checks import check_number
+from ..gate import check_entries, check_shape, floating, integers
+
 
 def cross_entropy(logits, labels, label_smoothing=0.0):
-    """Mean over the batch; logits (N, C), labels (N,) int64."""
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing is {label_smoothing}, expected a number in [0, 1]")
+    """Mean over the batch; logits (N, C), labels (N,) integers in [0, C).
+
+    Raises TypeError/ValueError, on the CPU also for a label outside; N = 0 has no mean.
+    """
+    (logits,) = floating(logits=logits)
+    check_shape("logits", logits, (None, None))
+    count, classes = logits.shape
+    labels = integers("labels", labels, count)
+    if not count:
+        raise ValueError("logits has no rows: the mean loss of an empty batch is undefined")
+    smoothing = check_number("label_smoothing", label_smoothing, 0, most=1)
     nothing = torch.iinfo(torch.int64).min  # PyTorch would silently leave out labels of −100
-    return functional.cross_entropy(
-        logits, labels, ignore_index=nothing, label_smoothing=label_smoothing
-    )
+    try:
+        return functional.cross_entropy(logits, labels, ignore_index=nothing, label_smoothing=smoothing)
+    except (IndexError, RuntimeError):
+        check_entries("labels", labels, classes)
+        raise

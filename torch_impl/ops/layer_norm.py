@@ -2,7 +2,19 @@
 
 from torch.nn import functional
 
+from ..checks import check_number
+from ..gate import check_shape, floating, last_axis
+
 
 def layer_norm(x, weight, bias, eps=1e-6):
-    """x̂ · weight + bias over the last axis; x (..., D)."""
-    return functional.layer_norm(x, weight.shape, weight, bias, eps)
+    """x̂ · weight + bias over the last axis; x (..., D), weight (D,), bias (D,).
+
+    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
+    """
+    x, weight, bias = floating(x=x, weight=weight, bias=bias)
+    width = last_axis("x", x)
+    check_shape("weight", weight, (width,))
+    check_shape("bias", bias, (width,))
+    if not width:
+        raise ValueError(f"x has shape {tuple(x.shape)}: the mean of nothing is undefined")
+    return functional.layer_norm(x, (width,), weight, bias, check_number("eps", eps, 0))

@@ -2,16 +2,19 @@
 
 from torch.nn import functional
 
+from ..gate import check_shape, floating, last_axis
+
 
 def linear(x, weight, bias=None, residual=None):
     """residual + x Wᵀ + b; bias and residual may be None.
 
-    Raises ValueError for a residual that is not shaped as the result: it would broadcast.
+    Raises TypeError/ValueError naming what does not fit, also a residual that would broadcast.
     """
+    x, weight, bias, residual = floating({"bias": bias, "residual": residual}, x=x, weight=weight)
+    check_shape("weight", weight, (None, last_axis("x", x)))
+    if bias is not None:
+        check_shape("bias", bias, (len(weight),))
+    if residual is not None:
+        check_shape("residual", residual, (*x.shape[:-1], len(weight)))
     out = functional.linear(x, weight, bias)
-    if residual is None:
-        return out
-    if residual.shape != out.shape:
-        shapes = tuple(residual.shape), tuple(out.shape)
-        raise ValueError("residual has shape {}, expected {}".format(*shapes))
-    return residual + out
+    return out if residual is None else residual + out

@@ -1,10 +1,24 @@
 """The transformer's two-layer perceptron (arXiv 2010.11929 §3.1), with its residual connection."""
 
-from torch.nn.functional import gelu
+from torch.nn import functional
 
-from .linear import linear
+from ..gate import check_shape, floating, last_axis
 
 
 def mlp(x, weight1, bias1, weight2, bias2, residual=None):
-    """residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; residual may be None."""
-    return linear(gelu(linear(x, weight1, bias1)), weight2, bias2, residual)
+    """residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; residual may be None.
+
+    Raises TypeError/ValueError naming what does not fit.
+    """
+    x, weight1, bias1, weight2, bias2, residual = floating(
+        {"residual": residual}, x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2
+    )
+    check_shape("weight1", weight1, (None, last_axis("x", x)))
+    check_shape("bias1", bias1, weight1.shape[:1])
+    check_shape("weight2", weight2, (None, len(weight1)))
+    check_shape("bias2", bias2, weight2.shape[:1])
+    if residual is not None:
+        check_shape("residual", residual, (*x.shape[:-1], len(weight2)))
+    hidden = functional.gelu(functional.linear(x, weight1, bias1))
+    out = functional.linear(hidden, weight2, bias2)
+    return out if residual is None else residual + out

@@ -2,12 +2,21 @@
 
 from torch.nn import functional
 
+from ..checks import as_sizes
+from ..gate import check_shape, floating
+
 
 def patches(images, patch_size):
-    """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within."""
-    if any(size % p for size, p in zip(images.shape[2:], patch_size, strict=True)):
-        raise ValueError(
-            f"images are {images.shape[2]}x{images.shape[3]}, expected multiples of the patch size "
-            f"{patch_size[0]}x{patch_size[1]}"
-        )
-    return functional.unfold(images, patch_size, stride=patch_size).transpose(1, 2)
+    """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within.
+
+    Raises TypeError/ValueError, also when the image is not divisible by the patch.
+    """
+    (images,) = floating(images=images)
+    check_shape("images", images, (None, None, None, None))
+    batch, chans, height, width = images.shape
+    ph, pw = as_sizes("patch_size", patch_size, 2)
+    if height % ph or width % pw:
+        raise ValueError(f"images are {height}x{width}, expected multiples of the patch size {ph}x{pw}")
+    if not images.numel():
+        return images.reshape(batch, height // ph * (width // pw), chans * ph * pw)
+    return functional.unfold(images, (ph, pw), stride=(ph, pw)).transpose(1, 2)

@@ -1,11 +1,28 @@
 """Residual connection with a drawn multiplier (dropout 1207.0580, stochastic depth 1603.09382)."""
 
+from ..gate import check_shape, floating
+
 
 def residual(x, branch, multiplier=None):
-    """x + multiplier · branch; multiplier of x's shape, (B, 1, …) or None for 1."""
-    return x + (branch if multiplier is None else branch * multiplier)
+    """x + multiplier · branch; multiplier of x's shape, (B, 1, …) or None for 1.
+
+    Raises TypeError/ValueError naming what does not fit.
+    """
+    x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
+    check_shape("branch", branch, x.shape)
+    if multiplier is None:
+        return x + branch
+    _check_multiplier(multiplier, x.shape)
+    return x + branch * multiplier
 
 
 def dropout(x, multiplier):
     """multiplier · x, shapes as in `residual`."""
+    x, multiplier = floating(x=x, multiplier=multiplier)
+    _check_multiplier(multiplier, x.shape)
     return x * multiplier
+
+
+def _check_multiplier(multiplier, shape):
+    if multiplier.shape != shape:
+        check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))

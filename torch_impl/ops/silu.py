@@ -2,7 +2,10 @@
 
 from torch.nn import functional
 
+from ..gate import floating
+
 
 def silu(x):
-    """x · σ(x)"""
+    """x · σ(x), any shape. Raises TypeError for a wrong dtype."""
+    (x,) = floating(x=x)
     return functional.silu(x)

@@ -2,11 +2,11 @@
 
 import math
 
-import torch
 from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
+from ..gate import check_shape, floating
 from ._base import PositionBias
 
 
@@ -24,7 +24,7 @@ class QueryBias(PositionBias):
     factor = 1.0
 
     def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
-        check_positive_int(head_dim=head_dim)
+        head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.head_dim = head_dim
 
@@ -73,9 +73,5 @@ class QueryBias(PositionBias):
 
 def check_heads(name, x, batch, num_heads, length, head_dim):
     """x is a tensor (batch or any, num_heads, length, head_dim); raises TypeError/ValueError."""
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
-    fits = x.dim() == 4 and tuple(x.shape[1:]) == (num_heads, length, head_dim)
-    if not fits or batch not in (None, len(x)):
-        expected = f"({'any' if batch is None else batch}, {num_heads}, {length}, {head_dim})"
-        raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {expected}")
+    floating(**{name: x})
+    check_shape(name, x, (batch, num_heads, length, head_dim))

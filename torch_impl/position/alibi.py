@@ -2,7 +2,7 @@
 
 import torch
 
-from ..checks import check_bool, check_positive_int
+from ..checks import MOST_HEADS, check_bool, check_positive_int
 from ._slopes import SlopeBias, alibi_slopes
 
 
@@ -33,7 +33,7 @@ class ALiBi(SlopeBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(num_heads=num_heads)
+        num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(causal=causal, asymmetric=asymmetric)
         if asymmetric and (causal or num_heads % 2):
             raise ValueError(

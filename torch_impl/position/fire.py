@@ -39,7 +39,9 @@ class FIRE(TableBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(hidden_features=hidden_features, init_length=init_length)
+        hidden_features, init_length = check_positive_int(
+            hidden_features=hidden_features, init_length=init_length
+        )
         check_bool(causal=causal)
         self.init_length, self.causal = init_length, causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)

@@ -3,6 +3,7 @@
 import torch
 
 from ..checks import check_positive_int
+from ..gate import floating
 from ..nn import Linear, Parameter
 from ._query import check_heads
 from ._table import TableBias
@@ -37,8 +38,7 @@ class GatedT5(T5):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(head_dim=head_dim)
-        self.head_dim = head_dim
+        self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
             num_heads,
             window_size,
@@ -50,13 +50,14 @@ class GatedT5(T5):
             dtype=dtype,
             generator=generator,
         )
-        self.gru_rel_pos_const = Parameter(torch.ones(1, num_heads, 1, 1, dtype=self.dtype))
-        self.gru_rel_pos_linear = Linear(head_dim, 8, dtype=self.dtype, generator=self.generator)
+        self.gru_rel_pos_const = Parameter(torch.ones(1, self.num_heads, 1, 1, dtype=self.dtype))
+        self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
         static = TableBias.forward(self, q_size, k_size, q_offset)
         check_heads("q", q, None, self.num_heads, static.shape[1], self.head_dim)
+        floating(q=q, gru_rel_pos_const=self.gru_rel_pos_const)
         sums = self.gru_rel_pos_linear(q).unflatten(-1, (2, 4)).sum(-1, keepdim=True)
         a, b = sums.sigmoid().unbind(-2)  # (B, H, Lq, 1) each
         return (a * (b * self.gru_rel_pos_const - 1) + 2) * static

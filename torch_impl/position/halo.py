@@ -36,11 +36,12 @@ class Halo(AxesBias):
         dtype=None,
         generator=None,
     ):
-        check_natural(halo_size=halo_size)
-        self.halo_size = halo_size
+        self.halo_size = check_natural(halo_size=halo_size)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.height_rel, self.width_rel = (
-            Parameter(truncated_normal(self.generator, (2 * size - 1, head_dim), init_std, self.dtype))
+            Parameter(
+                truncated_normal(self.generator, (2 * size - 1, head_dim), self.init_std, self.dtype)
+            )
             for size in self.window_size
         )
 

@@ -6,6 +6,7 @@ import torch
 
 from .. import ops
 from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
+from ..gate import floating
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._geometry import grid_offsets, joint_rows, kept, with_prefix
@@ -54,8 +55,8 @@ class IRPE(QueryBias, TableBias):
         check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        check_number("ratio", ratio, 0, strictly=True)
-        check_natural(num_prefix_tokens=num_prefix_tokens)
+        ratio = check_number("ratio", ratio, 0, strictly=True)
+        num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
         self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
@@ -63,7 +64,7 @@ class IRPE(QueryBias, TableBias):
         self.looks_at_query = mode == "contextual"
         self.num_buckets = num_buckets(method, ratio) + (num_prefix_tokens > 0)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
-        self.factor = 1 / math.sqrt(head_dim)
+        self.factor = 1 / math.sqrt(self.head_dim)
         heads, rows = 1 if shared_head else num_heads, self.num_buckets * (1 + (method == "cross"))
         if mode == "bias":
             self.relative_position_bias_table = self._learned((rows, heads))
@@ -95,6 +96,7 @@ class IRPE(QueryBias, TableBias):
             bias = bias + QueryBias.forward(self, q, k, *sizes)
         if "q" in self.rpe_on:
             self.check_keys(k, len(q), k_size)
+            floating(q=q, k=k)
             turned = self._joint(k_size, q_size)[1].to(q.device)
             term = ops.score_lookup(k, self._embedding("q", k_size, q_size), turned)
             bias = bias + self.factor * term.transpose(-1, -2)

@@ -35,9 +35,9 @@ class LogCPB(OffsetBias):
         generator=None,
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        check_positive_int(hidden_features=hidden_features)
+        hidden_features = check_positive_int(hidden_features=hidden_features)
         self.extent = pretrained_extent(self, pretrained_window_size)
-        options = {"init_std": init_std, "dtype": self.dtype, "generator": self.generator}
+        options = {"init_std": self.init_std, "dtype": self.dtype, "generator": self.generator}
         self.cpb_mlp = Sequential(
             Linear(2, hidden_features, **options),
             ReLU(),

@@ -28,7 +28,7 @@ class Sandwich(OffsetBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(sinusoid_dim=sinusoid_dim)
+        sinusoid_dim = check_positive_int(sinusoid_dim=sinusoid_dim)
         check_bool(causal=causal)
         if sinusoid_dim % 2:
             raise ValueError(f"sinusoid_dim is {sinusoid_dim}, expected an even number")

@@ -35,19 +35,18 @@ class Shaw(QueryBias):
         dtype=None,
         generator=None,
     ):
-        check_positive_int(max_distance=max_distance)
         check_bool(values=values)
-        self.max_distance = max_distance
+        self.max_distance = check_positive_int(max_distance=max_distance)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
-        self.factor = 1 / math.sqrt(head_dim)
-        shape = (2 * max_distance + 1, head_dim)
+        self.factor = 1 / math.sqrt(self.head_dim)
+        shape = (2 * self.max_distance + 1, self.head_dim)
         self.relative_position_keys = Parameter(
-            truncated_normal(self.generator, shape, init_std, self.dtype)
+            truncated_normal(self.generator, shape, self.init_std, self.dtype)
         )
         self.relative_position_values = None
         if values:
             self.relative_position_values = Parameter(
-                truncated_normal(self.generator, shape, init_std, self.dtype)
+                truncated_normal(self.generator, shape, self.init_std, self.dtype)
             )
 
     def make_index(self, q_size, k_size, q_offset=0):

@@ -1,0 +1,162 @@
+"""The gate: what an op is given passes here before anything is computed, by the definition or a kernel.
+
+A compiled loop believes what it is told about memory, so nothing reaches one unchecked. The rule:
+
+- An array is a numpy.ndarray. Subclasses (memmap, matrix) are taken as the plain array that they are; a
+  masked array would lose its mask and is refused, as are lists and scalars: TypeError.
+- Floats are float32 or float64 in this machine's byte order, one dtype in a call. They are never
+  converted: TypeError.
+- Integers (index, labels) have any integer dtype and byte order, and become int64; bool is refused:
+  TypeError.
+- A shape that does not fit, an index outside its table, a number outside its range: ValueError.
+- What is only read may have any strides and alignment, be read-only and overlap: a kernel copies what is
+  not contiguous, aligned and writeable. What is written must be all that and have its memory for
+  itself: ValueError.
+- backward takes what its own forward left (`Cache`), arrays laid out as they were then, and a gradient
+  of the output's dtype and shape.
+
+Every message names the argument. NaN and infinities in an array are data and no error.
+"""
+
+from itertools import combinations
+from numbers import Real
+
+import numpy as np
+
+from .checks import check_shape
+
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_PLAIN = {(np.ndarray, dtype) for dtype in _DTYPES}
+
+
+def floating(optional=None, **arrays):
+    """All as plain arrays of one dtype, those of the dict `optional` last; they may be None.
+
+    Raises TypeError for what is no array of float32 or float64, or when their dtypes differ.
+    """
+    optional = optional or {}
+    given = arrays | {name: a for name, a in optional.items() if a is not None}
+    kinds = {(type(a), getattr(a, "dtype", None)) for a in given.values()}
+    if len(kinds) > 1 or not kinds <= _PLAIN:
+        given = _checked_floats(given)
+    return [given.get(name) for name in (*arrays, *optional)]
+
+
+def _checked_floats(given):
+    plain = {name: as_plain(name, a) for name, a in given.items()}
+    for name, a in plain.items():
+        if a.dtype not in _DTYPES:
+            raise TypeError(f"{name} has dtype {a.dtype}, expected float32 or float64")
+    if len({a.dtype for a in plain.values()}) > 1:
+        listed = ", ".join(f"{name}: {a.dtype}" for name, a in plain.items())
+        raise TypeError(f"arguments must share one dtype, got {listed}")
+    return plain
+
+
+def as_plain(name, array):
+    """The array without its subclass; raises TypeError for a masked array and for no array."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected one without a mask")
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+    return array.view(np.ndarray)
+
+
+def gradient(name, array, shape, dtype):
+    """The gradient of an output of this shape and dtype, as a plain array.
+
+    Raises TypeError/ValueError.
+    """
+    if type(array) is not np.ndarray:
+        array = as_plain(name, array)
+    if array.dtype != dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {dtype}")
+    check_shape(name, array, shape)
+    return array
+
+
+def as_scalar(name, value):
+    """The gradient of a number, also as an array without axes; raises TypeError."""
+    value = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is {value!r}, more than a float can be") from None
+
+
+def integers(name, array, *shape):
+    """As int64, an array of this shape (None for any size); raises TypeError/ValueError."""
+    if type(array) is not np.ndarray:
+        array = as_plain(name, array)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected an integer dtype")
+    check_shape(name, array, shape)
+    return array.astype(np.int64, copy=False)
+
+
+def check_entries(name, array, count):
+    """All integers are in [0, count); raises ValueError."""
+    if array.size and (array.min() < 0 or array.max() >= count):
+        entries = f"[{array.min()}, {array.max()}]"
+        raise ValueError(f"{name} has entries in {entries}, expected [0, {count})")
+
+
+def last_axis(name, array):
+    """Its length; raises ValueError for an array without axes."""
+    if not array.ndim:
+        raise ValueError(f"{name} has shape (), expected at least one axis")
+    return array.shape[-1]
+
+
+def check_written(written, read):
+    """Dicts of arrays that a loop writes and reads: writeable, in one piece, nowhere the same memory.
+
+    Raises ValueError.
+    """
+    for name, a in written.items():
+        if not a.flags.c_contiguous:
+            raise ValueError(f"{name} is not contiguous, but is to be written in place")
+        if not a.flags.writeable:
+            raise ValueError(f"{name} is read-only, but is to be written in place")
+        if not a.flags.aligned:
+            raise ValueError(f"{name} is not aligned, but is to be written in place")
+    arrays = (written | read).items()
+    for (name, a), (other, b) in combinations(arrays, 2):
+        if np.may_share_memory(a, b) and np.shares_memory(a, b):
+            raise ValueError(f"{other} overlaps {name}, expected memory of its own for each")
+
+
+class Cache:
+    """What a forward leaves for its own backward: values, and how the arrays among them are laid out."""
+
+    __slots__ = ("forward", "layouts", "values")
+
+    def __init__(self, forward, *values):
+        self.forward, self.values = forward, values
+        self.layouts = [_layout(value) for value in values]
+
+
+def made_by(cache, forward):
+    """Whether the cache is what `forward` left."""
+    return type(cache) is Cache and cache.forward is forward
+
+
+def recall(cache, forward):
+    """What `forward` left in the cache; raises TypeError for another's, ValueError for a changed one."""
+    if not made_by(cache, forward):
+        found = _name(cache.forward) if type(cache) is Cache else type(cache).__name__
+        raise TypeError(f"cache is that of {found}, expected what {_name(forward)} returned")
+    if [_layout(value) for value in cache.values] != cache.layouts:
+        raise ValueError("cache has arrays of another shape, dtype or layout than forward left in it")
+    return cache.values
+
+
+def _layout(value):
+    """What a loop takes for granted about an array; None for anything else."""
+    return (value.shape, value.strides, value.dtype) if type(value) is np.ndarray else None
+
+
+def _name(forward):
+    return f"{forward.__module__}.{forward.__name__}"

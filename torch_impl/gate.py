@@ -1,0 +1,71 @@
+"""The gate: what an op is given passes here before PyTorch computes with it.
+
+The rule is the NumPy twin's, with the same exception types: tensors; floats of one floating dtype in a
+call (autocast may mix them), never converted; integers of any dtype but bool, which become int64. What
+fits is known from dtypes and shapes alone, so that an op can be traced.
+"""
+
+import torch
+
+INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8}
+INTEGERS |= {torch.uint64, torch.uint32, torch.uint16, torch.uint8}
+
+
+def floating(optional=None, **tensors):
+    """All of them, those of the dict `optional` last; they may be None.
+
+    Raises TypeError for what is no floating tensor, or when their dtypes differ.
+    """
+    optional = optional or {}
+    given = tensors | {name: x for name, x in optional.items() if x is not None}
+    for name, x in given.items():
+        check_tensor(name, x)
+        if not x.is_floating_point():
+            raise TypeError(f"{name} has dtype {x.dtype}, expected a floating dtype")
+    if len({x.dtype for x in given.values()}) > 1:
+        device = next(iter(given.values())).device.type
+        if not torch.is_autocast_enabled(device):
+            listed = ", ".join(f"{name}: {x.dtype}" for name, x in given.items())
+            raise TypeError(f"arguments must share one dtype, got {listed}")
+    return [*tensors.values(), *optional.values()]
+
+
+def integers(name, tensor, *shape):
+    """As int64, a tensor of this shape (None for any size); raises TypeError/ValueError."""
+    check_tensor(name, tensor)
+    if tensor.dtype not in INTEGERS:
+        raise TypeError(f"{name} has dtype {tensor.dtype}, expected an integer dtype")
+    check_shape(name, tensor, shape)
+    return tensor.long()
+
+
+def check_tensor(name, x):
+    """Raises TypeError for anything but a tensor."""
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
+
+
+def check_shape(name, tensor, expected):
+    """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+    shape = tuple(tensor.shape)
+    fits = len(shape) == len(expected) and all(
+        e is None or s == e for s, e in zip(shape, expected, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if e is None else str(e) for e in expected)
+        raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
+
+
+def check_entries(name, tensor, count):
+    """All integers are in [0, count); raises ValueError."""
+    if tensor.numel():
+        low, high = int(tensor.min()), int(tensor.max())
+        if low < 0 or high >= count:
+            raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
+
+
+def last_axis(name, tensor):
+    """Its length; raises ValueError for a tensor without axes."""
+    if not tensor.dim():
+        raise ValueError(f"{name} has shape (), expected at least one axis")
+    return tensor.shape[-1]

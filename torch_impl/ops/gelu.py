@@ -1,0 +1,11 @@
+"""GELU, the exact (erf) form (arXiv 1606.08415)."""
+
+from torch.nn import functional
+
+from ..gate import floating
+
+
+def gelu(x):
+    """x · Φ(x), any shape. Raises TypeError for a wrong dtype."""
+    (x,) = floating(x=x)
+    return functional.gelu(x)

@@ -1,0 +1,11 @@
+"""Rectified linear unit."""
+
+import torch
+
+from ..gate import floating
+
+
+def relu(x):
+    """max(x, 0), any shape. Raises TypeError for a wrong dtype."""
+    (x,) = floating(x=x)
+    return torch.relu(x)
