@@ -61,6 +61,7 @@ CHANGES = (
     "lambda a: as_list(a)",
     "lambda a: 'x'",
 )
+PAIRS = (("table", "index"), ("value_embedding", "value_index"))
 HUGE = {"depth", "num_layers"}  # as many modules are built: the memory is full in the end, in minutes
 
 
@@ -86,14 +87,14 @@ def calls(draw, targets=OFTEN):
                 given[argument] = text
                 places.append((given, argument, spec))
         steps.append((name, given))
-    left_out = _incomplete(steps[0][1]) if target.kind == "op" else ()
+    left_out = _incomplete(target, steps[0][1])
     places = [place for place in places if not (place[0] is steps[0][1] and place[1] in left_out)]
     for argument in left_out:
         del steps[0][1][argument]
-    spoilt = []
+    spoilt = ["sizes:0"] if 0 in sizes.known.values() else []
     unready = target.kind == "module" and steps[-1][0] == "backward" and draw(st.integers(0, 15)) == 0
     if unready:
-        spoilt = [_unready(draw, steps)]
+        spoilt.append(_unready(draw, steps))
     for _ in range(0 if unready else draw(st.sampled_from((0, 1, 1, 1, 1, 2)))):
         given, argument, spec = draw(st.sampled_from(places))
         how, given[argument] = _spoil(draw, argument, spec, given[argument])
@@ -115,7 +116,7 @@ class _Sizes:
     """The size that each letter stands for, drawn when it is first asked for."""
 
     def __init__(self, draw):
-        self.draw, self.known = draw, {}
+        self.draw, self.known, self.form = draw, {}, draw(st.integers(0, 5))
 
     def __getitem__(self, letter):
         if letter.isdigit():
@@ -144,7 +145,8 @@ def _valid(draw, spec, sizes, dtype):
         return repr(dtype)
     if spec.startswith("?") and draw(st.booleans()):
         return None
-    axes, _, high = draw(st.sampled_from(spec.lstrip("?").split("|"))).partition(" < ")
+    forms = spec.lstrip("?").split("/")
+    axes, _, high = draw(st.sampled_from(forms[sizes.form % len(forms)].split("|"))).partition(" < ")
     shape, seed = tuple(sizes[letter] for letter in axes.split()), draw(st.integers(0, 9))
     if high:
         return f"integers({shape}, {sizes[high]}, 'int64', {seed})"
@@ -215,10 +217,10 @@ def _spoil_option(one, argument, text):
     return (how if how in numbers + ODD else "wrapped"), how
 
 
-def _incomplete(given):
+def _incomplete(target, given):
     """The halves of pairs that are only given together."""
-    pairs = (("table", "index"), ("value_embedding", "value_index"))
-    return [one for pair in pairs for one in pair if one in given and not given.keys() >= set(pair)]
+    pairs = [set(pair) for pair in PAIRS if target.steps[0][1].keys() >= set(pair)]
+    return [name for name in given for pair in pairs if name in pair and not given.keys() >= pair]
 
 
 def _text(value):

@@ -10,6 +10,7 @@ KINDS = {
     "no name": "messages that name no argument",
     "modified": "inputs that were changed",
     "one accepts": "one side accepts, the other refuses",
+    "valid refused": "valid calls that were refused",
     "other type": "sides refuse with different types",
     "differs": "results that differ between sides",
     "spelling": "results that depend on the spelling",

@@ -91,6 +91,8 @@ class Module:
         function, convert = self.callable(step), self.convert
         if self.module is not None:
             given = {name: convert(value) for name, value in arguments.items()}
+            if step == "backward":
+                return function(given.pop("dout"), **given)  # which schemes call dbias, models dlogits
             if step != "forward":
                 return function(**given)
             alone = len(given) == 1 and "x" in given  # which PyTorch's own layers call `input`
@@ -172,7 +174,7 @@ def _cotangent(result):
 def _for_numpy(value):
     if not isinstance(value, OtherTwin):
         return value
-    return torch.from_numpy(np.ascontiguousarray(value.array))
+    return _shared(value.array)
 
 
 def _for_torch(value):
@@ -187,7 +189,12 @@ def _for_torch(value):
         or not value.flags.writeable
     ):
         raise UnlikeError(f"an array of {type(value).__name__}, read-only or misaligned")
+    return _shared(value)
+
+
+def _shared(array):
+    """A tensor of the same memory."""
     try:
-        return torch.from_numpy(value)
+        return torch.from_numpy(array)
     except (TypeError, ValueError) as error:  # byte order, negative strides, objects
         raise UnlikeError(str(error)) from None

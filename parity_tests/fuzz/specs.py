@@ -1,10 +1,13 @@
 """The table of what can be called: each argument's name and what a valid one is.
 
 An array is written by its axes: "B H L d" is floating, "L M < R" integers below R, "?" makes it one that
-may be left out, "|" separates forms. Equal letters are equal sizes. All else is an `Option`.
+may be left out, "|" separates forms, "/" those that all arguments change together. Equal letters are
+equal sizes. All else is an `Option`.
 """
 
 from dataclasses import dataclass, field
+
+from numpy_ref import RelativePositionBias
 
 from ..cases import CASES, Dropout, Integers, Mask
 
@@ -52,7 +55,7 @@ def op(name, *more, written=(), **arguments):
 
 
 ONE_ARRAY = [
-    op(name, BACKWARD, x="B L d|d|B H L d") for name in ("gelu", "relu", "sigmoid", "silu", "softmax")
+    op(name, BACKWARD, x="B L d/d/B H L d") for name in ("gelu", "relu", "sigmoid", "silu", "softmax")
 ]
 SMOOTHING = Option(("0.0", "0.1", "1.0"))
 EPS = Option(("1e-6", "1e-3"))
@@ -68,7 +71,7 @@ MLP = {
     "bias2": "e",
     "residual": "?B L e",
 }
-MOMENTS = dict.fromkeys(("data", "grad", "exp_avg"), "d e|d|B L d") | {"exp_avg_sq": "d e|d|B L d"}
+MOMENTS = dict.fromkeys(("data", "grad", "exp_avg", "exp_avg_sq"), "d e/d/B L d")
 RATES = {"lr": Option(("1e-3", "0.1")), "weight_decay": Option(("0.0", "0.05"))}
 RATES |= {"step": Option(("1", "7", "1000")), "betas": Option(("(0.9, 0.999)",)), "eps": EPS}
 PATCH = Option(("(1, 1)", "(2, 1)", "(2, 2)"))
@@ -89,14 +92,14 @@ OPS = [
     op("cross_entropy", BACKWARD, logits="B C", labels="B < C", label_smoothing=SMOOTHING),
     op("dropout", BACKWARD, x="B L d", multiplier="B L d|B 1 1"),
     op("residual", BACKWARD, x="B L d", branch="B L d", multiplier="?B L d|B 1 1"),
-    op("layer_norm", BACKWARD, x="B L d|d", weight="d", bias="d", eps=EPS),
-    op("linear", BACKWARD, x="B L d|d", weight="e d", bias="?e", residual="?B L e|e"),
+    op("layer_norm", BACKWARD, x="B L d/d", weight="d", bias="d", eps=EPS),
+    op("linear", BACKWARD, x="B L d/d", weight="e d", bias="?e", residual="?B L e/e"),
     op("merge_qkv", q="B H L d", k="B H L d", v="B H L d"),
     op("mlp", BACKWARD, **MLP),
     op("patches", BACKWARD, images="B C 4 6", patch_size=PATCH),
     op("score_lookup", BACKWARD, q="B H L d", embedding="H R d|1 R d", index="L M < R"),
     op("value_lookup", BACKWARD, p="B H L M", embedding="H R d|1 R d", index="L M < R"),
-    op("squared_norm", x="B L d|d|B H L d"),
+    op("squared_norm", x="B L d/d/B H L d"),
     op("adamw_update", written=("data", "exp_avg", "exp_avg_sq"), **MOMENTS, **RATES),
 ]
 
@@ -178,23 +181,20 @@ def _fixed(spec):
     return Fixed(makers.get(type(spec), "normal"), spec.shape)
 
 
-def of_view(case, step, **arguments):
+def of_view(case, step):
     """Another method of the same module, in forward's place."""
-    target = of_case(case)
-    return Target("module", (target.steps[0], (step, arguments or target.steps[1][1])))
+    built, (_, forward), *_ = of_case(case).steps
+    if step == "lookup_tokens":
+        forward = {"num_tokens": option(str(RelativePositionBias(**case.options).num_tokens))}
+    return Target("module", (built, (step, forward)))
 
 
-TOKENS = Option(("4", "9", "12", "13"))
 MODULES = [
     *LAYERS,
     *(of_case(case) for case in CASES if case.kind != "op"),
     *(of_view(case, "attention_weights") for case in CASES if case.kind == "attention"),
     *(of_view(case, "attention_maps") for case in CASES if case.kind == "vit"),
-    *(
-        of_view(case, "lookup_tokens", num_tokens=TOKENS)
-        for case in CASES
-        if case.kind == "scheme" and not case.inputs
-    ),
+    *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),
 ]
 
 BATCH = {"images": Fixed("normal", (2, 1, 4, 4)), "labels": Fixed("integers", (2,), 3)}

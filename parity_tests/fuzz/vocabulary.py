@@ -126,7 +126,7 @@ class OtherTwin:
 
 
 def other_twin(a):
-    return OtherTwin(a)
+    return OtherTwin(np.ascontiguousarray(a.astype(a.dtype.newbyteorder("="))))
 
 
 def cast(a, dtype):
