@@ -57,9 +57,10 @@ def environment(guard):
 
 def _inside(given):
     from . import judge  # noqa: F401 - imported before the fork
-    from .server import fuzz, replay
+    from .server import fuzz, replay, shrunk
 
-    report = replay(given.call) if given.call else fuzz(given.calls, given.seed, given.targets)
+    fresh = not given.call
+    report = shrunk(fuzz(given.calls, given.seed, given.targets)) if fresh else replay(given.call)
     print(json.dumps(report.as_plain()))
     return 0
 

@@ -250,6 +250,7 @@ def difference(a, b, narrow=False, any_type=False):
     finite = np.isfinite(a)
     if not np.array_equal(finite, np.isfinite(b)):
         return f"finite at {int(finite.sum())} and {int(np.isfinite(b).sum())} places of {a.size}"
+    narrow = narrow or np.float32 in (a.dtype, b.dtype)
     with np.errstate(all="ignore"):
         row = budget.float64("result", a[finite], b[finite], FLOAT32 if narrow else budget.FLOAT64)
     return None if row.ok else f"off by {row.max_error:.3g}, {row.budget_share:.3g} of what is allowed"

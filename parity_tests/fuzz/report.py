@@ -51,16 +51,20 @@ class Report:
         ]
         return {"calls": self.calls, "counts": self.counts, "faults": faults}
 
-    def listed(self):
-        """The shortest call of each sort, with what was wrong."""
+    def sorts(self):
+        """{(kind, where, target): (count, shortest text, detail)}"""
         groups = {}
         for (kind, where, target, _), (count, text, detail) in self.faults.items():
             total, *shortest = groups.get((kind, where, target), (0, text, detail))
             best = min(shortest, (text, detail), key=lambda pair: len(pair[0]))
             groups[kind, where, target] = (total + count, *best)
+        return groups
+
+    def listed(self):
+        """The shortest call of each sort, with what was wrong."""
         return "\n".join(
             f"{kind}: {target}, {where}, {count} times\n    {detail}\n    {text}\n"
-            for (kind, where, target), (count, text, detail) in sorted(groups.items())
+            for (kind, where, target), (count, text, detail) in sorted(self.sorts().items())
         )
 
     def table(self):

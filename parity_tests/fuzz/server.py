@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from .report import Report
+from .shrink import shrink
 
 SILENCE = 120  # seconds without a line after which a child is taken to hang
 BATCH = 1000  # calls of a child
@@ -32,10 +33,22 @@ def fuzz(calls, seed=0, targets=None, silence=SILENCE):
     while report.calls < calls:
         before = report.calls
         _child(min(BATCH, calls - report.calls), seed, targets, silence, report)
-        if report.calls == before:
-            raise RuntimeError("a child made no call: it could not even begin")
+        if report.calls == before:  # what loading has left behind: the report says how it died
+            break
         seed += 1
     return report
+
+
+def shrunk(report, silence=SILENCE):
+    """The report with a smaller call for each sort of fault that it lists; what hangs stays as it is."""
+    small = Report(report.calls, report.counts)
+    for (kind, where, _), (count, text, detail) in report.sorts().items():
+
+        def fails(candidate, sort=(kind, where)):
+            return sort in {key[:2] for key in replay(candidate, silence).faults}
+
+        small.add(kind, where, text if kind == "hang" else shrink(text, fails), detail, count)
+    return small
 
 
 def replay(text, silence=SILENCE):
