@@ -2,8 +2,9 @@
 
 A compiled loop believes what it is told about memory, so nothing reaches one unchecked. The rule:
 
-- An array is a numpy.ndarray. Subclasses (memmap, matrix) are taken as the plain array that they are; a
-  masked array would lose its mask and is refused, as are lists and scalars: TypeError.
+- An array is a numpy.ndarray. Subclasses (memmap, matrix) are taken as the plain array that they are, a
+  NumPy scalar as an array without axes. A masked array would lose its mask and is refused, as are lists
+  and Python's numbers: TypeError.
 - Floats are float32 or float64 in this machine's byte order, one dtype in a call. They are never
   converted: TypeError.
 - Integers (index, labels) have any integer dtype and byte order, and become int64; bool is refused:
@@ -57,9 +58,9 @@ def as_plain(name, array):
     """The array without its subclass; raises TypeError for a masked array and for no array."""
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray | np.generic):
         raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
-    return array.view(np.ndarray)
+    return np.asarray(array)
 
 
 def gradient(name, array, shape, dtype):

@@ -13,6 +13,7 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
+from .gate import gradient
 from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
@@ -163,13 +164,16 @@ class VisionTransformer(Module):
         for block in self.blocks:
             x = block(x, bias)
         x = self.norm(x)
-        return self.head(x[:, 0] if self.cls_token is not None else x.mean(1))
+        logits = self.head(x[:, 0] if self.cls_token is not None else x.mean(1))
+        self._logits = logits.shape, logits.dtype
+        return logits
 
     def backward(self, dlogits):
         """dlogits (B, num_classes) -> dimages; parameter gradients are added up on the way.
 
         A shared bias feeds every block, so its gradient is the sum over the blocks.
         """
+        dlogits = gradient("dlogits", dlogits, *self.spend("_logits"))
         dx = self.norm.backward(self._pool_backward(self.head.backward(dlogits)))
         dshared = 0
         for block in reversed(list(self.blocks)):

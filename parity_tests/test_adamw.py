@@ -1,5 +1,7 @@
 """AdamW over flat arrays: each parameter is its part of one, whatever is put in its place."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import numpy_ref.ops as ops
 from numpy_ref.nn import Parameter
 
 from . import budget
+from .calls import misaligned, read_only
 
 SHAPES = {"weight": (5, 7), "other": (5, 7), "bias": (5,), "table": (9, 2), "empty": (0, 3)}
 RATES = {"lr": 1e-2, "weight_decay": 0.1}
@@ -193,16 +196,75 @@ def arrays_of(size, dtype):
         (0, lambda a: a.astype(np.int64), TypeError, "data has dtype int64"),
         (0, lambda a: a.T, ValueError, "data is not contiguous"),
         (3, lambda a: np.repeat(a, 2, 1)[:, ::2], ValueError, "exp_avg_sq is not contiguous"),
+        (0, read_only, ValueError, "data is read-only"),
+        (2, read_only, ValueError, "exp_avg is read-only"),
+        (3, lambda a: np.broadcast_to(a[:1], a.shape), ValueError, "exp_avg_sq is not contiguous"),
+        (0, misaligned, ValueError, "data is not aligned"),
+        (1, lambda a: None, TypeError, "grad is a NoneType"),
+        (2, np.ma.masked_invalid, TypeError, "exp_avg is a masked array"),
+        (3, lambda a: a.tolist(), TypeError, "exp_avg_sq is a list"),
+        (1, lambda a: a.astype(">f8"), TypeError, "grad has dtype >f8"),
     ],
 )
 def test_the_update_refuses_what_does_not_fit_and_changes_nothing(module, place, spoil, error, message):
     arrays = [a.reshape(6, 6) for a in arrays_of(36, np.float64)]
     arrays[place] = spoil(arrays[place])
-    before = [a.copy() for a in arrays]
+    assert_refused(module, arrays, error, message)
+
+
+def assert_refused(module, arrays, error, message, **rates):
+    before = [copy.deepcopy(a) for a in arrays]
     with pytest.raises(error, match=message):
-        module.adamw_update(*arrays, step=1, **RATES)
+        module.adamw_update(*arrays, **{"step": 1} | RATES | rates)
     for array, unchanged in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, unchanged)
+
+
+@pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
+@pytest.mark.parametrize("shift", [0, 1, 35])
+@pytest.mark.parametrize("pair", [(0, 1), (0, 2), (0, 3), (2, 1), (2, 3), (3, 1)])
+def test_the_update_refuses_arrays_that_overlap(pair, shift, module):
+    """Also by one element at their ends; what lies end to end in one array is fine (`_Flat`)."""
+    memory, arrays = arrays_of(80, np.float64)[3], arrays_of(36, np.float64)
+    arrays[pair[0]], arrays[pair[1]] = memory[:36], memory[shift : shift + 36]
+    assert_refused(module, arrays, ValueError, "overlaps")
+    arrays[pair[1]] = memory[36:72]
+    module.adamw_update(*arrays, step=1, **RATES)
+
+
+@pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
+@pytest.mark.parametrize("lay", [read_only, misaligned, lambda a: np.repeat(a, 2)[::2]])
+def test_the_gradient_is_only_read(lay, module):
+    plain, given = arrays_of(36, np.float64), arrays_of(36, np.float64)
+    given[1] = lay(given[1])
+    for arrays in (plain, given):
+        module.adamw_update(*arrays, step=1, **RATES)
+    for one, other in zip(plain, given, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
+@pytest.mark.parametrize(
+    ("rates", "error"),
+    [
+        ({"step": 0}, ValueError),
+        ({"step": 1.0}, TypeError),
+        ({"step": True}, TypeError),
+        ({"lr": np.nan}, ValueError),
+        ({"lr": -1e-3}, ValueError),
+        ({"lr": "1"}, ValueError),
+        ({"weight_decay": -0.1}, ValueError),
+        ({"betas": (0.9, 1.0)}, ValueError),
+        ({"betas": (np.nan, 0.9)}, ValueError),
+        ({"betas": 0.9}, TypeError),
+        ({"betas": (0.9,)}, TypeError),
+        ({"eps": -1e-8}, ValueError),
+        ({"eps": np.inf}, ValueError),
+    ],
+)
+def test_the_update_refuses_rates_out_of_their_range(rates, error, module):
+    arrays = arrays_of(36, np.float64)
+    assert_refused(module, arrays, error, next(iter(rates)), **rates)
 
 
 def updated(module, size, dtype, cast, number):

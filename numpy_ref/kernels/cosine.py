@@ -4,6 +4,7 @@ import numpy as np
 
 from ..gate import Cache, recall
 from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads, checked_cosine, checked_pair
+from ..ops.linear import rows_of
 from . import _threads
 from ._arrays import contiguous
 from ._buffers import empty
@@ -42,7 +43,7 @@ def _norms(x):
 
 def _divided(x, norms, factors):
     out = empty(x.shape, x.dtype)
-    _over_rows(_divide_rows, x, norms.reshape(-1), factors, x.shape[2], _flat(out))
+    _over_rows(_divide_rows, x, norms.reshape(-1), factors, x.shape[2], rows_of(out))
     return out
 
 
@@ -55,19 +56,15 @@ def _through(dhat, x, norms, factors):
         norms.reshape(-1),
         factors,
         x.shape[2],
-        _flat(dhat),
-        _flat(dx),
+        rows_of(dhat),
+        rows_of(dx),
         along.reshape(-1),
     )
     return dx, along
 
 
-def _flat(x):
-    return x.reshape(-1, x.shape[-1])
-
-
 def _over_rows(loop, x, *arguments):
-    rows = _flat(x)
+    rows = rows_of(x)
     _threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
 
 

@@ -1,5 +1,7 @@
 """Linear layer on all cores, its products in registers; the formulas are the definition's."""
 
+import math
+
 import numpy as np
 
 from ..gate import Cache, gradient, recall
@@ -19,7 +21,7 @@ def linear_forward(x, weight, bias=None, residual=None):
     x, weight, bias, residual = contiguous(*given)
     columns, depth = weight.shape
     out = empty((*x.shape[:-1], columns), x.dtype)
-    rows, panels = out.size // max(columns, 1), panels_of(columns, x.dtype)
+    rows, panels = math.prod(x.shape[:-1]), panels_of(columns, x.dtype)
     _threads.run(
         loops.forward,
         panels + tiles_of(rows),
@@ -38,7 +40,7 @@ def linear_backward(dout, cache):
     x, weight, has_bias, has_residual = recall(cache, linear_forward)
     (dout,) = contiguous(gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype))
     depth, columns = weight.shape
-    rows, panels = x.size // max(columns, 1), panels_of(columns, x.dtype)
+    rows, panels = math.prod(x.shape[:-1]), panels_of(columns, x.dtype)
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
     dweights, dweight, sums = empty_groups(groups, (depth, columns), x.dtype)
     dbiases, dbias = empty_sums(groups, depth if has_bias else 0, x.dtype)

@@ -7,6 +7,7 @@ for any number of threads.
 import numpy as np
 
 from ..gate import Cache, gradient, recall
+from ..ops.linear import rows_of
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, checked_lookup
 from . import _threads
 from ._arrays import contiguous
@@ -50,15 +51,15 @@ def value_lookup_backward(dout, cache):
 def _gather(product, index):
     """product (B, H, Lq, R) -> (B, H, Lq, Lk)"""
     out = np.empty((*product.shape[:3], index.shape[1]), product.dtype)
-    _over(_gather_rows, _rows(out), _rows(product), _checked(index, product.shape[3]), _rows(out))
+    _over(_gather_rows, rows_of(out), rows_of(product), _checked(index, product.shape[3]), rows_of(out))
     return out
 
 
 def _scatter(values, index, num_rows):
     """values (B, H, Lq, Lk) -> sums over equal index (B, H, Lq, R), added up in float64."""
     sums = np.zeros((*values.shape[:3], num_rows))
-    rows = _rows(*contiguous(values))
-    _over(_scatter_rows, rows, rows, _checked(index, num_rows), _rows(sums))
+    rows = rows_of(*contiguous(values))
+    _over(_scatter_rows, rows, rows, _checked(index, num_rows), rows_of(sums))
     return sums.astype(values.dtype)
 
 
@@ -66,10 +67,6 @@ def _reduce(left, right, heads):
     """Σ over b, i (and h where the heads share) of left[b, h, i, r] right[b, h, i, d]."""
     by_head = (left.swapaxes(-1, -2) @ right).sum(0)
     return by_head.sum(0, keepdims=True) if heads == 1 else by_head
-
-
-def _rows(x):
-    return x.reshape(-1, x.shape[-1])
 
 
 def _checked(index, num_rows):

@@ -1,5 +1,7 @@
 """The perceptron fused: the hidden layer before its GELU is kept, and nothing else of its size made."""
 
+import math
+
 from ..gate import Cache, gradient, recall
 from ..ops.mlp import MlpGrads, checked_mlp
 from . import _mlp as loops
@@ -71,4 +73,4 @@ def _empty_packed(first, second, dtype):
 def _shape(x, weight1, weight2):
     """rows, columns of x, hidden and output features"""
     middle, columns = weight1.shape
-    return x.size // max(columns, 1), columns, middle, len(weight2)
+    return math.prod(x.shape[:-1]), columns, middle, len(weight2)

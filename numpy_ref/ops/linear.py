@@ -1,5 +1,6 @@
 """Linear layer, and the residual connection around it: y = residual + x Wᵀ + b."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ def linear_forward(x, weight, bias=None, residual=None):
     Raises ValueError/TypeError when shapes or dtypes do not fit.
     """
     x, weight, bias, residual = checked_linear(x, weight, bias, residual)
-    out = x.reshape(-1, x.shape[-1]) @ weight.T  # one large product beats many small ones
+    out = rows_of(x) @ weight.T  # one large product beats many small ones
     if bias is not None:
         out += bias
     out = out.reshape(*x.shape[:-1], len(weight))
@@ -40,11 +41,16 @@ def linear_backward(dout, cache):
     """
     x, weight, has_bias, has_residual = recall(cache, linear_forward)
     dout = gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype)
-    drows = dout.reshape(-1, weight.shape[0])
+    drows = rows_of(dout)
     dx = (drows @ weight).reshape(x.shape)
-    dweight = drows.T @ x.reshape(-1, x.shape[-1])
+    dweight = drows.T @ rows_of(x)
     dbias = drows.sum(0, dtype=np.float64).astype(drows.dtype) if has_bias else None
     return LinearGrads(dx, dweight, dbias, dout if has_residual else None)
+
+
+def rows_of(x):
+    """x (..., D) as (rows, D), also where there is nothing in it."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def checked_linear(x, weight, bias, residual):

@@ -1,0 +1,77 @@
+"""Every op through the definition, the kernels and PyTorch, to be called with what is unusual."""
+
+import math
+
+import numpy as np
+import torch
+
+import numpy_ref.kernels
+import numpy_ref.ops
+import torch_impl.ops
+
+from .cases.ops import OPS
+from .run import inputs_of
+
+SMALL = [case for case in OPS if all(math.prod(s.shape) < 1200 for s in case.inputs.values())]
+NUMPY_SIDES = {"ops": numpy_ref.ops, "kernels": numpy_ref.kernels}
+SIDES = NUMPY_SIDES | {"torch": torch_impl.ops}
+INDICES = ("index", "value_index", "labels")
+BACKWARDS = [case for case in SMALL if case.name not in ("bias", "cross_entropy")]  # theirs differ
+
+
+def given_to(case, dtype="float32"):
+    """{name: array} of a valid call."""
+    inputs = inputs_of(case, dtype)
+    return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in inputs.items()}
+
+
+def forward(side, case, given, **options):
+    """(out, cache), or out in PyTorch, whose arrays become tensors."""
+    options = case.options | options
+    if side == "torch":
+        return getattr(torch_impl.ops, case.name)(**as_tensors(given), **options)
+    return getattr(SIDES[side], f"{case.name}_forward")(**given, **options)
+
+
+def backward(side, case, dout, cache):
+    return getattr(SIDES[side], f"{case.name}_backward")(dout, cache)
+
+
+def as_tensors(given):
+    return {n: torch.from_numpy(a) if isinstance(a, np.ndarray) else a for n, a in given.items()}
+
+
+def cotangent(out):
+    """Random, like the output; a tuple where there are several."""
+    if isinstance(out, tuple):
+        return tuple(cotangent(each) for each in out)
+    return np.random.default_rng(0).standard_normal(out.shape).astype(out.dtype)
+
+
+def results(side, case, given, relaid=lambda dout: dout):
+    """Everything forward and backward give, as a list of arrays; relaid: what is done with dout."""
+    if case.name == "bias":
+        out = SIDES[side].bias_forward(**given)
+        rows = len(given["table"])
+        return [out, SIDES[side].bias_backward(relaid(cotangent(out)), given["index"], rows)]
+    out, cache = forward(side, case, given)
+    if case.name == "cross_entropy":
+        return [np.asarray(out), backward(side, case, 0.7, cache)]
+    dout = cotangent(out)
+    dout = tuple(map(relaid, dout)) if isinstance(dout, tuple) else relaid(dout)
+    grads = backward(side, case, dout, cache)
+    found = [*(out if isinstance(out, tuple) else [out])]
+    return [*found, *(g for g in (grads if isinstance(grads, tuple) else [grads]) if g is not None)]
+
+
+def misaligned(a):
+    memory = np.empty(a.nbytes + 1, np.uint8)
+    array = np.ndarray(a.shape, a.dtype, memory, 1)
+    array[...] = a
+    return array
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
