@@ -56,7 +56,6 @@ def environment(guard):
 
 
 def _inside(given):
-    from . import judge  # noqa: F401 - imported before the fork
     from .server import fuzz, replay, shrunk
 
     fresh = not given.call

@@ -17,22 +17,33 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch._dynamo  # torch.optim would at its first use, in every child
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
 
+import numpy_ref
+from numpy_ref.kernels import ahead
+
+from .call import SenselessError, parse
+from .draw import OFTEN, calls
+from .judge import judge
 from .report import Report
 from .shrink import shrink
+from .specs import TARGETS
 
 SILENCE = 120  # seconds without a line after which a child is taken to hang
 BATCH = 1000  # calls of a child
 MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
 
 
-def fuzz(calls, seed=0, targets=None, silence=SILENCE):
+def fuzz(number, seed=0, targets=None, silence=SILENCE):
     """A Report of so many random calls. targets: names, or None for all."""
     _load()
     report = Report()
-    while report.calls < calls:
+    while report.calls < number:
         before = report.calls
-        _child(min(BATCH, calls - report.calls), seed, targets, silence, report)
+        _child(min(BATCH, number - report.calls), seed, targets, silence, report)
         if report.calls == before:  # what loading has left behind: the report says how it died
             break
         seed += 1
@@ -59,11 +70,6 @@ def replay(text, silence=SILENCE):
 
 
 def _load():
-    import torch._dynamo  # noqa: F401 - torch.optim does at its first use
-
-    import numpy_ref
-    from numpy_ref.kernels import ahead
-
     numpy_ref.set_num_threads(1)
     for dtype in ("float32", "float64"):
         ahead.compile_attention(dtype)
@@ -143,11 +149,6 @@ def _listen(read, silence, report):
 
 
 def _draw(count, seed, targets, write):
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as seeded
-
-    from .draw import OFTEN, calls
-
     chosen = tuple(t for t in OFTEN if targets is None or t.name in targets)
     _threads(1 + seed % 2)
 
@@ -168,9 +169,6 @@ def _draw(count, seed, targets, write):
 
 
 def _replay(text, write):
-    from .call import parse
-    from .specs import TARGETS
-
     call = parse(text)
     chain = {name for name, _ in call.steps}
     fitting = [t for t in TARGETS if t.name == call.target and chain <= {name for name, _ in t.steps}]
@@ -181,9 +179,6 @@ def _replay(text, write):
 
 def _make(target, call, write):
     """Makes one call and writes what it came to."""
-    from .call import SenselessError
-    from .judge import judge
-
     write(call=str(call))
     try:
         traces, found = judge(target, call, lambda at: write(at=at))
@@ -195,9 +190,5 @@ def _make(target, call, write):
 
 
 def _threads(count):
-    import torch
-
-    import numpy_ref
-
     torch.set_num_threads(1)
     numpy_ref.set_num_threads(count)
