@@ -54,11 +54,15 @@ def shrunk(report, silence=SILENCE):
     """The report with a smaller call for each sort of fault that it lists; what hangs stays as it is."""
     small = Report(report.calls, report.counts)
     for (kind, where, _), (count, text, detail) in report.sorts().items():
+        details = {text: detail}
 
-        def fails(candidate, sort=(kind, where)):
-            return sort in {key[:2] for key in replay(candidate, silence).faults}
+        def fails(candidate, sort=(kind, where), details=details):
+            found = {key[:2]: why for key, (_, _, why) in replay(candidate, silence).faults.items()}
+            details[candidate] = found.get(sort)
+            return sort in found
 
-        small.add(kind, where, text if kind == "hang" else shrink(text, fails), detail, count)
+        text = text if kind == "hang" else shrink(text, fails)
+        small.add(kind, where, text, details[text], count)
     return small
 
 
