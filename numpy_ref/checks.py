@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
-MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**32  # more would only hang or fill the memory
+MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
 
 def check_shape(name, array, expected):

@@ -58,7 +58,7 @@ class TransformerXL(QueryBias):
         sizes = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, sizes[0])
         self.check_keys(k, len(q), sizes[1])
-        floating(q=q, k=k)
+        floating(q=q, k=k, r_w_bias=self.r_w_bias)
         content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, k).unsqueeze(2)  # (B, H, 1, Lk)
         return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), k, *sizes)
 

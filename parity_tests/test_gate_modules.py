@@ -1,0 +1,273 @@
+"""The gate before modules: NumPy integers as options, absurd sizes, inputs, gradients, their order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import numpy_ref
+import torch_impl
+
+from .both import TWINS, array, tensor
+from .cases import CASES
+from .run import inputs_of, run_numpy, run_torch, state_of
+
+GRID = {"embed_dim": 12, "num_heads": 3}
+VIT = {"img_size": 8, "patch_size": 4, "embed_dim": 12, "depth": 2, "num_heads": 3}
+
+
+def narrow(value):
+    """Every integer within as the narrowest of NumPy's that holds it: sums of it overflow."""
+    if isinstance(value, bool) or not isinstance(value, int | tuple | list | dict):
+        return value
+    if isinstance(value, dict):
+        return {name: v if name == "index" else narrow(v) for name, v in value.items()}
+    if isinstance(value, int):
+        return np.min_scalar_type(value).type(value)
+    return type(value)(map(narrow, value))
+
+
+WITH_OPTIONS = [c for c in CASES if c.kind == "scheme" and c.variant != "one_token"]
+for kind in ("attention", "block", "vit"):
+    WITH_OPTIONS += [c for c in CASES if c.kind == kind and len(c.options) > 4][:2]
+
+
+@pytest.mark.parametrize("case", WITH_OPTIONS, ids=lambda case: case.id)
+def test_integers_of_numpy_are_pythons(case):
+    """Bit for bit, in both twins: `max_distance=np.uint8(100)` is 100."""
+    inputs, state = inputs_of(case, "float64"), state_of(case, "float64")
+    narrowed = replace(case, options=narrow(case.options), call=narrow(case.call))
+    for run in (lambda c: run_numpy(c, inputs, state, "float64", "numpy"),
+                lambda c: run_torch(c, inputs, state, "float64")):  # fmt: skip
+        expected, found = run(case), run(narrowed)
+        assert expected.keys() == found.keys()
+        for name in expected:
+            np.testing.assert_array_equal(expected[name], found[name], err_msg=name)
+
+
+@TWINS
+@pytest.mark.parametrize("no_integer", [True, np.True_, 3.0, np.float32(3), "3", None, [3]])
+def test_what_is_no_integer_is_a_type_error(twin, no_integer):
+    for options in (
+        {"num_heads": no_integer, "window_size": 4},
+        {"num_heads": 2, "window_size": (no_integer, 4)},
+    ):
+        with pytest.raises(TypeError, match=r"(num_heads|window_size) is .*, expected an int"):
+            twin.RelativePositionBias(**options)
+    for bias_type, name in [("t5", "max_distance"), ("levit", "stride"), ("fire", "init_length")]:
+        with pytest.raises(TypeError, match=f"{name} is"):
+            twin.RelativePositionBias(2, 4, bias_type, **{name: no_integer})
+    with pytest.raises(TypeError, match="q_offset is"):
+        twin.RelativePositionBias(2, 4, "alibi")(q_offset=no_integer)
+
+
+@TWINS
+@pytest.mark.parametrize("no_bool", [1, 0, np.True_, "yes", None])
+def test_what_is_neither_true_nor_false_is_a_type_error(twin, no_bool):
+    for build, name in [
+        (lambda **o: twin.RelativePositionBias(2, 4, "t5", **o), "bidirectional"),
+        (lambda **o: twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4}, **o), "qkv_bias"),
+        (lambda **o: twin.VisionTransformer(**VIT, **o), "cosine_attention"),
+    ]:
+        with pytest.raises(TypeError, match=f"{name} is"):
+            build(**{name: no_bool})
+
+
+HUGE = [
+    ("2d", {"num_heads": 10**9}, {}),
+    ("alibi", {"num_heads": 10**9}, {}),
+    ("kerple", {"num_heads": 10**30}, {}),
+    ("1d", {"window_size": 10**9}, {}),
+    ("2d", {"window_size": (10**5, 10**5)}, {}),
+    ("alibi2d", {"window_size": 10**30}, {}),
+    ("1d", {"num_prefix_tokens": 10**9}, {}),
+    ("alibi", {}, {"q_size": 10**9}),
+    ("alibi", {}, {"k_size": 10**30}),
+    ("alibi", {}, {"q_offset": 10**30}),
+    ("t5", {"num_buckets": 10**30}, {}),
+    ("t5", {"max_distance": 10**30}, {}),
+    ("levit", {"stride": 10**30}, {}),
+    ("fire", {"init_length": 10**30}, {}),
+    ("fire", {"hidden_features": 10**30}, {}),
+    ("dynamic_1d", {"depth": 10**9}, {}),
+    ("sandwich", {"sinusoid_dim": 2**40}, {}),
+    ("custom", {"index": [[0, 1, 1, 0]] * 4, "num_rows": 10**30}, {}),
+    ("shaw", {"head_dim": 10**30}, {}),
+    ("shaw", {"head_dim": 4, "max_distance": 10**30}, {}),
+    ("halo", {"head_dim": 4, "halo_size": 10**30}, {}),
+    ("irpe", {"head_dim": 4, "ratio": 1e300}, {}),
+]
+
+
+@TWINS
+@pytest.mark.parametrize(("bias_type", "options", "call"), HUGE)
+def test_an_absurd_size_is_refused_at_once(twin, bias_type, options, call):
+    with pytest.raises((ValueError, MemoryError)):
+        twin.RelativePositionBias(
+            **{"num_heads": 2, "window_size": 4, "bias_type": bias_type} | options
+        )(**call)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    "options", [{"depth": 10**9}, {"embed_dim": 3 * 10**30}, {"num_heads": 0}, {"mlp_ratio": 1e300}]
+)
+def test_an_absurd_model_is_refused_at_once(twin, options):
+    with pytest.raises(ValueError, match=rf"({next(iter(options))}|hidden_features) is"):
+        twin.VisionTransformer(**VIT | options)
+
+
+@TWINS
+@pytest.mark.parametrize("rpb_kwargs", [5, "2d", [("window_size", 4)], {"window_size": 4, 1: 2}])
+def test_options_of_the_scheme_are_a_dict_of_names(twin, rpb_kwargs):
+    with pytest.raises(TypeError, match="rpb_kwargs"):
+        twin.MultiHeadAttention(4, 2, rpb_kwargs=rpb_kwargs)
+    with pytest.raises(TypeError, match="rpb_kwargs"):
+        twin.VisionTransformer(**VIT, rpb_kwargs=rpb_kwargs)
+
+
+def attention(twin, bias_type, **options):
+    rpb = {"window_size": (2, 3), "bias_type": bias_type}
+    return twin.MultiHeadAttention(**GRID, rpb_kwargs=rpb | options.pop("rpb", {}), **options)
+
+
+def scheme(twin, bias_type, **options):
+    return twin.RelativePositionBias(3, (2, 3), bias_type, **options)
+
+
+TOKENS, HEADS, IMAGES = {"x": (2, 6, 12)}, {"q": (2, 3, 6, 4)}, {"images": (2, 1, 8, 8)}
+KEYS = HEADS | {"k": (2, 3, 6, 4)}
+MODULES = {  # name: (build, {argument: shape}, name of backward's argument)
+    "attention": (lambda t: attention(t, "2d"), TOKENS, "dout"),
+    "attention_cosine": (lambda t: attention(t, "log_cpb", cosine_attention=True), TOKENS, "dout"),
+    "attention_drop": (lambda t: attention(t, "2d", attn_drop=0.5, proj_drop=0.5), TOKENS, "dout"),
+    "attention_query": (lambda t: attention(t, "irpe", rpb={"rpe_on": "qkv"}), TOKENS, "dout"),
+    "vit": (lambda t: t.VisionTransformer(**VIT), IMAGES, "dlogits"),
+    "vit_shared": (lambda t: t.VisionTransformer(**VIT, position="shared_relative"), IMAGES, "dlogits"),
+    "patches": (lambda t: layers(t).PatchEmbed(8, 4, 1, 12), IMAGES, "dout"),
+    "mlp": (lambda t: layers(t).Mlp(12, 24), TOKENS, "dout"),
+    "dropout": (lambda t: layers(t).Dropout(0.5), TOKENS, "dout"),
+    "path": (lambda t: layers(t).DropPath(0.5), TOKENS, "dout"),
+    "2d": (lambda t: scheme(t, "2d"), {}, "dbias"),
+    "alibi": (lambda t: scheme(t, "alibi", learned_slopes=True), {}, "dbias"),
+    "fire": (lambda t: scheme(t, "fire"), {}, "dbias"),
+    "sum": (lambda t: scheme(t, "sum", parts=[{}, {"bias_type": "1d"}]), {}, "dbias"),
+    "shaw": (lambda t: scheme(t, "shaw", head_dim=4), HEADS, "dbias"),
+    "halo": (lambda t: scheme(t, "halo", head_dim=4), HEADS, "dbias"),
+    "gated_t5": (lambda t: scheme(t, "gated_t5", head_dim=4), HEADS, "dbias"),
+    "transformer_xl": (lambda t: scheme(t, "transformer_xl", head_dim=4), KEYS, "dbias"),
+    "irpe": (lambda t: scheme(t, "irpe", head_dim=4, rpe_on="qk"), KEYS, "dbias"),
+}
+NUMPY_ONLY = {  # PyTorch's own modules check for themselves
+    "linear": (lambda t: layers(t).Linear(12, 4), TOKENS, "dout"),
+    "norm": (lambda t: layers(t).LayerNorm(12), TOKENS, "dout"),
+    "gelu": (lambda t: layers(t).GELU(), TOKENS, "dout"),
+    "relu": (lambda t: layers(t).ReLU(), TOKENS, "dout"),
+    "silu": (lambda t: layers(t).SiLU(), TOKENS, "dout"),
+    "block": (lambda t: t.Block(**GRID, rpb_kwargs={"window_size": (2, 3)}), TOKENS, "dout"),
+}
+
+
+def layers(twin):
+    return twin.nn if twin is numpy_ref else torch_impl.nn
+
+
+def given_to(shapes):
+    return {name: np.random.default_rng(0).standard_normal(s, np.float32) for name, s in shapes.items()}
+
+
+BAD_INPUTS = {
+    "integers": (lambda a: a.astype(np.int64), TypeError),
+    "bool": (lambda a: a > 0, TypeError),
+    "list": (lambda a: a.tolist(), TypeError),
+    "none": (lambda a: None, (TypeError, ValueError)),
+    "axes": (lambda a: a[0], ValueError),
+    "last": (lambda a: a[..., :-1].copy(), ValueError),
+}
+
+
+@TWINS
+@pytest.mark.parametrize("bad", BAD_INPUTS)
+@pytest.mark.parametrize("name", [n for n, (_, shapes, _) in MODULES.items() if shapes])
+def test_an_input_that_does_not_fit_is_named(name, bad, twin):
+    build, shapes, _ = MODULES[name]
+    if bad in ("axes", "last") and name in ("dropout", "path", "mlp"):
+        return  # any axes will do
+    spoil, error = BAD_INPUTS[bad]
+    module, given = build(twin), given_to(shapes)
+    for argument in shapes:
+        spoiled = given | {argument: spoil(given[argument])}
+        with pytest.raises(error, match=rf"\b{argument} (is|has)"):
+            module(
+                **{n: tensor(twin, a) if isinstance(a, np.ndarray) else a for n, a in spoiled.items()}
+            )
+
+
+@TWINS
+@pytest.mark.parametrize(
+    "name", [n for n, (_, s, _) in MODULES.items() if s and n not in ("dropout", "path")]
+)
+def test_an_input_of_another_dtype_than_the_parameters_is_a_type_error(name, twin):
+    build, shapes, _ = MODULES[name]
+    given = {n: tensor(twin, a.astype(np.float64)) for n, a in given_to(shapes).items()}
+    with pytest.raises(TypeError, match=r"share one dtype, got .*float64.*float32"):
+        build(twin)(**given)
+
+
+BAD_GRADIENTS = {
+    "wide": (lambda a: a.astype(np.float64), TypeError),
+    "half": (lambda a: a.astype(np.float16), TypeError),
+    "integers": (lambda a: a.astype(np.int64), TypeError),
+    "list": (lambda a: a.tolist(), TypeError),
+    "masked": (np.ma.masked_invalid, TypeError),
+    "axis": (lambda a: a[None], ValueError),
+    "short": (lambda a: a[..., :-1], ValueError),
+    "first": (lambda a: a[:1], ValueError),
+}
+
+
+@pytest.mark.parametrize("ops", ["numpy", "numba"])
+@pytest.mark.parametrize("bad", BAD_GRADIENTS)
+@pytest.mark.parametrize("name", MODULES | NUMPY_ONLY)
+def test_a_gradient_that_does_not_fit_is_named(name, bad, ops):
+    build, shapes, argument = (MODULES | NUMPY_ONLY)[name]
+    spoil, error = BAD_GRADIENTS[bad]
+    with numpy_ref.use_ops(ops):
+        module = build(numpy_ref)
+        out = module(**given_to(shapes))
+        before = {n: p.grad.copy() for n, p in module.named_parameters()}
+        with pytest.raises(error, match=rf"\b{argument} (is|has)"):
+            module.backward(spoil(out))
+        for n, p in module.named_parameters():
+            np.testing.assert_array_equal(p.grad, before[n], err_msg=n)
+
+
+@pytest.mark.parametrize("ops", ["numpy", "numba"])
+@pytest.mark.parametrize("name", MODULES | NUMPY_ONLY)
+def test_backward_needs_a_forward_of_its_own(name, ops):
+    """Before any forward, and once more after one backward, which would count its gradient twice."""
+    build, shapes, _ = (MODULES | NUMPY_ONLY)[name]
+    with numpy_ref.use_ops(ops):
+        module, given = build(numpy_ref), given_to(shapes)
+        out = build(numpy_ref)(**given)
+        with pytest.raises(RuntimeError, match=r"backward needs a forward of its own before it"):
+            module.backward(out)
+        module(**given)
+        module.backward(out)
+        before = {n: p.grad.copy() for n, p in module.named_parameters()}
+        with pytest.raises(RuntimeError, match=r"backward needs a forward of its own before it"):
+            module.backward(out)
+        for n, p in module.named_parameters():
+            np.testing.assert_array_equal(p.grad, before[n], err_msg=n)
+        module(**given)
+        module.backward(out)
+
+
+@TWINS
+def test_a_call_of_narrow_integers_is_that_of_pythons(twin):
+    """The fault as it was found: a distance that overflows its uint8."""
+    for options in ({"max_distance": 100}, {"max_distance": 250, "num_buckets": 200}):
+        ours, pythons = (
+            twin.RelativePositionBias(2, 200, "t5", **o).index for o in (narrow(options), options)
+        )
+        np.testing.assert_array_equal(array(ours), array(pythons))
