@@ -33,6 +33,7 @@ from .shrink import shrink
 from .specs import TARGETS
 
 SILENCE = 120  # seconds without a line after which a child is taken to hang
+SHRUNK = 40  # sorts of faults for which a smaller call is looked for
 BATCH = 1000  # calls of a child
 MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
 
@@ -51,9 +52,9 @@ def fuzz(number, seed=0, targets=None, silence=SILENCE):
 
 
 def shrunk(report, silence=SILENCE):
-    """The report with a smaller call for each sort of fault that it lists; what hangs stays as it is."""
+    """The report with a smaller call for each of some sorts of faults; what hangs stays as it is."""
     small = Report(report.calls, report.counts)
-    for (kind, where, _), (count, text, detail) in report.sorts().items():
+    for place, ((kind, where, _), (count, text, detail)) in enumerate(report.sorts().items()):
         details = {text: detail}
 
         def fails(candidate, sort=(kind, where), details=details):
@@ -61,7 +62,8 @@ def shrunk(report, silence=SILENCE):
             details[candidate] = found.get(sort)
             return sort in found
 
-        text = text if kind == "hang" else shrink(text, fails)
+        if kind != "hang" and place < SHRUNK:
+            text = shrink(text, fails)
         small.add(kind, where, text, details[text], count)
     return small
 
