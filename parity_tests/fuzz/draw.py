@@ -10,16 +10,8 @@ from .specs import MODULES, OPS, TRAINERS, Fixed, Option
 SIZES = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0))
 LENGTHS = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0) * 3 + (300,))
 LAYOUTS = ("fortran", "strided", "backwards", "misaligned", "readonly", "mapped", "byteswapped")
-FORMS = (
-    "subclass",
-    "matrix",
-    "as_list",
-    "masked",
-    "stretched",
-    "other_twin",
-    "without_axis",
-    "with_axis",
-)
+FORMS = ("subclass", "matrix", "as_list", "masked", "stretched", "other_twin")
+FORMS += ("without_axis", "with_axis")
 ALONG = ("longer", "shorter", "emptied")
 DTYPES = ("float16", "float32", "float64", "longdouble", "int64", "uint8", "bool", "complex64", "object")
 FAMILIES = ("layout", "form", "along", "dtype", "entry", "instead")
@@ -29,20 +21,13 @@ PLACES = ("-1", "127", "2**31", "2**62", "-(2**62)")
 INSTEAD = ("None", "1.0", "'x'", "{}", "()", "object()", "np.array(1.0)", "[[1.0, 2.0]]")
 NUMBERS = ("-1", "0", "1", "2", "-1.0", "0.5", "2.5", "1e30", "float('nan')", "float('inf')", "2**31")
 NUMBERS += ("2**62", "10**30", "-(10**30)", "True", "1j", "np.float64('nan')", "np.array(3)")
-ODD = (
-    "None",
-    "'x'",
-    "b'x'",
-    "()",
-    "[]",
-    "{}",
-    "object()",
-    "int",
-    "[3, 4]",
-    "(2, 3, 4)",
-    "np.array([2, 3])",
-)
-CACHES = ("None", "()", "[]", "'x'", "without(cache, 0)", "list(cache)", "(cache,)", "cache[::-1]")
+ODD = ("None", "'x'", "b'x'", "()", "[]", "{}", "object()", "int")
+ODD += ("[3, 4]", "(2, 3, 4)", "np.array([2, 3])")
+CONTAINERS = {
+    "cache": ("None", "()", "[]", "'x'", "list(cache)", "(cache,)", "cache[::-1]"),
+    "arrays": ("None", "{}", "[]"),
+    "progress": ("None", "{}", "[]"),
+}
 CHANGES = (
     "lambda a: cast(a, 'float16')",
     "lambda a: cast(a, 'float32')",
@@ -63,7 +48,6 @@ CHANGES = (
 )
 PAIRS = (("table", "index"), ("value_embedding", "value_index"))
 HUGE = {"depth", "num_layers"}  # as many modules are built: the memory is full in the end, in minutes
-
 
 # Most of what can go wrong is in the ops, and they are fewer than the modules of the table of cases.
 OFTEN = (*OPS * 4, *MODULES, *TRAINERS * 2)
@@ -137,7 +121,7 @@ def _valid(draw, spec, sizes, dtype):
         high = "" if spec.high is None else f", {spec.high}"
         kind = f", {dtype!r}" if spec.high is None else ""
         return f"{spec.maker}({spec.shape}{high}{kind})"
-    if spec in ("dout", "cache", "arrays", "progress"):
+    if spec in ("dout", *CONTAINERS):
         return spec
     if spec == "pair":
         return "(dout[0], dout[1])"
@@ -156,28 +140,24 @@ def _valid(draw, spec, sizes, dtype):
 def _spoil(draw, argument, spec, text):
     """(how, text) of the argument made odd."""
     one = lambda *groups: draw(st.sampled_from([item for group in groups for item in group]))  # noqa: E731
-    if spec == "cache":
-        how = one(CACHES, ["replaced"] * 12)
+    if spec in CONTAINERS:
+        how, n = one(CONTAINERS[spec], ("replaced", "without") * 4), draw(st.integers(0, 30))
         if how == "replaced":
-            change = one(CHANGES)
-            return f"replaced {change[10:]}", f"replaced(cache, {draw(st.integers(0, 9))}, {change})"
-        return how, how
-    if spec in ("arrays", "progress"):
-        how = one(("None", "{}", "[]", "without", "replaced", "replaced", "replaced"))
-        if how == "replaced":
-            change = one(CHANGES) if spec == "arrays" else f"lambda a: {one(NUMBERS, ODD)}"
-            return f"replaced {change[10:]}", f"replaced({text}, {draw(st.integers(0, 30))}, {change})"
-        return how, f"without({text}, {draw(st.integers(0, 30))})" if how == "without" else how
+            change = f"lambda a: {one(NUMBERS, ODD)}" if spec == "progress" else one(CHANGES)
+            return f"replaced {change[10:]}", f"replaced({text}, {n}, {change})"
+        return how, f"without({text}, {n})" if how == "without" else how
     if isinstance(spec, Option) or spec == "dtype":
         return _spoil_option(one, argument, text)
     if spec == "pair":
         part = one(("dout[0]", "dout[1]"))
         how, odd = _spoil(draw, argument, "dout", part)
         return how, text.replace(part, odd)
+    return _spoil_array(draw, one, text)
+
+
+def _spoil_array(draw, one, text):
     integer = text.startswith("integers")
-    family = one(
-        ("layout", "form", "along", "dtype", "entry", "instead", "narrowed" if integer else "dtype")
-    )
+    family = one(FAMILIES, ("narrowed" if integer else "dtype",))
     if family in ("layout", "form"):
         how = one(LAYOUTS if family == "layout" else FORMS)
         return how, f"{how}({text})"

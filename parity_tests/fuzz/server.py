@@ -150,7 +150,7 @@ def _listen(read, silence, report):
                 last["at"] = line["at"]
             else:
                 report.counts.update(line["counts"])
-                for kind, where, detail in line["violations"]:
+                for kind, where, detail in line["faults"]:
                     report.add(kind, where, last["call"], detail)
 
 
@@ -189,10 +189,10 @@ def _make(target, call, write):
     try:
         traces, found = judge(target, call, lambda at: write(at=at))
     except SenselessError:
-        write(counts={"not made": 1}, violations=[])
+        write(counts={"not made": 1}, faults=[])
         return
     counts = Counter(step.kind for trace in traces.values() for step in trace)
-    write(counts=counts, violations=[(v.kind, v.where, v.detail) for v in found])
+    write(counts=counts, faults=[(v.kind, v.where, v.detail) for v in found])
 
 
 def _threads(count):

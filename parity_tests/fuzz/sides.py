@@ -126,14 +126,8 @@ class Training(Module):
 
 def _small_model(twin):
     dtype = np.float64 if twin is numpy_ref else torch.float64
-    sizes = {
-        "img_size": 4,
-        "patch_size": 2,
-        "num_classes": 3,
-        "embed_dim": 6,
-        "depth": 1,
-        "num_heads": 2,
-    }
+    sizes = {"img_size": 4, "patch_size": 2, "num_classes": 3, "embed_dim": 6}
+    sizes |= {"depth": 1, "num_heads": 2}
     return twin.VisionTransformer(**sizes, dtype=dtype, generator=np.random.default_rng(0))
 
 
@@ -183,11 +177,8 @@ def _for_torch(value):
         return value.array
     if not isinstance(value, np.ndarray):
         return value
-    if (
-        type(value) not in (np.ndarray, np.memmap)
-        or not value.flags.aligned
-        or not value.flags.writeable
-    ):
+    plain = type(value) in (np.ndarray, np.memmap)
+    if not (plain and value.flags.aligned and value.flags.writeable):
         raise UnlikeError(f"an array of {type(value).__name__}, read-only or misaligned")
     return _shared(value)
 

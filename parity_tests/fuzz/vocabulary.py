@@ -139,9 +139,7 @@ def narrowed(a, dtype):
 
 
 def without_axis(a):
-    return (
-        place(a.reshape(-1)[: int(np.prod(a.shape[1:]))].reshape(a.shape[1:])) if a.size else a[..., 0:0]
-    )
+    return place(a[0] if len(a) else np.empty(a.shape[1:], a.dtype))
 
 
 def with_axis(a):
