@@ -61,7 +61,12 @@ def check_entries(name, tensor, count):
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
         if low < 0 or high >= count:
-            raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
+            raise_entries(name, low, high, count)
+
+
+def raise_entries(name, low, high, count):
+    """Raises ValueError that says which entries there are."""
+    raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
 
 
 def last_axis(name, tensor):

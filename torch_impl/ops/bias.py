@@ -1,6 +1,6 @@
 """Relative position bias: gather rows of a table by an index (arXiv 2103.14030, eq. 4)."""
 
-from ..gate import check_entries, check_shape, floating, integers
+from ..gate import check_shape, floating, integers, raise_entries
 from ..wide import wide
 
 
@@ -14,7 +14,9 @@ def bias(table, index):
     (table,) = floating(table=table)
     check_shape("table", table, (None, None))
     index = integers("index", index, None, None)
-    if index.device.type == "cpu":  # on CUDA looking would stall the queue
-        check_entries("index", index, len(table))
+    if index.device.type == "cpu" and index.numel():  # on CUDA looking would stall the queue
+        low, high = int(index.min()), int(index.max())  # here: a call would break one graph more
+        if low < 0 or high >= len(table):
+            raise_entries("index", low, high, len(table))
     rows = wide(table)[index.reshape(-1)].to(table.dtype)
     return rows.reshape(*index.shape, table.shape[1]).permute(2, 0, 1).contiguous()
