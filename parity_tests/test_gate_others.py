@@ -2,11 +2,13 @@
 
 import sys
 
+import numba
 import numpy as np
 import pytest
 import torch
 
 import torch_impl.ops
+from numpy_ref.kernels._arrays import contiguous
 
 from .calls import (
     NUMPY_SIDES,
@@ -136,24 +138,43 @@ def test_cosine_has_a_pair_of_gradients(side):
         backward(side, case, (k, q), cache)
 
 
-def test_nothing_is_compiled_again_for_read_only_or_misaligned_arrays():
-    """numba has a type of its own for either, and compiles every loop for it: a minute, once."""
+def arrays_within(kind):
+    """The array types in numba's type of an argument, which may be a tuple of others."""
+    if isinstance(kind, numba.types.BaseTuple):
+        return [array for part in kind for array in arrays_within(part)]
+    return [kind] if isinstance(kind, numba.types.Array) else []
 
-    def compiled():
-        found = [
-            d for n, m in sys.modules.items() if n.startswith("numpy_ref.") for d in vars(m).values()
-        ]
-        return sum(
-            len(d.signatures) for d in {id(d): d for d in found if hasattr(d, "py_func")}.values()
-        )
 
+def test_nothing_is_compiled_anew_for_read_only_or_misaligned_arrays():
+    """numba has a type of its own for either, and would compile every loop once more."""
     for case in SMALL:
-        given = given_to(case)
-        results("kernels", case, given)
-        before = compiled()
         for lay in (read_only, misaligned):
-            results("kernels", case, {name: lay(a) for name, a in given.items()}, lay)
-        assert compiled() == before, case.id
+            results("kernels", case, {name: lay(a) for name, a in given_to(case).items()}, lay)
+    loops = [
+        d for n, m in [*sys.modules.items()] if n.startswith("numpy_ref.") for d in vars(m).values()
+    ]
+    kinds = [k for d in loops if hasattr(d, "py_func") for args in d.signatures for k in args]
+    arrays = [array for kind in kinds for array in arrays_within(kind)]
+    assert len(arrays) > 50
+    assert all(array.mutable and array.aligned for array in arrays)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (0, 5), ()])
+def test_a_loop_gets_memory_in_one_piece_aligned_and_writeable(shape):
+    """Copied only where it is not: numba's loops take alignment for granted."""
+    plain = np.ones(shape, np.float32)
+    assert contiguous(plain, None)[0] is plain
+    for lay in (
+        read_only,
+        misaligned,
+        np.asfortranarray,
+        lambda a: np.broadcast_to(a[..., :1], a.shape),
+    ):
+        if shape or lay in (read_only, misaligned):
+            (found,) = contiguous(lay(plain))
+            assert found.flags.carray
+            assert found.shape == shape
+            np.testing.assert_array_equal(found, plain)
 
 
 def test_autocast_may_mix_dtypes():
