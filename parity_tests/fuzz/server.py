@@ -34,7 +34,7 @@ from .specs import TARGETS
 
 SILENCE = 120  # seconds without a line after which a child is taken to hang
 SHRUNK = 40  # sorts of faults for which a smaller call is looked for
-BATCH = 1000  # calls of a child
+BATCH = 400  # calls of a child
 MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
 
 

@@ -77,9 +77,9 @@ RATES |= {"step": Option(("1", "7", "1000")), "betas": Option(("(0.9, 0.999)",))
 PATCH = Option(("(1, 1)", "(2, 1)", "(2, 2)"))
 
 OPS = [
-    *ONE_ARRAY,
     op("attention", BACKWARD, **SCORES, **VALUES),
     op("attention_weights", **SCORES),
+    *ONE_ARRAY,
     op("bias", table="R H", index="L M < R"),
     op("bias_backward", dbias="H L M", index="L M < 7", num_rows=Option(("7",))),
     op(
