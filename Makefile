@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak mutants arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ plants: $(READY) ## planted errors of graded size: which are seen; writes docs/r
 
 parity-third-party: $(THIRD_PARTY_READY) ## hold both twins against transformers, x-transformers, timm, torchvision
 	$(RUN) -m pytest -q parity_tests/third_party $(ARGS)
+
+fuzz: $(READY) ## random calls of both twins under guard pages and malloc checks (N=20000)
+	$(RUN) -m parity_tests.fuzz $(or $(N),20000) $(ARGS)
 
 mutants: $(READY) ## plant bugs in both twins and see which no test notices (N=500 SEED=0; hours)
 	$(RUN) -m parity_tests.mutants $(if $(N),--number $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -1,0 +1,238 @@
+"""The table of what can be called: each argument's name and what a valid one is.
+
+An array is written by its axes: "B H L d" is floating, "L M < R" integers below R, "?" makes it one that
+may be left out, "|" separates forms, "/" those that all arguments change together. Equal letters are
+equal sizes. All else is an `Option`.
+"""
+
+from dataclasses import dataclass, field
+
+from numpy_ref import RelativePositionBias
+
+from ..cases import CASES, Dropout, Integers, Mask
+
+
+@dataclass(frozen=True)
+class Option:
+    """Expressions of which each is valid, the default among them."""
+
+    valid: tuple
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An array of a table's case: `maker` is a word of the vocabulary."""
+
+    maker: str
+    shape: tuple
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """kind: "op", "module" or "trainer"; steps: ((name, {argument: spec}), …).
+
+    `strict`: the options are numbers of which NaN and −1 must be refused.
+    """
+
+    kind: str
+    steps: tuple
+    strict: bool = False
+    written: tuple = field(default=())  # arguments that are changed in place
+
+    @property
+    def name(self):
+        return self.steps[0][0]
+
+
+BACKWARD = ("backward", {"dout": "dout", "cache": "cache"})
+BACKWARD_PAIR = ("backward", {"dout": "pair", "cache": "cache"})
+BIAS = "?B H L M|1 H L M|B 1 1 M|H L M|1 L M|L M|M"
+
+
+def op(name, *more, written=(), **arguments):
+    return Target("op", ((name, arguments), *more), written=written)
+
+
+ONE_ARRAY = [
+    op(name, BACKWARD, x="B L d/d/B H L d") for name in ("gelu", "relu", "sigmoid", "silu", "softmax")
+]
+SMOOTHING = Option(("0.0", "0.1", "1.0"))
+EPS = Option(("1e-6", "1e-3"))
+SCORES = {"q": "B H L d", "k": "B H M d", "table": "?R H", "index": "?L M < R", "bias": BIAS}
+SCORES |= {"mask": BIAS + "|W 1 L M", "scale": Option(("None", "1.0", "0.5", "2"))}
+VALUES = {"v": "B H M e", "dropout": "?B H L M", "value_embedding": "?H S e|1 S e"}
+VALUES |= {"value_index": "?L M < S"}
+MLP = {
+    "x": "B L d",
+    "weight1": "m d",
+    "bias1": "m",
+    "weight2": "e m",
+    "bias2": "e",
+    "residual": "?B L e",
+}
+MOMENTS = dict.fromkeys(("data", "grad", "exp_avg", "exp_avg_sq"), "d e/d/B L d")
+RATES = {"lr": Option(("1e-3", "0.1")), "weight_decay": Option(("0.0", "0.05"))}
+RATES |= {"step": Option(("1", "7", "1000")), "betas": Option(("(0.9, 0.999)",)), "eps": EPS}
+PATCH = Option(("(1, 1)", "(2, 1)", "(2, 2)"))
+
+OPS = [
+    op("attention", BACKWARD, **SCORES, **VALUES),
+    op("attention_weights", **SCORES),
+    *ONE_ARRAY,
+    op("bias", table="R H", index="L M < R"),
+    op("bias_backward", dbias="H L M", index="L M < 7", num_rows=Option(("7",))),
+    op(
+        "cosine",
+        ("backward", {"dout": "pair", "cache": "cache"}),
+        q="B H L d",
+        k="B H M d",
+        logit_scale="H 1 1",
+    ),
+    op("cross_entropy", BACKWARD, logits="B C", labels="B < C", label_smoothing=SMOOTHING),
+    op("dropout", BACKWARD, x="B L d", multiplier="B L d|B 1 1"),
+    op("residual", BACKWARD, x="B L d", branch="B L d", multiplier="?B L d|B 1 1"),
+    op("layer_norm", BACKWARD, x="B L d/d", weight="d", bias="d", eps=EPS),
+    op("linear", BACKWARD, x="B L d/d", weight="e d", bias="?e", residual="?B L e/e"),
+    op("merge_qkv", q="B H L d", k="B H L d", v="B H L d"),
+    op("mlp", BACKWARD, **MLP),
+    op("patches", BACKWARD, images="B C 4 6", patch_size=PATCH),
+    op("score_lookup", BACKWARD, q="B H L d", embedding="H R d|1 R d", index="L M < R"),
+    op("value_lookup", BACKWARD, p="B H L M", embedding="H R d|1 R d", index="L M < R"),
+    op("squared_norm", x="B L d/d/B H L d"),
+    op("adamw_update", written=("data", "exp_avg", "exp_avg_sq"), **MOMENTS, **RATES),
+]
+
+DOUT = ("backward", {"dout": "dout"})
+DTYPE = {"dtype": "dtype"}
+DRAWN = {"generator": Option(("np.random.default_rng(0)",))}
+
+
+def option(*valid):
+    return Option(valid)
+
+
+def module(name, forward, **options):
+    return Target("module", ((name, options), ("forward", forward), DOUT))
+
+
+LAYERS = [
+    module(
+        "Linear",
+        {"x": Fixed("normal", (2, 3, 4))},
+        in_features=option("4"),
+        out_features=option("1", "5"),
+        bias=option("True", "False"),
+        init_std=option("None", "0.5"),
+        **DTYPE,
+        **DRAWN,
+    ),
+    module("LayerNorm", {"x": Fixed("normal", (2, 3, 4))}, dim=option("4"), eps=EPS, **DTYPE),
+    module(
+        "Mlp",
+        {"x": Fixed("normal", (2, 3, 4))},
+        in_features=option("4"),
+        hidden_features=option("None", "7"),
+        drop=option("0.0", "0.5"),
+        **DTYPE,
+        **DRAWN,
+    ),
+    module(
+        "PatchEmbed",
+        {"images": Fixed("normal", (2, 1, 4, 6))},
+        img_size=option("(4, 6)"),
+        patch_size=option("2", "(4, 3)"),
+        in_chans=option("1"),
+        embed_dim=option("3"),
+        **DTYPE,
+        **DRAWN,
+    ),
+    module("Dropout", {"x": Fixed("normal", (2, 3))}, rate=option("0.0", "0.5"), **DRAWN),
+    module("DropPath", {"x": Fixed("normal", (2, 3, 4))}, rate=option("0.5"), **DRAWN),
+    module("GELU", {"x": Fixed("normal", (2, 3))}),
+]
+
+NAMES = {
+    "scheme": "RelativePositionBias",
+    "attention": "MultiHeadAttention",
+    "block": "Block",
+    "vit": "VisionTransformer",
+}
+
+
+def of_case(case):
+    """A row of the table of cases as a target: its own sizes and options, each to be spoilt."""
+    options = {name: _option(value) for name, value in case.options.items() if value is not None}
+    forward = {name: _fixed(spec) for name, spec in case.inputs.items()}
+    forward |= {name: Option((repr(value),)) for name, value in case.call.items() if name not in forward}
+    return Target("module", ((NAMES[case.kind], options | DTYPE | DRAWN), ("forward", forward), DOUT))
+
+
+def _option(value):
+    if isinstance(value, dict):  # rpb_kwargs: each of them is an option
+        return {name: _option(inner) for name, inner in value.items()}
+    return Option((repr(value),))
+
+
+def _fixed(spec):
+    if isinstance(spec, Integers):
+        return Fixed("integers", spec.shape, spec.high)
+    makers = {Mask: "masking", Dropout: "multiplier"}
+    return Fixed(makers.get(type(spec), "normal"), spec.shape)
+
+
+def of_view(case, step):
+    """Another method of the same module, in forward's place."""
+    built, (_, forward), *_ = of_case(case).steps
+    if step == "lookup_tokens":
+        forward = {"num_tokens": option(str(RelativePositionBias(**case.options).num_tokens))}
+    return Target("module", (built, (step, forward)))
+
+
+MODULES = [
+    *LAYERS,
+    *(of_case(case) for case in CASES if case.kind != "op"),
+    *(of_view(case, "attention_weights") for case in CASES if case.kind == "attention"),
+    *(of_view(case, "attention_maps") for case in CASES if case.kind == "vit"),
+    *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),
+]
+
+BATCH = {"images": Fixed("normal", (2, 1, 4, 4)), "labels": Fixed("integers", (2,), 3)}
+TRAINER = {
+    "lr": option("1e-3", "0.1"),
+    "total_steps": option("3", "100"),
+    "warmup_steps": option("0", "2"),
+    "min_lr": option("0.0", "1e-5"),
+    "weight_decay": option("0.0", "0.05"),
+    "table_lr_factor": option("20.0", "1.0"),
+    "betas": option("(0.9, 0.999)"),
+    "clip_norm": option("1.0", "None", "0.01"),
+    "label_smoothing": option("0.0", "0.1"),
+    "device": option("'auto'", "'cpu'"),
+}
+RATE = {name: TRAINER[name] for name in ("lr", "total_steps", "warmup_steps", "min_lr")}
+TRAINERS = [
+    Target("trainer", (("Trainer", TRAINER), ("train_step", BATCH)), strict=True),
+    Target(
+        "trainer",
+        (
+            ("Trainer", TRAINER),
+            ("predict", {"images": BATCH["images"], "batch_size": option("256", "1")}),
+        ),
+        strict=True,
+    ),
+    Target("trainer", (("Trainer", TRAINER), ("evaluate", BATCH)), strict=True),
+    Target("trainer", (("Trainer", TRAINER), ("attention_maps", {"images": BATCH["images"]}))),
+    Target(
+        "trainer",
+        (
+            ("Trainer", TRAINER),
+            ("train_step", BATCH),
+            ("load_state_dict", {"arrays": "arrays", "progress": "progress"}),
+            ("train_step", BATCH),
+        ),
+    ),
+    Target("module", (("learning_rate", {"step": option("0", "7")} | RATE),), strict=True),
+]
+
+TARGETS = OPS + MODULES + TRAINERS

@@ -1,0 +1,12 @@
+"""A short run in processes of its own; `make fuzz` is the long one."""
+
+import subprocess
+import sys
+
+from ..process import ROOT
+
+
+def test_a_short_run_finds_nothing():
+    command = [sys.executable, "-m", "parity_tests.fuzz", "400"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stdout
