@@ -158,9 +158,10 @@ class Campaign:
 
     def _resumed(self, folder, number):
         threads = 2 if self.backend == "numpy" and number % 4 == 0 else 1  # PyTorch promises no bits
-        if self.random.random() < 1 / 3:
-            kill_after(launch(folder, self.backend, 1), self.random.uniform(0, self.seconds))
+        again, moment = self.random.random() < 1 / 3, self.random.uniform(0, self.seconds)
         try:
+            if again:
+                kill_after(launch(folder, self.backend, 1), moment)
             wait(launch(folder, self.backend, threads))
             assert_same_run(folder, self.reference)
         except (AssertionError, RuntimeError, OSError, ValueError) as error:
