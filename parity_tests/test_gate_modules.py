@@ -264,10 +264,16 @@ def test_backward_needs_a_forward_of_its_own(name, ops):
 
 
 @TWINS
-def test_a_call_of_narrow_integers_is_that_of_pythons(twin):
-    """The fault as it was found: a distance that overflows its uint8."""
-    for options in ({"max_distance": 100}, {"max_distance": 250, "num_buckets": 200}):
-        ours, pythons = (
-            twin.RelativePositionBias(2, 200, "t5", **o).index for o in (narrow(options), options)
+@pytest.mark.parametrize("distance", [100, 127, 200])
+def test_a_narrow_distance_is_that_of_pythons(distance, twin):
+    """The fault as it was found: −100 and 2 · 200 + 1 are no uint8."""
+    schemes = [
+        twin.RelativePositionBias(
+            2, 150, "shaw", head_dim=2, max_distance=d, generator=np.random.default_rng(0)
         )
-        np.testing.assert_array_equal(array(ours), array(pythons))
+        for d in (np.uint8(distance), distance)
+    ]
+    ours, pythons = (array(scheme.index) for scheme in schemes)
+    np.testing.assert_array_equal(ours, pythons)
+    ours, pythons = (array(scheme.relative_position_keys.data) for scheme in schemes)
+    np.testing.assert_array_equal(ours, pythons)
