@@ -23,8 +23,9 @@ NUMBERS = ("-1", "0", "1", "2", "-1.0", "0.5", "2.5", "1e30", "float('nan')", "f
 NUMBERS += ("2**62", "10**30", "-(10**30)", "True", "1j", "np.float64('nan')", "np.array(3)")
 ODD = ("None", "'x'", "b'x'", "()", "[]", "{}", "object()", "int")
 ODD += ("[3, 4]", "(2, 3, 4)", "np.array([2, 3])")
+OTHER_CACHES = ("gelu_cache", "linear_cache", "norm_cache", "attention_cache")
 CONTAINERS = {
-    "cache": ("None", "()", "[]", "'x'", "list(cache)", "(cache,)", "cache[::-1]"),
+    "cache": ("None", "()", "[]", "'x'", "list(cache)", "(cache,)", "cache[::-1]", *OTHER_CACHES),
     "arrays": ("None", "{}", "[]"),
     "progress": ("None", "{}", "[]"),
 }

@@ -52,7 +52,7 @@ def fuzz(number, seed=0, targets=None, silence=SILENCE):
 
 
 def shrunk(report, silence=SILENCE):
-    """The report with a smaller call for each of some sorts of faults; what hangs stays as it is."""
+    """The report with a smaller call for some sorts of faults; what hangs or must be valid stays."""
     small = Report(report.calls, report.counts)
     for place, ((kind, where, _), (count, text, detail)) in enumerate(report.sorts().items()):
         details = {text: detail}
@@ -62,7 +62,7 @@ def shrunk(report, silence=SILENCE):
             details[candidate] = found.get(sort)
             return sort in found
 
-        if kind != "hang" and place < SHRUNK:
+        if kind not in ("hang", "valid refused") and place < SHRUNK:
             text = shrink(text, fails)
         small.add(kind, where, text, details[text], count)
     return small
