@@ -109,6 +109,32 @@ def test_bad_arguments_are_named(twin, arguments, options, error, message):
         twin.RelativePositionBias(*arguments, **options)
 
 
+NEEDS = {"custom": {"index": [[0, 1, 2]] * 3}, "sum": {"parts": [{"bias_type": "alibi"}]}}
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", numpy_ref.SCHEMES)
+@pytest.mark.parametrize(
+    ("argument", "bad", "error"),
+    [
+        ("num_heads", 0, ValueError),
+        ("init_std", -1, ValueError),
+        ("num_prefix_tokens", -1, ValueError),
+        ("dtype", "int32", TypeError),
+        ("generator", 7, TypeError),
+    ],
+)
+def test_what_every_scheme_is_given_is_checked(twin, bias_type, argument, bad, error):
+    """Also where a scheme makes no use of it: one without parameters draws nothing."""
+    ndim = numpy_ref.SCHEMES[bias_type].window_ndim
+    options = {"num_heads": 2, "window_size": (1, 3, 1)[:ndim] if ndim in (2, 3) else 3}
+    options |= {"bias_type": bias_type} | NEEDS.get(bias_type, {})
+    options |= {"head_dim": 4} if numpy_ref.SCHEMES[bias_type].looks_at_query else {}
+    twin.RelativePositionBias(**options)
+    with pytest.raises(error, match=f"^{argument} is "):
+        twin.RelativePositionBias(**options | {argument: bad})
+
+
 @TWINS
 @pytest.mark.parametrize(
     ("options", "message"),

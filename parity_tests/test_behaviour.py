@@ -239,9 +239,26 @@ def test_the_trainer_uses_what_it_is_given(twin):
     ],
 )
 def test_a_bad_batch_is_named(twin, change, error, message):
+    """Before anything is computed: the next batch drops what it would have dropped."""
     batch = {"images": np.zeros((4, 1, 8, 8), np.float32), "labels": np.arange(4)} | change
+    trainer = twin.Trainer(model_of(twin, drop_rate=0.5), 1e-3, 10, device="cpu")
+    before = trainer.state_dict()[1]
     with pytest.raises(error, match=message):
-        twin.Trainer(model_of(twin), 1e-3, 10, device="cpu").train_step(**batch)
+        trainer.train_step(**batch)
+    assert trainer.state_dict()[1] == before
+
+
+@TWINS
+def test_an_unknown_implementation_is_named(twin):
+    with (
+        pytest.raises(ValueError, match="implementation is 'cuda', expected one of"),
+        twin.use_ops("cuda"),
+    ):
+        pass
+    if twin is torch_impl:
+        q = torch.zeros(1, 1, 2, 3)
+        with pytest.raises(ValueError, match="implementation is 'cuda', expected one of"):
+            torch_impl.ops.attention(q, q, q, implementation="cuda")
 
 
 @TWINS

@@ -14,6 +14,7 @@ import pytest
 FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
 DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
 ROOT = Path(__file__).parent.parent.parent
+SIGNATURES = "parity_tests/test_api.py"  # looks at every function's defaults and calls few
 ALONE = 100  # where a file has fewer tests, one may see what another has had computed
 
 
@@ -113,6 +114,7 @@ class Calls:
         """
         tests = self.of_function.get((mutant.file, mutant.function))
         if tests:
+            tests = tests | self.beside[SIGNATURES]
             order = sorted(tests, key=self.seconds.get)
         else:
             tests = set().union(*(self.of_file[file] for file in (mutant.file, *importers)))
