@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import torch_impl.ops
+from numpy_ref import kernels
 from numpy_ref.kernels._arrays import contiguous
 
 from .calls import (
@@ -86,8 +87,9 @@ def test_heads_that_do_not_fit_are_not_merged(place, spoil, error, side):
 def test_heads_in_memory_that_is_no_array_are_merged(owner, side):
     """As `attention_backward` lays them out, but in bytes: their one base is no array."""
     values = np.arange(2 * 5 * 3 * 3 * 4, dtype=np.float32)
-    whole = np.frombuffer(owner(values.tobytes()), np.float32).reshape(2, 5, 3, 3, 4)
-    merged = SIDES[side].merge_qkv(*(whole[:, :, n].transpose(0, 2, 1, 3) for n in range(3)))
+    memory, strides = owner(values.tobytes()), (5 * 36 * 4, 4 * 4, 36 * 4, 4)
+    heads = [np.ndarray((2, 3, 5, 4), np.float32, memory, n * 12 * 4, strides) for n in range(3)]
+    merged = SIDES[side].merge_qkv(*heads)
     np.testing.assert_array_equal(merged, values.reshape(2, 5, 36))
 
 
@@ -164,6 +166,7 @@ def test_a_loop_gets_memory_in_one_piece_aligned_and_writeable(shape):
     """Copied only where it is not: numba's loops take alignment for granted."""
     plain = np.ones(shape, np.float32)
     assert contiguous(plain, None)[0] is plain
+    assert kernels.attention._rows(misaligned(np.ones((1, 2, 3, 4)))).flags.aligned
     for lay in (
         read_only,
         misaligned,
