@@ -147,7 +147,7 @@ def sides_of(target, kind):
 def names_of(side, step, arguments):
     """Names by which a message may call the step's arguments."""
     functions = [side.callable(step), getattr(getattr(side, "module", None), "forward", None)]
-    names = set(arguments)
+    names = {*arguments, *(("state",) if step == "load_state_dict" else ())}
     for function in filter(None, functions):
         try:
             names |= set(inspect.signature(function).parameters)
