@@ -30,6 +30,10 @@ GROUPS = {
     "data": (0.10, ["experiments/data/*.py", "experiments/checkpoint.py"]),
 }
 PACKAGES = ("hypothesis", "numba.extending", "safetensors.numpy", "sklearn.model_selection", "torch")
+# Whose kernels must be compiled for each mutant: only the tests that hold them against the definition.
+KERNELS = [
+    f"parity_tests/test_{name}.py" for name in ("kernels", "adamw", "without_jit", "memory", "threads")
+]
 EXPLAINED = Path(__file__).parent / "explained.toml"
 RESULTS, CALLS = ROOT / "reports/mutants.jsonl", ROOT / "reports/mutants-calls.json"
 
@@ -60,23 +64,22 @@ def drawn(files, number, seed):
 
 
 def importers_of(file, files):
-    """The files of the same folder that import this one, directly or through others."""
-    folder, found, new = Path(file).parent, set(), {Path(file).stem}
-    while new:
-        found |= new
-        new = {
-            Path(name).stem
-            for name, source in files.items()
-            if Path(name).parent == folder and found & _imported(source)
-        } - found
-    return [str(folder / f"{stem}.py") for stem in sorted(found - {"__init__"})]
+    """[the file], the files of its group that import it, those that import these, and so on."""
+    imports = {name: _imported(name, source) for name, source in files.items()}
+    layers, found = [[file]], {file}
+    while layers[-1]:
+        layers.append(sorted(name for name in imports.keys() - found if imports[name] & {*layers[-1]}))
+        found |= {*layers[-1]}
+    return layers
 
 
-def _imported(source):
+def _imported(file, source):
+    """The files that a file's relative imports may mean."""
     names = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            names |= {node.module} if node.module else {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = Path(file).parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            names |= {f"{base}.py", *(f"{base / alias.name}.py" for alias in node.names)}
     return names
 
 
@@ -106,8 +109,9 @@ def run(mutants, files, most):
         result, source = before.get(mutant.key), hashlib.sha256(mutant.source.encode()).hexdigest()
         excused = mutant.key in excuses
         if not result or result["source"] != source or not (result["killed"] or excused):
-            tests = calls.within(most, calls.tests_of(mutant, importers_of(mutant.file, files)))
             anew = "/kernels/" in mutant.file and (mutant.file, mutant.function) not in calls.of_function
+            tests = calls.tests_of(mutant, importers_of(mutant.file, files), KERNELS if anew else None)
+            tests = calls.within(most, tests)
             result = trial(mutant, tests, calls.seconds, anew)
             result |= {"key": mutant.key, "kind": mutant.kind, "source": source, "tests": len(tests)}
             with RESULTS.open("a") as file:

@@ -73,8 +73,12 @@ def record(folders, to):
     for name in stale:
         known[name] = {"digest": digests[name], "tests": {}}
     for test, called in recorder.tests.items():
-        known[test.partition("::")[0]]["tests"][test] = called
+        known[_file(test)]["tests"][test] = called
     to.write_text(json.dumps(known))
+
+
+def _file(test):
+    return test.partition("::")[0]
 
 
 def _test_files():
@@ -99,7 +103,7 @@ class Calls:
         self.size = {test: len(called) for test, (_, called) in tests.items()}
         self.beside = defaultdict(set)
         for test in tests:
-            self.beside[test.partition("::")[0]].add(test)
+            self.beside[_file(test)].add(test)
         self.of_function, self.of_file = defaultdict(set), defaultdict(set)
         for test, (_, called) in tests.items():
             for file, function in called:
@@ -107,20 +111,27 @@ class Calls:
                 self.of_function[file, name].add(test)
                 self.of_file[file].add(test)
 
-    def tests_of(self, mutant, importers):
+    def tests_of(self, mutant, importers, only=None):
         """In the order to run them: those that call the function, or else its file or its importers.
 
-        What runs when a module is imported and what is jitted is not seen to be called.
+        What runs when a module is imported and what is jitted is not seen to be called. Of a small file
+        the other tests follow: they may see what one of these has had computed.
         """
         tests = self.of_function.get((mutant.file, mutant.function))
         if tests:
-            tests = tests | self.beside[SIGNATURES]
-            order = sorted(tests, key=self.seconds.get)
+            order = sorted(tests | self.beside[SIGNATURES], key=self.seconds.get)
         else:
-            tests = set().union(*(self.of_file[file] for file in (mutant.file, *importers)))
-            order = sorted(tests, key=lambda test: (self.size[test], self.seconds[test]))
-        files = (self.beside[file] for file in sorted({test.partition("::")[0] for test in tests}))
-        return order + [t for beside in files if len(beside) < ALONE for t in sorted(beside - tests)]
+            layers = [set().union(*(self.of_file[file] for file in files)) for files in importers]
+            order = list(
+                dict.fromkeys(test for tests in layers for test in sorted(tests, key=self._width))
+            )
+        beside = (self.beside[file] for file in dict.fromkeys(map(_file, order)))
+        order += [test for tests in beside if len(tests) < ALONE for test in sorted(tests - {*order})]
+        return [test for test in order if only is None or _file(test) in only]
+
+    def _width(self, test):
+        """Tests of one op come before those of a model."""
+        return self.size[test], self.seconds[test]
 
     def within(self, most, tests):
         """The first of the tests, as many as take so many seconds."""

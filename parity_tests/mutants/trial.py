@@ -17,7 +17,7 @@ from .calls import ROOT
 
 SITE = Path(__file__).parent / "site"
 MEMORY = 16 << 30
-FACTOR, LEAST, COMPILING = 20, 20, 400  # seconds of the processor
+FACTOR, LEAST, COMPILING = 20, 20, 120  # seconds of the processor
 WALL = 1800  # seconds: threads that wait for each other take none of the processor's
 
 
