@@ -57,13 +57,13 @@ class Rounded(np.ndarray):
 def on_grid(x, rounding):
     """x with every float array in it on the grid and marked, tuples gone through; None leaves x.
 
-    Single numbers stay: they are rounded where they meet an array.
+    A number of Python's stays: it is rounded where it meets an array.
     """
     if rounding is None:
         return x
     if isinstance(x, tuple):
         return _like(x, (on_grid(each, rounding) for each in x))
-    if isinstance(x, Rounded) or not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+    if isinstance(x, Rounded) or not isinstance(x, np.ndarray | np.generic) or x.dtype.kind != "f":
         return x
     marked = np.asarray(rounding.round(x)).view(Rounded)
     marked.rounding = rounding

@@ -21,6 +21,8 @@ import numpy as np
 from .cases import CASES
 
 ROOT = Path(__file__).parent.parent
+# The processes run side by side, each in one thread: results do not depend on their number.
+ALONE = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 QUANTILES = {"median": 0.5, "99 %": 0.99, "99.99 %": 0.9999, "largest": 1.0}
 WORST = 10  # rows of each process that are listed
 
@@ -57,7 +59,7 @@ def soak(seeds, names, dtypes, every=1, show=print):
         common += ["--dtypes", ",".join(dtypes), "--seeds", ",".join(map(str, seeds))]
         environments = {"the truth": {}} | {name: processors()[name] for name in names}
         running = {
-            name: subprocess.Popen([*common, "--worker", name], env=os.environ | extra, cwd=ROOT)
+            name: subprocess.Popen([*common, "--worker", name], env=os.environ | ALONE | extra, cwd=ROOT)
             for name, extra in environments.items()
         }
         try:

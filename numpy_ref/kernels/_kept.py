@@ -26,7 +26,8 @@ from ._target import REGISTER_BYTES
 def sources():
     """The files that kernels are compiled from: their own and all they import."""
     package = Path(__file__).parents[1]
-    return sorted([*package.glob("kernels/*.py"), *package.glob("ops/*.py"), package / "checks.py"])
+    shared = (package / "checks.py", package / "gate.py")
+    return sorted([*package.glob("kernels/*.py"), *package.glob("ops/*.py"), *shared])
 
 
 def _digest(*parts):

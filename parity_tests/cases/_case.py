@@ -41,6 +41,11 @@ class Fixed:
     def shape(self):
         return self.values.shape
 
+    @property
+    def high(self):
+        """Of an index: one more than its largest entry."""
+        return int(self.values.max()) + 1
+
 
 @dataclass(frozen=True)
 class Dropout:

@@ -24,13 +24,19 @@ def use_ops(implementation):
     """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa".
 
     The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
-    the default. Raises ValueError for another name.
+    the default. What torch.compile has compiled keeps the choice it was compiled under.
+    Raises ValueError for another name.
     """
     token = _chosen.set(_check(implementation))
     try:
         yield
     finally:
         _chosen.reset(token)
+
+
+@torch.compiler.assume_constant_result  # Dynamo cannot look into a context variable
+def _chosen_implementation():
+    return _chosen.get()
 
 
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
@@ -67,7 +73,7 @@ def attention(
     A row masked with nothing but −inf gives NaN (sdpa: 0).
     Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
     """
-    implementation = _check(_chosen.get() if implementation is None else implementation)
+    implementation = _check(_chosen_implementation() if implementation is None else implementation)
     index, value_index, scale = check_attention(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
     )
