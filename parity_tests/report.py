@@ -51,7 +51,7 @@ def _line(case_id, dtype, rows):
     gradients = [r.max_error for r in rows if is_gradient(r.tensor)]
     outputs = [r.max_error for r in rows if not is_gradient(r.tensor)]
     worst = max(rows, key=lambda r: (r.budget_share != r.budget_share, r.budget_share))
-    verdict = "ok" if worst.ok else f"FAIL {worst.tensor}"
+    verdict = "ok" if worst.ok else f"FAIL {worst.tensor} {worst.side}".rstrip()
     errors = [f"{np.max(e):.1e}" if e else "-" for e in (outputs, gradients)]
     return (case_id, dtype, *errors, f"{100 * worst.budget_share:.2g}%", verdict)
 
@@ -86,6 +86,7 @@ def write(results, folder):
             "id": case_id,
             "dtype": dtype,
             "tensor": row.tensor,
+            "side": row.side,
             "max_error": number(row.max_error),
             "budget_share": number(row.budget_share),
             "ok": row.ok,

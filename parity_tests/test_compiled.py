@@ -65,6 +65,7 @@ def calling(copied):
     return lambda **environment: json.loads(copied[1](NORM, **environment))
 
 
+@pytest.mark.slow
 def test_compiled_code_is_kept_until_a_file_that_it_comes_from_changes(calling, copied):
     """Also the one of a helper or of the definition: numba looks only at the file of what is called."""
     hits, compiled = calling()
@@ -99,6 +100,7 @@ def test_damaged_code_counts_as_none(damage, tmp_path):
     assert files.load(key) == "code"
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_write_to_kernels_are_compiled_all_the_same(calling, copied):
     """A file in the place of each folder that numba would take: also root cannot write there."""
     (copied[0] / "numpy_ref" / "kernels" / "__pycache__").write_text("")
@@ -122,6 +124,7 @@ print(Helper.started)
 FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_no_reason_to_fail(calling, copied):
     compiled = json.loads(copied[1](FULL_DISK + NORM))[1]
     assert compiled > 0
@@ -138,6 +141,7 @@ for dtype in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
     """numba's index of a function is read, changed and written by each of them."""
     command = [sys.executable, "-c", DISPATCHERS + MIXED]
