@@ -6,9 +6,9 @@ import numpy as np
 
 from .checks import (
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
-    check_number,
     check_positive_int,
     check_probability,
     check_shape,
@@ -49,7 +49,7 @@ class Linear(Module):
         check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
-        init_std = check_number("init_std", init_std, 0)
+        init_std = as_number("init_std", init_std, "[0, inf)")
         self.weight = Parameter(
             truncated_normal(generator, (out_features, in_features), init_std, dtype)
         )
@@ -74,7 +74,7 @@ class LayerNorm(Module):
 
     def __init__(self, dim, eps=1e-6, dtype=None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
-        self.eps = check_number("eps", eps, 0)
+        self.eps = as_number("eps", eps, "[0, inf)")
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 

@@ -30,10 +30,7 @@ def check_bool(**values):
 
 def check_probability(**values):
     """Each value is a drop rate in [0, 1); returns it, or a tuple of several, as Python's float."""
-    rates = tuple(_as_float(value) for value in values.values())
-    for name, rate in zip(values, rates, strict=True):
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} is {values[name]!r}, expected a number in [0, 1)")
+    rates = tuple(as_number(name, value, "[0, 1)") for name, value in values.items())
     return rates if len(rates) > 1 else rates[0]
 
 
@@ -75,19 +72,23 @@ def check_parts(parts, reserved):
             raise ValueError(f"parts has {', '.join(taken)}, which is the sum's: give it there")
 
 
-def check_number(name, value, least=-math.inf, strictly=False, most=math.inf):
-    """`value` is a finite number of at least (or, strictly, more than) `least`, and at most `most`.
+def as_int(name, value, least):
+    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
+    return _as_ints({name: value}, least, math.inf)
 
-    Returns it as Python's float.
-    """
-    number = _as_float(value)
-    if not math.isfinite(number) or not least <= number <= most or (strictly and number == least):
-        expected = "a finite number" if least == -math.inf else "a number"
-        if least > -math.inf:
-            expected += f" of {'more than' if strictly else 'at least'} {least}"
-        if most < math.inf:
-            expected += f" and at most {most}"
-        raise ValueError(f"{name} is {value!r}, expected {expected}")
+
+def as_number(name, value, interval="(-inf, inf)"):
+    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer larger than any float
+        number = math.inf if value > 0 else -math.inf
+    low, high = map(float, interval[1:-1].split(","))
+    open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
+    if not low <= number <= high or number in open_ends:
+        raise ValueError(f"{name} is {value!r}, expected a number in {interval}")
     return number
 
 
@@ -159,31 +160,6 @@ def _as_ints(values, least, most):
             raise ValueError(f"{name} is {value}, expected {bound}")
     ints = tuple(int(value) for value in values.values())
     return ints if len(ints) > 1 else ints[0]
-
-
-def _as_float(value):
-    """NaN for what is no number, as True and False are none."""
-    try:
-        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    except OverflowError:  # an integer larger than any float
-        return math.inf
-
-
-def as_int(name, value, least):
-    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
-    return _as_ints({name: value}, least, math.inf)
-
-
-def as_number(name, value, interval):
-    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
-    number = _as_float(value)
-    low, high = map(float, interval[1:-1].split(","))
-    open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
-    if not low <= number <= high or number in open_ends:
-        raise ValueError(f"{name} is {value!r}, expected a number in {interval}")
-    return number
 
 
 def check_images(images):

@@ -9,9 +9,9 @@ from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential, SiLU
 from . import ops
 from .checks import (
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
-    check_number,
     check_positive_int,
     check_probability,
 )
@@ -48,7 +48,7 @@ class Linear(nn.Linear):
         check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
-        init_std = check_number("init_std", init_std, 0)
+        init_std = as_number("init_std", init_std, "[0, inf)")
         super().__init__(in_features, out_features, bias, device="meta", dtype=dtype)
         shape = (out_features, in_features)
         self.weight = Parameter(truncated_normal(generator, shape, init_std, dtype))
@@ -60,7 +60,7 @@ class LayerNorm(nn.LayerNorm):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
     def __init__(self, dim, eps=1e-6, dtype=None):
-        dim, eps = check_positive_int(dim=dim), check_number("eps", eps, 0)
+        dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from ..checks import check_number
+from ..checks import as_number
 from ..gate import check_entries, check_shape, floating, integers
 
 
@@ -18,7 +18,7 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
     labels = integers("labels", labels, count)
     if not count:
         raise ValueError("logits has no rows: the mean loss of an empty batch is undefined")
-    smoothing = check_number("label_smoothing", label_smoothing, 0, most=1)
+    smoothing = as_number("label_smoothing", label_smoothing, "[0, 1]")
     nothing = torch.iinfo(torch.int64).min  # PyTorch would silently leave out labels of −100
     try:
         return functional.cross_entropy(logits, labels, ignore_index=nothing, label_smoothing=smoothing)

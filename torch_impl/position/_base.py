@@ -9,9 +9,9 @@ from ..checks import (
     MOST_HEADS,
     MOST_PAIRS,
     as_dtype,
+    as_number,
     as_sizes,
     check_natural,
-    check_number,
     check_positive_int,
 )
 from ..random import as_generator
@@ -34,7 +34,7 @@ class PositionBias(nn.Module):
         super().__init__()
         self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
-        self.init_std = check_number("init_std", init_std, 0)
+        self.init_std = as_number("init_std", init_std, "[0, inf)")
         self.window_size = self.as_window("window_size", window_size)
         self._check_pairs("window_size", self.query_size, self.window_size)
         self.dtype = as_dtype(dtype)
