@@ -135,9 +135,10 @@ def as_sizes(name, value, ndim=None):
 
 def as_dtype(dtype):
     """float32 (for None) or float64 as a numpy dtype; raises TypeError for any other."""
+    dtype = np.float32 if dtype is None else dtype
     try:
-        found = np.dtype(np.float32 if dtype is None else dtype)
-    except (TypeError, ValueError):  # no dtype at all
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except (TypeError, ValueError):  # no dtype's name or type
         found = None
     if found not in (np.float32, np.float64):
         raise TypeError(f"dtype is {dtype!r}, expected float32 or float64")
@@ -171,8 +172,7 @@ def _as_ints(values, least, most):
 
 def check_images(images):
     """A NumPy array of real numbers, with at least one image; raises TypeError/ValueError."""
-    if not isinstance(images, np.ndarray):
-        raise TypeError(f"images is a {type(images).__name__}, expected a NumPy array")
+    _check_numpy("images", images)
     if images.dtype.kind not in "fiub" or images.dtype.itemsize > 8:
         raise TypeError(f"images has dtype {images.dtype}, expected real numbers of up to 64 bits")
     if not images.ndim or not len(images):
@@ -182,8 +182,7 @@ def check_images(images):
 def check_batch(images, labels, num_classes):
     """Images, and a label in [0, num_classes) for each; raises TypeError/ValueError."""
     check_images(images)
-    if not isinstance(labels, np.ndarray):
-        raise TypeError(f"labels is a {type(labels).__name__}, expected a NumPy array")
+    _check_numpy("labels", labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"labels has dtype {labels.dtype}, expected an integer dtype")
     if labels.shape != (len(images),):
@@ -206,3 +205,11 @@ def check_arrays(state):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
             kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{name} is {kind} in the state, expected an array of real numbers")
+
+
+def _check_numpy(name, array):
+    """An array that has no mask, which would be lost."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected one without a mask")
