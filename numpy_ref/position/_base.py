@@ -74,20 +74,24 @@ class PositionBias(Module):
             )
         return q_size, k_size, q_offset
 
-    def sizes_of(self, num_tokens):
+    def sizes_of(self, num_tokens, name="num_tokens"):
         """The sizes of a self-attention over `num_tokens`, prefix tokens included.
 
-        Raises ValueError where the number of tokens does not say what the grid is.
+        Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
+        cover, or that does not say what the grid is.
         """
         if num_tokens == self.num_tokens:
             return self.sizes()
         length = num_tokens - self.num_prefix_tokens
         if self.window_ndim != 1 or length < 1 or self.query_tokens is not None:
             raise ValueError(
-                f"got {num_tokens} tokens, but window_size {self.window_size} with "
+                f"{name}: got {num_tokens} tokens, but window_size {self.window_size} with "
                 f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
             )
-        return self.sizes(length, length)
+        try:
+            return self.sizes(length, length)
+        except ValueError as error:
+            raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
     def _check_pairs(self, name, q_size, k_size):
         """An index of these sizes can be made at all; raises ValueError."""
