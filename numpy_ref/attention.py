@@ -115,7 +115,7 @@ class MultiHeadAttention(Module):
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
         self._query_tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
         if self._query_tokens is not None:
-            self.rel_pos.sizes_of(length)
+            self.rel_pos.sizes_of(length, "x")
             q = q[:, :, self._query_tokens]
         if self.logit_scale is not None:
             (q, k), self._cosine = F.cosine_forward(q, k, self.logit_scale.data)
@@ -136,10 +136,10 @@ class MultiHeadAttention(Module):
         if self.rel_pos is None:
             return None, None, bias
         if not self.rel_pos.looks_at_query:
-            return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+            return *self.rel_pos.lookup(*self.rel_pos.sizes_of(x.shape[1], "x")), bias
         bias = checked_attention(q, k, k, bias=bias).bias
         source = self._split(x) if self.rel_pos.reads_input else q
-        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
+        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1], "x"))
         return None, None, own if bias is None else own + bias
 
     def _position_backward(self, grads):
@@ -163,7 +163,7 @@ class MultiHeadAttention(Module):
         """(value_embedding, value_index) of the scheme, or (None, None)."""
         if self.rel_pos is None or not self.rel_pos.looks_at_query:
             return None, None
-        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1]))
+        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1], "x"))
 
     def _scale(self):
         return None if self.logit_scale is None else 1.0

@@ -43,10 +43,7 @@ def check_bool(**values):
 
 def check_probability(**values):
     """Each value is a drop rate in [0, 1); returns it, or a tuple of several, as Python's float."""
-    rates = tuple(_as_float(value) for value in values.values())
-    for name, rate in zip(values, rates, strict=True):
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} is {values[name]!r}, expected a number in [0, 1)")
+    rates = tuple(as_number(name, value, "[0, 1)") for name, value in values.items())
     return rates if len(rates) > 1 else rates[0]
 
 
@@ -88,19 +85,23 @@ def check_parts(parts, reserved):
             raise ValueError(f"parts has {', '.join(taken)}, which is the sum's: give it there")
 
 
-def check_number(name, value, least=-math.inf, strictly=False, most=math.inf):
-    """`value` is a finite number of at least (or, strictly, more than) `least`, and at most `most`.
+def as_int(name, value, least):
+    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
+    return _as_ints({name: value}, least, math.inf)
 
-    Returns it as Python's float.
-    """
-    number = _as_float(value)
-    if not math.isfinite(number) or not least <= number <= most or (strictly and number == least):
-        expected = "a finite number" if least == -math.inf else "a number"
-        if least > -math.inf:
-            expected += f" of {'more than' if strictly else 'at least'} {least}"
-        if most < math.inf:
-            expected += f" and at most {most}"
-        raise ValueError(f"{name} is {value!r}, expected {expected}")
+
+def as_number(name, value, interval="(-inf, inf)"):
+    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer larger than any float
+        number = math.inf if value > 0 else -math.inf
+    low, high = map(float, interval[1:-1].split(","))
+    open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
+    if not low <= number <= high or number in open_ends:
+        raise ValueError(f"{name} is {value!r}, expected a number in {interval}")
     return number
 
 
@@ -134,9 +135,10 @@ def as_sizes(name, value, ndim=None):
 
 def as_dtype(dtype):
     """float32 (for None) or float64 as a numpy dtype; raises TypeError for any other."""
+    dtype = np.float32 if dtype is None else dtype
     try:
-        found = np.dtype(np.float32 if dtype is None else dtype)
-    except (TypeError, ValueError):  # no dtype at all
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except (TypeError, ValueError):  # no dtype's name or type
         found = None
     if found not in (np.float32, np.float64):
         raise TypeError(f"dtype is {dtype!r}, expected float32 or float64")
@@ -168,35 +170,9 @@ def _as_ints(values, least, most):
     return ints if len(ints) > 1 else ints[0]
 
 
-def _as_float(value):
-    """NaN for what is no number, as True and False are none."""
-    try:
-        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    except OverflowError:  # an integer larger than any float
-        return math.inf
-
-
-def as_int(name, value, least):
-    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
-    return _as_ints({name: value}, least, math.inf)
-
-
-def as_number(name, value, interval):
-    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
-    number = _as_float(value)
-    low, high = map(float, interval[1:-1].split(","))
-    open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
-    if not low <= number <= high or number in open_ends:
-        raise ValueError(f"{name} is {value!r}, expected a number in {interval}")
-    return number
-
-
 def check_images(images):
     """A NumPy array of real numbers, with at least one image; raises TypeError/ValueError."""
-    if not isinstance(images, np.ndarray):
-        raise TypeError(f"images is a {type(images).__name__}, expected a NumPy array")
+    _check_numpy("images", images)
     if images.dtype.kind not in "fiub" or images.dtype.itemsize > 8:
         raise TypeError(f"images has dtype {images.dtype}, expected real numbers of up to 64 bits")
     if not images.ndim or not len(images):
@@ -206,8 +182,7 @@ def check_images(images):
 def check_batch(images, labels, num_classes):
     """Images, and a label in [0, num_classes) for each; raises TypeError/ValueError."""
     check_images(images)
-    if not isinstance(labels, np.ndarray):
-        raise TypeError(f"labels is a {type(labels).__name__}, expected a NumPy array")
+    _check_numpy("labels", labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"labels has dtype {labels.dtype}, expected an integer dtype")
     if labels.shape != (len(images),):
@@ -230,3 +205,11 @@ def check_arrays(state):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
             kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{name} is {kind} in the state, expected an array of real numbers")
+
+
+def _check_numpy(name, array):
+    """An array that has no mask, which would be lost."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected one without a mask")

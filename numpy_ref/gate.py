@@ -117,6 +117,13 @@ def last_axis(name, array):
     return array.shape[-1]
 
 
+def check_input(x, weight):
+    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+    x, weight = floating(x=x, weight=weight)
+    if last_axis("x", x) != weight.shape[-1]:
+        raise ValueError(f"x has shape {x.shape}, expected (..., {weight.shape[-1]})")
+
+
 def check_written(written, read):
     """Dicts of arrays that a loop writes and reads: writeable, in one piece, nowhere the same memory.
 

@@ -6,15 +6,15 @@ import numpy as np
 
 from .checks import (
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
-    check_number,
     check_positive_int,
     check_probability,
     check_shape,
 )
 from .dispatch import F
-from .gate import floating
+from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
 from .random import as_generator, dropout_multiplier, truncated_normal
 
@@ -49,13 +49,14 @@ class Linear(Module):
         check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
-        init_std = check_number("init_std", init_std, 0)
+        init_std = as_number("init_std", init_std, "[0, inf)")
         self.weight = Parameter(
             truncated_normal(generator, (out_features, in_features), init_std, dtype)
         )
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
     def forward(self, x, residual=None):
+        check_input(x, self.weight.data)
         bias = None if self.bias is None else self.bias.data
         out, self._cache = F.linear_forward(x, self.weight.data, bias, residual)
         return out
@@ -74,11 +75,12 @@ class LayerNorm(Module):
 
     def __init__(self, dim, eps=1e-6, dtype=None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
-        self.eps = check_number("eps", eps, 0)
+        self.eps = as_number("eps", eps, "[0, inf)")
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
     def forward(self, x):
+        check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
         return out
 
@@ -188,7 +190,7 @@ class Mlp(Module):
     def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
-        generator = as_generator(generator)
+        drop, generator = check_probability(drop=drop), as_generator(generator)
         self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
         self.act = GELU()
         self.drop1 = Dropout(drop, generator)
@@ -196,6 +198,7 @@ class Mlp(Module):
         self.drop2 = Dropout(drop, generator)
 
     def forward(self, x, residual=None):
+        check_input(x, self.fc1.weight.data)
         self._fused = not self.drop1.drops
         if self._fused:
             return self.drop2.add(residual, self._both_layers, x)

@@ -7,9 +7,9 @@ from .checks import (
     MOST_HEADS,
     MOST_LAYERS,
     as_dtype,
+    as_number,
     check_choice,
     check_names,
-    check_number,
     check_positive_int,
     check_probability,
 )
@@ -40,7 +40,7 @@ class Block(Module):
         generator=None,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
-        hidden = int(embed_dim * check_number("mlp_ratio", mlp_ratio, 0, strictly=True))
+        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.norm1 = LayerNorm(embed_dim, dtype=dtype)

@@ -255,7 +255,7 @@ def test_the_gradient_is_only_read(lay, module):
         ({"step": True}, TypeError),
         ({"lr": np.nan}, ValueError),
         ({"lr": -1e-3}, ValueError),
-        ({"lr": "1"}, ValueError),
+        ({"lr": "1"}, TypeError),
         ({"weight_decay": -0.1}, ValueError),
         ({"betas": (0.9, 1.0)}, ValueError),
         ({"betas": (np.nan, 0.9)}, ValueError),

@@ -98,7 +98,7 @@ NUMPY_OPS = pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels]
             "as many queries",
         ),
         (("4", 4, "alibi"), {"asymmetric": True}, TypeError, "num_heads is '4'"),
-        ((2, 4), {"init_std": "small"}, ValueError, "init_std is 'small'"),
+        ((2, 4), {"init_std": "small"}, TypeError, "init_std is 'small'"),
         ((2, 4, "irpe"), {"head_dim": 4, "ratio": float("inf")}, ValueError, "ratio is inf"),
         ((2, 4), {"dtype": "int32"}, TypeError, "dtype is"),
         ((2, 4), {"generator": 7}, TypeError, "generator is a int"),

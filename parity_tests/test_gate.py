@@ -89,7 +89,8 @@ def test_an_index_may_have_any_integer_dtype_and_nothing_else(case, side):
         for spoil in [*NO_INTEGERS.values(), *masked]:
             with pytest.raises(TypeError, match=name.removeprefix("value_")):
                 forward(side, case, given | {name: spoil(given[name])})
-        for bad in (-1, case.inputs[name].high, -(2**62), 2**62):
+        high = getattr(case.inputs[name], "high", given[name].max() + 1)
+        for bad in (-1, high, -100, -(2**62), 2**62, -(2**63)):  # PyTorch's own for nothing is −100
             wrong = given[name].copy()
             wrong.flat[-1] = bad
             if bad > 0 and case.name == "bias" and bad < len(given["table"]):
@@ -231,16 +232,16 @@ def test_five_axes_do_not_reach_cosines_loop():
 @pytest.mark.parametrize(
     ("op", "options", "error"),
     [
-        ("attention", {"scale": "1"}, ValueError),
+        ("attention", {"scale": "1"}, TypeError),
         ("attention", {"scale": np.inf}, ValueError),
-        ("attention", {"scale": True}, ValueError),
-        ("attention", {"scale": np.ones(1)}, ValueError),
+        ("attention", {"scale": True}, TypeError),
+        ("attention", {"scale": np.ones(1)}, TypeError),
         ("layer_norm", {"eps": -1e-9}, ValueError),
         ("layer_norm", {"eps": np.nan}, ValueError),
-        ("layer_norm", {"eps": None}, ValueError),
+        ("layer_norm", {"eps": None}, TypeError),
         ("layer_norm", {"eps": 10**400}, ValueError),
         ("cross_entropy", {"label_smoothing": 1.5}, ValueError),
-        ("cross_entropy", {"label_smoothing": "0"}, ValueError),
+        ("cross_entropy", {"label_smoothing": "0"}, TypeError),
         ("patches", {"patch_size": 0}, ValueError),
         ("patches", {"patch_size": (2, 2, 2)}, ValueError),
         ("patches", {"patch_size": 2.0}, TypeError),

@@ -147,6 +147,13 @@ MODULES = {  # name: (build, {argument: shape}, name of backward's argument)
     "vit_shared": (lambda t: t.VisionTransformer(**VIT, position="shared_relative"), IMAGES, "dlogits"),
     "patches": (lambda t: layers(t).PatchEmbed(8, 4, 1, 12), IMAGES, "dout"),
     "mlp": (lambda t: layers(t).Mlp(12, 24), TOKENS, "dout"),
+    "mlp_drop": (lambda t: layers(t).Mlp(12, 24, drop=0.5), TOKENS, "dout"),
+    "linear": (lambda t: layers(t).Linear(12, 4), TOKENS, "dout"),
+    "norm": (lambda t: layers(t).LayerNorm(12), TOKENS, "dout"),
+    "gelu": (lambda t: layers(t).GELU(), TOKENS, "dout"),
+    "relu": (lambda t: layers(t).ReLU(), TOKENS, "dout"),
+    "silu": (lambda t: layers(t).SiLU(), TOKENS, "dout"),
+    "block": (lambda t: t.Block(**GRID, rpb_kwargs={"window_size": (2, 3)}), TOKENS, "dout"),
     "dropout": (lambda t: layers(t).Dropout(0.5), TOKENS, "dout"),
     "path": (lambda t: layers(t).DropPath(0.5), TOKENS, "dout"),
     "2d": (lambda t: scheme(t, "2d"), {}, "dbias"),
@@ -159,14 +166,8 @@ MODULES = {  # name: (build, {argument: shape}, name of backward's argument)
     "transformer_xl": (lambda t: scheme(t, "transformer_xl", head_dim=4), KEYS, "dbias"),
     "irpe": (lambda t: scheme(t, "irpe", head_dim=4, rpe_on="qk"), KEYS, "dbias"),
 }
-NUMPY_ONLY = {  # PyTorch's own modules check for themselves
-    "linear": (lambda t: layers(t).Linear(12, 4), TOKENS, "dout"),
-    "norm": (lambda t: layers(t).LayerNorm(12), TOKENS, "dout"),
-    "gelu": (lambda t: layers(t).GELU(), TOKENS, "dout"),
-    "relu": (lambda t: layers(t).ReLU(), TOKENS, "dout"),
-    "silu": (lambda t: layers(t).SiLU(), TOKENS, "dout"),
-    "block": (lambda t: t.Block(**GRID, rpb_kwargs={"window_size": (2, 3)}), TOKENS, "dout"),
-}
+ANY_WIDTH = ("dropout", "path", "gelu", "relu", "silu")
+ANY_AXES = (*ANY_WIDTH, "linear", "norm", "mlp", "mlp_drop")
 
 
 def layers(twin):
@@ -192,8 +193,8 @@ BAD_INPUTS = {
 @pytest.mark.parametrize("name", [n for n, (_, shapes, _) in MODULES.items() if shapes])
 def test_an_input_that_does_not_fit_is_named(name, bad, twin):
     build, shapes, _ = MODULES[name]
-    if bad in ("axes", "last") and name in ("dropout", "path", "mlp"):
-        return  # any axes will do
+    if (bad == "axes" and name in ANY_AXES) or (bad == "last" and name in ANY_WIDTH):
+        return  # any will do
     spoil, error = BAD_INPUTS[bad]
     module, given = build(twin), given_to(shapes)
     for argument in shapes:
@@ -205,9 +206,7 @@ def test_an_input_that_does_not_fit_is_named(name, bad, twin):
 
 
 @TWINS
-@pytest.mark.parametrize(
-    "name", [n for n, (_, s, _) in MODULES.items() if s and n not in ("dropout", "path")]
-)
+@pytest.mark.parametrize("name", [n for n, (_, s, _) in MODULES.items() if s and n not in ANY_WIDTH])
 def test_an_input_of_another_dtype_than_the_parameters_is_a_type_error(name, twin):
     build, shapes, _ = MODULES[name]
     given = {n: tensor(twin, a.astype(np.float64)) for n, a in given_to(shapes).items()}
@@ -229,9 +228,9 @@ BAD_GRADIENTS = {
 
 @pytest.mark.parametrize("ops", ["numpy", "numba"])
 @pytest.mark.parametrize("bad", BAD_GRADIENTS)
-@pytest.mark.parametrize("name", MODULES | NUMPY_ONLY)
+@pytest.mark.parametrize("name", MODULES)
 def test_a_gradient_that_does_not_fit_is_named(name, bad, ops):
-    build, shapes, argument = (MODULES | NUMPY_ONLY)[name]
+    build, shapes, argument = MODULES[name]
     spoil, error = BAD_GRADIENTS[bad]
     with numpy_ref.use_ops(ops):
         module = build(numpy_ref)
@@ -244,10 +243,10 @@ def test_a_gradient_that_does_not_fit_is_named(name, bad, ops):
 
 
 @pytest.mark.parametrize("ops", ["numpy", "numba"])
-@pytest.mark.parametrize("name", MODULES | NUMPY_ONLY)
+@pytest.mark.parametrize("name", MODULES)
 def test_backward_needs_a_forward_of_its_own(name, ops):
     """Before any forward, and once more after one backward, which would count its gradient twice."""
-    build, shapes, _ = (MODULES | NUMPY_ONLY)[name]
+    build, shapes, _ = MODULES[name]
     with numpy_ref.use_ops(ops):
         module, given = build(numpy_ref), given_to(shapes)
         out = build(numpy_ref)(**given)
@@ -278,3 +277,50 @@ def test_a_narrow_distance_is_that_of_pythons(distance, twin):
     np.testing.assert_array_equal(ours, pythons)
     ours, pythons = (array(scheme.relative_position_keys.data) for scheme in schemes)
     np.testing.assert_array_equal(ours, pythons)
+
+
+@TWINS
+@pytest.mark.parametrize("no_integer", [[6], "6", b"x", 6.0, None, True, int, np.array(6), np.ones(2)])
+def test_the_number_of_tokens_is_an_integer(twin, no_integer):
+    with pytest.raises(TypeError, match=r"^num_tokens is .*, expected an integer"):
+        scheme(twin, "2d").lookup_tokens(no_integer)
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", ["1d", "2d", "alibi", "t5"])
+def test_the_number_of_tokens_is_one_that_the_scheme_covers(twin, bias_type):
+    """None at all, more than a table has offsets for, more than an index can have."""
+    built = scheme(twin, bias_type)
+    assert array(built.lookup_tokens(np.uint8(6))[1]).shape == (6, 6)
+    for number in (0, -1, 10**9) if bias_type in ("alibi", "t5") else (0, -1, 5000, 10**9):
+        with pytest.raises(ValueError, match=r"^num_tokens\b"):
+            built.lookup_tokens(number)
+
+
+@TWINS
+@pytest.mark.parametrize("bias_type", ["1d", "2d", "halo", "levit"])
+def test_a_sequence_that_the_scheme_does_not_cover_is_named(twin, bias_type):
+    for call in ("forward", "attention_weights"):
+        with pytest.raises(ValueError, match=r"^x: got 7 tokens, but "):
+            getattr(attention(twin, bias_type), call)(tensor(twin, np.ones((2, 7, 12), np.float32)))
+
+
+@TWINS
+@pytest.mark.parametrize(
+    "dtype", [float("nan"), np.float64("nan"), np.float32(1), np.ones(2), 64, b"f4", [1]]
+)
+def test_a_number_is_no_dtype(twin, dtype):
+    for build in (layers(twin).LayerNorm, partial(layers(twin).Linear, 3)):
+        with pytest.raises(TypeError, match=r"^dtype is"):
+            build(4, dtype=dtype)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("rate", "error"), [(1, ValueError), (-0.1, ValueError), ("0", TypeError), (True, TypeError)]
+)
+def test_a_drop_rate_has_the_name_that_it_was_given_by(twin, rate, error):
+    with pytest.raises(error, match=r"^drop is"):
+        layers(twin).Mlp(4, drop=rate)
+    with pytest.raises(error, match=r"^proj_drop is"):
+        twin.Block(4, 2, use_relative_position=False, proj_drop=rate)

@@ -165,6 +165,8 @@ def test_a_step_refuses_its_rate_and_changes_nothing(twin):
         ({"images": np.zeros((4, 1, 8, 8), object)}, TypeError, "^images has dtype object"),
         ({"images": np.float32(3)}, TypeError, "^images is a float32"),
         ({"images": np.array(3.0)}, ValueError, r"^images has shape \(\)"),
+        ({"images": np.ma.zeros((4, 1, 8, 8))}, TypeError, "^images is a masked array"),
+        ({"labels": np.ma.zeros(4, int)}, TypeError, "^labels is a masked array"),
         ({"labels": np.array([0, 1, 2, 10])}, ValueError, r"^labels has entries in \[0, 10\]"),
         ({"labels": np.array([0, 1, 2, -1])}, ValueError, r"^labels has entries in \[-1, 2\]"),
         ({"labels": np.array([0, 1, 2, -100])}, ValueError, "^labels has entries"),

@@ -93,7 +93,7 @@ class MultiHeadAttention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
         if tokens is not None:
-            self.rel_pos.sizes_of(x.shape[1])
+            self.rel_pos.sizes_of(x.shape[1], "x")
             q = q[:, :, tokens.to(q.device)]
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)
@@ -104,19 +104,19 @@ class MultiHeadAttention(nn.Module):
         if self.rel_pos is None:
             return None, None, bias
         if not self.rel_pos.looks_at_query:
-            return *self.rel_pos.lookup_tokens(x.shape[1]), bias
+            return *self.rel_pos.lookup(*self.rel_pos.sizes_of(x.shape[1], "x")), bias
         check_attention(q, k, k, bias=bias)
         source = q
         if self.rel_pos.reads_input:
             source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
-        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1]))
+        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1], "x"))
         return None, None, own if bias is None else own + bias
 
     def _values(self, x):
         """(value_embedding, value_index) of the scheme, or (None, None)."""
         if self.rel_pos is None or not self.rel_pos.looks_at_query:
             return None, None
-        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1]))
+        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1], "x"))
 
     def _scale(self):
         return None if self.logit_scale is None else 1.0

@@ -74,3 +74,10 @@ def last_axis(name, tensor):
     if not tensor.dim():
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return tensor.shape[-1]
+
+
+def check_input(x, weight):
+    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+    floating(x=x, weight=weight)
+    if last_axis("x", x) != weight.shape[-1]:
+        raise ValueError(f"x has shape {tuple(x.shape)}, expected (..., {weight.shape[-1]})")

@@ -1,21 +1,21 @@
-"""Modules of the twin: PyTorch's own where it has them, with the NumPy twin's names and defaults."""
+"""Modules of the twin, with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
 
 import math
 
 import torch
 from torch import nn
-from torch.nn import GELU, ModuleList, Parameter, ReLU, Sequential, SiLU
+from torch.nn import ModuleList, Parameter, Sequential
 
 from . import ops
 from .checks import (
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
-    check_number,
     check_positive_int,
     check_probability,
 )
-from .gate import check_shape, floating
+from .gate import check_input, check_shape, floating
 from .random import as_generator, dropout_multiplier, truncated_normal
 
 __all__ = [
@@ -48,20 +48,43 @@ class Linear(nn.Linear):
         check_bool(bias=bias)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         init_std = math.sqrt(2 / (in_features + out_features)) if init_std is None else init_std
-        init_std = check_number("init_std", init_std, 0)
+        init_std = as_number("init_std", init_std, "[0, inf)")
         super().__init__(in_features, out_features, bias, device="meta", dtype=dtype)
         shape = (out_features, in_features)
         self.weight = Parameter(truncated_normal(generator, shape, init_std, dtype))
         if bias:
             self.bias = Parameter(torch.zeros(out_features, dtype=dtype))
 
+    def forward(self, x):
+        check_input(x, self.weight)
+        return super().forward(x)
+
 
 class LayerNorm(nn.LayerNorm):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
     def __init__(self, dim, eps=1e-6, dtype=None):
-        dim, eps = check_positive_int(dim=dim), check_number("eps", eps, 0)
+        dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
+
+    def forward(self, x):
+        check_input(x, self.weight)
+        return super().forward(x)
+
+
+class GELU(nn.GELU):
+    def forward(self, x):
+        return super().forward(*floating(x=x))
+
+
+class ReLU(nn.ReLU):
+    def forward(self, x):
+        return super().forward(*floating(x=x))
+
+
+class SiLU(nn.SiLU):
+    def forward(self, x):
+        return super().forward(*floating(x=x))
 
 
 class Dropout(nn.Module):
@@ -110,7 +133,7 @@ class Mlp(nn.Module):
         super().__init__()
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
-        generator = as_generator(generator)
+        drop, generator = check_probability(drop=drop), as_generator(generator)
         self.fc1 = Linear(in_features, hidden, dtype=dtype, generator=generator)
         self.act = GELU()
         self.drop1 = Dropout(drop, generator)
@@ -118,6 +141,7 @@ class Mlp(nn.Module):
         self.drop2 = Dropout(drop, generator)
 
     def forward(self, x, residual=None):
+        check_input(x, self.fc1.weight)
         if self.training and self.drop1.rate:
             return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
         return self.drop2.add(residual, self._both_layers, x)

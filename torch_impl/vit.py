@@ -10,9 +10,9 @@ from .checks import (
     MOST_HEADS,
     MOST_LAYERS,
     as_dtype,
+    as_number,
     check_choice,
     check_names,
-    check_number,
     check_positive_int,
     check_probability,
 )
@@ -43,7 +43,7 @@ class Block(nn.Module):
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
-        hidden = int(embed_dim * check_number("mlp_ratio", mlp_ratio, 0, strictly=True))
+        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.norm1 = LayerNorm(embed_dim, dtype=dtype)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import check_number, check_positive_int, check_probability, check_shape
+from ..checks import as_number, check_positive_int, check_probability, check_shape
 from ..gate import check_written, floating
 
 
@@ -47,5 +47,5 @@ def checked_rates(step, lr, weight_decay, betas, eps):
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected a pair of numbers")
     betas = tuple(check_probability(betas=beta) for beta in betas)
-    rates = check_number("lr", lr, 0), check_number("weight_decay", weight_decay, 0)
-    return check_positive_int(step=step), *rates, betas, check_number("eps", eps, 0)
+    rates = as_number("lr", lr, "[0, inf)"), as_number("weight_decay", weight_decay, "[0, inf)")
+    return check_positive_int(step=step), *rates, betas, as_number("eps", eps, "[0, inf)")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_number, check_shape
+from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, integers, recall
 from .bias import bias_backward, bias_forward
 from .lookup import value_lookup_backward, value_lookup_forward
@@ -197,7 +197,7 @@ def _softmax_of_scores(given):
 
 def _scale(q, scale):
     if scale is not None:
-        return check_number("scale", scale)
+        return as_number("scale", scale)
     if not q.shape[3]:
         raise ValueError(f"q has shape {q.shape}: without channels there is no scale 1/√d")
     return 1 / math.sqrt(q.shape[3])

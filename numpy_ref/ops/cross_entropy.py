@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import check_number, check_shape
+from ..checks import as_number, check_shape
 from ..gate import Cache, as_scalar, check_entries, floating, integers, recall
 
 
@@ -37,4 +37,4 @@ def checked_labels(logits, labels, label_smoothing):
     if not count:
         raise ValueError("logits has no rows: the mean loss of an empty batch is undefined")
     check_entries("labels", labels, classes)
-    return logits, labels, check_number("label_smoothing", label_smoothing, 0, most=1)
+    return logits, labels, as_number("label_smoothing", label_smoothing, "[0, 1]")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_number, check_shape
+from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
 
 
@@ -55,4 +55,4 @@ def checked_layer_norm(x, weight, bias, eps):
     check_shape("bias", bias, (width,))
     if not width:
         raise ValueError(f"x has shape {x.shape}: the mean of nothing is undefined")
-    return x, weight, bias, check_number("eps", eps, 0)
+    return x, weight, bias, as_number("eps", eps, "[0, inf)")

@@ -6,9 +6,9 @@ from ..checks import (
     MOST_HEADS,
     MOST_PAIRS,
     as_dtype,
+    as_number,
     as_sizes,
     check_natural,
-    check_number,
     check_positive_int,
 )
 from ..nn import Module
@@ -31,7 +31,7 @@ class PositionBias(Module):
     def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
         self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
-        self.init_std = check_number("init_std", init_std, 0)
+        self.init_std = as_number("init_std", init_std, "[0, inf)")
         self.window_size = self.as_window("window_size", window_size)
         self._check_pairs("window_size", self.query_size, self.window_size)
         self.dtype = as_dtype(dtype)
@@ -74,20 +74,24 @@ class PositionBias(Module):
             )
         return q_size, k_size, q_offset
 
-    def sizes_of(self, num_tokens):
+    def sizes_of(self, num_tokens, name="num_tokens"):
         """The sizes of a self-attention over `num_tokens`, prefix tokens included.
 
-        Raises ValueError where the number of tokens does not say what the grid is.
+        Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
+        cover, or that does not say what the grid is.
         """
         if num_tokens == self.num_tokens:
             return self.sizes()
         length = num_tokens - self.num_prefix_tokens
         if self.window_ndim != 1 or length < 1 or self.query_tokens is not None:
             raise ValueError(
-                f"got {num_tokens} tokens, but window_size {self.window_size} with "
+                f"{name}: got {num_tokens} tokens, but window_size {self.window_size} with "
                 f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
             )
-        return self.sizes(length, length)
+        try:
+            return self.sizes(length, length)
+        except ValueError as error:
+            raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
     def _check_pairs(self, name, q_size, k_size):
         """An index of these sizes can be made at all; raises ValueError."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..checks import check_positive_int
 from ..dispatch import F
 from ..gate import gradient
 from ._base import PositionBias
@@ -31,8 +32,11 @@ class TableBias(PositionBias):
         return self.table(*sizes), self.index if own else self.make_index(*sizes)
 
     def lookup_tokens(self, num_tokens):
-        """(table, index) for a sequence of `num_tokens`, prefix tokens included."""
-        return self.lookup(*self.sizes_of(num_tokens))
+        """(table, index) for a sequence of `num_tokens`, prefix tokens included.
+
+        Raises TypeError for no integer, ValueError for a length that the scheme does not cover.
+        """
+        return self.lookup(*self.sizes_of(check_positive_int(num_tokens=num_tokens)))
 
     def forward(self, q_size=None, k_size=None, q_offset=0):
         """bias (num_heads, P + Lq, P + Lk)."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
+from ..checks import as_number, check_bool, check_choice, check_natural, check_subset
 from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Parameter
@@ -55,7 +55,7 @@ class IRPE(QueryBias, TableBias):
         check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        ratio = check_number("ratio", ratio, 0, strictly=True, most=2**12)
+        ratio = as_number("ratio", ratio, "(0, 4096]")
         num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..checks import check_number
+from ..checks import as_number
 from ..gate import check_shape, floating, integers
 from .bias import bias as gather_bias
 from .lookup import value_lookup
@@ -145,7 +145,7 @@ def _additive(q, k, table, index, bias, mask):
 
 def _scale(q, scale):
     if scale is not None:
-        return check_number("scale", scale)
+        return as_number("scale", scale)
     if not q.shape[3]:
         raise ValueError(f"q has shape {tuple(q.shape)}: without channels there is no scale 1/√d")
     return 1 / math.sqrt(q.shape[3])

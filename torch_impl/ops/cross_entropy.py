@@ -1,9 +1,8 @@
 """Softmax cross-entropy with label smoothing (arXiv 1512.00567 §7)."""
 
-import torch
 from torch.nn import functional
 
-from ..checks import check_number
+from ..checks import as_number
 from ..gate import check_entries, check_shape, floating, integers
 
 
@@ -18,10 +17,10 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
     labels = integers("labels", labels, count)
     if not count:
         raise ValueError("logits has no rows: the mean loss of an empty batch is undefined")
-    smoothing = check_number("label_smoothing", label_smoothing, 0, most=1)
-    nothing = torch.iinfo(torch.int64).min  # PyTorch would silently leave out labels of −100
+    smoothing = as_number("label_smoothing", label_smoothing, "[0, 1]")
+    known = labels.clamp(min=-1)  # PyTorch would leave out a label that is `ignore_index`
     try:
-        return functional.cross_entropy(logits, labels, ignore_index=nothing, label_smoothing=smoothing)
+        return functional.cross_entropy(logits, known, ignore_index=-2, label_smoothing=smoothing)
     except (IndexError, RuntimeError):
         check_entries("labels", labels, classes)
         raise

@@ -2,7 +2,7 @@
 
 from torch.nn import functional
 
-from ..checks import check_number
+from ..checks import as_number
 from ..gate import check_shape, floating, last_axis
 from ..wide import wide
 
@@ -20,5 +20,5 @@ def layer_norm(x, weight, bias, eps=1e-6):
     check_shape("bias", bias, (width,))
     if not width:
         raise ValueError(f"x has shape {tuple(x.shape)}: the mean of nothing is undefined")
-    eps = check_number("eps", eps, 0)
+    eps = as_number("eps", eps, "[0, inf)")
     return functional.layer_norm(wide(x), (width,), wide(weight), wide(bias), eps).to(x.dtype)

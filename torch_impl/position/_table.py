@@ -5,6 +5,7 @@ import math
 import torch
 
 from .. import ops
+from ..checks import check_positive_int
 from ._base import PositionBias
 
 
@@ -29,8 +30,11 @@ class TableBias(PositionBias):
         return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
 
     def lookup_tokens(self, num_tokens):
-        """(table, index) for a sequence of `num_tokens`, prefix tokens included."""
-        return self.lookup(*self.sizes_of(num_tokens))
+        """(table, index) for a sequence of `num_tokens`, prefix tokens included.
+
+        Raises TypeError for no integer, ValueError for a length that the scheme does not cover.
+        """
+        return self.lookup(*self.sizes_of(check_positive_int(num_tokens=num_tokens)))
 
     def forward(self, q_size=None, k_size=None, q_offset=0):
         """bias (num_heads, P + Lq, P + Lk)."""

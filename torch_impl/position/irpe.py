@@ -5,7 +5,7 @@ import math
 import torch
 
 from .. import ops
-from ..checks import check_bool, check_choice, check_natural, check_number, check_subset
+from ..checks import as_number, check_bool, check_choice, check_natural, check_subset
 from ..gate import floating
 from ..nn import Parameter
 from ..random import truncated_normal
@@ -56,7 +56,7 @@ class IRPE(QueryBias, TableBias):
         check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        ratio = check_number("ratio", ratio, 0, strictly=True, most=2**12)
+        ratio = as_number("ratio", ratio, "(0, 4096]")
         num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         if mode == "bias" and rpe_on != "k":
             raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
