@@ -8,6 +8,7 @@ import numpy_ref.kernels
 import numpy_ref.ops
 import torch_impl
 import torch_impl.ops
+from numpy_ref.position import scheme_options
 
 from . import budget
 from .both import TWINS, tensor
@@ -126,13 +127,36 @@ NEEDS = {"custom": {"index": [[0, 1, 2]] * 3}, "sum": {"parts": [{"bias_type": "
 )
 def test_what_every_scheme_is_given_is_checked(twin, bias_type, argument, bad, error):
     """Also where a scheme makes no use of it: one without parameters draws nothing."""
-    ndim = numpy_ref.SCHEMES[bias_type].window_ndim
-    options = {"num_heads": 2, "window_size": (1, 3, 1)[:ndim] if ndim in (2, 3) else 3}
-    options |= {"bias_type": bias_type} | NEEDS.get(bias_type, {})
-    options |= {"head_dim": 4} if numpy_ref.SCHEMES[bias_type].looks_at_query else {}
+    options = options_of(bias_type)
     twin.RelativePositionBias(**options)
     with pytest.raises(error, match=f"^{argument} is "):
         twin.RelativePositionBias(**options | {argument: bad})
+
+
+def options_of(bias_type):
+    """What the scheme cannot do without."""
+    ndim = numpy_ref.SCHEMES[bias_type].window_ndim
+    options = {"num_heads": 2, "window_size": (1, 3, 1)[:ndim] if ndim in (2, 3) else 3}
+    options |= {"bias_type": bias_type} | NEEDS.get(bias_type, {})
+    return options | ({"head_dim": 4} if numpy_ref.SCHEMES[bias_type].looks_at_query else {})
+
+
+COUNTS = (
+    "depth", "halo_size", "head_dim", "hidden_features", "max_distance", "num_buckets", "sinusoid_dim",
+    "stride",
+)  # fmt: skip
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("bias_type", "option"),
+    [(name, o) for name in numpy_ref.SCHEMES for o in scheme_options(name) if o in COUNTS],
+)
+@pytest.mark.parametrize("bad", [64.0, "64", True])
+def test_a_count_is_an_integer(twin, bias_type, option, bad):
+    """Not a float of that value, which would do for arithmetic."""
+    with pytest.raises(TypeError, match=f"^{option} is {bad!r}, expected an integer"):
+        twin.RelativePositionBias(**options_of(bias_type) | {option: bad})
 
 
 @TWINS

@@ -17,8 +17,9 @@ from .calls import ROOT
 
 SITE = Path(__file__).parent / "site"
 MEMORY = 16 << 30
-FACTOR, LEAST, COMPILING = 20, 20, 120  # seconds of the processor
-WALL = 1800  # seconds: threads that wait for each other take none of the processor's
+FACTOR, LEAST, COMPILING, COLLECTING = 20, 20, 120, 120  # seconds of the processor
+WALL = 1800  # seconds on the clock: threads that wait for each other take none of the processor's
+OVER = (signal.SIGPROF, signal.SIGALRM)
 
 
 class Runner:
@@ -36,8 +37,7 @@ class Runner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
         """The kernel ends the process when the time is up, in the middle of a jitted loop too."""
-        seconds = LEAST + self.more + FACTOR * self.seconds[item.nodeid]
-        signal.setitimer(signal.ITIMER_PROF, seconds)
+        _limit(LEAST + self.more + FACTOR * self.seconds[item.nodeid])
 
     def pytest_exception_interact(self, node, call, report):
         error = call.excinfo.value
@@ -52,13 +52,17 @@ class Runner:
 
 def trial(mutant, tests, seconds, compiles):
     """{"killed": "exception", "value", "time" or None, …} of running the tests until one is red."""
+    if not tests:
+        return {"killed": None, "why": "no test calls it", "seconds": 0.0}
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
     try:
         begin = time.monotonic()
         child = os.fork()
         if child == 0:
             _child(mutant, tests, seconds, compiles, folder)
-        status = _wait(child, begin + WALL)
+        status = os.waitpid(child, 0)[1]
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # what its tests may have left behind
         return _verdict(status, folder) | {"seconds": round(time.monotonic() - begin, 1)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -70,18 +74,19 @@ def _child(mutant, tests, seconds, compiles, folder):
         output = os.open(folder / "output", os.O_CREAT | os.O_WRONLY)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        for number in OVER:
+            signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _plant(mutant, compiles, folder)
         runner = Runner(tests, seconds, COMPILING if compiles else 0)
-        signal.setitimer(signal.ITIMER_PROF, 120)  # importing and collecting
+        _limit(COLLECTING)
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         code = pytest.main(
             ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *files], plugins=[runner]
         )
         red = runner.red or {
-            "killed": None if code == 0 else "exception",
+            "killed": None if code in (0, 5) else "exception",  # 5: none of the tests is there
             "why": f"pytest ended with {code}",
         }
         (folder / "verdict").write_text(json.dumps(red))
@@ -105,24 +110,16 @@ def _plant(mutant, compiles, folder):
     import sitecustomize  # noqa: F401
 
 
-def _wait(child, until):
-    """The child's status, or None when it had to be ended; what it began ends with it."""
-    done = status = 0
-    while not done and time.monotonic() < until:
-        time.sleep(0.05)
-        done, status = os.waitpid(child, os.WNOHANG)
-    with suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    if not done:
-        os.waitpid(child, 0)
-    return status if done else None
+def _limit(seconds):
+    """What comes next may take so many seconds of the processor."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, WALL)
 
 
 def _verdict(status, folder):
-    if status is None or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF):
-        return {"killed": "time", "why": "its time was up"}
     if os.WIFSIGNALED(status):
-        return {"killed": "exception", "why": f"ended by {signal.Signals(os.WTERMSIG(status)).name}"}
+        number = signal.Signals(os.WTERMSIG(status))
+        return {"killed": "time" if number in OVER else "exception", "why": f"ended by {number.name}"}
     if not (folder / "verdict").exists():
         return {"killed": "exception", "why": "the process left"}
     return json.loads((folder / "verdict").read_text())
