@@ -11,7 +11,7 @@ from . import timing, workloads
 from .check import Check, check
 from .contestants import compiles, is_ours, make, of_torch
 
-DRAWS = 2  # of the definition with random rounding: the work is large, and rounding errors are many
+DRAWS = 4  # of the definition with random rounding: the work is large, and rounding errors are many
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,7 @@ def _judge_seeds(name, folder, seeds, dtypes, every):
                     found = compare.compare(case, dtype, implementation=implementation)
                     label = case.id if implementation == "eager" else f"{case.id}-{implementation}"
                     rows += [(_share(r), seed, dtype, label, r.tensor, r.side) for r in found]
-    rows.sort(reverse=True)
-    (folder / f"{name}.json").write_text(json.dumps(rows))
+        (folder / f"{name}.json").write_text(json.dumps(sorted(rows, reverse=True)))
 
 
 def _share(row):

@@ -37,23 +37,26 @@ def _yardstick(truth, drawn, dtype):
     truth = np.asarray(truth, np.float64)
     offs = [error(truth, each) for each in drawn]
     total, once = sum(off * off for off in offs), _once(truth, dtype)
-    least = once / np.sqrt(3)  # the spread of errors anywhere between −once and once
-    costs = [measures(truth, off, _spread(total - off * off, len(offs) - 1, least)) for off in offs]
-    costs.append(_cost_of_once(truth, once))
-    return Yardstick(truth, _spread(total, len(offs), least), Measures(*np.max(costs, axis=0)))
+    costs = [measures(truth, off, _spread(total - off * off, len(offs) - 1, once)) for off in offs]
+    spread = _spread(total, len(offs), once)
+    costs.append(_cost_of_independent(truth, spread))
+    return Yardstick(truth, spread, Measures(*np.max(costs, axis=0)))
 
 
 def _once(truth, dtype):
-    """How far rounding the truth once, to nearest, takes an element at most: half a spacing."""
+    """The spread of rounding the truth once: anywhere within half a spacing, which makes 1/√3 of it."""
     size = np.where(np.isfinite(truth), np.abs(truth), 0)
-    return np.maximum(EPS[dtype] / 2 * size, LEAST[dtype])
+    return np.maximum(EPS[dtype] / 2 * size, LEAST[dtype]) / np.sqrt(3)
 
 
-def _cost_of_once(truth, once):
-    """The Measures of that alone; the errors of the elements are independent of each other."""
+def _cost_of_independent(truth, spread):
+    """The Measures of errors of this spread that are independent of each other, as far as they go.
+
+    √3 spreads is the most for one rounding. What they have in common is normal: 2 deviations.
+    """
     finite = np.where(np.isfinite(truth), truth, 0)
     power = np.sum(finite * finite)
-    common = np.sqrt(np.sum(np.square(once * finite))) / power if power else 1.0
+    common = 2 * np.sqrt(np.sum(np.square(spread * finite))) / power if power else 1.0
     return Measures(np.sqrt(3), 1.0, common)
 
 
