@@ -15,4 +15,4 @@ def bias(table, index):
         if low < 0 or high >= len(table):
             raise ValueError(f"index has entries in [{low}, {high}], expected [0, {len(table)})")
     rows = wide(table)[index.reshape(-1)].to(table.dtype)
-    return rows.reshape(*index.shape, -1).permute(2, 0, 1).contiguous()
+    return rows.reshape(*index.shape, table.shape[1]).permute(2, 0, 1).contiguous()
