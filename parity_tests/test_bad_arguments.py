@@ -304,6 +304,16 @@ def test_an_index_outside_the_embedding_is_named(module, op, bad):
         getattr(module, f"{op}_lookup_forward")(x, embedding, index)
 
 
+@pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_an_index_without_entries_gives_a_bias_without_entries(module, shape):
+    """There is no lowest and no highest entry to look at."""
+    twin = torch_impl if module is torch_impl.ops else numpy_ref
+    arguments = (tensor(twin, a) for a in (np.ones((4, 2)), np.zeros(shape, np.int64)))
+    call = module.bias if twin is torch_impl else module.bias_forward
+    assert call(*arguments).shape == (2, *shape)
+
+
 INTEGERS = {
     "linear": {"x": (5, 6), "weight": (4, 6), "bias": (4,), "residual": (5, 4)},
     "mlp": {
