@@ -59,10 +59,14 @@ def test_dynamic(agree, norm, log_distance):
     """Its distances are computed in float32."""
     options = {"depth": 3, "norm": norm, "log_distance": log_distance}
     layer, length = x_transformers.DynamicPositionBias(8, heads=HEADS, **options), 7
-    distances = np.arange(1.0 - length, length)[:, None]
-    if log_distance:
-        distances = np.sign(distances) * np.log1p(np.abs(distances))
-    layer.mlp[0].register_forward_pre_hook(lambda module, given: (in_float64(given[0], distances),))
+    offsets = np.arange(1.0 - length, length)[:, None]
+
+    def distances(d):
+        return np.sign(d) * np.log1p(np.abs(d)) if log_distance else d
+
+    layer.mlp[0].register_forward_pre_hook(
+        lambda module, given: (in_float64(given[0], distances, offsets),)
+    )
     agree(
         Agreement(
             scheme(HEADS, "dynamic_1d", length, hidden_features=8, **options),
