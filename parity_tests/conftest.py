@@ -28,6 +28,8 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
+    if not RESULTS:
+        return
     every = {(case.id, dtype) for case in CASES for dtype in report.dtypes()}
     if every <= RESULTS.keys():  # a part of the cases must not replace the report of all
         report.write(RESULTS, Path(session.config.rootpath) / "reports")

@@ -3,11 +3,11 @@
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import numba
 import numpy as np
-import torch
 
 from .budget import is_gradient
 
@@ -19,9 +19,12 @@ def device():
     wanted = os.environ.get("DEVICE") or "auto"
     if wanted not in ("auto", "cpu", "cuda"):
         raise ValueError(f"DEVICE is {wanted!r}, expected auto, cpu or cuda")
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if wanted == "cpu":
+        return "cpu"
+    found = _cuda().is_available()
+    if wanted == "cuda" and not found:
         raise RuntimeError("DEVICE=cuda, but PyTorch sees no CUDA device")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if found else "cpu"
 
 
 def dtypes():
@@ -33,13 +36,21 @@ def dtypes():
 
 def device_name():
     if device() == "cuda":
-        return f"cuda: {torch.cuda.get_device_name()}"
+        return f"cuda: {_cuda().get_device_name()}"
     return f"cpu: {platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def versions():
+    """Of PyTorch only where something has imported it: the kernels are tested without."""
     named = {"python": platform.python_version()}
-    return named | {m.__name__: str(m.__version__) for m in (np, numba, torch)}
+    modules = [np, numba, *filter(None, [sys.modules.get("torch")])]
+    return named | {m.__name__: str(m.__version__) for m in modules}
+
+
+def _cuda():
+    import torch
+
+    return torch.cuda
 
 
 def lines(results):
