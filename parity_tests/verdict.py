@@ -36,6 +36,7 @@ def truth_of(case, dtype):
     return truth, yardsticks(floats, lambda rounding: run_numpy(given, rounding=rounding), dtype)
 
 
+@cache
 def moved_in(case):
     """The tensors that are only moved, never computed: the gather of a table that was given."""
     gather = (case.kind, case.name) == ("op", "bias") or (
