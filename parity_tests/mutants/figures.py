@@ -2,6 +2,7 @@
 
 import os
 import platform
+import textwrap
 
 import numba
 import numpy
@@ -26,7 +27,8 @@ conditions, slices, arguments, statements.
 
 ## Explained
 
-No test can see these: the mutant computes the same, or only its time or the text of a message differs.
+No test can see these: the mutant computes the same, or only its time or the text of a message
+differs.
 """
 
 
@@ -61,5 +63,8 @@ def write(groups, explained, number, seed):
         if how in ("explained", "survived"):
             file, function, was, now = key
             why = explained.get(key, "not explained")
-            page += f"\n`{file}` {function or 'at import'}: {why}\n```diff\n- {was}\n+ {now}\n```\n"
+            what = textwrap.fill(
+                f"`{file}` {function or 'at import'}: {why}", 98, break_on_hyphens=False
+            )
+            page += f"\n{what}\n```diff\n- {was}\n+ {now}\n```\n"
     PAGE.write_text(page)
