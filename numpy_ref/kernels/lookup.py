@@ -1,7 +1,8 @@
 """Vectors under an index through one product per query: gather from, or scatter into, q · embeddingᵀ.
 
 Memory grows with Lq · R instead of Lq · Lk · d. One thread owns a query's row: no races, the same bits
-for any number of threads.
+for any number of threads. The product multiplies a row that no pair refers to by zero, where the
+definition leaves it out: with an infinity or NaN there, 0 · ∞ makes more of the result NaN.
 """
 
 import numpy as np

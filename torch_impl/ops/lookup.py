@@ -1,6 +1,7 @@
 """Vectors under an index: for the scores (q · vector) and for the values (P-weighted sum of vectors).
 
 Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
+The product multiplies a row that no pair refers to by zero, so an infinity or NaN there gives NaN.
 """
 
 from ..gate import check_entries, check_shape, floating, integers
