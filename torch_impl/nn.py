@@ -69,7 +69,7 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, x):
         check_input(x, self.weight)
-        return super().forward(x)
+        return ops.layer_norm(x, self.weight, self.bias, self.eps)
 
 
 class GELU(nn.GELU):
