@@ -11,6 +11,7 @@ from .rounded import Rounded, RoundedOps, on_grid
 from .rounding import GRIDS, Rounding
 from .run import given_of
 from .verdict import judge, truth_of
+from .yardstick import yardsticks
 
 DTYPES = ("float32", "float16", "bfloat16")
 BY_ID = {case.id: case for case in CASES}
@@ -88,6 +89,12 @@ def test_in_place_ops_update_what_they_are_given():
     arrays = [np.full(3, value) for value in (1.0, 0.5, 0.1, 0.2)]
     RoundedOps(Rounding("float32", 0)).adamw_update(*arrays, step=1, lr=0.1)
     assert (arrays[0] < 1).all() and (arrays[2] > 0.1).all()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_yardstick_that_would_allow_anything_is_refused(value):
+    with pytest.raises(ValueError, match="out: rounding to float32 costs"):
+        yardsticks({"out": np.ones(3)}, lambda rounding: {"out": np.array([1.0, value, 1.0])}, "float32")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

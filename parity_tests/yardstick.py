@@ -9,7 +9,6 @@ from .rounding import Rounding
 
 DRAWS = 16
 POOLED = 4  # draws' worth of the whole tensor's mean square steady the spread of an element
-EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 LEAST = {"float32": 2.0**-126, "float16": 2.0**-24, "bfloat16": 2.0**-126}  # below, all may become 0
 
 
@@ -27,10 +26,17 @@ class Yardstick:
 
 
 def yardsticks(truth, run, dtype, draws=DRAWS):
-    """{tensor: Yardstick}; truth: {name: array} in float64, run(Rounding): the same, rounded by it."""
+    """{tensor: Yardstick}; truth: {name: array} in float64, run(Rounding): the same, rounded by it.
+
+    Raises ValueError where a draw is not finite and the truth is: such a yardstick would allow anything.
+    """
     with np.errstate(all="ignore"):
         results = [run(Rounding(dtype, n)) for n in range(draws)]
-    return {name: _yardstick(a, [each[name] for each in results], dtype) for name, a in truth.items()}
+    found = {name: _yardstick(a, [each[name] for each in results], dtype) for name, a in truth.items()}
+    for name, yardstick in found.items():
+        if not np.isfinite(yardstick.cost).all():
+            raise ValueError(f"{name}: rounding to {dtype} costs {yardstick.cost}")
+    return found
 
 
 def _yardstick(truth, drawn, dtype):
@@ -46,7 +52,7 @@ def _yardstick(truth, drawn, dtype):
 def _once(truth, dtype):
     """The spread of rounding the truth once: anywhere within half a spacing, which makes 1/√3 of it."""
     size = np.where(np.isfinite(truth), np.abs(truth), 0)
-    return np.maximum(EPS[dtype] / 2 * size, LEAST[dtype]) / np.sqrt(3)
+    return np.maximum(Rounding(dtype, 0).eps / 2 * size, LEAST[dtype]) / np.sqrt(3)
 
 
 def _cost_of_independent(truth, spread):
