@@ -83,9 +83,10 @@ quickstart-torch: $(READY) ## the README's snippet, PyTorch twin
 test: $(THIRD_PARTY_READY) ## all tests, the third parties' too, and a short training run of each twin
 	$(RUN) -m pytest -q parity_tests experiments/tests benchmarks/tests $(ARGS)
 
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) ## ruff: rules and format; basedpyright: the types of both twins, as an editor sees them
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m basedpyright --pythonpath "$$($(RUN) -c 'import sys; print(sys.executable)')"
 
 format: $(READY) ## let ruff mend what it can
 	$(RUN) -m ruff check --fix .

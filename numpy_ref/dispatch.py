@@ -7,37 +7,48 @@ thousand times as long.
 """
 
 import importlib
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from .checks import check_choice
+from .types import Implementation
 
 _MODULES = {"numpy": "numpy_ref.ops", "numba": "numpy_ref.kernels"}
-_chosen = ContextVar("numpy_ref.use_ops", default="")  # "" is the default_ops() of this processor
+# A name, a namespace of ops, or "" for the default_ops() of this processor.
+_chosen: ContextVar[Any] = ContextVar("numpy_ref.use_ops", default="")
 
 
 class _Ops:
-    def __getattr__(self, name):
+    """Looks an op up in the implementation that is chosen at this moment."""
+
+    def __getattr__(self, name: str) -> Any:
         chosen = _chosen.get()
         return getattr(_module(chosen) if isinstance(chosen, str) else chosen, name)
 
 
 @cache
-def _module(implementation):
+def _module(implementation: str) -> Any:
     return importlib.import_module(_MODULES[implementation or default_ops()])
 
 
-F = _Ops()
+if TYPE_CHECKING:
+    from . import ops  # the kernels have the same signatures
+
+    F = ops
+else:
+    F = _Ops()
 
 
-def default_ops():
+def default_ops() -> str:
     """What modules compute with outside of `use_ops`: "numba", on a processor without FMA "numpy"."""
     return "numba" if importlib.import_module("numpy_ref.kernels._target").HAS_FMA else "numpy"
 
 
 @contextmanager
-def use_ops(implementation):
+def use_ops(implementation: Implementation) -> Generator[None]:
     """Within the block modules compute with "numpy" (the definition) or "numba" (the kernels).
 
     Or with any other namespace of ops: an object whose attributes are functions named as in
@@ -56,12 +67,12 @@ def use_ops(implementation):
         _chosen.reset(token)
 
 
-def num_threads():
+def num_threads() -> int:
     """Threads that the kernels use."""
     return _threads().num_threads()
 
 
-def set_num_threads(n):
+def set_num_threads(n: int) -> None:
     """Let the kernels use n threads, the calling one included; results keep their bits.
 
     Without it they use NUMBA_NUM_THREADS, or as many as this process has processors.
@@ -70,5 +81,5 @@ def set_num_threads(n):
     _threads().set_num_threads(n)
 
 
-def _threads():
+def _threads() -> Any:
     return importlib.import_module("numpy_ref.kernels._threads")

@@ -20,19 +20,22 @@ A compiled loop believes what it is told about memory, so nothing reaches one un
 Every message names the argument. NaN and infinities in an array are data and no error.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .checks import check_shape
+from .types import Array
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _PLAIN_ARITHMETIC = np.ndarray.__array_ufunc__
 _PLAIN = {(np.ndarray, dtype) for dtype in _DTYPES}
 
 
-def floating(optional=None, **arrays):
+def floating(optional: Mapping[str, Array | None] | None = None, /, **arrays: Array) -> list[Any]:
     """All as plain arrays of one dtype, those of the dict `optional` last; they may be None.
 
     Raises TypeError for what is no array of float32 or float64, or when their dtypes differ.
@@ -45,7 +48,7 @@ def floating(optional=None, **arrays):
     return [given.get(name) for name in (*arrays, *optional)]
 
 
-def _checked_floats(given):
+def _checked_floats(given: dict[str, Any]) -> dict[str, Array]:
     plain = {name: as_plain(name, a) for name, a in given.items()}
     for name, a in plain.items():
         if a.dtype not in _DTYPES:
@@ -56,20 +59,21 @@ def _checked_floats(given):
     return plain
 
 
-def as_plain(name, array):
+def as_plain(name: str, array: Any) -> Array:
     """The array without its subclass, unless that has an arithmetic of its own.
 
     Raises TypeError for a masked array and for no array.
     """
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
-    if not isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, np.generic):
+        return np.asarray(array)
+    if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
-    arithmetic = getattr(type(array), "__array_ufunc__", _PLAIN_ARITHMETIC)
-    return np.asarray(array) if arithmetic is _PLAIN_ARITHMETIC else array
+    return np.asarray(array) if type(array).__array_ufunc__ is _PLAIN_ARITHMETIC else array
 
 
-def gradient(name, array, shape, dtype):
+def gradient(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """The gradient of an output of this shape and dtype, as a plain array.
 
     Raises TypeError/ValueError.
@@ -82,7 +86,7 @@ def gradient(name, array, shape, dtype):
     return array
 
 
-def as_scalar(name, value):
+def as_scalar(name: str, value: Any) -> float:
     """The gradient of a number, also as an array without axes; raises TypeError."""
     value = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -93,7 +97,7 @@ def as_scalar(name, value):
         raise ValueError(f"{name} is {value!r}, more than a float can be") from None
 
 
-def integers(name, array, *shape):
+def integers(name: str, array: Any, *shape: int | None) -> Array:
     """As int64, an array of this shape (None for any size); raises TypeError/ValueError."""
     if type(array) is not np.ndarray:
         array = as_plain(name, array)
@@ -103,28 +107,28 @@ def integers(name, array, *shape):
     return array.astype(np.int64, copy=False)
 
 
-def check_entries(name, array, count):
+def check_entries(name: str, array: Array, count: int) -> None:
     """All integers are in [0, count); raises ValueError."""
     if array.size and (array.min() < 0 or array.max() >= count):
         entries = f"[{array.min()}, {array.max()}]"
         raise ValueError(f"{name} has entries in {entries}, expected [0, {count})")
 
 
-def last_axis(name, array):
+def last_axis(name: str, array: Array) -> int:
     """Its length; raises ValueError for an array without axes."""
     if not array.ndim:
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return array.shape[-1]
 
 
-def check_input(x, weight):
+def check_input(x: Array, weight: Array) -> None:
     """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
     x, weight = floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:
         raise ValueError(f"x has shape {x.shape}, expected (..., {weight.shape[-1]})")
 
 
-def check_written(written, read):
+def check_written(written: dict[str, Array], read: dict[str, Array]) -> None:
     """Dicts of arrays that a loop writes and reads: writeable, in one piece, nowhere the same memory.
 
     Raises ValueError.
@@ -147,17 +151,17 @@ class Cache:
 
     __slots__ = ("forward", "layouts", "values")
 
-    def __init__(self, forward, *values):
+    def __init__(self, forward: Callable[..., Any], *values: Any):
         self.forward, self.values = forward, values
         self.layouts = [_layout(value) for value in values]
 
 
-def made_by(cache, forward):
+def made_by(cache: Any, forward: Callable[..., Any]) -> bool:
     """Whether the cache is what `forward` left."""
     return type(cache) is Cache and cache.forward is forward
 
 
-def recall(cache, forward):
+def recall(cache: Any, forward: Callable[..., Any]) -> tuple[Any, ...]:
     """What `forward` left in the cache; raises TypeError for another's, ValueError for a changed one."""
     if not made_by(cache, forward):
         found = _name(cache.forward) if type(cache) is Cache else type(cache).__name__
@@ -167,10 +171,10 @@ def recall(cache, forward):
     return cache.values
 
 
-def _layout(value):
+def _layout(value: Any) -> tuple[Any, ...] | None:
     """What a loop takes for granted about an array; None for anything else."""
     return (value.shape, value.strides, value.dtype) if type(value) is np.ndarray else None
 
 
-def _name(forward):
+def _name(forward: Callable[..., Any]) -> str:
     return f"{forward.__module__}.{forward.__name__}"

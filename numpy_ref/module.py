@@ -5,23 +5,27 @@ The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` add
 through the module in between: attention maps, for example, are a forward pass of their own.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Self, TypeVar, cast
+
 import numpy as np
 
 from .checks import check_state
+from .types import Array
 
 
 class Parameter:
     """An array that is trained: `data` and, of the same shape, `grad`."""
 
-    def __init__(self, data):
+    def __init__(self, data: Array):
         self.data = data
         self.grad = np.zeros_like(data)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.data.shape
 
-    def accumulate(self, grad):
+    def accumulate(self, grad: Array) -> None:
         self.grad += grad
 
 
@@ -29,19 +33,21 @@ class Module:
     """Finds parameters and children among its attributes, in the order they were set."""
 
     training = True
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
-    def named_children(self):
+    def named_children(self) -> list[tuple[str, "Module"]]:
         return [(n, v) for n, v in vars(self).items() if isinstance(v, Module)]
 
-    def modules(self):
+    def modules(self) -> Iterator["Module"]:
         yield self
         for _, child in self.named_children():
             yield from child.modules()
 
-    def named_parameters(self, prefix=""):
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """(name, Parameter) pairs; names are dotted paths, the keys of the state dict."""
         for name, value in vars(self).items():
             if isinstance(value, Parameter):
@@ -49,14 +55,14 @@ class Module:
         for name, child in self.named_children():
             yield from child.named_parameters(f"{prefix}{name}.")
 
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         return [p for _, p in self.named_parameters()]
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         for p in self.parameters():
             p.grad[...] = 0
 
-    def spend(self, name="_cache"):
+    def spend(self, name: str = "_cache") -> Any:
         """What forward left for backward, which is gone then: its memory serves the layers before.
 
         Raises RuntimeError when there is none.
@@ -66,19 +72,19 @@ class Module:
             raise RuntimeError(f"{type(self).__name__}.backward needs a forward of its own before it")
         return cache
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         return self.train(False)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """{name: array}, copies; the same keys and shapes as the PyTorch twin."""
         return {name: p.data.copy() for name, p in self.named_parameters()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Copy every array in, cast to the parameter's dtype.
 
         Raises ValueError naming missing and unexpected keys or a wrong shape, before anything changes.
@@ -89,29 +95,32 @@ class Module:
             p.data[...] = np.asarray(state[name])
 
 
-class ModuleList(Module):
+M = TypeVar("M", bound=Module)
+
+
+class ModuleList(Module, Generic[M]):
     """Children named "0", "1", …"""
 
-    def __init__(self, modules):
+    def __init__(self, modules: Iterable[M]):
         for n, module in enumerate(modules):
             setattr(self, str(n), module)
 
-    def __iter__(self):
-        return iter([child for _, child in self.named_children()])
+    def __iter__(self) -> Iterator[M]:
+        return iter(cast("list[M]", [child for _, child in self.named_children()]))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.named_children())
 
 
-class Sequential(ModuleList):
+class Sequential(ModuleList[Module]):
     """out = f_n(… f_1(x))"""
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         for module in self:
             x = module(x)
         return x
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         for module in reversed(list(self)):
             dout = module.backward(dout)
         return dout

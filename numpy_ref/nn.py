@@ -1,6 +1,7 @@
 """The layers that models are made of, names and defaults as PyTorch's; the maths is in ops."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from .checks import (
 from .dispatch import F
 from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
+from .ops import LinearGrads
 from .random import as_generator, dropout_multiplier, truncated_normal
+from .types import Array, DType, Generator, Sizes
 
 __all__ = [
     "GELU",
@@ -42,7 +45,15 @@ class Linear(Module):
     ViT); bias zero.
     """
 
-    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init_std: float | None = None,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         in_features, out_features = check_positive_int(
             in_features=in_features, out_features=out_features
         )
@@ -55,36 +66,40 @@ class Linear(Module):
         )
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.weight.data)
         bias = None if self.bias is None else self.bias.data
         out, self._cache = F.linear_forward(x, self.weight.data, bias, residual)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         """dx; the residual's gradient is dout."""
         grads = F.linear_backward(dout, self.spend())
-        self.weight.accumulate(grads.dweight)
-        if self.bias is not None:
-            self.bias.accumulate(grads.dbias)
+        self.accumulate(grads)
         return grads.dx
+
+    def accumulate(self, grads: LinearGrads) -> None:
+        """Add dweight, in the weight's shape, and dbias to the parameters' `grad`."""
+        self.weight.accumulate(grads.dweight.reshape(self.weight.shape))
+        if self.bias is not None and grads.dbias is not None:
+            self.bias.accumulate(grads.dbias)
 
 
 class LayerNorm(Module):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
-    def __init__(self, dim, eps=1e-6, dtype=None):
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DType | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.eps = as_number("eps", eps, "[0, inf)")
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
         return out
 
-    def backward(self, dout, dresidual=None):
+    def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
         """dresidual: what comes to the input past the norm; see `layer_norm_backward`."""
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
@@ -93,29 +108,29 @@ class LayerNorm(Module):
 
 
 class GELU(Module):
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.gelu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.gelu_backward(dout, self.spend())
 
 
 class ReLU(Module):
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.relu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.relu_backward(dout, self.spend())
 
 
 class SiLU(Module):
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.silu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.silu_backward(dout, self.spend())
 
 
@@ -125,23 +140,23 @@ _NOTHING_DROPPED = object()
 class Dropout(Module):
     """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
 
-    def __init__(self, rate=0.0, generator=None):
+    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     @property
-    def drops(self):
+    def drops(self) -> bool:
         return self.training and self.rate > 0
 
-    def draw(self, shape, dtype):
+    def draw(self, shape: tuple[int, ...], dtype: np.dtype) -> Array | None:
         """The multiplier for an array of this shape, or None when nothing is dropped."""
         if not self.drops:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         (x,) = floating(x=x)
         self._cache, multiplier = _NOTHING_DROPPED, self.draw(x.shape, x.dtype)
         if multiplier is None:
@@ -150,7 +165,7 @@ class Dropout(Module):
         self._added = False
         return out
 
-    def add(self, residual, branch, *inputs):
+    def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array) -> Array:
         """residual + drop(branch(*inputs)), or without a residual (None); `backward` gives dbranch.
 
         A branch from which nothing is dropped adds the residual itself, in the pass that writes it.
@@ -165,7 +180,7 @@ class Dropout(Module):
         self._added = True
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         cache = self.spend()
         if cache is _NOTHING_DROPPED:
             return dout
@@ -177,7 +192,7 @@ class Dropout(Module):
 class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 
@@ -187,7 +202,14 @@ class Mlp(Module):
     One op, unless something is dropped between the layers.
     """
 
-    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int | None = None,
+        drop: float = 0.0,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
         drop, generator = check_probability(drop=drop), as_generator(generator)
@@ -197,27 +219,26 @@ class Mlp(Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.fc1.weight.data)
         self._fused = not self.drop1.drops
         if self._fused:
             return self.drop2.add(residual, self._both_layers, x)
         return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
 
-    def _both_layers(self, x, residual=None):
-        parameters = (p.data for fc in (self.fc1, self.fc2) for p in (fc.weight, fc.bias))
-        out, self._cache = F.mlp_forward(x, *parameters, residual)
+    def _both_layers(self, x: Array, residual: Array | None = None) -> Array:
+        weight1, bias1, weight2, bias2 = (p.data for p in self.parameters())
+        out, self._cache = F.mlp_forward(x, weight1, bias1, weight2, bias2, residual)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         """dx; the residual's gradient is dout."""
         dout = self.drop2.backward(dout)
         if not self._fused:
             return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))
         grads = F.mlp_backward(dout, self.spend())
-        for fc, dweight, dbias in ((self.fc1, *grads[1:3]), (self.fc2, *grads[3:5])):
-            fc.weight.accumulate(dweight)
-            fc.bias.accumulate(dbias)
+        for p, dp in zip(self.parameters(), grads[1:5], strict=True):
+            p.accumulate(dp)
         return grads.dx
 
 
@@ -227,7 +248,15 @@ class PatchEmbed(Module):
     (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
     """
 
-    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+    def __init__(
+        self,
+        img_size: Sizes,
+        patch_size: Sizes,
+        in_chans: int,
+        embed_dim: int,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -244,16 +273,15 @@ class PatchEmbed(Module):
             self.proj.weight.data.reshape(embed_dim, in_chans, *self.patch_size)
         )
 
-    def forward(self, images):
+    def forward(self, images: Array) -> Array:
         (images,) = floating(images=images)
         check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches, self._patches = F.patches_forward(images, self.patch_size)
-        weight = self.proj.weight.data.reshape(len(self.proj.weight.data), -1)
-        out, self._linear = F.linear_forward(patches, weight, self.proj.bias.data)
+        weight, bias = (p.data for p in self.proj.parameters())
+        out, self._linear = F.linear_forward(patches, weight.reshape(len(weight), -1), bias)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         grads = F.linear_backward(dout, self.spend("_linear"))
-        self.proj.weight.accumulate(grads.dweight.reshape(self.proj.weight.shape))
-        self.proj.bias.accumulate(grads.dbias)
+        self.proj.accumulate(grads)
         return F.patches_backward(grads.dx, self.spend("_patches"))

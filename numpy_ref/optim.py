@@ -1,7 +1,8 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -9,12 +10,21 @@ from .checks import as_int, as_number, check_arrays, check_shape, check_state
 from .dispatch import F
 from .nn import Parameter
 from .position import SCHEMES
+from .types import Array
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
-def parameter_groups(named_parameters, weight_decay, table_lr_factor):
+class ParameterGroup(TypedDict):
+    params: dict[str, Parameter]
+    weight_decay: float
+    lr_factor: float
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+) -> list[ParameterGroup]:
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
     No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
@@ -41,7 +51,9 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     ]
 
 
-def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
+def learning_rate(
+    step: int, total_steps: int, lr: float, warmup_steps: int = 0, min_lr: float = 0.0
+) -> float:
     """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
 
     step counts from 0; the last step of total_steps is nearly min_lr.
@@ -55,7 +67,9 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     return min_lr + (lr - min_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def as_schedule(total_steps, lr, warmup_steps, min_lr):
+def as_schedule(
+    total_steps: int, lr: float, warmup_steps: int, min_lr: float
+) -> tuple[int, float, int, float]:
     """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
     total_steps = as_int("total_steps", total_steps, 1)
     warmup_steps = as_int("warmup_steps", warmup_steps, 0)
@@ -65,19 +79,20 @@ def as_schedule(total_steps, lr, warmup_steps, min_lr):
     return total_steps, lr, warmup_steps, min_lr
 
 
-def as_betas(betas):
+def as_betas(betas: Sequence[float]) -> tuple[float, float]:
     """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
     if not isinstance(betas, Sequence) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
-    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+    beta1, beta2 = (as_number("betas", beta, "[0, 1)") for beta in betas)
+    return beta1, beta2
 
 
-def as_max_norm(name, value):
+def as_max_norm(name: str, value: float | None) -> float | None:
     """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
     return None if value is None else as_number(name, value, "(0, inf)")
 
 
-def as_groups(groups):
+def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
     """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
 
     No group at all, a name or a parameter that is there twice, and a negative rate are errors.
@@ -105,7 +120,7 @@ def as_groups(groups):
     ]
 
 
-def check_parameters(parameters):
+def check_parameters(parameters: Collection[Parameter]) -> None:
     """Parameters, each there once; raises TypeError/ValueError."""
     for p in parameters:
         if not isinstance(p, Parameter):
@@ -114,7 +129,7 @@ def check_parameters(parameters):
         raise ValueError("parameters has one twice")
 
 
-def clip_grad_norm(parameters, max_norm):
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None) -> float:
     """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
 
     Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
@@ -136,7 +151,9 @@ class AdamW:
     parameter become views of it, and a step is one pass over each group.
     """
 
-    def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(
+        self, groups: Sequence[ParameterGroup], betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+    ):
         groups, betas = as_groups(groups), as_betas(betas)
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
@@ -145,15 +162,15 @@ class AdamW:
         self.exp_avg = {name: m for flat in self._flat for name, m in flat.views(flat.exp_avg)}
         self.exp_avg_sq = {name: v for flat in self._flat for name, v in flat.views(flat.exp_avg_sq)}
 
-    def flat_parameters(self):
+    def flat_parameters(self) -> list[Parameter]:
         """Each group as one Parameter, of which those of the model are parts."""
         return [flat.gathered() for flat in self._flat]
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         for parameter in self.flat_parameters():
             parameter.grad[...] = 0
 
-    def step(self, lr):
+    def step(self, lr: float) -> None:
         """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
         lr = as_number("lr", lr, "[0, inf)")
         self.steps += 1
@@ -162,7 +179,7 @@ class AdamW:
             arrays = (parameter.data, parameter.grad, flat.exp_avg, flat.exp_avg_sq)
             F.adamw_update(*arrays, self.steps, rate, group["weight_decay"], self.betas, self.eps)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
         return {
             f"{kind}.{name}": array.copy()
@@ -170,7 +187,7 @@ class AdamW:
             for name, array in getattr(self, kind).items()
         }
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: Mapping[str, Array], steps: int) -> None:
         """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
         steps = as_int("steps", steps, 0)
         check_arrays(state)
@@ -188,7 +205,7 @@ class AdamW:
 class _Flat:
     """The parameters of a group one after the other in one array, with their gradients and moments."""
 
-    def __init__(self, named):
+    def __init__(self, named: dict[str, Parameter]):
         self.named = named
         size = sum(p.data.size for p in named.values())
         dtype = next((p.data.dtype for p in named.values()), np.dtype(np.float32))
@@ -198,14 +215,14 @@ class _Flat:
             dict(self.views(x)) for x in (self.parameter.data, self.parameter.grad)
         )
 
-    def views(self, array):
+    def views(self, array: Array) -> Iterator[tuple[str, Array]]:
         """(name, part of the flat array in the parameter's shape) of all parameters."""
         start = 0
         for name, p in self.named.items():
             yield name, array[start : start + p.data.size].reshape(p.shape)
             start += p.data.size
 
-    def gathered(self):
+    def gathered(self) -> Parameter:
         """The flat parameter; what somebody has replaced since is copied in and made a view again."""
         strangers = [
             (p, kind, view, np.array(getattr(p, kind)))

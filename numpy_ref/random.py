@@ -1,11 +1,15 @@
 """Random draws, all from an explicit numpy Generator, so that both twins see the same numbers."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from .types import Array, Generator
 
-def as_generator(generator):
+
+def as_generator(generator: Any) -> Generator:
     """The generator itself, or a freshly seeded one for None; raises TypeError for anything else."""
     if generator is None:
         return np.random.default_rng()
@@ -16,7 +20,7 @@ def as_generator(generator):
     return generator
 
 
-def truncated_normal(generator, shape, std, dtype):
+def truncated_normal(generator: Generator, shape: tuple[int, ...], std: float, dtype: np.dtype) -> Array:
     """Normal(0, std²) restricted to ±2 std: values beyond are drawn again."""
     draw = generator.standard_normal(shape)
     while (outside := np.abs(draw) > 2).any():
@@ -24,18 +28,20 @@ def truncated_normal(generator, shape, std, dtype):
     return (std * draw).astype(dtype)
 
 
-def uniform(generator, shape, low, high):
+def uniform(generator: Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
     """Uniform in [low, high), float64."""
     return low + (high - low) * generator.random(shape)
 
 
-def dropout_multiplier(generator, shape, rate, dtype):
+def dropout_multiplier(
+    generator: Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype
+) -> Array:
     """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
     keep = generator.random(shape, dtype=np.float32) >= rate
     return keep.astype(dtype) / dtype.type(1 - rate)
 
 
-def check_generator_state(generator, state):
+def check_generator_state(generator: Generator, state: Any) -> None:
     """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
     kind = type(generator.bit_generator)
     if not isinstance(state, dict) or state.get("bit_generator") != kind.__name__:
@@ -50,10 +56,10 @@ def check_generator_state(generator, state):
         raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
-def set_generator_state(generator, state):
+def set_generator_state(generator: Generator, state: Mapping[str, Any]) -> None:
     """Put a saved and checked state back."""
     generator.bit_generator.state = state
 
 
-def _as_text(state):
+def _as_text(state: Any) -> str:
     return json.dumps(state, sort_keys=True, default=np.ndarray.tolist)

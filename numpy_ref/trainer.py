@@ -1,8 +1,8 @@
 """One training step, evaluation, and the state of both, in and out as NumPy arrays."""
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from .optim import (
     parameter_groups,
 )
 from .random import check_generator_state, set_generator_state
+from .types import Array
+from .vit import VisionTransformer
 
 
 class StepResult(NamedTuple):
@@ -31,7 +33,7 @@ class StepResult(NamedTuple):
 class EvalResult(NamedTuple):
     loss: float
     correct: int
-    predicted: np.ndarray
+    predicted: Array
 
 
 class Trainer:
@@ -43,17 +45,17 @@ class Trainer:
 
     def __init__(
         self,
-        model,
-        lr,
-        total_steps,
-        warmup_steps=0,
-        min_lr=0.0,
-        weight_decay=0.05,
-        table_lr_factor=20.0,
-        betas=(0.9, 0.999),
-        clip_norm=1.0,
-        label_smoothing=0.0,
-        device="auto",
+        model: VisionTransformer,
+        lr: float,
+        total_steps: int,
+        warmup_steps: int = 0,
+        min_lr: float = 0.0,
+        weight_decay: float = 0.05,
+        table_lr_factor: float = 20.0,
+        betas: Sequence[float] = (0.9, 0.999),
+        clip_norm: float | None = 1.0,
+        label_smoothing: float = 0.0,
+        device: str = "auto",
     ):
         if not isinstance(model, Module):
             raise TypeError(f"model is a {type(model).__name__}, expected a Module")
@@ -70,10 +72,10 @@ class Trainer:
         betas = as_betas(betas)
         groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
         self.model = model
-        self._num_classes = model.head.bias.shape[0]
+        self._num_classes = model.head.weight.shape[0]
         self.optimizer = AdamW(groups, betas)
 
-    def train_step(self, images, labels):
+    def train_step(self, images: Array, labels: Array) -> StepResult:
         """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
 
         TypeError/ValueError for labels that are not integers or do not match the images.
@@ -95,7 +97,7 @@ class Trainer:
         correct = int((logits.argmax(-1) == labels).sum())
         return StepResult(float(loss), correct, lr, norm)
 
-    def predict(self, images, batch_size=256):
+    def predict(self, images: Array, batch_size: int = 256) -> Array:
         """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
         check_images(images)
         batch_size = as_int("batch_size", batch_size, 1)
@@ -104,7 +106,7 @@ class Trainer:
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.model(images[s : s + batch_size]) for s in starts])
 
-    def evaluate(self, images, labels):
+    def evaluate(self, images: Array, labels: Array) -> EvalResult:
         """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
         check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
@@ -112,20 +114,20 @@ class Trainer:
         predicted = logits.argmax(-1)
         return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
-    def attention_maps(self, images):
+    def attention_maps(self, images: Array) -> list[Array]:
         """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
         check_images(images)
         self.model.eval()
         return self.model.attention_maps(images.astype(self.model.dtype, copy=False))
 
-    def state_dict(self):
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
         model = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         state = self.model.generator.bit_generator.state
         return model | moments, {"step": self.optimizer.steps, "generator": state}
 
-    def load_state_dict(self, arrays, progress):
+    def load_state_dict(self, arrays: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` of either twin gave.
 
         Raises TypeError/ValueError, changing nothing, when it does not fit.

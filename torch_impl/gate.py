@@ -5,13 +5,19 @@ call (autocast may mix them), never converted; integers of any dtype but bool, w
 fits is known from dtypes and shapes alone, so that an op can be traced.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
 import torch
+from torch import Tensor
 
-INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8}
-INTEGERS |= {torch.uint64, torch.uint32, torch.uint16, torch.uint8}
+INTEGERS = {
+    *(torch.int64, torch.int32, torch.int16, torch.int8),
+    *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
+}
 
 
-def floating(optional=None, **tensors):
+def floating(optional: Mapping[str, Tensor | None] | None = None, /, **tensors: Tensor) -> list[Any]:
     """All of them, those of the dict `optional` last; they may be None.
 
     Raises TypeError for what is no floating tensor, or when their dtypes differ.
@@ -30,7 +36,7 @@ def floating(optional=None, **tensors):
     return [*tensors.values(), *optional.values()]
 
 
-def integers(name, tensor, *shape):
+def integers(name: str, tensor: Any, *shape: int | None) -> Tensor:
     """As int64, a tensor of this shape (None for any size); raises TypeError/ValueError."""
     check_tensor(name, tensor)
     if tensor.dtype not in INTEGERS:
@@ -39,13 +45,13 @@ def integers(name, tensor, *shape):
     return tensor.long()
 
 
-def check_tensor(name, x):
+def check_tensor(name: str, x: Any) -> None:
     """Raises TypeError for anything but a tensor."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
 
 
-def check_shape(name, tensor, expected):
+def check_shape(name: str, tensor: Tensor, expected: Sequence[int | None]) -> None:
     """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
     shape = tuple(tensor.shape)
     fits = len(shape) == len(expected) and all(
@@ -56,7 +62,7 @@ def check_shape(name, tensor, expected):
         raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
 
 
-def check_entries(name, tensor, count):
+def check_entries(name: str, tensor: Tensor, count: int) -> None:
     """All integers are in [0, count); raises ValueError."""
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
@@ -64,19 +70,19 @@ def check_entries(name, tensor, count):
             raise_entries(name, low, high, count)
 
 
-def raise_entries(name, low, high, count):
+def raise_entries(name: str, low: int, high: int, count: int) -> NoReturn:
     """Raises ValueError that says which entries there are."""
     raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
 
 
-def last_axis(name, tensor):
+def last_axis(name: str, tensor: Tensor) -> int:
     """Its length; raises ValueError for a tensor without axes."""
     if not tensor.dim():
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return tensor.shape[-1]
 
 
-def check_input(x, weight):
+def check_input(x: Tensor, weight: Tensor) -> None:
     """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
     floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:

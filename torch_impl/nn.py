@@ -1,9 +1,13 @@
 """Modules of the twin, with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
 
+# The input is x, as in the NumPy twin; PyTorch's classes call it `input`.
+# pyright: reportIncompatibleMethodOverride=false
+
 import math
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import ModuleList, Parameter, Sequential
 
 from . import ops
@@ -17,6 +21,7 @@ from .checks import (
 )
 from .gate import check_input, check_shape, floating
 from .random import as_generator, dropout_multiplier, truncated_normal
+from .types import DType, Generator, Sizes
 
 __all__ = [
     "GELU",
@@ -41,7 +46,15 @@ class Linear(nn.Linear):
     ViT); bias zero.
     """
 
-    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init_std: float | None = None,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         in_features, out_features = check_positive_int(
             in_features=in_features, out_features=out_features
         )
@@ -55,7 +68,7 @@ class Linear(nn.Linear):
         if bias:
             self.bias = Parameter(torch.zeros(out_features, dtype=dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         check_input(x, self.weight)
         return super().forward(x)
 
@@ -63,52 +76,52 @@ class Linear(nn.Linear):
 class LayerNorm(nn.LayerNorm):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
-    def __init__(self, dim, eps=1e-6, dtype=None):
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DType | None = None):
         dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         check_input(x, self.weight)
         return ops.layer_norm(x, self.weight, self.bias, self.eps)
 
 
 class GELU(nn.GELU):
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class ReLU(nn.ReLU):
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class SiLU(nn.SiLU):
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class Dropout(nn.Module):
     """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
 
-    def __init__(self, rate=0.0, generator=None):
+    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         super().__init__()
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
-    def draw(self, shape, dtype, device):
+    def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """The multiplier for a tensor of this shape, or None when nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         (x,) = floating(x=x)
         multiplier = self.draw(x.shape, x.dtype, x.device)
         return x if multiplier is None else ops.dropout(x, multiplier)
 
-    def add(self, residual, branch, *inputs):
+    def add(self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """residual + drop(branch(*inputs)), or without a residual (None)."""
         out = branch(*inputs)
         if residual is None:
@@ -119,7 +132,7 @@ class Dropout(nn.Module):
 class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 
@@ -129,7 +142,14 @@ class Mlp(nn.Module):
     One op, unless something is dropped between the layers.
     """
 
-    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int | None = None,
+        drop: float = 0.0,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         super().__init__()
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
@@ -140,13 +160,13 @@ class Mlp(nn.Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         check_input(x, self.fc1.weight)
         if self.training and self.drop1.rate:
             return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
         return self.drop2.add(residual, self._both_layers, x)
 
-    def _both_layers(self, x):
+    def _both_layers(self, x: Tensor) -> Tensor:
         return ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
 
 
@@ -156,7 +176,15 @@ class PatchEmbed(nn.Module):
     (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
     """
 
-    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+    def __init__(
+        self,
+        img_size: Sizes,
+        patch_size: Sizes,
+        in_chans: int,
+        embed_dim: int,
+        dtype: DType | None = None,
+        generator: Generator | None = None,
+    ):
         super().__init__()
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
@@ -172,7 +200,7 @@ class PatchEmbed(nn.Module):
         weight = self.proj.weight.detach().reshape(embed_dim, in_chans, *self.patch_size)
         self.proj.weight = Parameter(weight)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         (images,) = floating(images=images)
         check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches = ops.patches(images, self.patch_size)

@@ -1,18 +1,29 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypedDict
 
+import numpy as np
 import torch
 
 from .checks import as_array, as_int, as_number, check_arrays, check_state
+from .nn import Parameter
 from .position import SCHEMES
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
-def parameter_groups(named_parameters, weight_decay, table_lr_factor):
+class ParameterGroup(TypedDict):
+    params: dict[str, Parameter]
+    weight_decay: float
+    lr_factor: float
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+) -> list[ParameterGroup]:
     """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
 
     No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
@@ -23,7 +34,7 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     """
     weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
     table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
-    groups = [
+    groups: list[ParameterGroup] = [
         {"params": {}, "weight_decay": weight_decay, "lr_factor": 1.0},
         {"params": {}, "weight_decay": 0.0, "lr_factor": 1.0},
         {"params": {}, "weight_decay": 0.0, "lr_factor": table_lr_factor},
@@ -35,7 +46,9 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     return groups
 
 
-def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
+def learning_rate(
+    step: int, total_steps: int, lr: float, warmup_steps: int = 0, min_lr: float = 0.0
+) -> float:
     """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
 
     step counts from 0; the last step of total_steps is nearly min_lr.
@@ -49,7 +62,9 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     return min_lr + 0.5 * (lr - min_lr) * (1 + math.cos(math.pi * progress))
 
 
-def as_schedule(total_steps, lr, warmup_steps, min_lr):
+def as_schedule(
+    total_steps: int, lr: float, warmup_steps: int, min_lr: float
+) -> tuple[int, float, int, float]:
     """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
     total_steps = as_int("total_steps", total_steps, 1)
     warmup_steps = as_int("warmup_steps", warmup_steps, 0)
@@ -59,19 +74,20 @@ def as_schedule(total_steps, lr, warmup_steps, min_lr):
     return total_steps, lr, warmup_steps, min_lr
 
 
-def as_betas(betas):
+def as_betas(betas: Sequence[float]) -> tuple[float, float]:
     """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
     if not isinstance(betas, Sequence) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
-    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+    beta1, beta2 = (as_number("betas", beta, "[0, 1)") for beta in betas)
+    return beta1, beta2
 
 
-def as_max_norm(name, value):
+def as_max_norm(name: str, value: float | None) -> float | None:
     """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
     return None if value is None else as_number(name, value, "(0, inf)")
 
 
-def as_groups(groups):
+def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
     """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
 
     No group at all, a name or a parameter that is there twice, and a negative rate are errors.
@@ -99,7 +115,7 @@ def as_groups(groups):
     ]
 
 
-def check_parameters(parameters):
+def check_parameters(parameters: Collection[Parameter]) -> None:
     """Parameters, each there once; raises TypeError/ValueError."""
     for p in parameters:
         if not isinstance(p, torch.Tensor):
@@ -108,7 +124,7 @@ def check_parameters(parameters):
         raise ValueError("parameters has one twice")
 
 
-def clip_grad_norm(parameters, max_norm):
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None) -> float:
     """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
 
     Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
@@ -122,7 +138,9 @@ def clip_grad_norm(parameters, max_norm):
 class AdamW:
     """torch.optim.AdamW over named groups, so that its state can be told by parameter name."""
 
-    def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(
+        self, groups: Sequence[ParameterGroup], betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+    ):
         groups, betas = as_groups(groups), as_betas(betas)
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
@@ -132,7 +150,7 @@ class AdamW:
         ]
         self.optimizer = torch.optim.AdamW(listed, lr=0.0, betas=betas, eps=eps)
 
-    def step(self, lr):
+    def step(self, lr: float) -> None:
         """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
         lr = as_number("lr", lr, "[0, inf)")
         for ours, theirs in zip(self.groups, self.optimizer.param_groups, strict=True):
@@ -140,7 +158,7 @@ class AdamW:
         self.steps += 1
         self.optimizer.step()
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
         return {
             f"{kind}.{name}": as_array(self.optimizer.state[p].get(kind, torch.zeros_like(p)))
@@ -148,7 +166,7 @@ class AdamW:
             for name, p in self._named()
         }
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: Mapping[str, np.ndarray], steps: int) -> None:
         """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
         steps = as_int("steps", steps, 0)
         check_arrays(state)
@@ -161,5 +179,5 @@ class AdamW:
             self.optimizer.state[p] = {"step": torch.tensor(float(steps)), **moments}
         self.steps = steps
 
-    def _named(self):
+    def _named(self) -> list[tuple[str, Parameter]]:
         return [item for group in self.groups for item in group["params"].items()]

@@ -6,12 +6,17 @@ seeds mean equal weights and equal dropout. A torch.Generator draws on its own d
 
 import copy
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from .types import Generator
 
 
-def as_generator(generator):
+def as_generator(generator: Any) -> Generator:
     """The generator itself, or a freshly seeded numpy one for None; TypeError for anything else."""
     if generator is None:
         return np.random.default_rng()
@@ -23,7 +28,9 @@ def as_generator(generator):
     return generator
 
 
-def truncated_normal(generator, shape, std, dtype):
+def truncated_normal(
+    generator: Generator, shape: Sequence[int], std: float, dtype: torch.dtype
+) -> Tensor:
     """Normal(0, std²) restricted to ±2 std, as a CPU tensor: values beyond are drawn again."""
     if isinstance(generator, torch.Generator):
         draw = torch.empty(shape, dtype=dtype, device=generator.device)
@@ -36,7 +43,7 @@ def truncated_normal(generator, shape, std, dtype):
     return torch.from_numpy(values * std).to(dtype)
 
 
-def uniform(generator, shape, low, high):
+def uniform(generator: Generator, shape: Sequence[int], low: float, high: float) -> Tensor:
     """Uniform in [low, high), a float64 CPU tensor."""
     if isinstance(generator, torch.Generator):
         draw = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64).cpu()
@@ -45,7 +52,9 @@ def uniform(generator, shape, low, high):
     return low + (high - low) * draw
 
 
-def dropout_multiplier(generator, shape, rate, dtype, device):
+def dropout_multiplier(
+    generator: Generator, shape: Sequence[int], rate: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
     if isinstance(generator, torch.Generator):
         uniform = torch.rand(shape, generator=generator, device=generator.device)
@@ -54,14 +63,14 @@ def dropout_multiplier(generator, shape, rate, dtype, device):
     return (uniform >= rate).to(device=device, dtype=dtype) / (1 - rate)
 
 
-def generator_state(generator):
+def generator_state(generator: Generator) -> Mapping[str, Any]:
     """The generator's state as something that JSON can hold; a numpy one's is the NumPy twin's form."""
     if isinstance(generator, torch.Generator):
         return {"torch": generator.get_state().tolist()}
     return generator.bit_generator.state
 
 
-def check_generator_state(generator, state):
+def check_generator_state(generator: Generator, state: Any) -> None:
     """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
     if isinstance(generator, torch.Generator):
         fits, scratch = isinstance(state, dict) and "torch" in state, torch.Generator(generator.device)
@@ -80,7 +89,7 @@ def check_generator_state(generator, state):
         raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
-def set_generator_state(generator, state):
+def set_generator_state(generator: Generator, state: Mapping[str, Any]) -> None:
     """Put a saved and checked state back."""
     if isinstance(generator, torch.Generator):
         generator.set_state(torch.tensor(state["torch"], dtype=torch.uint8))
@@ -88,5 +97,5 @@ def set_generator_state(generator, state):
         generator.bit_generator.state = state
 
 
-def _as_json(state):
+def _as_json(state: Any) -> str:
     return json.dumps(state, sort_keys=True, default=lambda array: array.tolist())

@@ -4,15 +4,17 @@ An MLP in half precision would lose its gradients: a rounded activation switches
 """
 
 import torch
+from torch import Tensor
 from torch.func import functional_call
+from torch.nn import Module
 
 
-def wide(x):
+def wide(x: Tensor) -> Tensor:
     """x in float32 where its precision is lower."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def call_wide(module, x):
+def call_wide(module: Module, x: Tensor) -> Tensor:
     """module(x) with x and the parameters made wide."""
     parameters = dict(module.named_parameters())
     if all(p is wide(p) for p in parameters.values()):

@@ -7,21 +7,30 @@ import numpy as np
 
 from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, integers, recall
+from ..types import Array
 from .bias import bias_backward, bias_forward
 from .lookup import value_lookup_backward, value_lookup_forward
 from .softmax import softmax_backward, softmax_forward
 
 
 class AttentionGrads(NamedTuple):
-    dq: np.ndarray
-    dk: np.ndarray
-    dv: np.ndarray
-    dtable: np.ndarray | None
-    dbias: np.ndarray | None
-    dvalue_embedding: np.ndarray | None = None
+    dq: Array
+    dk: Array
+    dv: Array
+    dtable: Array | None
+    dbias: Array | None
+    dvalue_embedding: Array | None = None
 
 
-def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
+def attention_weights(
+    q: Array,
+    k: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+) -> Array:
     """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
 
     Arguments as in `attention_forward`.
@@ -31,18 +40,18 @@ def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=
 
 
 def attention_forward(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
+    q: Array,
+    k: Array,
+    v: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+    dropout: Array | None = None,
+    value_embedding: Array | None = None,
+    value_index: Array | None = None,
+) -> tuple[Array, Cache]:
     """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
     q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> out (B, H, Lq, dv), cache.
@@ -57,17 +66,17 @@ def attention_forward(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
     )
     p, softmax = _softmax_of_scores(given)
-    dropped = p if dropout is None else p * given.dropout
+    dropped = p if given.dropout is None else p * given.dropout
     out, lookup = dropped @ given.v, None
-    if value_embedding is not None:
+    if given.value_embedding is not None and given.value_index is not None:
         added, lookup = value_lookup_forward(dropped, given.value_embedding, given.value_index)
         out += added
-    bias_shape = None if bias is None else given.bias.shape
+    bias_shape = None if given.bias is None else given.bias.shape
     kept = given.q, given.k, given.v, given.table, given.index, given.scale, given.dropout
     return out, Cache(attention_forward, *kept, bias_shape, dropped, softmax, lookup)
 
 
-def attention_backward(dout, cache):
+def attention_backward(dout: Array, cache: Cache) -> AttentionGrads:
     """Gradients through out = (P ∘ D) v with D the dropout multiplier:
 
     dv = (P ∘ D)ᵀ dout,  dP = (dout vᵀ) ∘ D,  dS = P ∘ (dP − Σ_j P dP)  (softmax)
@@ -96,7 +105,7 @@ def attention_backward(dout, cache):
     return AttentionGrads(dq, dk, dv, dtable, dbias, dvalue_embedding)
 
 
-def add_mask(scores, mask):
+def add_mask(scores: Array, mask: Array) -> Array:
     """scores + mask, where a mask of nW windows repeats along the batch (B a multiple of nW)."""
     batch, windows = len(scores), np.shape(mask)[0] if np.ndim(mask) == 4 else 1
     if windows in (1, batch):
@@ -105,7 +114,7 @@ def add_mask(scores, mask):
     return (grouped + mask).reshape(scores.shape)
 
 
-def sum_to_shape(x, shape):
+def sum_to_shape(x: Array, shape: tuple[int, ...]) -> Array:
     """The gradient of broadcasting `shape` to x.shape: sum over the axes that were stretched."""
     x = x.sum(tuple(range(x.ndim - len(shape))))
     stretched = tuple(a for a, size in enumerate(shape) if size == 1 and x.shape[a] != 1)
@@ -115,32 +124,32 @@ def sum_to_shape(x, shape):
 class Given(NamedTuple):
     """The arguments of `attention_forward`, checked: plain arrays, the scale as a float."""
 
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    table: np.ndarray | None
-    index: np.ndarray | None
-    bias: np.ndarray | None
-    mask: np.ndarray | None
+    q: Array
+    k: Array
+    v: Array
+    table: Array | None
+    index: Array | None  # pyright: ignore[reportIncompatibleMethodOverride]  (tuple.index is not called)
+    bias: Array | None
+    mask: Array | None
     scale: float
-    dropout: np.ndarray | None
-    value_embedding: np.ndarray | None
-    value_index: np.ndarray | None
+    dropout: Array | None
+    value_embedding: Array | None
+    value_index: Array | None
 
 
 def checked_attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
+    q: Array,
+    k: Array,
+    v: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+    dropout: Array | None = None,
+    value_embedding: Array | None = None,
+    value_index: Array | None = None,
+) -> Given:
     """All but the indices' entries is checked here; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     optional["value_embedding"] = value_embedding
@@ -156,8 +165,10 @@ def checked_attention(
         check_shape("table", table, (None, heads))
         index = integers("index", index, q_len, k_len)
     check_broadcast("bias", bias, target)
-    windows = mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0
-    check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    window = mask
+    if mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
+        window = mask[:1]  # nW windows repeat along the batch
+    check_broadcast("mask", window, target)
     if dropout is not None:
         check_shape("dropout", dropout, target)
     check_together(value_embedding=value_embedding, value_index=value_index)
@@ -168,13 +179,13 @@ def checked_attention(
     return Given(q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
 
 
-def check_together(**pair):
+def check_together(**pair: Array | None) -> None:
     """Both are given or neither is; raises ValueError."""
     if len({value is None for value in pair.values()}) > 1:
         raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
 
 
-def check_broadcast(name, term, target):
+def check_broadcast(name: str, term: Array | None, target: tuple[int, ...]) -> None:
     """The term, where there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
@@ -183,10 +194,10 @@ def check_broadcast(name, term, target):
         raise ValueError(f"{name} has shape {term.shape}, which does not broadcast to {target}")
 
 
-def _softmax_of_scores(given):
+def _softmax_of_scores(given: Given) -> tuple[Array, Cache]:
     """(P, what its backward needs)"""
     scores = (given.q * given.scale) @ given.k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
-    if given.table is not None:
+    if given.table is not None and given.index is not None:
         scores += bias_forward(given.table, given.index)
     if given.bias is not None:
         scores += given.bias
@@ -195,7 +206,7 @@ def _softmax_of_scores(given):
     return softmax_forward(scores)
 
 
-def _scale(q, scale):
+def _scale(q: Array, scale: float | None) -> float:
     if scale is not None:
         return as_number("scale", scale)
     if not q.shape[3]:

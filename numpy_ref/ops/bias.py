@@ -7,9 +7,10 @@ import numpy as np
 
 from ..checks import check_natural, check_shape
 from ..gate import check_entries, floating, integers
+from ..types import Array
 
 
-def bias_forward(table, index):
+def bias_forward(table: Array, index: Array) -> Array:
     """bias[h, i, j] = table[index[i, j], h].
 
     table (R, H) float, index (Lq, Lk) integer in [0, R) -> bias (H, Lq, Lk), contiguous.
@@ -22,7 +23,7 @@ def bias_forward(table, index):
     return np.ascontiguousarray(table[index].transpose(2, 0, 1))
 
 
-def bias_backward(dbias, index, num_rows):
+def bias_backward(dbias: Array, index: Array, num_rows: int) -> Array:
     """dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j].
 
     dbias (H, Lq, Lk), index (Lq, Lk) in [0, num_rows) -> dtable (num_rows, H).
@@ -37,7 +38,7 @@ def bias_backward(dbias, index, num_rows):
     return dtable
 
 
-def checked_scatter(dbias, index, num_rows):
+def checked_scatter(dbias: Array, index: Array, num_rows: int) -> tuple[Array, Array, int]:
     """As plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
     (dbias,) = floating(dbias=dbias)
     index = integers("index", index, None, None)

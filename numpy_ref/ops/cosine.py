@@ -7,18 +7,19 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array
 
 MAX_LOG_SCALE = math.log(100)
 EPS = 1e-12
 
 
 class CosineGrads(NamedTuple):
-    dq: np.ndarray
-    dk: np.ndarray
-    dlogit_scale: np.ndarray
+    dq: Array
+    dk: Array
+    dlogit_scale: Array
 
 
-def cosine_forward(q, k, logit_scale):
+def cosine_forward(q: Array, k: Array, logit_scale: Array) -> tuple[tuple[Array, Array], Cache]:
     """q' = τ q/‖q‖,  k' = k/‖k‖,  τ = exp(min(logit_scale, ln 100)).
 
     With scale = 1 the scores q'·k' are τ cos(q, k).
@@ -33,7 +34,7 @@ def cosine_forward(q, k, logit_scale):
     return (tau * q_hat, k_hat), cache
 
 
-def cosine_backward(dout, cache):
+def cosine_backward(dout: tuple[Array, Array], cache: Cache) -> CosineGrads:
     """With û = u/‖u‖:  du = (dû − û (û·dû)) / ‖u‖,  dlogit_scale = Σ dq'·q' below the clamp.
 
     dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). Above the clamp ln 100
@@ -47,7 +48,7 @@ def cosine_backward(dout, cache):
     return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
 
 
-def checked_cosine(q, k, logit_scale):
+def checked_cosine(q: Array, k: Array, logit_scale: Array) -> tuple[Array, Array, Array]:
     """As plain arrays; raises TypeError/ValueError naming what does not fit."""
     q, k, logit_scale = floating(q=q, k=k, logit_scale=logit_scale)
     check_shape("q", q, (None, None, None, None))
@@ -57,21 +58,19 @@ def checked_cosine(q, k, logit_scale):
     return q, k, logit_scale
 
 
-def checked_pair(dout, q, k):
+def checked_pair(dout: tuple[Array, Array], q: Array, k: Array) -> tuple[Array, Array]:
     """(dq', dk') as plain arrays like q and k; raises TypeError/ValueError."""
     if not isinstance(dout, tuple | list) or len(dout) != 2:
         raise TypeError(f"dout is a {type(dout).__name__}, expected the pair (dq', dk')")
-    return tuple(
-        gradient(f"dout[{n}]", each, x.shape, x.dtype)
-        for n, (each, x) in enumerate(zip(dout, (q, k), strict=True))
-    )
+    dq, dk = dout
+    return gradient("dout[0]", dq, q.shape, q.dtype), gradient("dout[1]", dk, k.shape, k.dtype)
 
 
-def _normalize(u):
+def _normalize(u: Array) -> tuple[Array, Array]:
     norm = np.sqrt(np.square(u).sum(-1, keepdims=True))
     return u / np.maximum(norm, EPS), norm
 
 
-def _normalize_backward(dhat, hat, norm):
+def _normalize_backward(dhat: Array, hat: Array, norm: Array) -> Array:
     tangent = dhat - hat * (hat * dhat).sum(-1, keepdims=True) * (norm > EPS)
     return tangent / np.maximum(norm, EPS)

@@ -4,9 +4,12 @@ import numpy as np
 
 from ..checks import as_number, check_shape
 from ..gate import Cache, as_scalar, check_entries, floating, integers, recall
+from ..types import Array
 
 
-def cross_entropy_forward(logits, labels, label_smoothing=0.0):
+def cross_entropy_forward(
+    logits: Array, labels: Array, label_smoothing: float = 0.0
+) -> tuple[np.floating, Cache]:
     """loss = −(1/N) Σ_n Σ_c t[n, c] log softmax(logits[n])[c].
 
     t = (1 − s) · onehot(label) + s / C with s = label_smoothing.
@@ -21,14 +24,14 @@ def cross_entropy_forward(logits, labels, label_smoothing=0.0):
     return -(target * log_p).sum(-1).mean(), Cache(cross_entropy_forward, log_p, target)
 
 
-def cross_entropy_backward(dloss, cache):
+def cross_entropy_backward(dloss: float | np.floating | Array, cache: Cache) -> Array:
     """dlogits = dloss · (softmax(logits) − t) / N."""
     log_p, target = recall(cache, cross_entropy_forward)
     dloss = log_p.dtype.type(as_scalar("dloss", dloss))  # a float64 scalar would widen the gradient
     return dloss * (np.exp(log_p) - target) / log_p.dtype.type(len(log_p))
 
 
-def checked_labels(logits, labels, label_smoothing):
+def checked_labels(logits: Array, labels: Array, label_smoothing: float) -> tuple[Array, Array, float]:
     """As plain arrays, a label in [0, C) for each row, and a float; raises TypeError/ValueError."""
     (logits,) = floating(logits=logits)
     check_shape("logits", logits, (None, None))

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def gelu_forward(x):
+def gelu_forward(x: Array) -> tuple[Array, Cache]:
     """out = x · Φ(x),  Φ(x) = ½ (1 + erf(x / √2)).
 
     x of any shape -> out of the same shape, cache.
@@ -19,7 +20,7 @@ def gelu_forward(x):
     return x * cdf, Cache(gelu_forward, x, cdf)
 
 
-def gelu_backward(dout, cache):
+def gelu_backward(dout: Array, cache: Cache) -> Array:
     """dx = dout · (Φ(x) + x φ(x)),  φ(x) = exp(−x²/2) / √(2π)."""
     x, cdf = recall(cache, gelu_forward)
     dout = gradient("dout", dout, x.shape, x.dtype)

@@ -4,9 +4,10 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import floating
+from ..types import Array
 
 
-def merge_qkv(q, k, v):
+def merge_qkv(q: Array, k: Array, v: Array) -> Array:
     """out[b, i, (n, h, c)] = (q, k, v)[n][b, h, i, c].
 
     q, k, v (B, H, L, d) -> out (B, L, 3·H·d), contiguous. Raises TypeError/ValueError.
@@ -16,7 +17,7 @@ def merge_qkv(q, k, v):
     return np.stack([q, k, v]).transpose(1, 3, 0, 2, 4).reshape(batch, length, 3 * heads * dim)
 
 
-def checked_heads(q, k, v):
+def checked_heads(q: Array, k: Array, v: Array) -> tuple[Array, Array, Array]:
     """As plain arrays (B, H, L, d) of one shape; raises TypeError/ValueError."""
     q, k, v = floating(q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))

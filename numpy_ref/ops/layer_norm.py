@@ -6,15 +6,16 @@ import numpy as np
 
 from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LayerNormGrads(NamedTuple):
-    dx: np.ndarray
-    dweight: np.ndarray
-    dbias: np.ndarray
+    dx: Array
+    dweight: Array
+    dbias: Array
 
 
-def layer_norm_forward(x, weight, bias, eps=1e-6):
+def layer_norm_forward(x: Array, weight: Array, bias: Array, eps: float = 1e-6) -> tuple[Array, Cache]:
     """out = x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps), over the last axis.
 
     x (..., D), weight (D,), bias (D,) -> out (..., D), cache. var is the biased variance.
@@ -27,7 +28,7 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     return x_hat * weight + bias, Cache(layer_norm_forward, x_hat, rstd, weight)
 
 
-def layer_norm_backward(dout, cache, dresidual=None):
+def layer_norm_backward(dout: Array, cache: Cache, dresidual: Array | None = None) -> LayerNormGrads:
     """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)) + dresidual.
 
     dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64. dresidual, of
@@ -47,7 +48,9 @@ def layer_norm_backward(dout, cache, dresidual=None):
     return LayerNormGrads(dx, dweight.astype(dx.dtype), dbias.astype(dx.dtype))
 
 
-def checked_layer_norm(x, weight, bias, eps):
+def checked_layer_norm(
+    x: Array, weight: Array, bias: Array, eps: float
+) -> tuple[Array, Array, Array, float]:
     """As plain arrays and a float; raises TypeError/ValueError naming what does not fit."""
     x, weight, bias = floating(x=x, weight=weight, bias=bias)
     width = last_axis("x", x)

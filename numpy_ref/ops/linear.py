@@ -7,16 +7,19 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LinearGrads(NamedTuple):
-    dx: np.ndarray
-    dweight: np.ndarray
-    dbias: np.ndarray | None
-    dresidual: np.ndarray | None
+    dx: Array
+    dweight: Array
+    dbias: Array | None
+    dresidual: Array | None
 
 
-def linear_forward(x, weight, bias=None, residual=None):
+def linear_forward(
+    x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
+) -> tuple[Array, Cache]:
     """out = residual + x @ weightᵀ + bias.
 
     x (..., in), weight (out, in), bias (out,) or None, residual (..., out) or None
@@ -33,7 +36,7 @@ def linear_forward(x, weight, bias=None, residual=None):
     return out, Cache(linear_forward, x, weight, bias is not None, residual is not None)
 
 
-def linear_backward(dout, cache):
+def linear_backward(dout: Array, cache: Cache) -> LinearGrads:
     """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout,  dresidual = dout.
 
     dout (..., out) -> LinearGrads; dbias and dresidual are None when there was none. The sum for dbias,
@@ -48,12 +51,14 @@ def linear_backward(dout, cache):
     return LinearGrads(dx, dweight, dbias, dout if has_residual else None)
 
 
-def rows_of(x):
+def rows_of(x: Array) -> Array:
     """x (..., D) as (rows, D), also where there is nothing in it."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-def checked_linear(x, weight, bias, residual):
+def checked_linear(
+    x: Array, weight: Array, bias: Array | None, residual: Array | None
+) -> tuple[Array, Array, Array | None, Array | None]:
     """As plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, weight, bias, residual = floating({"bias": bias, "residual": residual}, x=x, weight=weight)
     check_shape("weight", weight, (None, last_axis("x", x)))

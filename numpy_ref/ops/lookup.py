@@ -9,20 +9,21 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, check_entries, floating, gradient, integers, recall
+from ..types import Array
 from .bias import bias_backward
 
 
 class ScoreLookupGrads(NamedTuple):
-    dq: np.ndarray
-    dembedding: np.ndarray
+    dq: Array
+    dembedding: Array
 
 
 class ValueLookupGrads(NamedTuple):
-    dp: np.ndarray
-    dembedding: np.ndarray
+    dp: Array
+    dembedding: Array
 
 
-def score_lookup_forward(q, embedding, index):
+def score_lookup_forward(q: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
     """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
     q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
@@ -34,7 +35,7 @@ def score_lookup_forward(q, embedding, index):
     return bias, Cache(score_lookup_forward, q, embedding, index)
 
 
-def score_lookup_backward(dbias, cache):
+def score_lookup_backward(dbias: Array, cache: Cache) -> ScoreLookupGrads:
     """dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]]
     dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i]
     (summed over h too where the heads share it).
@@ -48,7 +49,7 @@ def score_lookup_backward(dbias, cache):
     return ScoreLookupGrads(dq, scatter(dvectors, embedding, index))
 
 
-def value_lookup_forward(p, embedding, index):
+def value_lookup_forward(p: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
     """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
@@ -60,7 +61,7 @@ def value_lookup_forward(p, embedding, index):
     return out, Cache(value_lookup_forward, p, embedding, index)
 
 
-def value_lookup_backward(dout, cache):
+def value_lookup_backward(dout: Array, cache: Cache) -> ValueLookupGrads:
     """dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]]
     dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i]
     (summed over h too where the heads share it).
@@ -74,7 +75,7 @@ def value_lookup_backward(dout, cache):
     return ValueLookupGrads(dp, scatter(dvectors, embedding, index))
 
 
-def scatter(dvectors, embedding, index):
+def scatter(dvectors: Array, embedding: Array, index: Array) -> Array:
     """(H, d, Lq, Lk) -> the embedding's gradient (H or 1, R, d)."""
     heads, dim = dvectors.shape[:2]
     rows = embedding.shape[1]
@@ -83,7 +84,7 @@ def scatter(dvectors, embedding, index):
     return by_head.sum(0, keepdims=True) if len(embedding) == 1 else np.ascontiguousarray(by_head)
 
 
-def checked_lookup(name, x, embedding, index):
+def checked_lookup(name: str, x: Array, embedding: Array, index: Array) -> tuple[Array, Array, Array]:
     """As plain arrays; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))

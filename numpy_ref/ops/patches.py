@@ -4,9 +4,10 @@ import numpy as np
 
 from ..checks import as_sizes, check_shape
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array, Sizes
 
 
-def patches_forward(images, patch_size):
+def patches_forward(images: Array, patch_size: Sizes) -> tuple[Array, Cache]:
     """out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j].
 
     images (B, C, H, W), patch_size (ph, pw) -> out (B, H/ph · W/pw, C·ph·pw), cache.
@@ -25,7 +26,7 @@ def patches_forward(images, patch_size):
     return out, Cache(patches_forward, images.shape, images.dtype, (ph, pw))
 
 
-def patches_backward(dout, cache):
+def patches_backward(dout: Array, cache: Cache) -> Array:
     """dimages: every pixel lies in one patch, so the gradient is the inverse permutation."""
     (batch, chans, height, width), dtype, (ph, pw) = recall(cache, patches_forward)
     rows, columns = height // ph, width // pw

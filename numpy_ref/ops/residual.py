@@ -2,18 +2,17 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array
 
 
 class ResidualGrads(NamedTuple):
-    dx: np.ndarray
-    dbranch: np.ndarray
+    dx: Array
+    dbranch: Array
 
 
-def residual_forward(x, branch, multiplier=None):
+def residual_forward(x: Array, branch: Array, multiplier: Array | None = None) -> tuple[Array, Cache]:
     """out = x + multiplier · branch.
 
     x and branch of one shape (B, …); multiplier: that shape (dropout), (B, 1, …) (stochastic depth) or
@@ -24,26 +23,28 @@ def residual_forward(x, branch, multiplier=None):
     return out, Cache(residual_forward, multiplier, x.shape, x.dtype)
 
 
-def residual_backward(dout, cache):
+def residual_backward(dout: Array, cache: Cache) -> ResidualGrads:
     """dx = dout,  dbranch = multiplier · dout."""
     multiplier, shape, dtype = recall(cache, residual_forward)
     dout = gradient("dout", dout, shape, dtype)
     return ResidualGrads(dout, dout if multiplier is None else multiplier * dout)
 
 
-def dropout_forward(x, multiplier):
+def dropout_forward(x: Array, multiplier: Array) -> tuple[Array, Cache]:
     """out = multiplier · x, shapes as in `residual_forward` -> out, cache."""
     x, multiplier = checked_dropout(x, multiplier)
     return multiplier * x, Cache(dropout_forward, multiplier, x.shape)
 
 
-def dropout_backward(dout, cache):
+def dropout_backward(dout: Array, cache: Cache) -> Array:
     """dx = multiplier · dout."""
     multiplier, shape = recall(cache, dropout_forward)
     return multiplier * gradient("dout", dout, shape, multiplier.dtype)
 
 
-def checked_residual(x, branch, multiplier):
+def checked_residual(
+    x: Array, branch: Array, multiplier: Array | None
+) -> tuple[Array, Array, Array | None]:
     """As plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
     check_shape("branch", branch, x.shape)
@@ -52,13 +53,13 @@ def checked_residual(x, branch, multiplier):
     return x, branch, multiplier
 
 
-def checked_dropout(x, multiplier):
+def checked_dropout(x: Array, multiplier: Array) -> tuple[Array, Array]:
     """As plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, multiplier = floating(x=x, multiplier=multiplier)
     _check_multiplier(multiplier, x.shape)
     return x, multiplier
 
 
-def _check_multiplier(multiplier, shape):
+def _check_multiplier(multiplier: Array, shape: tuple[int, ...]) -> None:
     if multiplier.shape != shape:
         check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))

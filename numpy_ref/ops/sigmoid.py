@@ -3,9 +3,10 @@
 import numpy as np
 
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array
 
 
-def sigmoid_forward(x):
+def sigmoid_forward(x: Array) -> tuple[Array, Cache]:
     """out = 1 / (1 + exp(−x)), any shape; written so that exp never overflows."""
     (x,) = floating(x=x)
     small = np.exp(-np.abs(x))
@@ -13,7 +14,7 @@ def sigmoid_forward(x):
     return out, Cache(sigmoid_forward, out)
 
 
-def sigmoid_backward(dout, cache):
+def sigmoid_backward(dout: Array, cache: Cache) -> Array:
     """dx = dout · out · (1 − out)."""
     (out,) = recall(cache, sigmoid_forward)
     dout = gradient("dout", dout, out.shape, out.dtype)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
-def softmax_forward(x):
+def softmax_forward(x: Array) -> tuple[Array, Cache]:
     """p_j = exp(x_j − max x) / Σ_k exp(x_k − max x).
 
     x (..., N) -> p (..., N), cache. −inf entries get probability 0; a row of only −inf gives NaN.
@@ -20,7 +21,7 @@ def softmax_forward(x):
     return p, Cache(softmax_forward, p)
 
 
-def softmax_backward(dout, cache):
+def softmax_backward(dout: Array, cache: Cache) -> Array:
     """dx = p · (dout − Σ_k p_k dout_k)."""
     (p,) = recall(cache, softmax_forward)
     dout = gradient("dout", dout, p.shape, p.dtype)

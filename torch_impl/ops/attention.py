@@ -4,23 +4,27 @@ Sources: arXiv 1706.03762 §3.2.1; bias as in arXiv 2103.14030.
 """
 
 import math
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import get_args
 
 import torch
+from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..checks import as_number
 from ..gate import check_shape, floating, integers
+from ..types import Implementation
 from .bias import bias as gather_bias
 from .lookup import value_lookup
 
-IMPLEMENTATIONS = ("eager", "sdpa")
-_chosen = ContextVar("torch_impl.use_ops", default="eager")
+IMPLEMENTATIONS = get_args(Implementation)
+_chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="eager")
 
 
 @contextmanager
-def use_ops(implementation):
+def use_ops(implementation: Implementation) -> Generator[None]:
     """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa".
 
     The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
@@ -35,11 +39,19 @@ def use_ops(implementation):
 
 
 @torch.compiler.assume_constant_result  # Dynamo cannot look into a context variable
-def _chosen_implementation():
+def _chosen_implementation() -> Implementation:
     return _chosen.get()
 
 
-def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
+def attention_weights(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
     """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
 
     Arguments as in `attention`.
@@ -49,19 +61,19 @@ def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=
 
 
 def attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-    implementation=None,
-):
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    dropout: Tensor | None = None,
+    value_embedding: Tensor | None = None,
+    value_index: Tensor | None = None,
+    implementation: Implementation | None = None,
+) -> Tensor:
     """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
     q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> (B, H, Lq, dv). table (R, H) with index
@@ -83,22 +95,24 @@ def attention(
     p = _weights(q, k, table, index, bias, mask, scale)
     p = p if dropout is None else p * dropout
     out = p @ v
-    return out if value_embedding is None else out + value_lookup(p, value_embedding, value_index)
+    if value_embedding is None or value_index is None:
+        return out
+    return out + value_lookup(p, value_embedding, value_index)
 
 
 def check_attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    dropout: Tensor | None = None,
+    value_embedding: Tensor | None = None,
+    value_index: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor | None, float]:
     """(index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     floating(optional | {"value_embedding": value_embedding}, q=q, k=k, v=v)
@@ -113,8 +127,10 @@ def check_attention(
         check_shape("table", table, (None, heads))
         index = integers("index", index, q_len, k_len)
     _check_broadcast("bias", bias, target)
-    windows = mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0
-    _check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    window = mask
+    if mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
+        window = mask[:1]  # nW windows repeat along the batch
+    _check_broadcast("mask", window, target)
     if dropout is not None:
         check_shape("dropout", dropout, target)
     _check_together(value_embedding=value_embedding, value_index=value_index)
@@ -124,15 +140,30 @@ def check_attention(
     return index, value_index, _scale(q, scale)
 
 
-def _weights(q, k, table, index, bias, mask, scale):
+def _weights(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None,
+    index: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    scale: float,
+) -> Tensor:
     scores = torch.einsum("bhid,bhjd->bhij", q * scale, k)
     term = _additive(q, k, table, index, bias, mask)
     return torch.softmax(scores if term is None else scores + term, dim=-1)
 
 
-def _additive(q, k, table, index, bias, mask):
+def _additive(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None,
+    index: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+) -> Tensor | None:
     """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
-    terms = [] if table is None else [gather_bias(table, index)]
+    terms = [] if table is None or index is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:
         windowed = mask.dim() == 4 and mask.shape[0] not in (1, q.shape[0])
@@ -143,7 +174,7 @@ def _additive(q, k, table, index, bias, mask):
     return total.expand(*q.shape[:3], k.shape[2])
 
 
-def _scale(q, scale):
+def _scale(q: Tensor, scale: float | None) -> float:
     if scale is not None:
         return as_number("scale", scale)
     if not q.shape[3]:
@@ -151,12 +182,12 @@ def _scale(q, scale):
     return 1 / math.sqrt(q.shape[3])
 
 
-def _check_together(**pair):
+def _check_together(**pair: Tensor | None) -> None:
     if len({value is None for value in pair.values()}) > 1:
         raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
 
 
-def _check_broadcast(name, term, target):
+def _check_broadcast(name: str, term: Tensor | None, target: tuple[int, ...]) -> None:
     """The term, where there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
@@ -166,7 +197,7 @@ def _check_broadcast(name, term, target):
         raise ValueError(f"{name} has shape {shape}, which does not broadcast to {target}")
 
 
-def _check(implementation):
+def _check(implementation: Implementation) -> Implementation:
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(
             f"implementation is {implementation!r}, expected one of {', '.join(IMPLEMENTATIONS)}"

@@ -1,10 +1,12 @@
 """Relative position bias: gather rows of a table by an index (arXiv 2103.14030, eq. 4)."""
 
+from torch import Tensor
+
 from ..gate import check_shape, floating, integers, raise_entries
 from ..wide import wide
 
 
-def bias(table, index):
+def bias(table: Tensor, index: Tensor) -> Tensor:
     """bias[h, i, j] = table[index[i, j], h]: table (R, H), index (Lq, Lk) integers -> (H, Lq, Lk).
 
     In half precision the rows go through float32, which changes no output bit but lets autograd add

@@ -2,12 +2,13 @@
 
 import math
 
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..gate import check_shape, floating
 
 
-def cosine(q, k, logit_scale):
+def cosine(q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
     """q' = τ q/‖q‖,  k' = k/‖k‖,  τ = exp(min(logit_scale, ln 100)).
 
     q (B, H, Lq, d), k (B, H, Lk, d), logit_scale (H, 1, 1). Raises TypeError/ValueError.

@@ -1,12 +1,13 @@
 """Softmax cross-entropy with label smoothing (arXiv 1512.00567 §7)."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..checks import as_number
 from ..gate import check_entries, check_shape, floating, integers
 
 
-def cross_entropy(logits, labels, label_smoothing=0.0):
+def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Mean over the batch; logits (N, C), labels (N,) integers in [0, C).
 
     Raises TypeError/ValueError, on the CPU also for a label outside; N = 0 has no mean.

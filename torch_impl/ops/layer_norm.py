@@ -1,5 +1,6 @@
 """Layer normalisation (arXiv 1607.06450)."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..checks import as_number
@@ -7,7 +8,7 @@ from ..gate import check_shape, floating, last_axis
 from ..wide import wide
 
 
-def layer_norm(x, weight, bias, eps=1e-6):
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Tensor:
     """x̂ · weight + bias over the last axis; x (..., D), weight (D,), bias (D,).
 
     Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add the gradients

@@ -1,11 +1,14 @@
 """Linear layer, and the residual connection around it: y = residual + x Wᵀ + b."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..gate import check_shape, floating, last_axis
 
 
-def linear(x, weight, bias=None, residual=None):
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None
+) -> Tensor:
     """residual + x Wᵀ + b; bias and residual may be None.
 
     Raises TypeError/ValueError naming what does not fit, also a residual that would broadcast.

@@ -4,11 +4,13 @@ Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the qu
 The product multiplies a row that no pair refers to by zero, so an infinity or NaN there gives NaN.
 """
 
+from torch import Tensor
+
 from ..gate import check_entries, check_shape, floating, integers
 from ..wide import wide
 
 
-def score_lookup(q, embedding, index):
+def score_lookup(q: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
     """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
     q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) integers -> (B, H, Lq, Lk). The products
@@ -25,7 +27,7 @@ def score_lookup(q, embedding, index):
         raise
 
 
-def value_lookup(p, embedding, index):
+def value_lookup(p: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
     """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
     p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) integers -> (B, H, Lq, d). Probabilities
@@ -42,7 +44,9 @@ def value_lookup(p, embedding, index):
     return (sums @ wide(embedding)).to(p.dtype)
 
 
-def checked_lookup(name, x, embedding, index):
+def checked_lookup(
+    name: str, x: Tensor, embedding: Tensor, index: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Checked, the index as int64; x is q (B, H, Lq, d) or p (B, H, Lq, Lk).
 
     Raises TypeError/ValueError. What is in the index PyTorch checks itself, where that does not stall a

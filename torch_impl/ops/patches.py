@@ -1,12 +1,14 @@
 """Cut images into non-overlapping patches (ViT, arXiv 2010.11929 §3.1)."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..checks import as_sizes
 from ..gate import check_shape, floating
+from ..types import Sizes
 
 
-def patches(images, patch_size):
+def patches(images: Tensor, patch_size: Sizes) -> Tensor:
     """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within.
 
     Raises TypeError/ValueError, also when the image is not divisible by the patch.

@@ -1,9 +1,11 @@
 """Residual connection with a drawn multiplier (dropout 1207.0580, stochastic depth 1603.09382)."""
 
+from torch import Tensor
+
 from ..gate import check_shape, floating
 
 
-def residual(x, branch, multiplier=None):
+def residual(x: Tensor, branch: Tensor, multiplier: Tensor | None = None) -> Tensor:
     """x + multiplier · branch; multiplier of x's shape, (B, 1, …) or None for 1.
 
     Raises TypeError/ValueError naming what does not fit.
@@ -16,13 +18,13 @@ def residual(x, branch, multiplier=None):
     return x + branch * multiplier
 
 
-def dropout(x, multiplier):
+def dropout(x: Tensor, multiplier: Tensor) -> Tensor:
     """multiplier · x, shapes as in `residual`."""
     x, multiplier = floating(x=x, multiplier=multiplier)
     _check_multiplier(multiplier, x.shape)
     return x * multiplier
 
 
-def _check_multiplier(multiplier, shape):
+def _check_multiplier(multiplier: Tensor, shape: tuple[int, ...]) -> None:
     if multiplier.shape != shape:
         check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))

@@ -1,11 +1,12 @@
 """Softmax over the last axis."""
 
 import torch
+from torch import Tensor
 
 from ..gate import floating, last_axis
 
 
-def softmax(x):
+def softmax(x: Tensor) -> Tensor:
     """exp(x_j) / Σ_k exp(x_k); x (..., N). Raises TypeError/ValueError for a wrong dtype or N = 0."""
     (x,) = floating(x=x)
     if not last_axis("x", x):
