@@ -166,7 +166,7 @@ def origin(scheme, learns, levelled):
     if levelled:
         lines += "; each head minus its mean"
     if scheme.looks_at_query:
-        seen = "input" if scheme.reads_input else "query"
+        seen = "input" if scheme.bias_type == "gated_t5" else "query"  # its gate reads the input
         lines += f"\none random vector a head as every {seen} (seed 0): another {seen}, another bias"
     return lines
 

@@ -14,7 +14,18 @@ from .checks import (
     check_probability,
 )
 from .gate import gradient
-from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
+from .nn import (
+    Dropout,
+    DropPath,
+    LayerNorm,
+    LayerScale,
+    Linear,
+    Mlp,
+    Module,
+    ModuleList,
+    Parameter,
+    PatchEmbed,
+)
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
 
@@ -22,7 +33,11 @@ POSITIONS = ("relative", "shared_relative", "absolute", "none")
 
 
 class Block(Module):
-    """x ← x + droppath(attn(norm1(x)));  x ← x + droppath(mlp(norm2(x)))."""
+    """x ← x + droppath(ls1(attn(norm1(x))));  x ← x + droppath(ls2(mlp(norm2(x)))).
+
+    init_values: what the layer scales ls1 and ls2 begin with; there are none where it is None.
+    norm_eps: of both layer norms. head_dim, scale: as MultiHeadAttention's.
+    """
 
     def __init__(
         self,
@@ -36,6 +51,10 @@ class Block(Module):
         proj_drop=0.0,
         attn_drop=0.0,
         drop_path=0.0,
+        init_values=None,
+        norm_eps=1e-6,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
@@ -43,7 +62,7 @@ class Block(Module):
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
         self.attn = MultiHeadAttention(
             embed_dim,
             num_heads,
@@ -53,28 +72,49 @@ class Block(Module):
             attn_drop,
             proj_drop,
             cosine_attention,
+            head_dim,
+            scale,
             dtype,
             generator,
         )
+        self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)
-        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
         self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.ls2 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
         """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
         self._has_bias = bias is not None
-        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
-        return self.drop_path2.add(x, self.mlp, self.norm2(x))
+        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
 
     def backward(self, dout):
         """A residual passes dout on, its branch's norm adds the rest of dx: dx, or (dx, dbias)."""
-        dmlp = self.mlp.backward(self.drop_path2.backward(dout))
+        dmlp = self.mlp.backward(unscaled(self.ls2, self.drop_path2.backward(dout)))
         dx = self.norm2.backward(dmlp, dout)
-        dattn = self.attn.backward(self.drop_path1.backward(dx))
+        dattn = self.attn.backward(unscaled(self.ls1, self.drop_path1.backward(dx)))
         dattn, dbias = dattn if self._has_bias else (dattn, None)
         dx = self.norm1.backward(dattn, dx)
         return (dx, dbias) if self._has_bias else dx
+
+
+def layer_scale(dim, init_values, dtype):
+    """A LayerScale, or None where init_values is."""
+    return None if init_values is None else LayerScale(dim, init_values, dtype)
+
+
+def scaled(scale, branch):
+    """The branch with its layer scale after it, if there is one."""
+    if scale is None:
+        return branch
+    return lambda *inputs, residual=None: scale(branch(*inputs), residual)
+
+
+def unscaled(scale, dout):
+    """dout through the layer scale, if there is one."""
+    return dout if scale is None else scale.backward(dout)
 
 
 class VisionTransformer(Module):
@@ -84,7 +124,8 @@ class VisionTransformer(Module):
     layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
     its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
     drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
-    grows linearly over the blocks. Every draw comes from `generator`.
+    grows linearly over the blocks. init_values: of the blocks' layer scale, None for none; norm_eps: of
+    all layer norms. Every draw comes from `generator`.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -106,6 +147,8 @@ class VisionTransformer(Module):
         drop_rate=0.0,
         attn_drop_rate=0.0,
         drop_path_rate=0.0,
+        init_values=None,
+        norm_eps=1e-6,
         dtype=None,
         generator=None,
     ):
@@ -149,13 +192,15 @@ class VisionTransformer(Module):
                 drop_rate,
                 attn_drop_rate,
                 drop_path_rate * layer / max(depth - 1, 1),
-                dtype,
-                self.generator,
+                init_values,
+                norm_eps,
+                dtype=dtype,
+                generator=self.generator,
             )
             for layer in range(depth)
         )
         self._check_windows()
-        self.norm = LayerNorm(embed_dim, dtype=dtype)
+        self.norm = LayerNorm(embed_dim, norm_eps, dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
     def forward(self, images):
@@ -258,15 +303,14 @@ class VisionTransformer(Module):
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""
         check_names("rpb_kwargs", rpb_kwargs or {})
-        given = dict(rpb_kwargs or {})
-        check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
-        grid = self.patch_embed.grid_size
-        ndim = SCHEMES[given.get("bias_type", "2d")].window_ndim
-        given.setdefault("window_size", (1, *grid) if ndim == 3 else grid)
-        given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
-        if given["num_prefix_tokens"] != self.num_prefix_tokens:
+        own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
+        rpb_kwargs = own | dict(rpb_kwargs or {})
+        check_choice("bias_type", rpb_kwargs["bias_type"], tuple(SCHEMES))
+        if rpb_kwargs["num_prefix_tokens"] != self.num_prefix_tokens:
             raise ValueError(
-                f"rpb_kwargs has num_prefix_tokens {given['num_prefix_tokens']}, "
+                f"rpb_kwargs has num_prefix_tokens {rpb_kwargs['num_prefix_tokens']}, "
                 f"global_pool makes {self.num_prefix_tokens}"
             )
-        return given
+        grid = self.patch_embed.grid_size
+        ndim = SCHEMES[rpb_kwargs["bias_type"]].window_ndim
+        return {"window_size": (1, *grid) if ndim == 3 else grid} | rpb_kwargs

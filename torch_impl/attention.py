@@ -9,6 +9,7 @@ from . import ops
 from .checks import (
     MOST_HEADS,
     as_dtype,
+    as_number,
     check_bool,
     check_names,
     check_positive_int,
@@ -17,7 +18,7 @@ from .checks import (
 from .gate import check_shape, floating
 from .nn import Dropout, Linear, Parameter
 from .ops.attention import check_attention
-from .position import RelativePositionBias, scheme_options
+from .position import RelativePositionBias, ScoreTerms, scheme_options
 from .random import as_generator
 
 
@@ -26,7 +27,9 @@ class MultiHeadAttention(nn.Module):
 
     use_relative_position builds `rel_pos` = RelativePositionBias(**rpb_kwargs); its num_heads may be
     left out. cosine_attention: scaled cosine scores with a learned `logit_scale` per head instead of
-    q·k/√d (Swin V2, arXiv 2111.09883). Names as in timm: qkv, proj.
+    q·k/√d (Swin V2, arXiv 2111.09883).
+    head_dim: channels d of a head, embed_dim / num_heads unless given; qkv then has 3·H·d rows, and
+    proj H·d columns. scale: factor of q·k, 1/√d unless given (T5: 1). Names as in timm: qkv, proj.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -40,6 +43,8 @@ class MultiHeadAttention(nn.Module):
         attn_drop=0.0,
         proj_drop=0.0,
         cosine_attention=False,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
@@ -52,14 +57,14 @@ class MultiHeadAttention(nn.Module):
             cosine_attention=cosine_attention,
         )
         check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
-        if embed_dim % num_heads:
-            raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.embed_dim, self.num_heads = embed_dim, num_heads
-        self.head_dim = embed_dim // num_heads
-        self.qkv = Linear(embed_dim, 3 * embed_dim, qkv_bias, dtype=dtype, generator=generator)
+        self.head_dim = as_head_dim(embed_dim, num_heads, head_dim)
+        self.scale = as_scale(scale, self.head_dim, cosine_attention)
+        width = self.num_heads * self.head_dim
+        self.qkv = Linear(embed_dim, 3 * width, qkv_bias, dtype=dtype, generator=generator)
         self.attn_drop = Dropout(attn_drop, generator)
-        self.proj = Linear(embed_dim, embed_dim, dtype=dtype, generator=generator)
+        self.proj = Linear(width, embed_dim, dtype=dtype, generator=generator)
         self.proj_drop = Dropout(proj_drop, generator)
         self.rel_pos = None
         if use_relative_position:
@@ -76,15 +81,15 @@ class MultiHeadAttention(nn.Module):
         additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
         scheme of fewer queries."""
         q, k, v = self._qkv(x)
-        table, index, bias = self._position(x, q, k, bias)
+        terms = self._score_terms(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
-        out = ops.attention(q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x))
+        out = ops.attention(q, k, v, *terms[:3], mask, self.scale, dropout, *terms[3:])
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
     def attention_weights(self, x, bias=None, mask=None):
         """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
-        return ops.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
+        return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
     def _qkv(self, x):
         """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
@@ -99,27 +104,32 @@ class MultiHeadAttention(nn.Module):
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
 
-    def _position(self, x, q, k, bias):
-        """(table, index, bias): what the scheme and the caller add to the scores."""
-        if self.rel_pos is None:
-            return None, None, bias
-        if not self.rel_pos.looks_at_query:
-            return *self.rel_pos.lookup(*self.rel_pos.sizes_of(x.shape[1], "x")), bias
-        check_attention(q, k, k, bias=bias)
-        source = q
-        if self.rel_pos.reads_input:
-            source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
-        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1], "x"))
-        return None, None, own if bias is None else own + bias
+    def _score_terms(self, x, q, k, bias):
+        """What the scheme and the caller add to attention."""
+        if bias is not None:
+            check_attention(q, k, k, bias=bias)
+        terms = ScoreTerms() if self.rel_pos is None else self.rel_pos.score_terms(x, q, k)
+        if bias is None:
+            return terms
+        return terms._replace(bias=bias if terms.bias is None else bias + terms.bias)
 
-    def _values(self, x):
-        """(value_embedding, value_index) of the scheme, or (None, None)."""
-        if self.rel_pos is None or not self.rel_pos.looks_at_query:
-            return None, None
-        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1], "x"))
 
-    def _scale(self):
-        return None if self.logit_scale is None else 1.0
+def as_head_dim(embed_dim, num_heads, head_dim):
+    """head_dim, or embed_dim / num_heads where it is None; raises ValueError for a remainder."""
+    if head_dim is not None:
+        return check_positive_int(head_dim=head_dim)
+    if embed_dim % num_heads:
+        raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
+    return embed_dim // num_heads
+
+
+def as_scale(scale, head_dim, cosine_attention):
+    """The factor of q·k, 1/√d where it is None. Cosine attention has its own in q: 1."""
+    if scale is None:
+        return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
+    if cosine_attention:
+        raise ValueError(f"scale is {scale}, but cosine_attention learns its own: logit_scale")
+    return as_number("scale", scale)
 
 
 def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):

@@ -16,7 +16,17 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
-from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, ModuleList, Parameter, PatchEmbed
+from .nn import (
+    Dropout,
+    DropPath,
+    LayerNorm,
+    LayerScale,
+    Linear,
+    Mlp,
+    ModuleList,
+    Parameter,
+    PatchEmbed,
+)
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
 
@@ -24,7 +34,11 @@ POSITIONS = ("relative", "shared_relative", "absolute", "none")
 
 
 class Block(nn.Module):
-    """x ← x + droppath(attn(norm1(x)));  x ← x + droppath(mlp(norm2(x)))."""
+    """x ← x + droppath(ls1(attn(norm1(x))));  x ← x + droppath(ls2(mlp(norm2(x)))).
+
+    init_values: what the layer scales ls1 and ls2 begin with; there are none where it is None.
+    norm_eps: of both layer norms. head_dim, scale: as MultiHeadAttention's.
+    """
 
     def __init__(
         self,
@@ -38,6 +52,10 @@ class Block(nn.Module):
         proj_drop=0.0,
         attn_drop=0.0,
         drop_path=0.0,
+        init_values=None,
+        norm_eps=1e-6,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
@@ -46,7 +64,7 @@ class Block(nn.Module):
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
         self.attn = MultiHeadAttention(
             embed_dim,
             num_heads,
@@ -56,18 +74,32 @@ class Block(nn.Module):
             attn_drop,
             proj_drop,
             cosine_attention,
+            head_dim,
+            scale,
             dtype,
             generator,
         )
+        self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)
-        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
         self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.ls2 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
         """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
-        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
-        return self.drop_path2.add(x, self.mlp, self.norm2(x))
+        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
+
+
+def layer_scale(dim, init_values, dtype):
+    """A LayerScale, or None where init_values is."""
+    return None if init_values is None else LayerScale(dim, init_values, dtype)
+
+
+def scaled(scale, branch):
+    """The branch with its layer scale after it, if there is one."""
+    return branch if scale is None else lambda *inputs: scale(branch(*inputs))
 
 
 class VisionTransformer(nn.Module):
@@ -77,7 +109,8 @@ class VisionTransformer(nn.Module):
     layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
     its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
     drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
-    grows linearly over the blocks. Every draw comes from `generator`.
+    grows linearly over the blocks. init_values: of the blocks' layer scale, None for none; norm_eps: of
+    all layer norms. Every draw comes from `generator`.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -99,6 +132,8 @@ class VisionTransformer(nn.Module):
         drop_rate=0.0,
         attn_drop_rate=0.0,
         drop_path_rate=0.0,
+        init_values=None,
+        norm_eps=1e-6,
         dtype=None,
         generator=None,
     ):
@@ -143,13 +178,15 @@ class VisionTransformer(nn.Module):
                 drop_rate,
                 attn_drop_rate,
                 drop_path_rate * layer / max(depth - 1, 1),
-                dtype,
-                self.generator,
+                init_values,
+                norm_eps,
+                dtype=dtype,
+                generator=self.generator,
             )
             for layer in range(depth)
         )
         self._check_windows()
-        self.norm = LayerNorm(embed_dim, dtype=dtype)
+        self.norm = LayerNorm(embed_dim, norm_eps, dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
     def forward(self, images):
@@ -215,15 +252,14 @@ class VisionTransformer(nn.Module):
     def _rpb_kwargs(self, rpb_kwargs):
         """The scheme's options with the window and the prefix that this model has."""
         check_names("rpb_kwargs", rpb_kwargs or {})
-        given = dict(rpb_kwargs or {})
-        check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
-        grid = self.patch_embed.grid_size
-        ndim = SCHEMES[given.get("bias_type", "2d")].window_ndim
-        given.setdefault("window_size", (1, *grid) if ndim == 3 else grid)
-        given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
-        if given["num_prefix_tokens"] != self.num_prefix_tokens:
+        own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
+        rpb_kwargs = own | dict(rpb_kwargs or {})
+        check_choice("bias_type", rpb_kwargs["bias_type"], tuple(SCHEMES))
+        if rpb_kwargs["num_prefix_tokens"] != self.num_prefix_tokens:
             raise ValueError(
-                f"rpb_kwargs has num_prefix_tokens {given['num_prefix_tokens']}, "
+                f"rpb_kwargs has num_prefix_tokens {rpb_kwargs['num_prefix_tokens']}, "
                 f"global_pool makes {self.num_prefix_tokens}"
             )
-        return given
+        grid = self.patch_embed.grid_size
+        ndim = SCHEMES[rpb_kwargs["bias_type"]].window_ndim
+        return {"window_size": (1, *grid) if ndim == 3 else grid} | rpb_kwargs

@@ -1,6 +1,9 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from ..checks import (
     MOST_HEADS,
@@ -15,11 +18,30 @@ from ..nn import Module
 from ..random import as_generator
 
 
+class ScoreTerms(NamedTuple):
+    """What a scheme adds to attention: arguments of `attention_forward`, None where it adds nothing."""
+
+    table: np.ndarray | None = None
+    index: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    value_embedding: np.ndarray | None = None
+    value_index: np.ndarray | None = None
+
+
+class TermGrads(NamedTuple):
+    """What the score terms pass on to their inputs, None where they do not depend on one."""
+
+    dx: np.ndarray | None = None
+    dq: np.ndarray | None = None
+    dk: np.ndarray | None = None
+
+
 class PositionBias(Module):
-    """Adds to the score of query i with key j something that depends on their relative position.
+    """Adds to the score of query i with key j a number that depends on their relative position.
 
     `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
     never count them. A scheme that `looks_at_query` is called with q and k, any other without.
+    Attention calls no scheme itself: it asks for the `score_terms` and hands back their gradients.
     """
 
     bias_type = None
@@ -52,6 +74,21 @@ class PositionBias(Module):
     def query_tokens(self):
         """Places of the queries in the sequence, or None where every token is one."""
         return None
+
+    def score_terms(self, x, q, k):
+        """Return the `ScoreTerms` of a self-attention.
+
+        x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
+        scores. Raises ValueError for a number of tokens that the scheme does not cover.
+        """
+        raise NotImplementedError
+
+    def score_terms_backward(self, grads):
+        """Take the AttentionGrads of the last `score_terms`; return its TermGrads.
+
+        The gradients of the scheme's own parameters are added up on the way.
+        """
+        raise NotImplementedError
 
     def make_index(self, q_size, k_size, q_offset=0):
         """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""

@@ -8,7 +8,7 @@ import numpy as np
 from ..checks import check_positive_int, check_shape
 from ..dispatch import F
 from ..gate import floating, gradient
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms, TermGrads
 
 
 class QueryGrads(NamedTuple):
@@ -26,12 +26,21 @@ class QueryBias(PositionBias):
     """
 
     looks_at_query = True
-    reads_input = False  # True: instead of q it is given the layer's input, split into heads
     factor = 1.0
 
     def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
         self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+
+    def score_terms(self, x, q, k):
+        """The bias, and for the values an embedding and its index."""
+        sizes = self.sizes_of(x.shape[1], "x")
+        return ScoreTerms(None, None, self(q, k, *sizes), *self.value_lookup(*sizes))
+
+    def score_terms_backward(self, grads):
+        if grads.dvalue_embedding is not None:
+            self.value_backward(grads.dvalue_embedding)
+        return TermGrads(None, *self.backward(grads.dbias))
 
     def embeddings(self, q_size, k_size, q_offset):
         """One (num_heads or 1, R, head_dim) for each term."""

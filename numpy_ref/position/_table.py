@@ -5,7 +5,7 @@ import numpy as np
 from ..checks import check_positive_int
 from ..dispatch import F
 from ..gate import gradient
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms, TermGrads
 
 
 class TableBias(PositionBias):
@@ -37,6 +37,15 @@ class TableBias(PositionBias):
         Raises TypeError for no integer, ValueError for a length that the scheme does not cover.
         """
         return self.lookup(*self.sizes_of(check_positive_int(num_tokens=num_tokens)))
+
+    def score_terms(self, x, q, k):
+        """The table and the index; of x, q and k only the number of tokens matters."""
+        table, index = self.lookup(*self.sizes_of(x.shape[1], "x"))
+        return ScoreTerms(table, index)
+
+    def score_terms_backward(self, grads):
+        self.table_backward(grads.dtable)
+        return TermGrads()
 
     def forward(self, q_size=None, k_size=None, q_offset=0):
         """bias (num_heads, P + Lq, P + Lk)."""

@@ -6,6 +6,7 @@ from ..checks import check_positive_int, check_shape
 from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Linear, Parameter
+from ._base import ScoreTerms, TermGrads
 from ._query import QueryGrads
 from ._table import TableBias
 from .t5 import T5
@@ -24,7 +25,6 @@ class GatedT5(T5):
 
     bias_type = "gated_t5"
     looks_at_query = True
-    reads_input = True
 
     def __init__(
         self,
@@ -55,6 +55,16 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(np.ones((1, self.num_heads, 1, 1), self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
+    def score_terms(self, x, q, k):
+        """The bias; its gate reads the layer's input instead of q."""
+        check_shape("x", x, (None, None, self.num_heads * self.head_dim))
+        heads = x.reshape(*x.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)
+        return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
+
+    def score_terms_backward(self, grads):
+        dheads = self.backward(grads.dbias).dq.swapaxes(1, 2)  # (B, L, H, d)
+        return TermGrads(dx=dheads.reshape(*dheads.shape[:2], -1))
+
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
         static = TableBias.forward(self, q_size, k_size, q_offset)
@@ -78,7 +88,3 @@ class GatedT5(T5):
         dgates = np.concatenate([dgate * (b * const - 1), dgate * a * const], axis=-1)
         dsums = F.sigmoid_backward(dgates, self._sigmoid)
         return QueryGrads(self.gru_rel_pos_linear.backward(np.repeat(dsums, 4, axis=-1)), None)
-
-    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
-        """The values are left alone."""
-        return None, None

@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 
 from ..checks import check_choice
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms
 
 
 def _schemes():
@@ -49,4 +49,4 @@ def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, 
     return SCHEMES[bias_type](num_heads, window_size, init_std, **options)
 
 
-__all__ = ["SCHEMES", "PositionBias", "RelativePositionBias", "scheme_options"]
+__all__ = ["SCHEMES", "PositionBias", "RelativePositionBias", "ScoreTerms", "scheme_options"]

@@ -1,6 +1,7 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -17,11 +18,22 @@ from ..checks import (
 from ..random import as_generator
 
 
+class ScoreTerms(NamedTuple):
+    """What a scheme adds to attention: arguments of `ops.attention`, None where it adds nothing."""
+
+    table: torch.Tensor | None = None
+    index: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+    value_embedding: torch.Tensor | None = None
+    value_index: torch.Tensor | None = None
+
+
 class PositionBias(nn.Module):
-    """Adds to the score of query i with key j something that depends on their relative position.
+    """Adds to the score of query i with key j a number that depends on their relative position.
 
     `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
     never count them. A scheme that `looks_at_query` is called with q and k, any other without.
+    Attention calls no scheme itself: it asks for the `score_terms`.
     """
 
     bias_type = None
@@ -56,6 +68,14 @@ class PositionBias(nn.Module):
     def query_tokens(self):
         """Places of the queries in the sequence, or None where every token is one."""
         return None
+
+    def score_terms(self, x, q, k):
+        """Return the `ScoreTerms` of a self-attention.
+
+        x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
+        scores. Raises ValueError for a number of tokens that the scheme does not cover.
+        """
+        raise NotImplementedError
 
     def make_index(self, q_size, k_size, q_offset=0):
         """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""

@@ -7,7 +7,7 @@ from torch.nn import functional
 from .. import ops
 from ..checks import check_positive_int
 from ..gate import check_shape, floating
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms
 
 
 class QueryBias(PositionBias):
@@ -20,13 +20,17 @@ class QueryBias(PositionBias):
     """
 
     looks_at_query = True
-    reads_input = False  # True: instead of q it is given the layer's input, split into heads
     factor = 1.0
 
     def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
         head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.head_dim = head_dim
+
+    def score_terms(self, x, q, k):
+        """The bias, and for the values an embedding and its index."""
+        sizes = self.sizes_of(x.shape[1], "x")
+        return ScoreTerms(None, None, self(q, k, *sizes), *self.value_lookup(*sizes))
 
     def embeddings(self, q_size, k_size, q_offset):
         """One (num_heads or 1, R, head_dim) for each term."""

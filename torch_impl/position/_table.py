@@ -6,7 +6,7 @@ import torch
 
 from .. import ops
 from ..checks import check_positive_int
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms
 
 
 class TableBias(PositionBias):
@@ -35,6 +35,10 @@ class TableBias(PositionBias):
         Raises TypeError for no integer, ValueError for a length that the scheme does not cover.
         """
         return self.lookup(*self.sizes_of(check_positive_int(num_tokens=num_tokens)))
+
+    def score_terms(self, x, q, k):
+        """The table and the index; of x, q and k only the number of tokens matters."""
+        return ScoreTerms(*self.lookup(*self.sizes_of(x.shape[1], "x")))
 
     def forward(self, q_size=None, k_size=None, q_offset=0):
         """bias (num_heads, P + Lq, P + Lk)."""

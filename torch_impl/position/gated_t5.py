@@ -3,8 +3,9 @@
 import torch
 
 from ..checks import check_positive_int
-from ..gate import floating
+from ..gate import check_shape, floating
 from ..nn import Linear, Parameter
+from ._base import ScoreTerms
 from ._query import check_heads
 from ._table import TableBias
 from .t5 import T5
@@ -22,7 +23,6 @@ class GatedT5(T5):
 
     bias_type = "gated_t5"
     looks_at_query = True
-    reads_input = True
 
     def __init__(
         self,
@@ -53,6 +53,12 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(torch.ones(1, self.num_heads, 1, 1, dtype=self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
+    def score_terms(self, x, q, k):
+        """The bias; its gate reads the layer's input instead of q."""
+        check_shape("x", x, (None, None, self.num_heads * self.head_dim))
+        heads = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
+
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
         """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
         static = TableBias.forward(self, q_size, k_size, q_offset)
@@ -61,7 +67,3 @@ class GatedT5(T5):
         sums = self.gru_rel_pos_linear(q).unflatten(-1, (2, 4)).sum(-1, keepdim=True)
         a, b = sums.sigmoid().unbind(-2)  # (B, H, Lq, 1) each
         return (a * (b * self.gru_rel_pos_const - 1) + 2) * static
-
-    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
-        """The values are left alone."""
-        return None, None
