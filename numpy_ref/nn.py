@@ -19,7 +19,7 @@ from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
 from .ops import LinearGrads
 from .random import as_generator, dropout_multiplier, truncated_normal
-from .types import Array, DType, Generator, Sizes
+from .types import Array, DTypeLike, Generator, SizeLike
 
 __all__ = [
     "GELU",
@@ -52,7 +52,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         init_std: float | None = None,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         in_features, out_features = check_positive_int(
@@ -89,7 +89,7 @@ class Linear(Module):
 class LayerNorm(Module):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
-    def __init__(self, dim: int, eps: float = 1e-6, dtype: DType | None = None):
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.eps = as_number("eps", eps, "[0, inf)")
         self.weight = Parameter(np.ones(dim, dtype))
@@ -111,16 +111,16 @@ class LayerNorm(Module):
 class LayerScale(Module):
     """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
 
-    def __init__(self, dim, init_values=1e-5, dtype=None):
+    def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.gamma = Parameter(np.full(dim, as_number("init_values", init_values), dtype))
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.gamma.data)
         out, self._cache = F.layer_scale_forward(x, self.gamma.data, residual)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         """dx; the residual's gradient is dout."""
         grads = F.layer_scale_backward(dout, self.spend())
         self.gamma.accumulate(grads.dgamma)
@@ -227,7 +227,7 @@ class Mlp(Module):
         in_features: int,
         hidden_features: int | None = None,
         drop: float = 0.0,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         hidden = in_features if hidden_features is None else hidden_features
@@ -270,11 +270,11 @@ class PatchEmbed(Module):
 
     def __init__(
         self,
-        img_size: Sizes,
-        patch_size: Sizes,
+        img_size: SizeLike,
+        patch_size: SizeLike,
         in_chans: int,
         embed_dim: int,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         self.img_size = as_sizes("img_size", img_size, 2)

@@ -6,7 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 Array = np.ndarray
-DType = np.dtype | type[Any] | str
+DTypeLike = np.dtype | type[Any] | str
 Generator = np.random.Generator
+IndexLike = Array | Sequence[Sequence[int]] | Sequence[Sequence[Sequence[int]]]
 Implementation = Literal["numpy", "numba"] | object  # the object: a namespace of ops
-Sizes = int | Sequence[int]
+SizeLike = int | Sequence[int]
+Size = tuple[int, ...]  # a checked SizeLike: one entry per axis
+Sizes = tuple[Size, Size, int]  # of the queries, of the keys, and the first query's place

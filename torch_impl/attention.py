@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import ops
 from .checks import (
@@ -18,8 +18,9 @@ from .checks import (
 from .gate import check_shape, floating
 from .nn import Dropout, Linear, Parameter
 from .ops.attention import check_attention
-from .position import RelativePositionBias, ScoreTerms, scheme_options
+from .position import PositionBias, RelativePositionBias, RpbKwargs, ScoreTerms, scheme_options
 from .random import as_generator
+from .types import DTypeLike, Generator
 
 
 class MultiHeadAttention(nn.Module):
@@ -35,18 +36,18 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(
         self,
-        embed_dim,
-        num_heads,
-        use_relative_position=True,
-        rpb_kwargs=None,
-        qkv_bias=True,
-        attn_drop=0.0,
-        proj_drop=0.0,
-        cosine_attention=False,
-        head_dim=None,
-        scale=None,
-        dtype=None,
-        generator=None,
+        embed_dim: int,
+        num_heads: int,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        cosine_attention: bool = False,
+        head_dim: int | None = None,
+        scale: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
@@ -76,7 +77,13 @@ class MultiHeadAttention(nn.Module):
             init = torch.full((num_heads, 1, 1), math.log(10), dtype=dtype)
             self.logit_scale = Parameter(init)
 
-    def forward(self, x, bias=None, mask=None, residual=None):
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor | None = None,
+        mask: Tensor | None = None,
+        residual: Tensor | None = None,
+    ) -> Tensor:
         """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
         additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
         scheme of fewer queries."""
@@ -86,12 +93,14 @@ class MultiHeadAttention(nn.Module):
         out = ops.attention(q, k, v, *terms[:3], mask, self.scale, dropout, *terms[3:])
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
-    def attention_weights(self, x, bias=None, mask=None):
+    def attention_weights(
+        self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
-    def _qkv(self, x):
+    def _qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
         floating(x=x, **{"qkv.weight": self.qkv.weight})
         check_shape("x", x, (None, None, self.embed_dim))
@@ -104,7 +113,7 @@ class MultiHeadAttention(nn.Module):
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
 
-    def _score_terms(self, x, q, k, bias):
+    def _score_terms(self, x: Tensor, q: Tensor, k: Tensor, bias: Tensor | None) -> ScoreTerms:
         """What the scheme and the caller add to attention."""
         if bias is not None:
             check_attention(q, k, k, bias=bias)
@@ -114,7 +123,7 @@ class MultiHeadAttention(nn.Module):
         return terms._replace(bias=bias if terms.bias is None else bias + terms.bias)
 
 
-def as_head_dim(embed_dim, num_heads, head_dim):
+def as_head_dim(embed_dim: int, num_heads: int, head_dim: int | None) -> int:
     """head_dim, or embed_dim / num_heads where it is None; raises ValueError for a remainder."""
     if head_dim is not None:
         return check_positive_int(head_dim=head_dim)
@@ -123,7 +132,7 @@ def as_head_dim(embed_dim, num_heads, head_dim):
     return embed_dim // num_heads
 
 
-def as_scale(scale, head_dim, cosine_attention):
+def as_scale(scale: float | None, head_dim: int, cosine_attention: bool) -> float:
     """The factor of q·k, 1/√d where it is None. Cosine attention has its own in q: 1."""
     if scale is None:
         return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
@@ -132,7 +141,9 @@ def as_scale(scale, head_dim, cosine_attention):
     return as_number("scale", scale)
 
 
-def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
+def build_rel_pos(
+    num_heads: int, head_dim: int, rpb_kwargs: RpbKwargs | None, dtype: torch.dtype, generator: Generator
+) -> PositionBias:
     """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:

@@ -21,7 +21,7 @@ from .checks import (
 )
 from .gate import check_input, check_shape, floating
 from .random import as_generator, dropout_multiplier, truncated_normal
-from .types import DType, Generator, Sizes
+from .types import DTypeLike, Generator, SizeLike
 
 __all__ = [
     "GELU",
@@ -53,7 +53,7 @@ class Linear(nn.Linear):
         out_features: int,
         bias: bool = True,
         init_std: float | None = None,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         in_features, out_features = check_positive_int(
@@ -77,7 +77,7 @@ class Linear(nn.Linear):
 class LayerNorm(nn.LayerNorm):
     """x̂ · weight + bias over the last axis; weight one, bias zero."""
 
-    def __init__(self, dim: int, eps: float = 1e-6, dtype: DType | None = None):
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
 
@@ -89,12 +89,12 @@ class LayerNorm(nn.LayerNorm):
 class LayerScale(nn.Module):
     """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
 
-    def __init__(self, dim, init_values=1e-5, dtype=None):
+    def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         super().__init__()
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.gamma = Parameter(torch.full((dim,), as_number("init_values", init_values), dtype=dtype))
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         check_input(x, self.gamma)
         return ops.layer_scale(x, self.gamma, residual)
 
@@ -161,7 +161,7 @@ class Mlp(nn.Module):
         in_features: int,
         hidden_features: int | None = None,
         drop: float = 0.0,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         super().__init__()
@@ -192,11 +192,11 @@ class PatchEmbed(nn.Module):
 
     def __init__(
         self,
-        img_size: Sizes,
-        patch_size: Sizes,
+        img_size: SizeLike,
+        patch_size: SizeLike,
         in_chans: int,
         embed_dim: int,
-        dtype: DType | None = None,
+        dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
         super().__init__()

@@ -6,7 +6,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-DType = torch.dtype | str
+DTypeLike = torch.dtype | str
 Generator = np.random.Generator | torch.Generator
+IndexLike = torch.Tensor | np.ndarray | Sequence[Sequence[int]] | Sequence[Sequence[Sequence[int]]]
 Implementation = Literal["eager", "sdpa"]
-Sizes = int | Sequence[int]
+SizeLike = int | Sequence[int]
+Size = tuple[int, ...]  # a checked SizeLike: one entry per axis
+Sizes = tuple[Size, Size, int]  # of the queries, of the keys, and the first query's place

@@ -6,15 +6,16 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LayerScaleGrads(NamedTuple):
-    dx: np.ndarray
-    dgamma: np.ndarray
-    dresidual: np.ndarray | None
+    dx: Array
+    dgamma: Array
+    dresidual: Array | None
 
 
-def layer_scale_forward(x, gamma, residual=None):
+def layer_scale_forward(x: Array, gamma: Array, residual: Array | None = None) -> tuple[Array, Cache]:
     """out = gamma · x [+ residual].
 
     x (..., D), gamma (D,), residual of x's shape or None -> out (..., D), cache.
@@ -30,7 +31,7 @@ def layer_scale_forward(x, gamma, residual=None):
     return out, Cache(layer_scale_forward, x, gamma, residual is not None)
 
 
-def layer_scale_backward(dout, cache):
+def layer_scale_backward(dout: Array, cache: Cache) -> LayerScaleGrads:
     """dx = gamma · dout,  dgamma = Σ dout · x over all but the last axis, in float64,  dresidual = dout.
 
     dout (..., D) -> LayerScaleGrads; dresidual is None when there was none.

@@ -4,10 +4,10 @@ import numpy as np
 
 from ..checks import as_sizes, check_shape
 from ..gate import Cache, floating, gradient, recall
-from ..types import Array, Sizes
+from ..types import Array, SizeLike
 
 
-def patches_forward(images: Array, patch_size: Sizes) -> tuple[Array, Cache]:
+def patches_forward(images: Array, patch_size: SizeLike) -> tuple[Array, Cache]:
     """out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j].
 
     images (B, C, H, W), patch_size (ph, pw) -> out (B, H/ph · W/pw, C·ph·pw), cache.

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..nn import Parameter
+from ..types import Array, Size
 from ._geometry import with_prefix
 from ._query import QueryBias
 
@@ -14,11 +16,11 @@ class AxesBias(QueryBias):
 
     window_ndim = 2
 
-    def axis_rows(self, q_length, k_length, size):
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Array:
         """(q_length, k_length): the row along one axis whose window has that size."""
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
         shape = (*q_size, *k_size)  # (qy, qx, ky, kx)
         y, x = (self.axis_rows(*each) for each in zip(q_size, k_size, self.window_size, strict=True))
@@ -36,13 +38,13 @@ class AxesBias(QueryBias):
         )
 
     @property
-    def tables(self):
+    def tables(self) -> tuple[Parameter, ...]:
         """The height's and the width's."""
         return tuple(getattr(self, name) for name in self.table_names)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Array]:
         return [self.with_zero_row(table.data[None]) for table in self.tables]
 
-    def embeddings_backward(self, dembeddings):
+    def embeddings_backward(self, dembeddings: list[Array]) -> None:
         for table, dembedding in zip(self.tables, dembeddings, strict=True):
             table.accumulate(dembedding[0, : len(table.data)])

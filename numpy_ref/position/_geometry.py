@@ -1,36 +1,50 @@
 """Integer geometry: offsets between two grids (query − key, row-major) and their rows in a table."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
+from ..types import Array, Size
 
-def grid_offsets(q_size, k_size, q_offset=0, stride=1):
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def grid_offsets(q_size: Size, k_size: Size, q_offset: int = 0, stride: int = 1) -> Array:
     """offset[i, j] = (stride · position of query i + q_offset) − position of key j: (Lq, Lk, axes)."""
     return (stride * grid_positions(q_size) + q_offset)[:, None] - grid_positions(k_size)[None]
 
 
-def grid_positions(size):
+def grid_positions(size: Size) -> Array:
     """Coordinates of a grid's cells, row-major: (Π size, axes)."""
     return np.stack(np.unravel_index(np.arange(np.prod(size)), size), axis=-1)
 
 
-def all_offsets(q_size, k_size, q_offset=0):
+def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
     """Every offset that occurs between the two grids, row-major from the most negative: (R, axes)."""
     first, count = _offset_range(q_size, k_size, q_offset)
-    return grid_positions(count) + first
+    return grid_positions(tuple(count)) + first
 
 
-def offset_rows(offsets, q_size, k_size, q_offset=0):
+def offset_rows(offsets: Array, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
     """Row of each offset (..., axes) in `all_offsets(q_size, k_size, q_offset)`."""
     first, count = _offset_range(q_size, k_size, q_offset)
-    return np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count))
+    return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count)))
 
 
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
+def with_prefix(
+    index: Array,
+    num_prefix_tokens: int,
+    prefix_to_patch: int,
+    patch_to_prefix: int | None = None,
+    prefix_to_prefix: int | None = None,
+) -> Array:
     """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
 
     One for all when only the first is given.
     """
-    if patch_to_prefix is None:
+    if patch_to_prefix is None or prefix_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
     lq, lk = index.shape
     p = num_prefix_tokens
@@ -42,13 +56,13 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None,
     return full
 
 
-def joint_rows(indices):
+def joint_rows(indices: Array) -> tuple[Array, Array]:
     """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
     rows, index = np.unique(indices.reshape(len(indices), -1), axis=1, return_inverse=True)
     return rows, index.reshape(indices.shape[1:])
 
 
-def kept(joints, sizes, find):
+def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
     if sizes not in joints:
         if len(joints) > 1:
@@ -57,13 +71,13 @@ def kept(joints, sizes, find):
     return joints[sizes]
 
 
-def _offset_range(q_size, k_size, q_offset):
+def _offset_range(q_size: Size, k_size: Size, q_offset: int) -> tuple[Array, Array]:
     """(most negative offset, number of offsets), one entry an axis."""
-    q_size, k_size = np.array(q_size), np.array(k_size)
-    return q_offset + 1 - k_size, q_size + k_size - 1
+    queries, keys = np.array(q_size), np.array(k_size)
+    return q_offset + 1 - keys, queries + keys - 1
 
 
-def tokens_at(places, size, num_prefix_tokens):
+def tokens_at(places: Array, size: Size, num_prefix_tokens: int) -> Array:
     """Numbers in the sequence of the prefix tokens and of these cells (N, axes) of a grid."""
     tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
     return np.concatenate([np.arange(num_prefix_tokens), tokens])

@@ -5,10 +5,10 @@ from torch.nn import functional
 
 from ..checks import as_sizes
 from ..gate import check_shape, floating
-from ..types import Sizes
+from ..types import SizeLike
 
 
-def patches(images: Tensor, patch_size: Sizes) -> Tensor:
+def patches(images: Tensor, patch_size: SizeLike) -> Tensor:
     """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within.
 
     Raises TypeError/ValueError, also when the image is not divisible by the patch.

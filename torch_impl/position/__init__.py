@@ -7,6 +7,7 @@ shared parts.
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 from ..checks import check_choice
 from ._base import PositionBias, ScoreTerms
@@ -25,6 +26,11 @@ def _schemes():
     return dict(sorted(found.items()))
 
 
+# An editor and the type checker read __init__.pyi, which `make stubs` writes from the constructors of
+# the schemes. There BiasType is the Literal of all names, RpbKwargs has a TypedDict for each scheme and
+# RelativePositionBias an overload.
+BiasType = str
+RpbKwargs = dict[str, Any]
 SCHEMES = _schemes()
 
 
