@@ -1,10 +1,8 @@
 """Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
 
-import math
-
 import torch
 
-from ._geometry import with_prefix
+from ._geometry import spread, with_prefix
 from ._query import QueryBias
 
 
@@ -22,18 +20,12 @@ class AxesBias(QueryBias):
 
     def make_index(self, q_size, k_size, q_offset=0):
         """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
-        shape = (*q_size, *k_size)  # (qy, qx, ky, kx)
-        y, x = (self.axis_rows(*each) for each in zip(q_size, k_size, self.window_size, strict=True))
-        grids = (y[:, None, :, None], x[None, :, None, :])
-        lengths = (math.prod(q_size), math.prod(k_size))
+        axes = map(self.axis_rows, q_size, k_size, self.window_size)
+        zero_rows = (2 * size - 1 for size in self.window_size)
         return torch.stack(
             [
-                with_prefix(
-                    rows.expand(shape).reshape(lengths),
-                    self.num_prefix_tokens,
-                    2 * size - 1,
-                )
-                for rows, size in zip(grids, self.window_size, strict=True)
+                with_prefix(rows, self.num_prefix_tokens, zero_row)
+                for rows, zero_row in zip(spread(*axes), zero_rows, strict=True)
             ]
         )
 

@@ -3,7 +3,7 @@
 import torch
 
 from ..checks import as_number, check_choice, check_natural
-from ._geometry import grid_offsets, joint_rows, kept, with_prefix
+from ._geometry import joint_rows, kept, with_prefix
 from ._irpe_buckets import METHODS, buckets, num_buckets
 
 
@@ -31,7 +31,7 @@ class IRPERows:
         own = self.num_buckets
         indices = [
             n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
-            for n, bucket in enumerate(buckets(grid_offsets(q_size, k_size), self.method, self.ratio))
+            for n, bucket in enumerate(buckets(q_size, k_size, self.method, self.ratio))
         ]
         if len(indices) == 1:
             return torch.arange(own)[None], indices[0]

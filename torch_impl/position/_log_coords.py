@@ -10,7 +10,7 @@ from ..checks import as_sizes
 def log_coords(offsets, extent):
     """sign(δ) log2(1 + |δ|) / log2(8),  δ = 8 Δ / extent along each axis; float64."""
     delta = offsets.double() / torch.tensor(extent, device=offsets.device) * 8
-    return delta.sign() * torch.log2(delta.abs() + 1) / math.log2(8)
+    return torch.copysign(torch.log1p(delta.abs()) / math.log(8), delta)
 
 
 def pretrained_extent(scheme, pretrained_window_size):

@@ -2,7 +2,7 @@
 
 import math
 
-from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
+from ._geometry import all_offsets, offset_rows, with_prefix
 from ._table import TableBias
 
 
@@ -19,8 +19,7 @@ class OffsetBias(TableBias):
         raise NotImplementedError
 
     def make_index(self, q_size, k_size, q_offset=0):
-        rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
-        num_rows = math.prod(q + k - 1 for q, k in zip(q_size, k_size, strict=True))
+        rows, num_rows = offset_rows(q_size, k_size)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
     def hidden(self, offsets):

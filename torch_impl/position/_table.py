@@ -2,7 +2,7 @@
 
 import math
 
-import torch
+from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
@@ -55,7 +55,5 @@ class TableBias(PositionBias):
         """The table with those rows, which are only there when prefix tokens are."""
         if not self.num_prefix_tokens:
             return table
-        rows = [table, table.new_zeros(1, self.num_heads)]
-        if self.causal:
-            rows.append(table.new_full((1, self.num_heads), -math.inf))
-        return torch.cat(rows)
+        table = functional.pad(table, (0, 0, 0, 1))
+        return functional.pad(table, (0, 0, 0, 1), value=-math.inf) if self.causal else table

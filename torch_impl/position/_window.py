@@ -4,7 +4,7 @@ import math
 
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, offset_rows, with_prefix
+from ._geometry import window_rows, with_prefix
 from ._table import TableBias
 
 
@@ -36,10 +36,8 @@ class WindowTableBias(TableBias):
         return math.prod(2 * size - 1 for size in self.window_size)
 
     def make_index(self, q_size, k_size, q_offset=0):
-        offsets = grid_offsets(q_size, k_size, q_offset)
-        rows = offset_rows(offsets, self.window_size, self.window_size)
-        first = self.num_offsets
-        return with_prefix(rows, self.num_prefix_tokens, first, first + 1, first + 2)
+        rows = window_rows(q_size, k_size, self.window_size, q_offset)
+        return with_prefix(rows, self.num_prefix_tokens, *range(self.num_offsets, self.num_offsets + 3))
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         sizes = super().sizes(q_size, k_size, q_offset)
@@ -57,7 +55,7 @@ def check_covered(scheme, q_size, k_size, q_offset, last_query=None):
     """
     last_query = last_query or tuple(q - 1 + q_offset for q in q_size)
     for last, k, size in zip(last_query, k_size, scheme.window_size, strict=True):
-        if max(last, k - 1 - q_offset) >= size:
+        if q_offset - (k - 1) <= -size or last >= size:
             raise ValueError(
                 f"q_size is {q_size}, k_size {k_size} and q_offset {q_offset}, but a "
                 f"{scheme.bias_type!r} table covers the offsets of its window {scheme.window_size} only"

@@ -51,5 +51,6 @@ class ALiBi(SlopeBias):
     def hidden(self, offsets):
         if not self.asymmetric:
             return super().hidden(offsets)
-        ahead = torch.arange(self.num_heads, device=offsets.device) >= self.num_heads // 2
-        return torch.where(ahead, offsets > 0, offsets < 0)
+        half = self.num_heads // 2
+        direction = torch.tensor([1] * half + [-1] * half, device=offsets.device)
+        return direction * offsets < 0

@@ -41,12 +41,10 @@ class Decomposed(AxesBias):
         )
 
     def axis_rows(self, q_length, k_length, size):
-        places = [
-            [i * k_length - (j + 1 - k_length) * q_length for j in range(k_length)]
-            for i in range(q_length)
-        ]
-        step = max(q_length, k_length)
-        return torch.tensor(places) * step // (q_length * k_length)
+        longer = max(q_length, k_length)  # its positions are whole, so only the other's are rounded down
+        q = torch.arange(q_length) * longer // q_length
+        from_last_key = torch.arange(k_length - 1, -1, -1) * longer // k_length
+        return q[:, None] + from_last_key
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)

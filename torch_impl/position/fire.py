@@ -7,7 +7,7 @@ import torch
 from ..checks import check_bool, check_positive_int
 from ..nn import Linear, Parameter, ReLU, Sequential
 from ..wide import call_wide, wide
-from ._geometry import grid_offsets, grid_positions, with_prefix
+from ._geometry import axis_offsets, with_prefix
 from ._table import TableBias
 
 EPS = 1e-6
@@ -56,15 +56,15 @@ class FIRE(TableBias):
 
     def make_index(self, q_size, k_size, q_offset=0):
         """A row for each pair, row-major."""
-        pairs = math.prod(q_size) * math.prod(k_size)
-        rows = torch.arange(pairs).reshape(math.prod(q_size), -1)
-        return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(pairs))
+        (q,), (k,) = q_size, k_size
+        rows = torch.arange(0, q * k, k)[:, None] + torch.arange(k)
+        return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(q * k))
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         c = wide(self.c)  # once: each conversion back to half precision would round a part of dc
-        offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].to(c)
-        positions = (grid_positions(q_size) + q_offset).to(c)  # (Lq, 1)
+        offsets = axis_offsets(*q_size, *k_size, q_offset).to(c)
+        positions = torch.arange(q_offset, q_offset + q_size[0]).unsqueeze(1).to(c)  # (Lq, 1)
         threshold = (wide(self.L_multiplier) * self.init_length).abs()
         longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
         x = _psi(c, offsets) / (_psi(c, longest) + EPS)

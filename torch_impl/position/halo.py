@@ -1,12 +1,10 @@
 """Relative logits of BoTNet (arXiv 2101.11605) and HaloNet (arXiv 2103.12731 §3)."""
 
-import torch
-
 from ..checks import check_natural
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._axes import AxesBias
-from ._geometry import grid_positions, tokens_at
+from ._geometry import axis_offsets, tokens_at
 from ._window import check_covered
 
 
@@ -53,12 +51,11 @@ class Halo(AxesBias):
     def query_tokens(self):
         if self.halo_size == 0:
             return None
-        places = grid_positions(self.query_size) + self.halo_size
-        return tokens_at(places, self.window_size, self.num_prefix_tokens)
+        middle = slice(self.halo_size, -self.halo_size)
+        return tokens_at(self.window_size, self.num_prefix_tokens, middle)
 
     def axis_rows(self, q_length, k_length, size):
-        q, k = torch.arange(q_length)[:, None] + self.halo_size, torch.arange(k_length)[None]
-        return q - k + size - 1
+        return axis_offsets(q_length, k_length, self.halo_size) + size - 1
 
     def as_window(self, name, size):
         size = super().as_window(name, size)

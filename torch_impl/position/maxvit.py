@@ -4,7 +4,7 @@ import math
 
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, offset_rows, with_prefix
+from ._geometry import axis_offsets, row_major, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
@@ -37,8 +37,11 @@ class MaxViT(TableBias):
         )
 
     def make_index(self, q_size, k_size, q_offset=0):
-        rows = offset_rows(grid_offsets(q_size, k_size), self.window_size, self.window_size)
-        num_rows = math.prod(2 * size - 1 for size in self.window_size)
+        counts = [2 * size - 1 for size in self.window_size]
+        sizes = zip(q_size, k_size, self.window_size, strict=True)
+        key_to_query = row_major([axis_offsets(k, q).T + size - 1 for q, k, size in sizes], counts)
+        num_rows = math.prod(counts)
+        rows = num_rows - 1 - key_to_query  # half a turn of the planes reverses their rows
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):

@@ -36,7 +36,7 @@ class Sandwich(OffsetBias):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 
     def of_offsets(self, offsets):
-        steps = torch.arange(0, self.sinusoid_dim, 2, dtype=torch.float64, device=offsets.device)
-        angles = offsets / 10000 ** (steps / self.sinusoid_dim)  # (R, D/2)
-        heads = torch.arange(1, self.num_heads + 1, dtype=torch.float64, device=offsets.device)
+        width, double = self.sinusoid_dim, {"dtype": torch.float64, "device": offsets.device}
+        angles = offsets * torch.logspace(0, 8 / width - 4, width // 2, **double)  # (R, D/2)
+        heads = torch.arange(1, self.num_heads + 1, **double)
         return torch.outer(angles.cos().sum(-1), self.num_heads / (8 * heads))

@@ -5,7 +5,7 @@ import math
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, with_prefix
+from ._geometry import axis_offsets, with_prefix
 from ._query import QueryBias
 
 
@@ -50,9 +50,10 @@ class Shaw(QueryBias):
             )
 
     def make_index(self, q_size, k_size, q_offset=0):
-        reach = self.max_distance
-        rows = grid_offsets(q_size, k_size, q_offset)[..., 0].clamp(-reach, reach) + reach
-        return with_prefix(rows, self.num_prefix_tokens, 2 * reach + 1)
+        last = 2 * self.max_distance
+        offsets = axis_offsets(*q_size, *k_size, q_offset)
+        rows = (offsets + self.max_distance).clamp(0, last)
+        return with_prefix(rows, self.num_prefix_tokens, last + 1)
 
     def embeddings(self, q_size, k_size, q_offset):
         return [self.with_zero_row(self.relative_position_keys[None])]

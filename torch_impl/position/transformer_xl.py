@@ -7,7 +7,7 @@ import torch
 from ..gate import floating
 from ..nn import Linear, Parameter
 from ..random import truncated_normal
-from ._geometry import all_offsets, grid_offsets, offset_rows, with_prefix
+from ._geometry import all_offsets, offset_rows, with_prefix
 from ._query import QueryBias
 
 
@@ -46,8 +46,8 @@ class TransformerXL(QueryBias):
         self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
 
     def make_index(self, q_size, k_size, q_offset=0):
-        rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)
-        return with_prefix(rows, self.num_prefix_tokens, len(all_offsets(q_size, k_size)))
+        rows, num_rows = offset_rows(q_size, k_size)
+        return with_prefix(rows, self.num_prefix_tokens, num_rows)
 
     def embeddings(self, q_size, k_size, q_offset):
         r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
@@ -64,6 +64,8 @@ class TransformerXL(QueryBias):
 
     def _sinusoids(self, offsets):
         width = self.num_heads * self.head_dim
-        steps = torch.arange(0, width, 2, dtype=torch.float64)
-        angles = offsets / 10000 ** (steps / width)  # (R, D/2)
+        frequencies = torch.logspace(
+            0, 8 / width - 4, width // 2, dtype=torch.float64
+        )  # 10^−4 = 1/10000
+        angles = offsets * frequencies  # (R, D/2)
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(self.r_net.weight)
