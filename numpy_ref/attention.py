@@ -118,7 +118,7 @@ class MultiHeadAttention(Module):
             dq, dqueries = np.zeros_like(dk), dq
             dq[:, :, self._query_tokens] = dqueries
         dx = added(self.qkv.backward(F.merge_qkv(dq, dk, grads.dv)), terms.dx)
-        if self._given_bias is None:
+        if self._given_bias is None or grads.dbias is None:
             return dx
         return dx, sum_to_shape(grads.dbias, self._given_bias.shape)
 
@@ -135,7 +135,7 @@ class MultiHeadAttention(Module):
         qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
         self._query_tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
-        if self._query_tokens is not None:
+        if self.rel_pos is not None and self._query_tokens is not None:
             self.rel_pos.sizes_of(length, "x")
             q = q[:, :, self._query_tokens]
         if self.logit_scale is not None:
@@ -190,10 +190,10 @@ def build_rel_pos(
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own = {"num_heads": num_heads}
+    own: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
         own["head_dim"] = head_dim
-    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
     for name, value in own.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")

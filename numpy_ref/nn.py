@@ -185,7 +185,7 @@ class Dropout(Module):
         self._added = False
         return out
 
-    def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array) -> Array:
+    def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array | None) -> Array:
         """residual + drop(branch(*inputs)), or without a residual (None); `backward` gives dbranch.
 
         A branch from which nothing is dropped adds the residual itself, in the pass that writes it.

@@ -115,7 +115,11 @@ def scaled(scale: LayerScale | None, branch: Callable[..., Array]) -> Callable[.
     """The branch with its layer scale after it, if there is one."""
     if scale is None:
         return branch
-    return lambda *inputs, residual=None: scale(branch(*inputs), residual)
+
+    def scaled_branch(*inputs: Array | None, residual: Array | None = None) -> Array:
+        return scale(branch(*inputs), residual)
+
+    return scaled_branch
 
 
 def unscaled(scale: LayerScale | None, dout: Array) -> Array:

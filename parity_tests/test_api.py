@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 TWINS = {"numpy_ref": ("torch", "torch_impl"), "torch_impl": ("numpy_ref", "numba")}
 PUBLIC = sorted(n for n in numpy_ref.__all__ if callable(getattr(numpy_ref, n)))
 SAME_TYPES = [
+    (numpy_ref.types.IndexLike, torch_impl.types.IndexLike),
     (numpy_ref.types.DTypeLike, torch_impl.types.DTypeLike),
     (numpy_ref.types.Generator, torch_impl.types.Generator),
     (numpy_ref.types.Implementation, torch_impl.types.Implementation),

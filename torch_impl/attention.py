@@ -1,6 +1,7 @@
 """Multi-head self-attention with relative position bias."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +107,7 @@ class MultiHeadAttention(nn.Module):
         check_shape("x", x, (None, None, self.embed_dim))
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
-        if tokens is not None:
+        if self.rel_pos is not None and tokens is not None:
             self.rel_pos.sizes_of(x.shape[1], "x")
             q = q[:, :, tokens.to(q.device)]
         if self.logit_scale is not None:
@@ -148,10 +149,10 @@ def build_rel_pos(
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own = {"num_heads": num_heads}
+    own: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
         own["head_dim"] = head_dim
-    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
     for name, value in own.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")

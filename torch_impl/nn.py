@@ -135,7 +135,9 @@ class Dropout(nn.Module):
         multiplier = self.draw(x.shape, x.dtype, x.device)
         return x if multiplier is None else ops.dropout(x, multiplier)
 
-    def add(self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    def add(
+        self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor | None
+    ) -> Tensor:
         """residual + drop(branch(*inputs)), or without a residual (None)."""
         out = branch(*inputs)
         if residual is None:

@@ -209,7 +209,7 @@ class VisionTransformer(nn.Module):
     def attention_maps(self, images: Tensor) -> list[Tensor]:
         """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
-        for block in self.blocks:
+        for block in self._blocks:
             maps.append(block.attn.attention_weights(block.norm1(x), bias))
             x = block(x, bias)
         return maps
@@ -218,8 +218,12 @@ class VisionTransformer(nn.Module):
         """{name: scheme} of the position biases in the model; empty for absolute or none."""
         if self.shared_rel_pos is not None:
             return {"shared_rel_pos": self.shared_rel_pos}
-        attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
+        attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self._blocks)}
         return {name: scheme for name, scheme in attns.items() if scheme is not None}
+
+    @property
+    def _blocks(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
 
     def _embed(self, images: Tensor) -> Tensor:
         x = self.patch_embed(images)

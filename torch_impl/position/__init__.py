@@ -10,10 +10,11 @@ import pkgutil
 from typing import Any
 
 from ..checks import check_choice
+from ..types import SizeLike
 from ._base import PositionBias, ScoreTerms
 
 
-def _schemes():
+def _schemes() -> dict[str, type[PositionBias]]:
     """{bias_type: class} of all scheme files, sorted by bias_type."""
     found = {}
     for info in pkgutil.iter_modules(__path__):
@@ -34,14 +35,16 @@ RpbKwargs = dict[str, Any]
 SCHEMES = _schemes()
 
 
-def scheme_options(bias_type):
+def scheme_options(bias_type: str) -> list[str]:
     """Names of the keyword options a scheme knows beyond num_heads, window_size and init_std."""
     check_choice("bias_type", bias_type, tuple(SCHEMES))
     parameters = inspect.signature(SCHEMES[bias_type]).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
-def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, **options):
+def RelativePositionBias(
+    num_heads: int, window_size: SizeLike, bias_type: str = "2d", init_std: float = 0.02, **options: Any
+) -> PositionBias:
     """The scheme that `bias_type` names; calling it gives bias (num_heads, Lq, Lk).
 
     window_size: an int or a tuple; options: keyword arguments of the scheme (`scheme_options`).

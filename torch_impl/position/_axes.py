@@ -1,7 +1,10 @@
 """Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
 
 import torch
+from torch import Tensor
 
+from ..nn import Parameter
+from ..types import Size
 from ._geometry import spread, with_prefix
 from ._query import QueryBias
 
@@ -14,11 +17,11 @@ class AxesBias(QueryBias):
 
     window_ndim = 2
 
-    def axis_rows(self, q_length, k_length, size):
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
         """(q_length, k_length): the row along one axis whose window has that size."""
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
         axes = map(self.axis_rows, q_size, k_size, self.window_size)
         zero_rows = (2 * size - 1 for size in self.window_size)
@@ -30,9 +33,9 @@ class AxesBias(QueryBias):
         )
 
     @property
-    def tables(self):
+    def tables(self) -> tuple[Parameter, ...]:
         """The height's and the width's."""
         return tuple(getattr(self, name) for name in self.table_names)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         return [self.with_zero_row(table[None]) for table in self.tables]
