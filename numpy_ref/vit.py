@@ -310,7 +310,7 @@ class VisionTransformer(Module):
                 "query, which differs from layer to layer: use position 'relative'"
             )
 
-    def _rpb_kwargs(self, rpb_kwargs: RpbKwargs | None) -> RpbKwargs:
+    def _rpb_kwargs(self, rpb_kwargs: Any) -> Any:
         """The scheme's options with the window and the prefix that this model has."""
         check_names("rpb_kwargs", rpb_kwargs or {})
         own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}

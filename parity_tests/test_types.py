@@ -4,38 +4,52 @@ import inspect
 
 import pytest
 
-import numpy_ref.nn
-import numpy_ref.ops
-import torch_impl.nn
-import torch_impl.ops
+from . import stubs
+
+PACKAGES = ("numpy_ref", "torch_impl")
+MODULES = [part for twin in stubs.TWINS for part in (twin, twin.ops, twin.nn, twin.position)]
 
 
-def functions_of(module):
-    """(name, function) of the names in `__all__`: functions, constructors and public methods."""
-    for name in module.__all__:
-        public = getattr(module, name)
-        if inspect.isfunction(public):
-            yield name, public
-        elif inspect.isclass(public) and public.__module__.startswith(("numpy_ref", "torch_impl")):
-            for method, function in inspect.getmembers(public, inspect.isfunction):
-                own = function.__module__.startswith(("numpy_ref", "torch_impl"))
-                if own and (method == "__init__" or not method.startswith("_")):
-                    yield f"{name}.{method}", function
+def functions_of(public, name):
+    """(name, function): the function itself, or a class's constructor and public methods of ours."""
+    if inspect.isfunction(public):
+        return [(name, public)]
+    if not inspect.isclass(public):
+        return []
+    methods = inspect.getmembers(public, inspect.isfunction)
+    return [
+        (f"{name}.{method}", function)
+        for method, function in methods
+        if function.__module__.startswith(PACKAGES)
+        and (method == "__init__" or not method.startswith("_"))
+    ]
 
 
-@pytest.mark.parametrize(
-    "module",
-    [numpy_ref.ops, torch_impl.ops, numpy_ref.nn, torch_impl.nn],
-    ids=lambda module: module.__name__,
-)
+def assert_annotated(name, function):
+    """Each argument has a type, and so has the result."""
+    signature = inspect.signature(function)
+    bare = {p.name for p in signature.parameters.values() if p.annotation is p.empty} - {"self"}
+    assert not bare, f"{name} does not say what {', '.join(bare)} is"
+    if function.__name__ != "__init__":
+        assert signature.return_annotation is not signature.empty, f"{name} does not say what it returns"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_public_functions_are_annotated(module):
-    functions = dict(functions_of(module))
+    functions = [f for name in module.__all__ for f in functions_of(getattr(module, name), name)]
     assert functions
-    for name, function in functions.items():
-        signature = inspect.signature(function)
-        bare = [p.name for p in signature.parameters.values() if p.annotation is p.empty]
-        assert not set(bare) - {"self"}, f"{module.__name__}.{name} does not say what {bare} are"
-        if function.__name__ != "__init__":
-            assert signature.return_annotation is not signature.empty, (
-                f"{module.__name__}.{name} does not say what it returns"
-            )
+    for name, function in functions:
+        assert_annotated(f"{module.__name__}.{name}", function)
+
+
+@pytest.mark.parametrize("twin", stubs.TWINS, ids=lambda twin: twin.__name__)
+def test_schemes_are_annotated(twin):
+    for bias_type, scheme in twin.SCHEMES.items():
+        for name, function in functions_of(scheme, bias_type):
+            assert_annotated(name, function)
+
+
+@pytest.mark.parametrize("twin", stubs.TWINS, ids=lambda twin: twin.__name__)
+def test_stub_is_up_to_date(twin):
+    """It has the names and defaults of the schemes' constructors."""
+    assert stubs.path_of(twin).read_text() == stubs.stub(twin), "`make stubs` writes it anew"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -258,7 +258,7 @@ class VisionTransformer(nn.Module):
                 "query, which differs from layer to layer: use position 'relative'"
             )
 
-    def _rpb_kwargs(self, rpb_kwargs: RpbKwargs | None) -> RpbKwargs:
+    def _rpb_kwargs(self, rpb_kwargs: Any) -> Any:
         """The scheme's options with the window and the prefix that this model has."""
         check_names("rpb_kwargs", rpb_kwargs or {})
         own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
