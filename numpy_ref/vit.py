@@ -60,6 +60,7 @@ class Block(Module):
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
