@@ -1,6 +1,7 @@
 """T5's bucketed bias (arXiv 1910.10683 §2.1): exact near, logarithmic far."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -70,9 +71,17 @@ class T5(TableBias):
 
     def _distance_bucket(self, distance, buckets):
         exact = buckets // 2
-        ratio = np.log(np.maximum(distance, exact) / exact) / math.log(self.max_distance / exact)
-        far = exact + (ratio * (buckets - exact)).astype(np.int64)
-        return np.where(distance < exact, distance, np.minimum(far, buckets - 1))
+        far = np.clip(distance, exact, self.max_distance)
+        growth = math.log(self.max_distance / exact)
+        steps = np.log(far / exact) / growth * (buckets - exact)
+        whole, nearest = np.array(np.floor(steps), np.int64), np.rint(steps)
+        # Where the logarithms' rounding could have crossed an edge, rational numbers decide.
+        doubtful = np.abs(steps - nearest) < 1e-15 * buckets * (1 + 1 / growth)
+        for n in np.unique(far[doubtful]).tolist():
+            step = int(nearest[far == n][0])
+            grown = Fraction(n, exact) ** (buckets - exact)
+            whole[far == n] = step - (grown < Fraction(self.max_distance, exact) ** step)
+        return np.where(distance < exact, distance, np.minimum(exact + whole, buckets - 1))
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         return self.with_prefix_rows(self.relative_position_bias_table.data)
