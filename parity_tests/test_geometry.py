@@ -210,10 +210,11 @@ def t5_edge(exact, max_distance, step):
 def test_t5_buckets_begin_at_their_edges(twin):
     """However far: the distance before an edge is in an earlier bucket."""
     draw = Draws(np.random.default_rng(0))
-    for _ in range(60):
-        exact = draw(2, 60)
-        reach = exact * draw(2, 9) ** draw(1, 6) if draw.flag() else exact + draw(1, 2**30)
-        steps = sorted({draw(1, exact - 1) for _ in range(8)})
+    near_miss = 56, 810759034  # an edge lies 4e-7 beyond the integer 186012978
+    drawn = ((exact, exact + draw(1, 2**30)) for exact in [draw(2, 60) for _ in range(30)])
+    powers = ((exact, exact * draw(2, 9) ** draw(1, 6)) for exact in [draw(2, 60) for _ in range(30)])
+    for exact, reach in [near_miss, *drawn, *powers]:
+        steps = range(1, exact)
         edges = [t5_edge(exact, reach, step) for step in steps]
         options = {"num_buckets": 4 * exact, "max_distance": reach}
         bucket = twin.RelativePositionBias(1, 1, "t5", **options).bucket
@@ -237,9 +238,10 @@ def irpe_edge(ratio, n):
 
 @TWINS
 def test_irpe_buckets_begin_at_their_edges(twin):
-    """Ratios of k + ½ have ties, as 4.5 · 8^(2/3) = 18, where g rounds 7.5 to the even 8."""
+    """Ratios of k + ½ have ties, as 4.5 · 8^(2/3) = 18, where g rounds 7.5 to the even 8. At 30.99 the
+    logarithmic part alone would have bucket 31 begin at 30, where g(x) is still x."""
     draw = Draws(np.random.default_rng(0))
-    ratios = [1.5, 1.9, 4.5, 7.5, 10.5, *(draw.rng.uniform(0.3, 30) for _ in range(15))]
+    ratios = [1.5, 1.9, 4.5, 7.5, 10.5, 30.99, *(draw.rng.uniform(0.3, 30) for _ in range(15))]
     for ratio in ratios:
         length, options = int(9 * ratio) + 2, {"method": "euclidean", "ratio": ratio}
         scheme = twin.RelativePositionBias(1, 1, "irpe_bias", **options)

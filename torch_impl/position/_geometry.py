@@ -56,9 +56,10 @@ def all_offsets(q_size, k_size, q_offset=0):
 
 
 def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
-    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
+    """Put `num_prefix_tokens` rows and columns before an index (Lq, Lk).
 
-    One for all when only the first is given.
+    The other arguments are the rows of the table that the new pairs read, named query_to_key; the first
+    one is for all if only it is given.
     """
     if patch_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
@@ -73,7 +74,10 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None,
 
 
 def joint_rows(indices):
-    """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
+    """Return each combination of rows that occurs (parts, R), and the index (Lq, Lk) into them.
+
+    indices: (parts, Lq, Lk), integers from 0 on.
+    """
     rows, index = torch.zeros(0, 1, dtype=torch.long), torch.zeros_like(indices[0])
     for part in indices:
         count = part.max() + 1
@@ -83,7 +87,10 @@ def joint_rows(indices):
 
 
 def kept(joints, sizes, find):
-    """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
+    """Return joints[sizes]; call `find` for it if it is missing.
+
+    The first sizes, the window's, stay; beside them only those asked for last.
+    """
     if sizes not in joints:
         if len(joints) > 1:
             joints.popitem()
