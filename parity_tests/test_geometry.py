@@ -17,7 +17,7 @@ from . import budget
 from .both import TWINS, array
 from .test_schemes import exact_bucket
 
-ROUNDS = 40
+ROUNDS = 30
 
 
 class Draws:
@@ -89,7 +89,7 @@ class Draws:
         return window, options, call | {"q_offset": call["q_offset"] * self(1, 200)}
 
     def irpe(self, **options):
-        ratio = [self(1, 40) / 8, self(1, 60) / 2, self.rng.uniform(0.01, 40)][self(0, 2)]
+        ratio = [self(1, 40) / 8, self(1, 24) / 2, self.rng.uniform(0.01, 12)][self(0, 2)]
         method = ["euclidean", "quant", "cross", "product"][self(0, 3)]
         return self.grids(12, method=method, ratio=ratio, shared_head=self.flag(), **options)
 
