@@ -70,9 +70,10 @@ def with_prefix(
     patch_to_prefix: int | None = None,
     prefix_to_prefix: int | None = None,
 ) -> Tensor:
-    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
+    """Put `num_prefix_tokens` rows and columns before an index (Lq, Lk).
 
-    One for all when only the first is given.
+    The other arguments are the rows of the table that the new pairs read, named query_to_key; the first
+    one is for all if only it is given.
     """
     if patch_to_prefix is None or prefix_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
@@ -87,7 +88,10 @@ def with_prefix(
 
 
 def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
-    """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
+    """Return each combination of rows that occurs (parts, R), and the index (Lq, Lk) into them.
+
+    indices: (parts, Lq, Lk), integers from 0 on.
+    """
     rows, index = torch.zeros(0, 1, dtype=torch.long), torch.zeros_like(indices[0])
     for part in indices:
         count = part.max() + 1
@@ -97,7 +101,10 @@ def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
-    """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
+    """Return joints[sizes]; call `find` for it if it is missing.
+
+    The first sizes, the window's, stay; beside them only those asked for last.
+    """
     if sizes not in joints:
         if len(joints) > 1:
             joints.popitem()

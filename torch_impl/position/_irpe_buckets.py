@@ -14,12 +14,12 @@ METHODS = get_args(Method)
 
 
 def num_buckets(method: Method, ratio: float) -> int:
-    """Rows of one table: those of a line, or for product of a square."""
+    """Return the number of rows of one table: those along one axis, squared for "product"."""
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
 def buckets(q_size: Size, k_size: Size, method: Method, ratio: float) -> Tensor:
-    """Buckets of all offsets between two grids, from 0 on: (1, Lq, Lk), or (2, Lq, Lk) for cross."""
+    """Return the buckets of all offsets between two grids: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
     axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
     least = _least(ratio)
     if method in ("cross", "product"):
@@ -54,5 +54,5 @@ def _least(ratio: float) -> Tensor:
 
 
 def _side(ratio: float) -> int:
-    """Buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
+    """Return the number of buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
     return 2 * int(2 * ratio) + 1

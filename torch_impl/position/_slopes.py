@@ -12,15 +12,16 @@ from ._offset import OffsetBias
 
 
 class SlopeBias(OffsetBias):
-    """f_h(Δ) = −slope_h · distance(Δ).
+    """Penalise distance: f_h(Δ) = −slope_h · distance(Δ).
 
-    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
-    below, then every second one of twice that power (the paper's code). learned_slopes trains
-    `log_slopes` (num_heads,) from there, slope = exp(log_slope).
+    slope_h = 2^(−8 h / H), h = 1 … H, if H is a power of two; otherwise the slopes of the power of two
+    below H, then every second one of twice that power (the paper's code). learned_slopes trains
+    `log_slopes` (H,) from there, slope = exp(log_slope), with the gradient
+    dlog_slope_h = −slope_h · Σ_r dtable[r, h] · distance_r.
     """
 
     def set_slopes(self, learned_slopes: bool, slopes: Tensor) -> None:
-        """Keep the slopes (num_heads,), in float64, as a parameter where they are to be learned."""
+        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
@@ -29,13 +30,16 @@ class SlopeBias(OffsetBias):
 
     @property
     def slopes(self) -> Tensor:
-        """(num_heads,), positive; fixed ones in float64."""
+        """The slopes (H,), positive; fixed ones in float64."""
         if self.log_slopes is not None:
             return wide(self.log_slopes).exp()
         return self._fixed_slopes.to(self.index.device)
 
     def distance(self, offsets: Tensor) -> Tensor:
-        """offsets (R, axes) -> (R,), at least 0."""
+        """Return the distance (R,), at least 0.
+
+        offsets: integers (R, axes).
+        """
         raise NotImplementedError
 
     def of_offsets(self, offsets: Tensor) -> Tensor:
@@ -44,7 +48,7 @@ class SlopeBias(OffsetBias):
 
 
 def alibi_slopes(num_heads: int) -> Tensor:
-    """(num_heads,) float64, by the paper's get_slopes."""
+    """Return the slopes (H,), float64, by the paper's get_slopes."""
     return torch.tensor(_get_slopes(num_heads), dtype=torch.float64)
 
 
