@@ -1,9 +1,8 @@
 """The one switch between the definition (`numpy_ref.ops`) and the numba kernels (`numpy_ref.kernels`).
 
-Modules call `F.linear_forward(...)`; F looks the name up in whichever of the two is chosen. The
-kernels are the default and are imported at their first use, so that importing numpy_ref stays light.
-On a processor without FMA the definition is the default: there a product by the kernels takes a
-thousand times as long.
+Modules call `F.linear_forward(...)`; F looks the name up in the one that is chosen. The kernels are the
+default. They are imported at their first use, so that `import numpy_ref` stays light. On a processor
+without FMA the definition is the default: there the kernels' product takes a thousand times as long.
 """
 
 import importlib
@@ -22,7 +21,7 @@ _chosen: ContextVar[Any] = ContextVar("numpy_ref.use_ops", default="")
 
 
 class _Ops:
-    """Looks an op up in the implementation that is chosen at this moment."""
+    """Look an op up in the implementation that is chosen at that moment."""
 
     def __getattr__(self, name: str) -> Any:
         chosen = _chosen.get()
@@ -43,19 +42,20 @@ else:
 
 
 def default_ops() -> str:
-    """What modules compute with outside of `use_ops`: "numba", on a processor without FMA "numpy"."""
+    """Return what modules use outside `use_ops`: "numba", or "numpy" on a processor without FMA."""
     return "numba" if importlib.import_module("numpy_ref.kernels._target").HAS_FMA else "numpy"
 
 
 @contextmanager
 def use_ops(implementation: Implementation) -> Generator[None]:
-    """Within the block modules compute with "numpy" (the definition) or "numba" (the kernels).
+    """Let modules compute with "numpy" (the definition) or "numba" (the kernels) within the block.
 
-    Or with any other namespace of ops: an object whose attributes are functions named as in
-    `numpy_ref.ops`, say to trace them or to try another implementation of one.
-    The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
-    the default. "numba" gives the right results on every processor, slowly on one without FMA.
-    What one of them remembers in forward only its own backward can read: choose for both.
+    implementation: one of the two names, or any other namespace of ops: an object with functions named
+        as in `numpy_ref.ops`, say to trace them or to try another implementation of one.
+
+    The choice holds for this thread or asyncio task and the tasks that it starts; a new thread begins
+    with the default. "numba" gives right results on every processor, slowly on one without FMA. Only the
+    implementation that ran forward can run backward, so choose for both.
     Raises ValueError for another name.
     """
     if not hasattr(implementation, "attention_forward"):
@@ -68,14 +68,14 @@ def use_ops(implementation: Implementation) -> Generator[None]:
 
 
 def num_threads() -> int:
-    """Threads that the kernels use."""
+    """Return the number of threads that the kernels use."""
     return _threads().num_threads()
 
 
 def set_num_threads(n: int) -> None:
-    """Let the kernels use n threads, the calling one included; results keep their bits.
+    """Let the kernels use n threads, the calling one included. The results keep their bits.
 
-    Without it they use NUMBA_NUM_THREADS, or as many as this process has processors.
+    By default they use NUMBA_NUM_THREADS, or as many threads as this process has processors.
     Raises TypeError/ValueError unless n is an integer from 1 to 1024.
     """
     _threads().set_num_threads(n)

@@ -1,6 +1,6 @@
-"""The gate: what an op is given passes here before anything is computed, by the definition or a kernel.
+"""The gate: checks what an op is given, before the definition or a kernel computes anything.
 
-A compiled loop believes what it is told about memory, so nothing reaches one unchecked. The rule:
+A compiled loop trusts what it is told about memory, so nothing reaches one unchecked. The rules:
 
 - An array is a numpy.ndarray. Subclasses (memmap, matrix) are taken as the plain array that they are, a
   NumPy scalar as an array without axes. A subclass with an arithmetic of its own (`__array_ufunc__`)
@@ -12,10 +12,10 @@ A compiled loop believes what it is told about memory, so nothing reaches one un
   TypeError.
 - A shape that does not fit, an index outside its table, a number outside its range: ValueError.
 - What is only read may have any strides and alignment, be read-only and overlap: a kernel copies what is
-  not contiguous, aligned and writeable. What is written must be all that and have its memory for
-  itself: ValueError.
-- backward takes what its own forward left (`Cache`), arrays laid out as they were then, and a gradient
-  of the output's dtype and shape.
+  not contiguous, aligned and writeable. What is written must be all three and in memory of its own:
+  ValueError.
+- backward takes the `Cache` that its own forward returned, with arrays laid out as they were then, and a
+  gradient of the output's dtype and shape.
 
 Every message names the argument. NaN and infinities in an array are data and no error.
 """
@@ -36,9 +36,9 @@ _PLAIN = {(np.ndarray, dtype) for dtype in _DTYPES}
 
 
 def floating(optional: Mapping[str, Array | None] | None = None, /, **arrays: Array) -> list[Any]:
-    """All as plain arrays of one dtype, those of the dict `optional` last; they may be None.
+    """Return the arrays as plain ones of one dtype, then those of the dict `optional`, some maybe None.
 
-    Raises TypeError for what is no array of float32 or float64, or when their dtypes differ.
+    Raises TypeError for what is no array of float32 or float64, or if the dtypes differ.
     """
     optional = optional or {}
     given = arrays | {name: a for name, a in optional.items() if a is not None}
@@ -49,6 +49,7 @@ def floating(optional: Mapping[str, Array | None] | None = None, /, **arrays: Ar
 
 
 def _checked_floats(given: dict[str, Any]) -> dict[str, Array]:
+    """Return plain arrays of one dtype; raises TypeError."""
     plain = {name: as_plain(name, a) for name, a in given.items()}
     for name, a in plain.items():
         if a.dtype not in _DTYPES:
@@ -60,9 +61,9 @@ def _checked_floats(given: dict[str, Any]) -> dict[str, Array]:
 
 
 def as_plain(name: str, array: Any) -> Array:
-    """The array without its subclass, unless that has an arithmetic of its own.
+    """Return the array without its subclass, unless that has an arithmetic of its own.
 
-    Raises TypeError for a masked array and for no array.
+    Raises TypeError for a masked array and for what is no array.
     """
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
@@ -74,7 +75,7 @@ def as_plain(name: str, array: Any) -> Array:
 
 
 def gradient(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> Array:
-    """The gradient of an output of this shape and dtype, as a plain array.
+    """Return the gradient of an output of this shape and dtype as a plain array.
 
     Raises TypeError/ValueError.
     """
@@ -87,7 +88,7 @@ def gradient(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> 
 
 
 def as_scalar(name: str, value: Any) -> float:
-    """The gradient of a number, also as an array without axes; raises TypeError."""
+    """Return the gradient of a number as a float, also for an array without axes; raises TypeError."""
     value = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number")
@@ -98,7 +99,7 @@ def as_scalar(name: str, value: Any) -> float:
 
 
 def integers(name: str, array: Any, *shape: int | None) -> Array:
-    """As int64, an array of this shape (None for any size); raises TypeError/ValueError."""
+    """Return the integers as int64, of this shape (None for any size); raises TypeError/ValueError."""
     if type(array) is not np.ndarray:
         array = as_plain(name, array)
     if array.dtype.kind not in "iu":
@@ -108,30 +109,33 @@ def integers(name: str, array: Any, *shape: int | None) -> Array:
 
 
 def check_entries(name: str, array: Array, count: int) -> None:
-    """All integers are in [0, count); raises ValueError."""
+    """Check that all integers are in [0, count); raises ValueError."""
     if array.size and (array.min() < 0 or array.max() >= count):
         entries = f"[{array.min()}, {array.max()}]"
         raise ValueError(f"{name} has entries in {entries}, expected [0, {count})")
 
 
 def last_axis(name: str, array: Array) -> int:
-    """Its length; raises ValueError for an array without axes."""
+    """Return the length of the last axis; raises ValueError for an array without axes."""
     if not array.ndim:
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return array.shape[-1]
 
 
 def check_input(x: Array, weight: Array) -> None:
-    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+    """Check that x (..., in) fits a layer with this weight (..., in), dtype included.
+
+    Raises TypeError/ValueError.
+    """
     x, weight = floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:
         raise ValueError(f"x has shape {x.shape}, expected (..., {weight.shape[-1]})")
 
 
 def check_written(written: dict[str, Array], read: dict[str, Array]) -> None:
-    """Dicts of arrays that a loop writes and reads: writeable, in one piece, nowhere the same memory.
+    """Check the arrays that a loop writes: contiguous, writeable, aligned, and none overlaps another.
 
-    Raises ValueError.
+    written, read: dicts of arrays. Raises ValueError.
     """
     for name, a in written.items():
         if not a.flags.c_contiguous:
@@ -147,7 +151,7 @@ def check_written(written: dict[str, Array], read: dict[str, Array]) -> None:
 
 
 class Cache:
-    """What a forward leaves for its own backward: values, and how the arrays among them are laid out."""
+    """What forward keeps for its own backward: values, and the memory layout of arrays among them."""
 
     __slots__ = ("forward", "layouts", "values")
 
@@ -157,12 +161,15 @@ class Cache:
 
 
 def made_by(cache: Any, forward: Callable[..., Any]) -> bool:
-    """Whether the cache is what `forward` left."""
+    """Return whether the cache is one that `forward` returned."""
     return type(cache) is Cache and cache.forward is forward
 
 
 def recall(cache: Any, forward: Callable[..., Any]) -> tuple[Any, ...]:
-    """What `forward` left in the cache; raises TypeError for another's, ValueError for a changed one."""
+    """Return the values that `forward` put into the cache.
+
+    Raises TypeError for the cache of another forward, ValueError if an array's layout has changed since.
+    """
     if not made_by(cache, forward):
         found = _name(cache.forward) if type(cache) is Cache else type(cache).__name__
         raise TypeError(f"cache is that of {found}, expected what {_name(forward)} returned")
@@ -172,7 +179,7 @@ def recall(cache: Any, forward: Callable[..., Any]) -> tuple[Any, ...]:
 
 
 def _layout(value: Any) -> tuple[Any, ...] | None:
-    """What a loop takes for granted about an array; None for anything else."""
+    """Return what a loop relies on: shape, strides and dtype of an array; None for anything else."""
     return (value.shape, value.strides, value.dtype) if type(value) is np.ndarray else None
 
 

@@ -1,8 +1,8 @@
 """Modules hold parameters, children and what backward needs; the maths is in ops.
 
-The contract: `forward(x)` remembers what `backward(dout)` needs; `backward` adds to each parameter's
-`grad` and returns the gradient of what forward was given. One backward per forward, and nothing else
-through the module in between: attention maps, for example, are a forward pass of their own.
+The contract: `forward(x)` keeps what `backward(dout)` needs. `backward` adds to the `grad` of each
+parameter and returns the gradient of forward's input. Each forward has one backward, and nothing else
+goes through the module in between: attention maps, for example, are a forward pass of their own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from .types import Array
 
 
 class Parameter:
-    """An array that is trained: `data` and, of the same shape, `grad`."""
+    """An array to be trained: `data`, and its gradient `grad` of the same shape."""
 
     def __init__(self, data: Array):
         self.data = data
@@ -26,11 +26,12 @@ class Parameter:
         return self.data.shape
 
     def accumulate(self, grad: Array) -> None:
+        """Add `grad`, of the parameter's shape, to its gradient."""
         self.grad += grad
 
 
 class Module:
-    """Finds parameters and children among its attributes, in the order they were set."""
+    """Finds parameters and children among its attributes, in the order in which they were set."""
 
     training = True
     forward: Callable[..., Any]
@@ -40,15 +41,17 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def named_children(self) -> list[tuple[str, "Module"]]:
+        """Return the pairs (name, module) of the direct children."""
         return [(n, v) for n, v in vars(self).items() if isinstance(v, Module)]
 
     def modules(self) -> Iterator["Module"]:
+        """Yield the module itself and all modules below it."""
         yield self
         for _, child in self.named_children():
             yield from child.modules()
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """(name, Parameter) pairs; names are dotted paths, the keys of the state dict."""
+        """Yield the pairs (name, Parameter); a name is a dotted path, as in the state dict."""
         for name, value in vars(self).items():
             if isinstance(value, Parameter):
                 yield prefix + name, value
@@ -56,16 +59,18 @@ class Module:
             yield from child.named_parameters(f"{prefix}{name}.")
 
     def parameters(self) -> list[Parameter]:
+        """Return all parameters, in the order of `named_parameters`."""
         return [p for _, p in self.named_parameters()]
 
     def zero_grad(self) -> None:
+        """Set the gradients of all parameters to zero."""
         for p in self.parameters():
             p.grad[...] = 0
 
     def spend(self, name: str = "_cache") -> Any:
-        """What forward left for backward, which is gone then: its memory serves the layers before.
+        """Take what `forward` saved and drop the reference, so that its memory can be reused.
 
-        Raises RuntimeError when there is none.
+        Raises RuntimeError if there is nothing: backward without a forward of its own.
         """
         cache = vars(self).pop(name, None)
         if cache is None:
@@ -73,19 +78,21 @@ class Module:
         return cache
 
     def train(self, mode: bool = True) -> Self:
+        """Switch training mode on, or off with False, here and below; returns the module."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
+        """Switch training mode off, here and below; returns the module."""
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """{name: array}, copies; the same keys and shapes as the PyTorch twin."""
+        """Return {name: array}, copies; the keys and shapes are those of the PyTorch twin."""
         return {name: p.data.copy() for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy every array in, cast to the parameter's dtype.
+        """Copy each array in, cast to the parameter's dtype.
 
         Raises ValueError naming missing and unexpected keys or a wrong shape, before anything changes.
         """
@@ -99,7 +106,7 @@ M = TypeVar("M", bound=Module)
 
 
 class ModuleList(Module, Generic[M]):
-    """Children named "0", "1", …"""
+    """A list of modules; its children are named "0", "1", …"""
 
     def __init__(self, modules: Iterable[M]):
         for n, module in enumerate(modules):
@@ -113,7 +120,7 @@ class ModuleList(Module, Generic[M]):
 
 
 class Sequential(ModuleList[Module]):
-    """out = f_n(… f_1(x))"""
+    """Apply the modules one after the other: out = f_n(… f_1(x))."""
 
     def forward(self, x: Array) -> Array:
         for module in self:

@@ -1,4 +1,4 @@
-"""The layers that models are made of, names and defaults as PyTorch's; the maths is in ops."""
+"""The layers that models are made of, with PyTorch's names and defaults; the maths is in ops."""
 
 import math
 from collections.abc import Callable
@@ -40,10 +40,12 @@ __all__ = [
 
 
 class Linear(Module):
-    """y = [residual +] x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
+    """Compute y = [residual +] x Wᵀ + b.
 
-    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
-    ViT); bias zero.
+    in_features, out_features: W is `weight` (out_features, in_features), b is `bias` (out_features,).
+    bias: whether there is a b; it is zero at first.
+    init_std: standard deviation of the weight's truncated normal, √(2 / (in + out)) unless given
+        (Glorot, as in the original ViT).
     """
 
     def __init__(
@@ -74,20 +76,23 @@ class Linear(Module):
         return out
 
     def backward(self, dout: Array) -> Array:
-        """dx; the residual's gradient is dout."""
+        """Return dx; the residual's gradient is dout."""
         grads = F.linear_backward(dout, self.spend())
         self.accumulate(grads)
         return grads.dx
 
     def accumulate(self, grads: LinearGrads) -> None:
-        """Add dweight, in the weight's shape, and dbias to the parameters' `grad`."""
+        """Add an op's dweight, in the weight's shape, and its dbias to the parameters' `grad`."""
         self.weight.accumulate(grads.dweight.reshape(self.weight.shape))
         if self.bias is not None and grads.dbias is not None:
             self.bias.accumulate(grads.dbias)
 
 
 class LayerNorm(Module):
-    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
+
+    dim: length of the last axis; eps: added to the variance.
+    """
 
     def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
@@ -101,7 +106,7 @@ class LayerNorm(Module):
         return out
 
     def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
-        """dresidual: what comes to the input past the norm; see `layer_norm_backward`."""
+        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`)."""
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
@@ -109,7 +114,10 @@ class LayerNorm(Module):
 
 
 class LayerScale(Module):
-    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+    """Scale the channels: [residual +] gamma · x (CaiT, arXiv 2103.17239).
+
+    dim: number of channels; init_values: what gamma (dim,) is at first.
+    """
 
     def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
@@ -121,13 +129,15 @@ class LayerScale(Module):
         return out
 
     def backward(self, dout: Array) -> Array:
-        """dx; the residual's gradient is dout."""
+        """Return dx; the residual's gradient is dout."""
         grads = F.layer_scale_backward(dout, self.spend())
         self.gamma.accumulate(grads.dgamma)
         return grads.dx
 
 
 class GELU(Module):
+    """x · Φ(x), elementwise."""
+
     def forward(self, x: Array) -> Array:
         out, self._cache = F.gelu_forward(x)
         return out
@@ -137,6 +147,8 @@ class GELU(Module):
 
 
 class ReLU(Module):
+    """max(x, 0), elementwise."""
+
     def forward(self, x: Array) -> Array:
         out, self._cache = F.relu_forward(x)
         return out
@@ -146,6 +158,8 @@ class ReLU(Module):
 
 
 class SiLU(Module):
+    """x · σ(x), elementwise."""
+
     def forward(self, x: Array) -> Array:
         out, self._cache = F.silu_forward(x)
         return out
@@ -158,22 +172,27 @@ _NOTHING_DROPPED = object()
 
 
 class Dropout(Module):
-    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
+
+    rate: the probability of 0.
+    """
 
     def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     @property
     def drops(self) -> bool:
+        """Whether the next draw drops anything."""
         return self.training and self.rate > 0
 
     def draw(self, shape: tuple[int, ...], dtype: np.dtype) -> Array | None:
-        """The multiplier for an array of this shape, or None when nothing is dropped."""
+        """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.drops:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the draw for an input of this shape."""
         return shape
 
     def forward(self, x: Array) -> Array:
@@ -186,9 +205,10 @@ class Dropout(Module):
         return out
 
     def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array | None) -> Array:
-        """residual + drop(branch(*inputs)), or without a residual (None); `backward` gives dbranch.
+        """Return residual + drop(branch(*inputs)), or only the branch if residual is None.
 
-        A branch from which nothing is dropped adds the residual itself, in the pass that writes it.
+        `backward` then returns dbranch. If nothing is dropped, the branch adds the residual itself, in
+        the pass that writes its output.
         """
         if residual is None:
             return self(branch(*inputs))
@@ -217,9 +237,13 @@ class DropPath(Dropout):
 
 
 class Mlp(Module):
-    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
-    One op, unless something is dropped between the layers.
+    This is one op, unless something is dropped between the layers.
+
+    in_features: channels of the input and of the output.
+    hidden_features: channels in between, in_features unless given.
+    drop: dropout rate.
     """
 
     def __init__(
@@ -252,7 +276,7 @@ class Mlp(Module):
         return out
 
     def backward(self, dout: Array) -> Array:
-        """dx; the residual's gradient is dout."""
+        """Return dx; the residual's gradient is dout."""
         dout = self.drop2.backward(dout)
         if not self._fused:
             return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))
@@ -263,9 +287,11 @@ class Mlp(Module):
 
 
 class PatchEmbed(Module):
-    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+    """Embed patches: each one times a convolution-shaped weight, timm's `patch_embed.proj`.
 
-    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    img_size, patch_size: an int or (height, width); the patch has to divide the image.
+    in_chans: channels of the images; embed_dim: channels of the embedding.
+    Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
     def __init__(

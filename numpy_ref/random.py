@@ -1,4 +1,4 @@
-"""Random draws, all from an explicit numpy Generator, so that both twins see the same numbers."""
+"""Random draws from an explicit numpy Generator, so that both twins see the same numbers."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from .types import Array, Generator
 
 
 def as_generator(generator: Any) -> Generator:
-    """The generator itself, or a freshly seeded one for None; raises TypeError for anything else."""
+    """Return the generator, or a freshly seeded one for None; raises TypeError for anything else."""
     if generator is None:
         return np.random.default_rng()
     if not isinstance(generator, np.random.Generator):
@@ -21,7 +21,7 @@ def as_generator(generator: Any) -> Generator:
 
 
 def truncated_normal(generator: Generator, shape: tuple[int, ...], std: float, dtype: np.dtype) -> Array:
-    """Normal(0, std²) restricted to ±2 std: values beyond are drawn again."""
+    """Draw from the normal distribution (0, std²); values beyond ±2 std are drawn again."""
     draw = generator.standard_normal(shape)
     while (outside := np.abs(draw) > 2).any():
         draw[outside] = generator.standard_normal(np.count_nonzero(outside))
@@ -29,20 +29,23 @@ def truncated_normal(generator: Generator, shape: tuple[int, ...], std: float, d
 
 
 def uniform(generator: Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
-    """Uniform in [low, high), float64."""
+    """Draw from [low, high) with equal density, in float64."""
     return low + (high - low) * generator.random(shape)
 
 
 def dropout_multiplier(
     generator: Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype
 ) -> Array:
-    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580)."""
     keep = generator.random(shape, dtype=np.float32) >= rate
     return keep.astype(dtype) / dtype.type(1 - rate)
 
 
 def check_generator_state(generator: Generator, state: Any) -> None:
-    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
+    """Check that `state`, in every field, is one that this kind of generator can have.
+
+    Raises ValueError.
+    """
     kind = type(generator.bit_generator)
     if not isinstance(state, dict) or state.get("bit_generator") != kind.__name__:
         raise ValueError("generator: the state is of another kind than the generator")

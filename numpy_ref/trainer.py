@@ -24,6 +24,8 @@ from .vit import VisionTransformer
 
 
 class StepResult(NamedTuple):
+    """What `Trainer.train_step` did; grad_norm is ‖g‖ before clipping."""
+
     loss: float
     correct: int
     lr: float
@@ -31,15 +33,23 @@ class StepResult(NamedTuple):
 
 
 class EvalResult(NamedTuple):
+    """The mean loss, the number of correct answers and the predicted class of each image."""
+
     loss: float
     correct: int
     predicted: Array
 
 
 class Trainer:
-    """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
+    """Train a VisionTransformer with AdamW, warm-up, cosine schedule and clipping by the global norm.
 
-    images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu" or "auto" in this twin.
+    model: the VisionTransformer.
+    lr, total_steps, warmup_steps, min_lr: as in `learning_rate`.
+    weight_decay, table_lr_factor: as in `parameter_groups`.
+    betas: of AdamW.
+    clip_norm: the largest norm of the gradient, None for no clipping.
+    label_smoothing: of the training loss, in [0, 1].
+    device: "cpu" or "auto", which is the same in this twin.
     Raises TypeError/ValueError naming the argument that does not fit, before the model is touched.
     """
 
@@ -76,9 +86,11 @@ class Trainer:
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images: Array, labels: Array) -> StepResult:
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+        """Do one step: forward, backward, clip, update.
 
-        TypeError/ValueError for labels that are not integers or do not match the images.
+        images: (B, C, H, W); labels: integers (B,).
+        Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
+        for labels that are no integers or do not match the images.
         """
         check_batch(images, labels, self._num_classes)
         self.model.train()
@@ -98,7 +110,7 @@ class Trainer:
         return StepResult(float(loss), correct, lr, norm)
 
     def predict(self, images: Array, batch_size: int = 256) -> Array:
-        """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
+        """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""
         check_images(images)
         batch_size = as_int("batch_size", batch_size, 1)
         self.model.eval()
@@ -107,7 +119,7 @@ class Trainer:
         return np.concatenate([self.model(images[s : s + batch_size]) for s in starts])
 
     def evaluate(self, images: Array, labels: Array) -> EvalResult:
-        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
+        """Return the mean cross-entropy, unsmoothed, the number of correct answers and the classes."""
         check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
         loss, _ = F.cross_entropy_forward(logits, labels)
@@ -115,22 +127,22 @@ class Trainer:
         return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
     def attention_maps(self, images: Array) -> list[Array]:
-        """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+        """Return each layer's attention probabilities in evaluation mode: a list of (B, H, L, L)."""
         check_images(images)
         self.model.eval()
         return self.model.attention_maps(images.astype(self.model.dtype, copy=False))
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
+        """Return ({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
         model = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         state = self.model.generator.bit_generator.state
         return model | moments, {"step": self.optimizer.steps, "generator": state}
 
     def load_state_dict(self, arrays: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` of either twin gave.
+        """Continue from what `state_dict` of either twin returned.
 
-        Raises TypeError/ValueError, changing nothing, when it does not fit.
+        Raises TypeError/ValueError, changing nothing, if it does not fit.
         """
         check_arrays(arrays)
         part = {

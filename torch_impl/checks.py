@@ -1,4 +1,4 @@
-"""Argument checks: name the argument, what came, what was expected."""
+"""Argument checks: name the argument, what came and what was expected."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -14,36 +14,48 @@ MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or 
 
 
 def check_positive_int(most: int = LARGEST, /, **values: Any) -> Any:
-    """Each value is an integer from 1 to `most`; returns it, or a tuple of several, as Python's int."""
+    """Return each value as Python's int, several as a tuple: integers from 1 to `most`.
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
     return _as_ints(values, 1, most)
 
 
 def check_natural(**values: Any) -> Any:
-    """Each value is an integer from 0 to LARGEST; returns it, or a tuple of several, as Python's int."""
+    """Return each value as Python's int, several as a tuple: integers from 0 to LARGEST.
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
     return _as_ints(values, 0, LARGEST)
 
 
 def check_bool(**values: Any) -> None:
-    """Each value is True or False."""
+    """Check that each value is True or False; raises TypeError."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}, expected True or False")
 
 
 def check_probability(**values: Any) -> Any:
-    """Each value is a drop rate in [0, 1); returns it, or a tuple of several, as Python's float."""
+    """Return each value as Python's float, several as a tuple: drop rates in [0, 1).
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
     rates = [as_number(name, value, "[0, 1)") for name, value in values.items()]
     return tuple(rates) if len(rates) > 1 else rates[0]
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
-    """`value` is one of `choices`."""
+    """Check that the value is one of `choices`; raises ValueError."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
 def check_subset(name: str, value: Any, letters: str) -> None:
-    """`value` is a string of some of `letters`, each at most once, at least one."""
+    """Check that the value is a string of one or more of `letters`, each at most once.
+
+    Raises ValueError.
+    """
     if (
         not isinstance(value, str)
         or not value
@@ -54,7 +66,7 @@ def check_subset(name: str, value: Any, letters: str) -> None:
 
 
 def check_names(name: str, options: Any) -> None:
-    """A dict with names of arguments as keys; raises TypeError."""
+    """Check that `options` is a dict with names of arguments as keys; raises TypeError."""
     if not isinstance(options, dict):
         raise TypeError(f"{name} is {options!r}, expected a dict")
     for key in options:
@@ -63,7 +75,10 @@ def check_names(name: str, options: Any) -> None:
 
 
 def check_parts(parts: Any, reserved: Set[str]) -> None:
-    """At least one dict with names as keys, none of them `reserved`; raises TypeError/ValueError."""
+    """Check that `parts` has at least one dict with names as keys, none of them in `reserved`.
+
+    Raises TypeError/ValueError.
+    """
     if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
         raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
     if not parts:
@@ -75,12 +90,15 @@ def check_parts(parts: Any, reserved: Set[str]) -> None:
 
 
 def as_int(name: str, value: Any, least: float) -> int:
-    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
+    """Return the value as a Python int of at least `least`; raises TypeError/ValueError."""
     return _as_ints({name: value}, least, math.inf)
 
 
 def as_number(name: str, value: Any, interval: str = "(-inf, inf)") -> float:
-    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
+    """Return the value as a Python float in an interval such as "[0, inf)".
+
+    Raises TypeError/ValueError.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
     try:
@@ -95,7 +113,10 @@ def as_number(name: str, value: Any, interval: str = "(-inf, inf)") -> float:
 
 
 def as_index(name: str, value: Any, *ndims: int) -> Tensor:
-    """A tensor of integers, also from nested lists or an array, with one of these numbers of axes."""
+    """Return a tensor of integers, also for nested lists or an array, with one of these numbers of axes.
+
+    Raises TypeError/ValueError.
+    """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
     if isinstance(value, torch.Tensor) and value.is_floating_point():
@@ -115,7 +136,10 @@ def as_index(name: str, value: Any, *ndims: int) -> Tensor:
 
 
 def as_sizes(name: str, value: Any, ndim: int | None = None) -> tuple[int, ...]:
-    """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
+    """Return an int or a sequence of ints as a tuple of positive ints; an int is repeated `ndim` times.
+
+    Raises TypeError/ValueError.
+    """
     if not isinstance(value, Integral | Sequence):
         raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
     sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
@@ -125,7 +149,10 @@ def as_sizes(name: str, value: Any, ndim: int | None = None) -> tuple[int, ...]:
 
 
 def as_dtype(dtype: Any) -> torch.dtype:
-    """A floating torch dtype, also by its name; float32 for None; raises TypeError for anything else."""
+    """Return a floating torch dtype, also for its name; float32 for None.
+
+    Raises TypeError for any other.
+    """
     dtype = torch.float32 if dtype is None else dtype
     dtype = getattr(torch, dtype, dtype) if isinstance(dtype, str) else dtype
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
@@ -134,7 +161,10 @@ def as_dtype(dtype: Any) -> torch.dtype:
 
 
 def check_state(expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
-    """Same keys and shapes as `expected` {name: shape}; raises ValueError naming what differs."""
+    """Check that `state` has the keys and shapes of `expected`, {name: shape}.
+
+    Raises ValueError naming what differs.
+    """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
         raise ValueError(
@@ -148,12 +178,13 @@ def check_state(expected: Mapping[str, Sequence[int]], state: Mapping[str, np.nd
 
 
 def as_array(x: Tensor) -> np.ndarray:
-    """A tensor as a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
+    """Return a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
     return x.detach().to("cpu", wide, copy=True).numpy()
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
+    """Return the values, integers from `least` to `most`, as Python's ints; several as a tuple."""
     ints: list[int] = []
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
@@ -166,7 +197,7 @@ def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
 
 
 def check_images(images: np.ndarray) -> None:
-    """A NumPy array of real numbers, with at least one image; raises TypeError/ValueError."""
+    """Check for a NumPy array of real numbers with at least one image; raises TypeError/ValueError."""
     _check_numpy("images", images)
     if images.dtype.kind not in "fiub" or images.dtype.itemsize > 8:
         raise TypeError(f"images has dtype {images.dtype}, expected real numbers of up to 64 bits")
@@ -175,7 +206,7 @@ def check_images(images: np.ndarray) -> None:
 
 
 def check_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
-    """Images, and a label in [0, num_classes) for each; raises TypeError/ValueError."""
+    """Check the images, and that each has a label in [0, num_classes); raises TypeError/ValueError."""
     check_images(images)
     _check_numpy("labels", labels)
     if not np.issubdtype(labels.dtype, np.integer):
@@ -191,7 +222,7 @@ def check_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> Non
 
 
 def check_arrays(state: Any) -> None:
-    """A dict with names as keys and NumPy arrays of real numbers as values; raises TypeError."""
+    """Check for a dict with names as keys and NumPy arrays of real numbers; raises TypeError."""
     if not isinstance(state, Mapping):
         raise TypeError(f"state is a {type(state).__name__}, expected a dict of arrays")
     for name, array in state.items():
@@ -203,7 +234,7 @@ def check_arrays(state: Any) -> None:
 
 
 def _check_numpy(name: str, array: Any) -> None:
-    """An array that has no mask, which would be lost."""
+    """Check for a NumPy array without a mask, which would be lost; raises TypeError."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
     if isinstance(array, np.ma.MaskedArray):

@@ -1,8 +1,8 @@
-"""The gate: what an op is given passes here before PyTorch computes with it.
+"""The gate: checks what an op is given, before PyTorch computes anything.
 
-The rule is the NumPy twin's, with the same exception types: tensors; floats of one floating dtype in a
-call (autocast may mix them), never converted; integers of any dtype but bool, which become int64. What
-fits is known from dtypes and shapes alone, so that an op can be traced.
+The rules are the NumPy twin's, with the same exception types. Arguments are tensors. Floats share one
+floating dtype in a call (autocast may mix them) and are never converted. Integers have any dtype but
+bool and become int64. Dtypes and shapes alone decide, so that an op can be traced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ INTEGERS = {
 
 
 def floating(optional: Mapping[str, Tensor | None] | None = None, /, **tensors: Tensor) -> list[Any]:
-    """All of them, those of the dict `optional` last; they may be None.
+    """Return the tensors, then those of the dict `optional`, which may be None.
 
-    Raises TypeError for what is no floating tensor, or when their dtypes differ.
+    Raises TypeError for what is no floating tensor, or if the dtypes differ.
     """
     optional = optional or {}
     given = tensors | {name: x for name, x in optional.items() if x is not None}
@@ -37,7 +37,7 @@ def floating(optional: Mapping[str, Tensor | None] | None = None, /, **tensors: 
 
 
 def integers(name: str, tensor: Any, *shape: int | None) -> Tensor:
-    """As int64, a tensor of this shape (None for any size); raises TypeError/ValueError."""
+    """Return the integers as int64, of this shape (None for any size); raises TypeError/ValueError."""
     check_tensor(name, tensor)
     if tensor.dtype not in INTEGERS:
         raise TypeError(f"{name} has dtype {tensor.dtype}, expected an integer dtype")
@@ -46,13 +46,16 @@ def integers(name: str, tensor: Any, *shape: int | None) -> Tensor:
 
 
 def check_tensor(name: str, x: Any) -> None:
-    """Raises TypeError for anything but a tensor."""
+    """Check for a tensor; raises TypeError."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
 
 
 def check_shape(name: str, tensor: Tensor, expected: Sequence[int | None]) -> None:
-    """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+    """Check that the tensor has the `expected` shape, in which None stands for any size.
+
+    Raises ValueError.
+    """
     shape = tuple(tensor.shape)
     fits = len(shape) == len(expected) and all(
         e is None or s == e for s, e in zip(shape, expected, strict=True)
@@ -63,7 +66,7 @@ def check_shape(name: str, tensor: Tensor, expected: Sequence[int | None]) -> No
 
 
 def check_entries(name: str, tensor: Tensor, count: int) -> None:
-    """All integers are in [0, count); raises ValueError."""
+    """Check that all integers are in [0, count); raises ValueError."""
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
         if low < 0 or high >= count:
@@ -71,19 +74,22 @@ def check_entries(name: str, tensor: Tensor, count: int) -> None:
 
 
 def raise_entries(name: str, low: int, high: int, count: int) -> NoReturn:
-    """Raises ValueError that says which entries there are."""
+    """Raise the ValueError that says which entries there are."""
     raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
 
 
 def last_axis(name: str, tensor: Tensor) -> int:
-    """Its length; raises ValueError for a tensor without axes."""
+    """Return the length of the last axis; raises ValueError for a tensor without axes."""
     if not tensor.dim():
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return tensor.shape[-1]
 
 
 def check_input(x: Tensor, weight: Tensor) -> None:
-    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+    """Check that x (..., in) fits a layer with this weight (..., in), dtype included.
+
+    Raises TypeError/ValueError.
+    """
     floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:
         raise ValueError(f"x has shape {tuple(x.shape)}, expected (..., {weight.shape[-1]})")

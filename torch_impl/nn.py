@@ -1,4 +1,4 @@
-"""Modules of the twin, with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
+"""Modules with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
 
 # The input is x, as in the NumPy twin; PyTorch's classes call it `input`.
 # pyright: reportIncompatibleMethodOverride=false
@@ -41,10 +41,12 @@ __all__ = [
 
 
 class Linear(nn.Linear):
-    """y = x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
+    """Compute y = x Wᵀ + b.
 
-    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
-    ViT); bias zero.
+    in_features, out_features: W is `weight` (out_features, in_features), b is `bias` (out_features,).
+    bias: whether there is a b; it is zero at first.
+    init_std: standard deviation of the weight's truncated normal, √(2 / (in + out)) unless given
+        (Glorot, as in the original ViT).
     """
 
     def __init__(
@@ -75,7 +77,10 @@ class Linear(nn.Linear):
 
 
 class LayerNorm(nn.LayerNorm):
-    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
+
+    dim: length of the last axis; eps: added to the variance.
+    """
 
     def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
@@ -87,7 +92,10 @@ class LayerNorm(nn.LayerNorm):
 
 
 class LayerScale(nn.Module):
-    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+    """Scale the channels: [residual +] gamma · x (CaiT, arXiv 2103.17239).
+
+    dim: number of channels; init_values: what gamma (dim,) is at first.
+    """
 
     def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         super().__init__()
@@ -100,34 +108,44 @@ class LayerScale(nn.Module):
 
 
 class GELU(nn.GELU):
+    """x · Φ(x), elementwise."""
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class ReLU(nn.ReLU):
+    """max(x, 0), elementwise."""
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class SiLU(nn.SiLU):
+    """x · σ(x), elementwise."""
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class Dropout(nn.Module):
-    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
+
+    rate: the probability of 0.
+    """
 
     def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         super().__init__()
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
-        """The multiplier for a tensor of this shape, or None when nothing is dropped."""
+        """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the draw for an input of this shape."""
         return shape
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,7 +156,7 @@ class Dropout(nn.Module):
     def add(
         self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor | None
     ) -> Tensor:
-        """residual + drop(branch(*inputs)), or without a residual (None)."""
+        """Return residual + drop(branch(*inputs)), or only the branch if residual is None."""
         out = branch(*inputs)
         if residual is None:
             return self(out)
@@ -153,9 +171,13 @@ class DropPath(Dropout):
 
 
 class Mlp(nn.Module):
-    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
-    One op, unless something is dropped between the layers.
+    This is one op, unless something is dropped between the layers.
+
+    in_features: channels of the input and of the output.
+    hidden_features: channels in between, in_features unless given.
+    drop: dropout rate.
     """
 
     def __init__(
@@ -187,9 +209,11 @@ class Mlp(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+    """Embed patches: each one times a convolution-shaped weight, timm's `patch_embed.proj`.
 
-    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    img_size, patch_size: an int or (height, width); the patch has to divide the image.
+    in_chans: channels of the images; embed_dim: channels of the embedding.
+    Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
     def __init__(

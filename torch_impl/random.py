@@ -1,7 +1,7 @@
 """Random draws from an explicit generator.
 
-A numpy Generator (the default) gives the very numbers the NumPy twin draws, on any device: equal
-seeds mean equal weights and equal dropout. A torch.Generator draws on its own device instead.
+A numpy Generator (the default) gives the numbers that the NumPy twin draws, on any device: equal seeds
+mean equal weights and equal dropout. A torch.Generator draws on its own device.
 """
 
 import copy
@@ -17,7 +17,10 @@ from .types import Generator
 
 
 def as_generator(generator: Any) -> Generator:
-    """The generator itself, or a freshly seeded numpy one for None; TypeError for anything else."""
+    """Return the generator, or a freshly seeded numpy one for None.
+
+    Raises TypeError for anything else.
+    """
     if generator is None:
         return np.random.default_rng()
     if not isinstance(generator, np.random.Generator | torch.Generator):
@@ -31,7 +34,7 @@ def as_generator(generator: Any) -> Generator:
 def truncated_normal(
     generator: Generator, shape: Sequence[int], std: float, dtype: torch.dtype
 ) -> Tensor:
-    """Normal(0, std²) restricted to ±2 std, as a CPU tensor: values beyond are drawn again."""
+    """Draw a CPU tensor from the normal distribution (0, std²); values beyond ±2 std are drawn again."""
     if isinstance(generator, torch.Generator):
         draw = torch.empty(shape, dtype=dtype, device=generator.device)
         return torch.nn.init.trunc_normal_(draw, 0, std, -2 * std, 2 * std, generator=generator).cpu()
@@ -44,7 +47,7 @@ def truncated_normal(
 
 
 def uniform(generator: Generator, shape: Sequence[int], low: float, high: float) -> Tensor:
-    """Uniform in [low, high), a float64 CPU tensor."""
+    """Draw a CPU tensor from [low, high) with equal density, in float64."""
     if isinstance(generator, torch.Generator):
         draw = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64).cpu()
     else:
@@ -55,7 +58,7 @@ def uniform(generator: Generator, shape: Sequence[int], low: float, high: float)
 def dropout_multiplier(
     generator: Generator, shape: Sequence[int], rate: float, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580)."""
     if isinstance(generator, torch.Generator):
         uniform = torch.rand(shape, generator=generator, device=generator.device)
     else:
@@ -64,14 +67,17 @@ def dropout_multiplier(
 
 
 def generator_state(generator: Generator) -> Mapping[str, Any]:
-    """The generator's state as something that JSON can hold; a numpy one's is the NumPy twin's form."""
+    """Return the state as something that JSON can hold; a numpy one's is as in the NumPy twin."""
     if isinstance(generator, torch.Generator):
         return {"torch": generator.get_state().tolist()}
     return generator.bit_generator.state
 
 
 def check_generator_state(generator: Generator, state: Any) -> None:
-    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
+    """Check that `state`, in every field, is one that this kind of generator can have.
+
+    Raises ValueError.
+    """
     if isinstance(generator, torch.Generator):
         fits, scratch = isinstance(state, dict) and "torch" in state, torch.Generator(generator.device)
     else:

@@ -8,7 +8,7 @@ MOST_THREADS = 1024
 
 
 def num_threads() -> int:
-    """Threads that PyTorch uses within an op."""
+    """Return the number of threads that PyTorch uses within an op."""
     return torch.get_num_threads()
 
 

@@ -24,6 +24,8 @@ from .vit import VisionTransformer
 
 
 class StepResult(NamedTuple):
+    """What `Trainer.train_step` did; grad_norm is ‖g‖ before clipping."""
+
     loss: float
     correct: int
     lr: float
@@ -31,16 +33,23 @@ class StepResult(NamedTuple):
 
 
 class EvalResult(NamedTuple):
+    """The mean loss, the number of correct answers and the predicted class of each image."""
+
     loss: float
     correct: int
     predicted: np.ndarray
 
 
 class Trainer:
-    """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
+    """Train a VisionTransformer with AdamW, warm-up, cosine schedule and clipping by the global norm.
 
-    images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu", "cuda" or "auto" (CUDA
-    when there is one).
+    model: the VisionTransformer.
+    lr, total_steps, warmup_steps, min_lr: as in `learning_rate`.
+    weight_decay, table_lr_factor: as in `parameter_groups`.
+    betas: of AdamW.
+    clip_norm: the largest norm of the gradient, None for no clipping.
+    label_smoothing: of the training loss, in [0, 1].
+    device: "cpu", "cuda" or "auto" (CUDA if there is one).
     Raises TypeError/ValueError naming the argument that does not fit, before the model is touched.
     """
 
@@ -80,9 +89,11 @@ class Trainer:
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> StepResult:
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+        """Do one step: forward, backward, clip, update.
 
-        TypeError/ValueError for labels that are not integers or do not match the images.
+        images: (B, C, H, W); labels: integers (B,).
+        Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
+        for labels that are no integers or do not match the images.
         """
         check_batch(images, labels, self._num_classes)
         self.model.train()
@@ -104,7 +115,7 @@ class Trainer:
 
     @torch.no_grad()
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
+        """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""
         check_images(images)
         batch_size = as_int("batch_size", batch_size, 1)
         self.model.eval()
@@ -113,7 +124,7 @@ class Trainer:
         return as_array(torch.cat(logits))
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> EvalResult:
-        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
+        """Return the mean cross-entropy, unsmoothed, the number of correct answers and the classes."""
         check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
         loss = ops.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.astype(np.int64)))
@@ -122,22 +133,22 @@ class Trainer:
 
     @torch.no_grad()
     def attention_maps(self, images: np.ndarray) -> list[np.ndarray]:
-        """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+        """Return each layer's attention probabilities in evaluation mode: a list of (B, H, L, L)."""
         check_images(images)
         self.model.eval()
         return [as_array(p) for p in self.model.attention_maps(self._images(images))]
 
     def state_dict(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
+        """Return ({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
         model = {f"model.{k}": as_array(v) for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         progress = {"step": self.optimizer.steps, "generator": generator_state(self.model.generator)}
         return model | moments, progress
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray], progress: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` of either twin gave.
+        """Continue from what `state_dict` of either twin returned.
 
-        Raises TypeError/ValueError, changing nothing, when it does not fit.
+        Raises TypeError/ValueError, changing nothing, if it does not fit.
         """
         check_arrays(arrays)
         part = {

@@ -1,6 +1,6 @@
 """Half precision: what makes a table is computed in float32 and rounded once, at the end.
 
-An MLP in half precision would lose its gradients: a rounded activation switches units of a ReLU.
+An MLP in half precision would get wrong gradients: a rounded activation switches units of a ReLU.
 """
 
 import torch
@@ -10,12 +10,12 @@ from torch.nn import Module
 
 
 def wide(x: Tensor) -> Tensor:
-    """x in float32 where its precision is lower."""
+    """Return x in float32 if its precision is lower, else x itself."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def call_wide(module: Module, x: Tensor) -> Tensor:
-    """module(x) with x and the parameters made wide."""
+    """Return module(x), with x and the parameters made wide."""
     parameters = dict(module.named_parameters())
     if all(p is wide(p) for p in parameters.values()):
         return module(x.to(next(iter(parameters.values())).dtype))

@@ -21,13 +21,16 @@ def adamw_update(
     betas: Sequence[float] = (0.9, 0.999),
     eps: float = 1e-8,
 ) -> None:
-    """m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
-    θ ← θ(1 − lr·λ) − lr · m̂ / (√v̂ + ε),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ), all in place.
+    """Update one array in place by one step of AdamW:
+    m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
+    θ ← θ(1 − lr·λ) − lr · m̂ / (√v̂ + ε),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ).
 
-    data θ, grad g, exp_avg m, exp_avg_sq v: of one shape and dtype. θ, m and v are written: each
-    contiguous, aligned, writeable, with memory of its own. Step t counts from 1; lr, weight_decay λ and
-    eps ε are at least 0, both betas β in [0, 1).
-    Raises TypeError/ValueError naming what does not fit, changing nothing.
+    data, grad, exp_avg, exp_avg_sq: θ, g, m and v, of one shape and dtype. θ, m and v are written; each
+        has to be contiguous, aligned, writeable and in memory of its own.
+    step: t, which counts from 1.
+    lr, weight_decay, eps: lr, λ and ε, at least 0.
+    betas: the pair (β₁, β₂), both in [0, 1).
+    Raises TypeError/ValueError naming what does not fit, before anything is written.
     """
     data, grad, exp_avg, exp_avg_sq = checked_adamw(data, grad, exp_avg, exp_avg_sq)
     step, lr, weight_decay, (beta1, beta2), eps = checked_rates(step, lr, weight_decay, betas, eps)
@@ -42,7 +45,7 @@ def adamw_update(
 def checked_adamw(
     data: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array
 ) -> tuple[Array, Array, Array, Array]:
-    """As plain arrays of one shape, those that are written fit for it; raises TypeError/ValueError."""
+    """Return plain arrays of one shape, writeable where written; raises TypeError/ValueError."""
     data, grad, exp_avg, exp_avg_sq = floating(
         data=data, grad=grad, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq
     )
@@ -57,7 +60,7 @@ def checked_adamw(
 def checked_rates(
     step: int, lr: float, weight_decay: float, betas: Sequence[float], eps: float
 ) -> tuple[int, float, float, tuple[float, float], float]:
-    """As Python's numbers; raises TypeError/ValueError."""
+    """Return the numbers as Python's int and floats; raises TypeError/ValueError."""
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected a pair of numbers")
     beta1, beta2 = (check_probability(betas=beta) for beta in betas)

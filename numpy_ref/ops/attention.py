@@ -14,6 +14,8 @@ from .softmax import softmax_backward, softmax_forward
 
 
 class AttentionGrads(NamedTuple):
+    """The gradients of `attention_forward`'s arguments; None for one that was not given."""
+
     dq: Array
     dk: Array
     dv: Array
@@ -31,9 +33,9 @@ def attention_weights(
     mask: Array | None = None,
     scale: float | None = None,
 ) -> Array:
-    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
+    """Return the probabilities P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk).
 
-    Arguments as in `attention_forward`.
+    Arguments and errors as for `attention_forward`.
     """
     given = checked_attention(q, k, k, table, index, bias, mask, scale)  # no values: k in their place
     return _softmax_of_scores(given)[0]
@@ -52,15 +54,22 @@ def attention_forward(
     value_embedding: Array | None = None,
     value_index: Array | None = None,
 ) -> tuple[Array, Cache]:
-    """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
+    """Attend with a position bias: out = (P ∘ D) v,
+    P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
-    q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> out (B, H, Lq, dv), cache.
-    table (R, H) with index (Lq, Lk): the static bias. bias: dense, with a gradient, broadcasts to
-    (B, H, Lq, Lk). mask: additive, no gradient, broadcasts likewise; a first axis nW that divides B
-    is a shifted-window mask (window b of the batch uses mask[b mod nW]). scale: 1/√d unless given.
-    dropout: the multiplier drawn beforehand, 0 or 1/(1−p), shape (B, H, Lq, Lk). value_embedding
-    (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value (`value_lookup`).
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
+    q: (B, H, Lq, d).
+    k: (B, H, Lk, d).
+    v: (B, H, Lk, dv).
+    table, index: (R, H) and integers (Lq, Lk) in [0, R), the static bias; both or neither.
+    bias: a dense bias with a gradient; broadcasts to (B, H, Lq, Lk).
+    mask: is added too, but has no gradient; broadcasts to (B, H, Lq, Lk). With a first axis nW that
+        divides B it is the mask of shifted windows: element b of the batch uses mask[b mod nW].
+    scale: factor of q kᵀ, 1/√d unless given.
+    dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
+    value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
+        in `value_lookup_forward`.
+    Returns out (B, H, Lq, dv) and the cache for `attention_backward`.
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
     """
     given = checked_attention(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
@@ -77,14 +86,16 @@ def attention_forward(
 
 
 def attention_backward(dout: Array, cache: Cache) -> AttentionGrads:
-    """Gradients through out = (P ∘ D) v with D the dropout multiplier:
+    """Return the gradients of `attention_forward`'s arguments:
 
-    dv = (P ∘ D)ᵀ dout,  dP = (dout vᵀ) ∘ D,  dS = P ∘ (dP − Σ_j P dP)  (softmax)
-    dq = scale · dS k,  dk = scale · dSᵀ q
-    dtable[r, h] = Σ over b, i, j with index[i, j] = r of dS[b, h, i, j]
-    dbias = dS summed over the axes along which bias was broadcast
-    A value embedding adds its part to dP ∘ D (`value_lookup_backward`).
-    dout (B, H, Lq, dv) -> AttentionGrads; None for what was not given.
+    dv = (P ∘ D)ᵀ dout,  dP = (dout vᵀ) ∘ D,  dS = P ∘ (dP − Σ_j P dP)  (softmax),
+    dq = scale · dS k,  dk = scale · dSᵀ q,
+    dtable[r, h] = Σ over b, i, j with index[i, j] = r of dS[b, h, i, j],
+    dbias = dS, summed over the axes along which bias was broadcast.
+    A value embedding adds its part to dP before the product with D (`value_lookup_backward`).
+
+    dout: (B, H, Lq, dv).
+    cache: what `attention_forward` returned.
     """
     q, k, v, table, index, scale, dropout, bias_shape, dropped, softmax, lookup = recall(
         cache, attention_forward
@@ -106,7 +117,7 @@ def attention_backward(dout: Array, cache: Cache) -> AttentionGrads:
 
 
 def add_mask(scores: Array, mask: Array) -> Array:
-    """scores + mask, where a mask of nW windows repeats along the batch (B a multiple of nW)."""
+    """Return scores + mask, where a mask of nW windows repeats along the batch (B a multiple of nW)."""
     batch, windows = len(scores), np.shape(mask)[0] if np.ndim(mask) == 4 else 1
     if windows in (1, batch):
         return scores + mask
@@ -115,7 +126,7 @@ def add_mask(scores: Array, mask: Array) -> Array:
 
 
 def sum_to_shape(x: Array, shape: tuple[int, ...]) -> Array:
-    """The gradient of broadcasting `shape` to x.shape: sum over the axes that were stretched."""
+    """Return the gradient of broadcasting `shape` to x.shape: x summed over the stretched axes."""
     x = x.sum(tuple(range(x.ndim - len(shape))))
     stretched = tuple(a for a, size in enumerate(shape) if size == 1 and x.shape[a] != 1)
     return x.sum(stretched, keepdims=True) if stretched else x
@@ -150,7 +161,7 @@ def checked_attention(
     value_embedding: Array | None = None,
     value_index: Array | None = None,
 ) -> Given:
-    """All but the indices' entries is checked here; raises ValueError/TypeError."""
+    """Return the arguments, checked except for the indices' entries; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     optional["value_embedding"] = value_embedding
     q, k, v, table, bias, mask, dropout, value_embedding = floating(optional, q=q, k=k, v=v)
@@ -180,13 +191,13 @@ def checked_attention(
 
 
 def check_together(**pair: Array | None) -> None:
-    """Both are given or neither is; raises ValueError."""
+    """Check that both are given or neither is; raises ValueError."""
     if len({value is None for value in pair.values()}) > 1:
         raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
 
 
 def check_broadcast(name: str, term: Array | None, target: tuple[int, ...]) -> None:
-    """The term, where there is one, broadcasts to the scores; raises ValueError."""
+    """Check that the term, if there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
     tail = target[len(target) - term.ndim :]
@@ -195,7 +206,7 @@ def check_broadcast(name: str, term: Array | None, target: tuple[int, ...]) -> N
 
 
 def _softmax_of_scores(given: Given) -> tuple[Array, Cache]:
-    """(P, what its backward needs)"""
+    """Return P and the softmax's cache."""
     scores = (given.q * given.scale) @ given.k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
     if given.table is not None and given.index is not None:
         scores += bias_forward(given.table, given.index)
@@ -207,6 +218,7 @@ def _softmax_of_scores(given: Given) -> tuple[Array, Cache]:
 
 
 def _scale(q: Array, scale: float | None) -> float:
+    """Return the scale as a float, 1/√d for None."""
     if scale is not None:
         return as_number("scale", scale)
     if not q.shape[3]:

@@ -11,10 +11,12 @@ from ..types import Array
 
 
 def bias_forward(table: Array, index: Array) -> Array:
-    """bias[h, i, j] = table[index[i, j], h].
+    """Gather the bias: bias[h, i, j] = table[index[i, j], h].
 
-    table (R, H) float, index (Lq, Lk) integer in [0, R) -> bias (H, Lq, Lk), contiguous.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the table.
+    table: floats (R, H).
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (H, Lq, Lk), contiguous.
+    Raises TypeError/ValueError naming what does not fit.
     """
     (table,) = floating(table=table)
     check_shape("table", table, (None, None))
@@ -24,11 +26,13 @@ def bias_forward(table: Array, index: Array) -> Array:
 
 
 def bias_backward(dbias: Array, index: Array, num_rows: int) -> Array:
-    """dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j].
+    """Add up the table's gradient: dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j].
 
-    dbias (H, Lq, Lk), index (Lq, Lk) in [0, num_rows) -> dtable (num_rows, H).
-    The sums run over i, j in row-major order and in float64, whatever the dtype of dbias.
-    Raises TypeError/ValueError as forward does.
+    dbias: (H, Lq, Lk).
+    index: integers (Lq, Lk) in [0, num_rows).
+    num_rows: R.
+    Returns dtable (R, H). The sums run over i, j in row-major order, in float64 for any dtype of dbias.
+    Raises TypeError/ValueError naming what does not fit.
     """
     dbias, index, num_rows = checked_scatter(dbias, index, num_rows)
     check_entries("index", index, num_rows)
@@ -39,7 +43,7 @@ def bias_backward(dbias: Array, index: Array, num_rows: int) -> Array:
 
 
 def checked_scatter(dbias: Array, index: Array, num_rows: int) -> tuple[Array, Array, int]:
-    """As plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
+    """Return plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
     (dbias,) = floating(dbias=dbias)
     index = integers("index", index, None, None)
     check_shape("dbias", dbias, (None, *index.shape))

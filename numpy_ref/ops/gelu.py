@@ -11,9 +11,10 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def gelu_forward(x: Array) -> tuple[Array, Cache]:
-    """out = x · Φ(x),  Φ(x) = ½ (1 + erf(x / √2)).
+    """Return out = x · Φ(x),  Φ(x) = ½ (1 + erf(x / √2)).
 
-    x of any shape -> out of the same shape, cache.
+    x: any shape.
+    Returns out, of x's shape, and the cache for `gelu_backward`. Raises TypeError for a wrong dtype.
     """
     (x,) = floating(x=x)
     cdf = (0.5 * (1 + _erf(x / math.sqrt(2)))).astype(x.dtype)
@@ -21,7 +22,7 @@ def gelu_forward(x: Array) -> tuple[Array, Cache]:
 
 
 def gelu_backward(dout: Array, cache: Cache) -> Array:
-    """dx = dout · (Φ(x) + x φ(x)),  φ(x) = exp(−x²/2) / √(2π)."""
+    """Return dx = dout · (Φ(x) + x φ(x)),  φ(x) = exp(−x²/2) / √(2π)."""
     x, cdf = recall(cache, gelu_forward)
     dout = gradient("dout", dout, x.shape, x.dtype)
     return dout * (cdf + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))

@@ -1,4 +1,4 @@
-"""Heads side by side, as a linear layer makes and takes them (timm's qkv)."""
+"""Put the heads side by side, as a linear layer makes and takes them (timm's qkv)."""
 
 import numpy as np
 
@@ -8,9 +8,10 @@ from ..types import Array
 
 
 def merge_qkv(q: Array, k: Array, v: Array) -> Array:
-    """out[b, i, (n, h, c)] = (q, k, v)[n][b, h, i, c].
+    """Merge the heads: out[b, i, (n, h, c)] = (q, k, v)[n][b, h, i, c].
 
-    q, k, v (B, H, L, d) -> out (B, L, 3·H·d), contiguous. Raises TypeError/ValueError.
+    q, k, v: (B, H, L, d).
+    Returns out (B, L, 3·H·d), contiguous. Raises TypeError/ValueError naming what does not fit.
     """
     q, k, v = checked_heads(q, k, v)
     batch, heads, length, dim = q.shape
@@ -18,7 +19,7 @@ def merge_qkv(q: Array, k: Array, v: Array) -> Array:
 
 
 def checked_heads(q: Array, k: Array, v: Array) -> tuple[Array, Array, Array]:
-    """As plain arrays (B, H, L, d) of one shape; raises TypeError/ValueError."""
+    """Return plain arrays (B, H, L, d) of one shape; raises TypeError/ValueError."""
     q, k, v = floating(q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))
     check_shape("k", k, q.shape)

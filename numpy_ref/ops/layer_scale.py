@@ -10,15 +10,20 @@ from ..types import Array
 
 
 class LayerScaleGrads(NamedTuple):
+    """The gradients of `layer_scale_forward`'s arguments; None for a residual not given."""
+
     dx: Array
     dgamma: Array
     dresidual: Array | None
 
 
 def layer_scale_forward(x: Array, gamma: Array, residual: Array | None = None) -> tuple[Array, Cache]:
-    """out = gamma · x [+ residual].
+    """Scale the channels: out = gamma · x [+ residual].
 
-    x (..., D), gamma (D,), residual of x's shape or None -> out (..., D), cache.
+    x: (..., D).
+    gamma: (D,).
+    residual: of x's shape, or None.
+    Returns out (..., D) and the cache for `layer_scale_backward`.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, gamma, residual = floating({"residual": residual}, x=x, gamma=gamma)
@@ -32,9 +37,11 @@ def layer_scale_forward(x: Array, gamma: Array, residual: Array | None = None) -
 
 
 def layer_scale_backward(dout: Array, cache: Cache) -> LayerScaleGrads:
-    """dx = gamma · dout,  dgamma = Σ dout · x over all but the last axis, in float64,  dresidual = dout.
+    """Return the gradients: dx = gamma · dout,  dresidual = dout,
+    dgamma = Σ dout · x over all axes but the last, in float64.
 
-    dout (..., D) -> LayerScaleGrads; dresidual is None when there was none.
+    dout: (..., D).
+    cache: what `layer_scale_forward` returned.
     """
     x, gamma, has_residual = recall(cache, layer_scale_forward)
     dout = gradient("dout", dout, x.shape, x.dtype)

@@ -1,6 +1,6 @@
 """Vectors under an index: for the scores (q · vector) and for the values (P-weighted sum of vectors).
 
-Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
+The schemes that look at the query are made of these. Source: Shaw et al. (arXiv 1803.02155), eq. 3, 4.
 """
 
 from typing import NamedTuple
@@ -14,20 +14,27 @@ from .bias import bias_backward
 
 
 class ScoreLookupGrads(NamedTuple):
+    """The gradients of `score_lookup_forward`'s arguments."""
+
     dq: Array
     dembedding: Array
 
 
 class ValueLookupGrads(NamedTuple):
+    """The gradients of `value_lookup_forward`'s arguments."""
+
     dp: Array
     dembedding: Array
 
 
 def score_lookup_forward(q: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
-    """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
+    """Return bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
-    q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    q: (B, H, Lq, d).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (B, H, Lq, Lk) and the cache for `score_lookup_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     q, embedding, index = checked_lookup("q", q, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
@@ -36,9 +43,14 @@ def score_lookup_forward(q: Array, embedding: Array, index: Array) -> tuple[Arra
 
 
 def score_lookup_backward(dbias: Array, cache: Cache) -> ScoreLookupGrads:
-    """dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]]
-    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i]
-    (summed over h too where the heads share it).
+    """Return the gradients:
+
+    dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]],
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i],
+    summed over h too if the heads share the embedding.
+
+    dbias: (B, H, Lq, Lk).
+    cache: what `score_lookup_forward` returned.
     """
     q, embedding, index = recall(cache, score_lookup_forward)
     dbias = gradient("dbias", dbias, (*q.shape[:2], *index.shape), q.dtype)
@@ -50,10 +62,13 @@ def score_lookup_backward(dbias: Array, cache: Cache) -> ScoreLookupGrads:
 
 
 def value_lookup_forward(p: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
-    """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
+    """Return out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
-    p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    p: (B, H, Lq, Lk).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns out (B, H, Lq, d) and the cache for `value_lookup_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     p, embedding, index = checked_lookup("p", p, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
@@ -62,9 +77,14 @@ def value_lookup_forward(p: Array, embedding: Array, index: Array) -> tuple[Arra
 
 
 def value_lookup_backward(dout: Array, cache: Cache) -> ValueLookupGrads:
-    """dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]]
-    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i]
-    (summed over h too where the heads share it).
+    """Return the gradients:
+
+    dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]],
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i],
+    summed over h too if the heads share the embedding.
+
+    dout: (B, H, Lq, d).
+    cache: what `value_lookup_forward` returned.
     """
     p, embedding, index = recall(cache, value_lookup_forward)
     dout = gradient("dout", dout, (*p.shape[:3], embedding.shape[2]), p.dtype)
@@ -76,7 +96,7 @@ def value_lookup_backward(dout: Array, cache: Cache) -> ValueLookupGrads:
 
 
 def scatter(dvectors: Array, embedding: Array, index: Array) -> Array:
-    """(H, d, Lq, Lk) -> the embedding's gradient (H or 1, R, d)."""
+    """Return the embedding's gradient (H or 1, R, d) from that of the gathered rows (H, d, Lq, Lk)."""
     heads, dim = dvectors.shape[:2]
     rows = embedding.shape[1]
     dembedding = bias_backward(dvectors.reshape(heads * dim, *index.shape), index, rows)  # (R, H·d)
@@ -85,7 +105,10 @@ def scatter(dvectors: Array, embedding: Array, index: Array) -> Array:
 
 
 def checked_lookup(name: str, x: Array, embedding: Array, index: Array) -> tuple[Array, Array, Array]:
-    """As plain arrays; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
+    """Return plain arrays; raises TypeError/ValueError naming what does not fit.
+
+    name, x: "q" with (B, H, Lq, d), or "p" with (B, H, Lq, Lk).
+    """
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
     check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))

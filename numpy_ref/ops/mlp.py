@@ -10,6 +10,8 @@ from .linear import linear_backward, linear_forward
 
 
 class MlpGrads(NamedTuple):
+    """The gradients of `mlp_forward`'s arguments; None for a residual that was not given."""
+
     dx: Array
     dweight1: Array
     dbias1: Array
@@ -21,11 +23,14 @@ class MlpGrads(NamedTuple):
 def mlp_forward(
     x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, residual: Array | None = None
 ) -> tuple[Array, Cache]:
-    """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2.
+    """Return out = [residual +] GELU(x W1ᵀ + b1) W2ᵀ + b2.
 
-    x (..., in), weight1 (hidden, in), bias1 (hidden,), weight2 (out, hidden), bias2 (out,),
-    residual (..., out) or None -> out (..., out), cache.
-    Raises ValueError/TypeError when shapes or dtypes do not fit.
+    x: (..., in).
+    weight1, bias1: W1 (hidden, in) and b1 (hidden,).
+    weight2, bias2: W2 (out, hidden) and b2 (out,).
+    residual: (..., out), or None.
+    Returns out (..., out) and the cache for `mlp_backward`.
+    Raises ValueError/TypeError naming what does not fit.
     """
     x, weight1, bias1, weight2, bias2, residual = checked_mlp(
         x, weight1, bias1, weight2, bias2, residual
@@ -37,9 +42,12 @@ def mlp_forward(
 
 
 def mlp_backward(dout: Array, cache: Cache) -> MlpGrads:
-    """With h = x W1ᵀ + b1:  dW2 = doutᵀ GELU(h),  dh = (dout W2) ∘ GELU′(h),  dW1 = dhᵀ x,  dx = dh W1.
+    """Return the gradients. With h = x W1ᵀ + b1:
+    dW2 = doutᵀ GELU(h),  dh = (dout W2) ∘ GELU′(h),  dW1 = dhᵀ x,  dx = dh W1,
+    db2 = Σ_rows dout,  db1 = Σ_rows dh,  dresidual = dout.
 
-    dout (..., out) -> MlpGrads; db2 and db1 are the sums of dout and dh over all rows. dresidual = dout.
+    dout: (..., out).
+    cache: what `mlp_forward` returned.
     """
     first, act, second, shape, dtype = recall(cache, mlp_forward)
     dout = gradient("dout", dout, shape, dtype)
@@ -52,7 +60,7 @@ def mlp_backward(dout: Array, cache: Cache) -> MlpGrads:
 def checked_mlp(
     x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, residual: Array | None
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, weight1, bias1, weight2, bias2, residual = floating(
         {"residual": residual}, x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2
     )

@@ -1,4 +1,4 @@
-"""The size of a gradient."""
+"""The norm of a gradient."""
 
 import numpy as np
 
@@ -7,6 +7,6 @@ from ..types import Array
 
 
 def squared_norm(x: Array) -> float:
-    """Σ x², in float64, of an array of any shape."""
+    """Return Σ x² of an array of any shape, added up in float64. Raises TypeError for a wrong dtype."""
     (x,) = floating(x=x)
     return float(np.square(x, dtype=np.float64).sum())

@@ -8,15 +8,19 @@ from ..types import Array
 
 
 class ResidualGrads(NamedTuple):
+    """The gradients of `residual_forward`'s arguments."""
+
     dx: Array
     dbranch: Array
 
 
 def residual_forward(x: Array, branch: Array, multiplier: Array | None = None) -> tuple[Array, Cache]:
-    """out = x + multiplier · branch.
+    """Return out = x + multiplier · branch.
 
-    x and branch of one shape (B, …); multiplier: that shape (dropout), (B, 1, …) (stochastic depth) or
-    None for 1 -> out, cache. Raises TypeError/ValueError naming what does not fit.
+    x, branch: of one shape (B, …).
+    multiplier: of that shape (dropout), (B, 1, …) (stochastic depth), or None for 1.
+    Returns out and the cache for `residual_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     x, branch, multiplier = checked_residual(x, branch, multiplier)
     out = x + (branch if multiplier is None else multiplier * branch)
@@ -24,20 +28,26 @@ def residual_forward(x: Array, branch: Array, multiplier: Array | None = None) -
 
 
 def residual_backward(dout: Array, cache: Cache) -> ResidualGrads:
-    """dx = dout,  dbranch = multiplier · dout."""
+    """Return dx = dout and dbranch = multiplier · dout."""
     multiplier, shape, dtype = recall(cache, residual_forward)
     dout = gradient("dout", dout, shape, dtype)
     return ResidualGrads(dout, dout if multiplier is None else multiplier * dout)
 
 
 def dropout_forward(x: Array, multiplier: Array) -> tuple[Array, Cache]:
-    """out = multiplier · x, shapes as in `residual_forward` -> out, cache."""
+    """Return out = multiplier · x.
+
+    x: (B, …).
+    multiplier: of x's shape, or (B, 1, …).
+    Returns out and the cache for `dropout_backward`.
+    Raises TypeError/ValueError naming what does not fit.
+    """
     x, multiplier = checked_dropout(x, multiplier)
     return multiplier * x, Cache(dropout_forward, multiplier, x.shape)
 
 
 def dropout_backward(dout: Array, cache: Cache) -> Array:
-    """dx = multiplier · dout."""
+    """Return dx = multiplier · dout."""
     multiplier, shape = recall(cache, dropout_forward)
     return multiplier * gradient("dout", dout, shape, multiplier.dtype)
 
@@ -45,7 +55,7 @@ def dropout_backward(dout: Array, cache: Cache) -> Array:
 def checked_residual(
     x: Array, branch: Array, multiplier: Array | None
 ) -> tuple[Array, Array, Array | None]:
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
     check_shape("branch", branch, x.shape)
     if multiplier is not None:
@@ -54,7 +64,7 @@ def checked_residual(
 
 
 def checked_dropout(x: Array, multiplier: Array) -> tuple[Array, Array]:
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, multiplier = floating(x=x, multiplier=multiplier)
     _check_multiplier(multiplier, x.shape)
     return x, multiplier

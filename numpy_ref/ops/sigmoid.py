@@ -7,7 +7,11 @@ from ..types import Array
 
 
 def sigmoid_forward(x: Array) -> tuple[Array, Cache]:
-    """out = 1 / (1 + exp(−x)), any shape; written so that exp never overflows."""
+    """Return out = 1 / (1 + exp(−x)), in a form in which exp does not overflow.
+
+    x: any shape.
+    Returns out, of x's shape, and the cache for `sigmoid_backward`. Raises TypeError for a wrong dtype.
+    """
     (x,) = floating(x=x)
     small = np.exp(-np.abs(x))
     out = np.where(x >= 0, 1 / (1 + small), small / (1 + small))
@@ -15,7 +19,7 @@ def sigmoid_forward(x: Array) -> tuple[Array, Cache]:
 
 
 def sigmoid_backward(dout: Array, cache: Cache) -> Array:
-    """dx = dout · out · (1 − out)."""
+    """Return dx = dout · out · (1 − out)."""
     (out,) = recall(cache, sigmoid_forward)
     dout = gradient("dout", dout, out.shape, out.dtype)
     return dout * out * (1 - out)

@@ -25,10 +25,10 @@ _chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="
 
 @contextmanager
 def use_ops(implementation: Implementation) -> Generator[None]:
-    """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa".
+    """Let `attention` use this implementation within the block: "eager" (the default) or "sdpa".
 
-    The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
-    the default. What torch.compile has compiled keeps the choice it was compiled under.
+    The choice holds for this thread or asyncio task and the tasks that it starts; a new thread begins
+    with the default. What torch.compile has compiled keeps the choice under which it was compiled.
     Raises ValueError for another name.
     """
     token = _chosen.set(_check(implementation))
@@ -52,9 +52,9 @@ def attention_weights(
     mask: Tensor | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
+    """Return the probabilities P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk).
 
-    Arguments as in `attention`.
+    Arguments and errors as for `attention`.
     """
     index, _, scale = check_attention(q, k, k, table, index, bias, mask, scale)  # no values: k for them
     return _weights(q, k, table, index, bias, mask, scale)
@@ -74,16 +74,24 @@ def attention(
     value_index: Tensor | None = None,
     implementation: Implementation | None = None,
 ) -> Tensor:
-    """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
+    """Attend with a position bias: out = (P ∘ D) v,
+    P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
-    q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> (B, H, Lq, dv). table (R, H) with index
-    (Lq, Lk); bias broadcasts to (B, H, Lq, Lk); mask likewise, or (nW, 1, Lq, Lk) with B a multiple of
-    nW (window b uses mask[b mod nW]). scale: 1/√d unless given. dropout: a drawn multiplier.
-    value_embedding (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value.
-    implementation: "eager", "sdpa" (dropout and value_embedding need the probabilities, so they are
-    always eager) or None for the one that `use_ops` chose.
-    A row masked with nothing but −inf gives NaN (sdpa: 0).
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
+    q: (B, H, Lq, d).
+    k: (B, H, Lk, d).
+    v: (B, H, Lk, dv).
+    table, index: (R, H) and integers (Lq, Lk) in [0, R), the static bias; both or neither.
+    bias: a dense bias; broadcasts to (B, H, Lq, Lk).
+    mask: is added too; broadcasts to (B, H, Lq, Lk). With a first axis nW that divides B it is the mask
+        of shifted windows: element b of the batch uses mask[b mod nW].
+    scale: factor of q kᵀ, 1/√d unless given.
+    dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
+    value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
+        in `value_lookup`.
+    implementation: "eager", "sdpa", or None for the one that `use_ops` chose. Dropout and
+        value_embedding need the probabilities, so with them attention is always eager.
+    Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa: 0).
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
     """
     implementation = _check(_chosen_implementation() if implementation is None else implementation)
     index, value_index, scale = check_attention(
@@ -113,7 +121,7 @@ def check_attention(
     value_embedding: Tensor | None = None,
     value_index: Tensor | None = None,
 ) -> tuple[Tensor | None, Tensor | None, float]:
-    """(index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
+    """Return (index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     floating(optional | {"value_embedding": value_embedding}, q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))
@@ -162,7 +170,7 @@ def _additive(
     bias: Tensor | None,
     mask: Tensor | None,
 ) -> Tensor | None:
-    """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
+    """Return the sum of what is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
     terms = [] if table is None or index is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:
@@ -188,7 +196,7 @@ def _check_together(**pair: Tensor | None) -> None:
 
 
 def _check_broadcast(name: str, term: Tensor | None, target: tuple[int, ...]) -> None:
-    """The term, where there is one, broadcasts to the scores; raises ValueError."""
+    """Check that the term, if there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
     shape = tuple(term.shape)

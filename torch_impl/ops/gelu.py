@@ -7,6 +7,6 @@ from ..gate import floating
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x · Φ(x), any shape. Raises TypeError for a wrong dtype."""
+    """Return x · Φ(x), for x of any shape. Raises TypeError for a wrong dtype."""
     (x,) = floating(x=x)
     return functional.gelu(x)

@@ -9,11 +9,15 @@ from ..wide import wide
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Tensor:
-    """x̂ · weight + bias over the last axis; x (..., D), weight (D,), bias (D,).
+    """Normalise over the last axis: x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps).
 
-    Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add the gradients
-    of weight and bias up in half precision.
-    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
+    Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add up the
+    gradients of weight and bias in half precision.
+
+    x: (..., D).
+    weight, bias: (D,).
+    eps: at least 0. var is the biased variance.
+    Raises TypeError/ValueError naming what does not fit; D = 0 does not.
     """
     x, weight, bias = floating(x=x, weight=weight, bias=bias)
     width = last_axis("x", x)

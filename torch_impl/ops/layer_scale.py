@@ -6,8 +6,11 @@ from ..gate import check_shape, floating, last_axis
 
 
 def layer_scale(x: Tensor, gamma: Tensor, residual: Tensor | None = None) -> Tensor:
-    """gamma · x [+ residual]; x (..., D), gamma (D,), residual of x's shape or None.
+    """Scale the channels: gamma · x [+ residual].
 
+    x: (..., D).
+    gamma: (D,).
+    residual: of x's shape, or None.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, gamma, residual = floating({"residual": residual}, x=x, gamma=gamma)

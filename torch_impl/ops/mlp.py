@@ -14,8 +14,12 @@ def mlp(
     bias2: Tensor,
     residual: Tensor | None = None,
 ) -> Tensor:
-    """residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; residual may be None.
+    """Return [residual +] GELU(x W1ᵀ + b1) W2ᵀ + b2.
 
+    x: (..., in).
+    weight1, bias1: W1 (hidden, in) and b1 (hidden,).
+    weight2, bias2: W2 (out, hidden) and b2 (out,).
+    residual: (..., out), or None.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, weight1, bias1, weight2, bias2, residual = floating(

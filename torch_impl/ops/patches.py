@@ -9,9 +9,12 @@ from ..types import SizeLike
 
 
 def patches(images: Tensor, patch_size: SizeLike) -> Tensor:
-    """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within.
+    """Cut the images up: out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j],  W' = W/pw.
 
-    Raises TypeError/ValueError, also when the image is not divisible by the patch.
+    images: (B, C, H, W).
+    patch_size: (ph, pw), or an int for both.
+    Returns out (B, H/ph · W/pw, C·ph·pw): patches row-major, within a patch the channel first.
+    Raises TypeError/ValueError, also if the patch does not divide the image.
     """
     (images,) = floating(images=images)
     check_shape("images", images, (None, None, None, None))

@@ -7,6 +7,6 @@ from ..gate import floating
 
 
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0), any shape. Raises TypeError for a wrong dtype."""
+    """Return max(x, 0), for x of any shape. Raises TypeError for a wrong dtype."""
     (x,) = floating(x=x)
     return torch.relu(x)

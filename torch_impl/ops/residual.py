@@ -6,8 +6,10 @@ from ..gate import check_shape, floating
 
 
 def residual(x: Tensor, branch: Tensor, multiplier: Tensor | None = None) -> Tensor:
-    """x + multiplier · branch; multiplier of x's shape, (B, 1, …) or None for 1.
+    """Return x + multiplier · branch.
 
+    x, branch: of one shape (B, …).
+    multiplier: of that shape (dropout), (B, 1, …) (stochastic depth), or None for 1.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
@@ -19,7 +21,12 @@ def residual(x: Tensor, branch: Tensor, multiplier: Tensor | None = None) -> Ten
 
 
 def dropout(x: Tensor, multiplier: Tensor) -> Tensor:
-    """multiplier · x, shapes as in `residual`."""
+    """Return multiplier · x.
+
+    x: (B, …).
+    multiplier: of x's shape, or (B, 1, …).
+    Raises TypeError/ValueError naming what does not fit.
+    """
     x, multiplier = floating(x=x, multiplier=multiplier)
     _check_multiplier(multiplier, x.shape)
     return x * multiplier

@@ -7,6 +7,6 @@ from ..gate import floating
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(−x)), any shape. Raises TypeError for a wrong dtype."""
+    """Return 1 / (1 + exp(−x)), for x of any shape. Raises TypeError for a wrong dtype."""
     (x,) = floating(x=x)
     return torch.sigmoid(x)

@@ -7,6 +7,6 @@ from ..gate import floating
 
 
 def silu(x: Tensor) -> Tensor:
-    """x · σ(x), any shape. Raises TypeError for a wrong dtype."""
+    """Return x · σ(x), for x of any shape. Raises TypeError for a wrong dtype."""
     (x,) = floating(x=x)
     return functional.silu(x)
