@@ -8,7 +8,7 @@ from ._irpe_buckets import METHODS, buckets, num_buckets
 
 
 class IRPERows:
-    """The rows r(Δ) by one of iRPE's methods.
+    """Find the rows r(Δ) by one of iRPE's methods.
 
     Method "cross" adds two rows up. Its index then refers to each pair of rows that occurs, so that one
     index per pair of tokens is enough for every method. num_rows: length of a learned table.
@@ -23,7 +23,7 @@ class IRPERows:
         self._joints = {}  # by size: finding them takes longer than using them
 
     def joint(self, q_size, k_size):
-        """rows (1 or 2, R') of a learned table, to be added up, and index (P + Lq, P + Lk) into them."""
+        """Return rows (1 or 2, R') of a learned table, to be added up, and the index of each pair."""
         sizes = q_size, k_size
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 

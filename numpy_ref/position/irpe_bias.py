@@ -10,12 +10,16 @@ from ._table import TableBias
 
 
 class IRPEBias(TableBias):
-    """bias[h, i, j] = table[r(Δ), h],  Δ = query − key; r(Δ) and its options as "irpe".
+    """Learn a number for each of iRPE's buckets: bias[h, i, j] = table[r(Δ), h],  Δ = query − key.
 
-    The paper's mode "bias" (its mode "contextual" is "irpe"). State: relative_position_bias_table (R, 1
-    or num_heads), one column for all heads with shared_head; R as "irpe", twice for method "cross".
-    Prefix tokens: one row more, which all their pairs read. The original starts at zero (here:
-    truncated normal). Any sizes at call time. Used by DeiT with iRPE.
+    The paper's mode "bias"; its mode "contextual" is "irpe".
+
+    method, ratio: what r(Δ) is, as "irpe".
+    shared_head: one column for all heads.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: relative_position_bias_table (R, 1 or H), truncated normal (the original: zeros); R as "irpe".
+    Source: arXiv 2107.14222 §3. Used by DeiT with iRPE.
     """
 
     bias_type = "irpe_bias"
@@ -46,7 +50,7 @@ class IRPEBias(TableBias):
         return self._bucket_rows.joint(q_size, k_size)[1]
 
     def table(self, q_size=None, k_size=None, q_offset=0):
-        """(R', num_heads); for method "cross" a row for each pair of rows that occurs."""
+        """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
         q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
         self._rows = self._bucket_rows.joint(q_size, k_size)[0]
         summed = self.relative_position_bias_table.data[self._rows].sum(0)

@@ -3,12 +3,12 @@
 import torch
 
 from ..checks import as_number, check_choice, check_natural
-from ._geometry import grid_offsets, joint_rows, kept, with_prefix
+from ._geometry import joint_rows, kept, with_prefix
 from ._irpe_buckets import METHODS, buckets, num_buckets
 
 
 class IRPERows:
-    """The rows r(Δ) by one of iRPE's methods.
+    """Find the rows r(Δ) by one of iRPE's methods.
 
     Method "cross" adds two rows up. Its index then refers to each pair of rows that occurs, so that one
     index per pair of tokens is enough for every method. num_rows: length of a learned table.
@@ -23,7 +23,7 @@ class IRPERows:
         self._joints = {}  # by size: finding them takes longer than using them
 
     def joint(self, q_size, k_size):
-        """rows (1 or 2, R') of a learned table, to be added up, and index (P + Lq, P + Lk) into them."""
+        """Return rows (1 or 2, R') of a learned table, to be added up, and the index of each pair."""
         sizes = q_size, k_size
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 
@@ -31,7 +31,7 @@ class IRPERows:
         own = self.num_buckets
         indices = [
             n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
-            for n, bucket in enumerate(buckets(grid_offsets(q_size, k_size), self.method, self.ratio))
+            for n, bucket in enumerate(buckets(q_size, k_size, self.method, self.ratio))
         ]
         if len(indices) == 1:
             return torch.arange(own)[None], indices[0]

@@ -13,19 +13,25 @@ from ._query import QueryBias
 
 
 class IRPE(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
+    """Multiply queries, keys and attention with vectors for buckets of offsets:
+    bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
     out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)],  Δ = query − key.
 
-    g(x) = round(x) for |x| ≤ α, else sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with
-    (α, β, γ) = ratio · (1, 2, 8). method: "euclidean" g(round √(Δy² + Δx²)); "quant" g(Δy² + Δx²);
-    "product" the row of the pair (g(Δy), g(Δx)); "cross" the sum of the rows of g(Δy) and of g(Δx).
+    A bucket is g(x) = round(x) if |x| ≤ α, otherwise
+    sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with (α, β, γ) = ratio · (1, 2, 8).
+
+    head_dim: width d of a head.
+    method: what r(Δ) is. "euclidean": g(round √(Δy² + Δx²)); "quant": g(Δy² + Δx²); "product": the row
+        of the pair (g(Δy), g(Δx)); "cross": the sum of the rows of g(Δy) and of g(Δx).
     rpe_on: which of "q", "k", "v" it attaches to (the paper's default is "k").
-    State: lookup_table_q, _k, _v (1 or num_heads, R, d); one for all heads with shared_head.
-    R = 2·int(β) + 1, squared for product, twice (rows, then columns) for cross; with prefix tokens each
-    has one row more, which all their pairs read.
-    The original has the same sign, keeps W_q and W_k transposed, cross as two modules, and starts at
-    zero (here: truncated normal). Its mode "bias" is "irpe_bias". Any sizes at call time. Used by DeiT
-    and DETR with iRPE, MiniViT.
+    shared_head: one table for all heads.
+    ratio: α.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: lookup_table_q, _k, _v (1 or H, R, d), truncated normal. R = 2 · int(β) + 1, squared for
+    "product", twice (rows, then columns) for "cross". The original has the same sign, keeps W_q and W_k
+    transposed and "cross" as two modules, and starts at zero. Its mode "bias" is "irpe_bias".
+    Source: arXiv 2107.14222. Used by DeiT and DETR with iRPE, MiniViT.
     """
 
     bias_type = "irpe"
@@ -62,7 +68,11 @@ class IRPE(QueryBias):
         return self._bucket_rows.joint(q_size, k_size)[1]
 
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q (B, H, P + Lq, d), k (B, H, P + Lk, d), read where rpe_on has "q" -> bias (B, H, …)."""
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, q_size)
         bias = q.new_zeros(*q.shape[:3], self.indices(*sizes).shape[-1])
@@ -77,7 +87,7 @@ class IRPE(QueryBias):
         return bias
 
     def embeddings(self, q_size, k_size, q_offset):
-        """Of the term that looks at the query; the one that looks at the key has another index."""
+        """Return the embedding of the term that looks at the query; the other has its own index."""
         return [self._embedding("k", q_size, k_size)]
 
     def value_embedding(self, q_size, k_size, q_offset):
