@@ -17,7 +17,6 @@ from .checks import (
 from .dispatch import F
 from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
-from .ops import LinearGrads
 from .random import as_generator, dropout_multiplier, truncated_normal
 from .types import Array, DTypeLike, Generator, SizeLike
 
@@ -78,14 +77,14 @@ class Linear(Module):
     def backward(self, dout: Array) -> Array:
         """Return dx; the residual's gradient is dout."""
         grads = F.linear_backward(dout, self.spend())
-        self.accumulate(grads)
+        self.accumulate(grads.dweight, grads.dbias)
         return grads.dx
 
-    def accumulate(self, grads: LinearGrads) -> None:
-        """Add an op's dweight, in the weight's shape, and its dbias to the parameters' `grad`."""
-        self.weight.accumulate(grads.dweight.reshape(self.weight.shape))
-        if self.bias is not None and grads.dbias is not None:
-            self.bias.accumulate(grads.dbias)
+    def accumulate(self, dweight: Array, dbias: Array | None) -> None:
+        """Add dweight, in the weight's shape, and dbias to the parameters' `grad`."""
+        self.weight.accumulate(dweight.reshape(self.weight.shape))
+        if self.bias is not None and dbias is not None:
+            self.bias.accumulate(dbias)
 
 
 class LayerNorm(Module):
@@ -271,8 +270,10 @@ class Mlp(Module):
         return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
 
     def _both_layers(self, x: Array, residual: Array | None = None) -> Array:
-        weight1, bias1, weight2, bias2 = (p.data for p in self.parameters())
-        out, self._cache = F.mlp_forward(x, weight1, bias1, weight2, bias2, residual)
+        fc1, fc2 = self.fc1, self.fc2
+        assert fc1.bias is not None and fc2.bias is not None  # made with one
+        first, second = (fc1.weight.data, fc1.bias.data), (fc2.weight.data, fc2.bias.data)
+        out, self._cache = F.mlp_forward(x, *first, *second, residual)
         return out
 
     def backward(self, dout: Array) -> Array:
@@ -281,8 +282,8 @@ class Mlp(Module):
         if not self._fused:
             return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))
         grads = F.mlp_backward(dout, self.spend())
-        for p, dp in zip(self.parameters(), grads[1:5], strict=True):
-            p.accumulate(dp)
+        self.fc1.accumulate(grads.dweight1, grads.dbias1)
+        self.fc2.accumulate(grads.dweight2, grads.dbias2)
         return grads.dx
 
 
@@ -329,5 +330,5 @@ class PatchEmbed(Module):
 
     def backward(self, dout: Array) -> Array:
         grads = F.linear_backward(dout, self.spend("_linear"))
-        self.proj.accumulate(grads)
+        self.proj.accumulate(grads.dweight, grads.dbias)
         return F.patches_backward(grads.dx, self.spend("_patches"))
