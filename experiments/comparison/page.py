@@ -95,8 +95,8 @@ of numbers or of vectors, learn at {factor:g} times the common rate (docs/traini
 all other position parameters learn at the common rate. So this says what a scheme does as it is, not \
 what it could do with a rate of its own.
 - `log_cpb` is meant for cosine attention, which is {cosine} here.
-- `halo` and `decomposed` are one formula here, and `maxvit` is `2d` with its table kept otherwise: their \
-distance shows how far two runs of the same scheme can be apart.
+- `halo` and `decomposed` are one formula here, and `maxvit` is `2d` with its table kept otherwise: \
+their distance shows how far two runs of the same scheme can be apart.
 - Position parameters are those that `none` lacks.
 - A step is {settings["training"]["batch_size"]} images on {settings["training"]["device"]} in the \
 {settings["backend"]} twin, one thread: the median over the steps of a run, and of the runs the \
