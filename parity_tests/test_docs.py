@@ -17,7 +17,7 @@ from .compare import compare
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
-FILE = "# file: "
+FILE, RUN = "# file: ", "runs/NAME"
 
 
 def blocks(page):
@@ -29,12 +29,16 @@ def blocks(page):
 def test_blocks_do_what_the_page_says(page):
     """Blocks of a page share one namespace, as when a reader types them in order.
 
-    Blocks that show a file belong to the test below.
+    Blocks that show a file belong to the test below, the one that needs a trained run to
+    experiments/tests/test_self_contained.py.
     """
     namespace = {}
     for code, expected in blocks(page):
         if code.startswith(FILE):
             assert page.name == "architecture.md", "only the example of architecture.md is run as files"
+            continue
+        if RUN in code:
+            assert page.name == "training.md", "only the example of training.md is run with a run"
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
