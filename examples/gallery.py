@@ -102,7 +102,7 @@ def note_on(views):
     fixed = [view.name for view in views if view.heads != HEADS]
     matrices = [view.name for view in views if view.by_offset()[0] is None]
     return (
-        f"A shape a head: {', '.join(HEADS)}; 1d, 2d and 3d learn them as they are. Scales differ.\n"
+        f"One shape per head: {', '.join(HEADS)}; 1d, 2d and 3d learn them as they are. Scales differ.\n"
         f"{', '.join(fixed)} learn nothing. {', '.join(matrices)} depend on more than the offset: "
         "they are drawn over query and key."
     )
@@ -167,7 +167,7 @@ def origin(scheme, learns, levelled):
         lines += "; each head minus its mean"
     if scheme.looks_at_query:
         seen = "input" if scheme.reads_input else "query"
-        lines += f"\none random vector a head as every {seen} (seed 0): another {seen}, another bias"
+        lines += f"\none random vector per head as every {seen} (seed 0): another {seen}, another bias"
     return lines
 
 
@@ -188,7 +188,7 @@ def bias_of(scheme, inputs):
 
 
 def fit(scheme, inputs):
-    """Least squares between the bias and `shapes`, up to a constant a head, which softmax ignores."""
+    """Least squares between the bias and `shapes`, up to a constant per head, which softmax ignores."""
     wanted = shapes(scheme)
     optimizer = AdamW(
         [{"params": dict(scheme.named_parameters()), "weight_decay": 0.0, "lr_factor": 1.0}]

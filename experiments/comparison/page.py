@@ -9,7 +9,7 @@ from .rows import LEFT_OUT
 
 HEAD = (
     "| row | what | sees | test accuracy (%) | worst – best | runs | position parameters "
-    "| of these ×{factor} | parameters | ms a step |"
+    "| of these ×{factor} | parameters | ms per step |"
 )
 
 
@@ -77,7 +77,7 @@ The same vision transformer ({model["depth"]} layers of {model["num_heads"]} hea
 the position differs. Made by `python -m experiments.compare`; all settings and runs are in \
 [results.json](results.json).
 
-![Test accuracy, position parameters and time a step of every row](comparison.png)
+![Test accuracy, position parameters and time per step of every row](comparison.png)
 """
 
 
