@@ -67,6 +67,14 @@ def test_make_targets_exist(page):
     assert set(re.findall(r"(?:^|`|\$ )make ([a-z-]+)", code, re.MULTILINE)) <= {*targets, "help"}
 
 
+@each_page
+def test_source_files_exist(page):
+    """A file is named from the repository's root, from numpy_ref/ or parity_tests/, or by its name."""
+    folders = [ROOT, ROOT / "numpy_ref", ROOT / "numpy_ref" / "position", ROOT / "parity_tests"]
+    for name in re.findall(r"`([\w/*]+\.py)`", page.read_text()):
+        assert any(list(folder.glob(name)) for folder in folders), name
+
+
 def printed_signatures():
     """[(name, arguments)] that docs/api.md prints in full."""
     for found in NAMED.findall((ROOT / "docs" / "api.md").read_text()):
