@@ -79,21 +79,24 @@ class T5(TableBias):
 
     def _rank(self, distance, buckets):
         """How many buckets after the first one begin at the distance or before; none below 0."""
-        least = least_distances(buckets, self.max_distance).to(distance.device)
-        return torch.bucketize(distance, least, right=True)
+        furthest = int(distance.max()) if distance.numel() else 0
+        least = least_distances(buckets, self.max_distance, furthest)
+        return torch.bucketize(distance, least.to(distance.device), right=True)
 
     def table(self, q_size=None, k_size=None, q_offset=0):
         return self.with_prefix_rows(self.relative_position_bias_table)
 
 
-def least_distances(buckets, max_distance):
-    """The least distance in each bucket after the first: m = buckets / 2 of one each, then wider ones.
+def least_distances(buckets, max_distance, furthest):
+    """Return the least distance in each bucket after the first, leaving out those beyond `furthest`.
 
-    Bucket m + t begins at m (D/m)^(t/m), D = max_distance, rounded up. Where that is close to an
-    integer d, integers decide: it is reached if d^m ≥ D^t m^(m − t).
+    m = buckets / 2 buckets have one distance each. Bucket m + t begins at m (D/m)^(t/m), D =
+    max_distance, rounded up. Where that is close to an integer d, integers decide: it is reached if
+    d^m ≥ D^t m^(m − t).
     """
     m = buckets // 2
     edges = m * (max_distance / m) ** (torch.arange(1, m, dtype=torch.float64) / m)
+    edges = edges[edges < furthest + 1]
     least, nearest = edges.ceil().long(), edges.round().long()
     for n in torch.nonzero((edges - nearest).abs() < 1e-14 * edges).flatten().tolist():
         d, t, common = int(nearest[n]), n + 1, math.gcd(n + 1, m)  # the same root of both sides
