@@ -71,6 +71,6 @@ def _offset_range(q_size, k_size, q_offset):
 
 
 def tokens_at(places, size, num_prefix_tokens):
-    """Return the numbers in the sequence of the prefix tokens and of the cells at places (N, axes)."""
+    """Return places in the sequence: of the prefix tokens, and of the grid's cells (N, axes)."""
     tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
     return np.concatenate([np.arange(num_prefix_tokens), tokens])

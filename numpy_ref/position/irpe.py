@@ -121,7 +121,7 @@ class IRPE(QueryBias):
         self._embedding_backward("v", self._v_rows, dembedding)
 
     def _embedding(self, name, q_size, k_size):
-        """(1 or H, R', d) under the joint index, and the rows it was summed from."""
+        """Return (1 or H, R', d) under the joint index, and the rows it was summed from."""
         rows = self._bucket_rows.joint(q_size, k_size)[0]
         return getattr(self, f"lookup_table_{name}").data[:, rows].sum(1), rows
 

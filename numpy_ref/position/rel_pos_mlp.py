@@ -66,7 +66,7 @@ class RelPosMlp(OffsetBias):
 
 
 class CoordinateMlp(Module):
-    """fc2(dropout(ReLU(fc1(coordinates))))"""
+    """Compute fc2(dropout(ReLU(fc1(coordinates))))."""
 
     def __init__(self, hidden_features, num_heads, last_bias, drop, options):
         self.fc1 = Linear(2, hidden_features, **options)

@@ -16,7 +16,7 @@ def axis_offsets(q, k, q_offset=0, stride=1):
 
 
 def spread(first, second):
-    """Return two axes' matrices, (q, k) and (q', k'), each repeated over the grid: (q·q', k·k') both.
+    """Return the matrices of two axes, (q, k) and (q', k'), repeated over the grid: (q · q', k · k') each.
 
     The grid is row-major, so the second axis changes fastest.
     """
@@ -25,9 +25,10 @@ def spread(first, second):
 
 
 def row_major(axes, counts):
-    """Return the row-major row (Π q, Π k) of the rows along each axis.
+    """Return which row of a row-major table each pair reads, given its row along each axis: (Π q, Π k).
 
-    axes: a matrix (q, k) per axis, with rows in [0, count); counts: rows along each axis.
+    axes: a matrix (q, k) per axis, rows in [0, count).
+    counts: number of rows along each axis.
     """
     rows = torch.zeros(1, 1, dtype=torch.long)
     for axis, count in zip(axes, counts, strict=True):
@@ -36,14 +37,14 @@ def row_major(axes, counts):
 
 
 def offset_rows(q_size, k_size):
-    """Return (index, number of rows): the row of each pair's offset in `all_offsets`."""
+    """Return each pair's row in `all_offsets`, (Π q, Π k), and the number of rows."""
     sizes = list(zip(q_size, k_size, strict=True))
     counts = [q + k - 1 for q, k in sizes]
     return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
 
 
 def window_rows(q_size, k_size, window_size, q_offset=0):
-    """Return the row of each pair's offset among those of a window: Π (2·size − 1) rows."""
+    """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
     sizes = zip(q_size, k_size, window_size, strict=True)
     axes = [axis_offsets(q, k, q_offset) + size - 1 for q, k, size in sizes]
     return row_major(axes, [2 * size - 1 for size in window_size])
@@ -99,9 +100,9 @@ def kept(joints, sizes, find):
 
 
 def tokens_at(size, num_prefix_tokens, along_axis):
-    """Return the numbers in the sequence of the prefix tokens and of the grid's tokens in the slices.
+    """Return places in the sequence: of the prefix tokens, and of the grid's tokens in the slices.
 
-    along_axis: the slice that is taken along each axis of the grid.
+    along_axis: the slice of each axis.
     """
     grid = torch.arange(num_prefix_tokens, num_prefix_tokens + math.prod(size)).reshape(size)
     return torch.cat([torch.arange(num_prefix_tokens), grid[(along_axis,) * len(size)].flatten()])

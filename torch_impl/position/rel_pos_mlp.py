@@ -60,7 +60,7 @@ class RelPosMlp(OffsetBias):
 
 
 class CoordinateMlp(nn.Module):
-    """fc2(dropout(ReLU(fc1(coordinates))))"""
+    """Compute fc2(dropout(ReLU(fc1(coordinates))))."""
 
     def __init__(self, hidden_features, num_heads, last_bias, drop, options):
         super().__init__()

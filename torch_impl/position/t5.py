@@ -78,7 +78,7 @@ class T5(TableBias):
         return torch.where(offset < 0, half, 0) + self._rank(offset.abs(), half)
 
     def _rank(self, distance, buckets):
-        """How many buckets after the first one begin at the distance or before; none below 0."""
+        """Return how many buckets after the first begin at the distance or before; none below 0."""
         furthest = int(distance.max()) if distance.numel() else 0
         least = least_distances(buckets, self.max_distance, furthest)
         return torch.bucketize(distance, least.to(distance.device), right=True)
