@@ -134,7 +134,7 @@ def _train_all(folder, common, found, left):
         spent = time.perf_counter() - started
         print(
             f"    test_accuracy {result['test_accuracy']:.4f}  "
-            f"{result['milliseconds_per_step']:.1f} ms a step  "
+            f"{result['milliseconds_per_step']:.1f} ms per step  "
             f"{spent / number * (len(left) - number) / 60:.0f} min left",
             flush=True,
         )

@@ -23,13 +23,20 @@ from .random import as_generator
 
 
 class MultiHeadAttention(nn.Module):
-    """out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
+    """Self-attention of several heads with a relative position bias.
 
-    use_relative_position builds `rel_pos` = RelativePositionBias(**rpb_kwargs); its num_heads may be
-    left out. cosine_attention: scaled cosine scores with a learned `logit_scale` per head instead of
-    q·k/√d (Swin V2, arXiv 2111.09883).
-    head_dim: channels d of a head, embed_dim / num_heads unless given; qkv then has 3·H·d rows, and
-    proj H·d columns. scale: factor of q·k, 1/√d unless given (T5: 1). Names as in timm: qkv, proj.
+    out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h)
+
+    embed_dim: channels D of the input and of the output.
+    num_heads: number of heads H.
+    use_relative_position: whether there is a scheme, `rel_pos` = RelativePositionBias(**rpb_kwargs).
+    rpb_kwargs: its keyword arguments; num_heads and head_dim may be left out.
+    qkv_bias: whether `qkv` has a bias vector.
+    attn_drop, proj_drop: dropout rates of the probabilities and of the output.
+    cosine_attention: cosine scores with a learned `logit_scale` per head (Swin V2, arXiv 2111.09883).
+    head_dim: channels d of a head, D / H unless given; `qkv` has 3·H·d rows, `proj` H·d columns.
+    scale: factor of q·k, 1/√d unless given (T5: 1).
+    dtype, generator: of the parameters and of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -77,9 +84,13 @@ class MultiHeadAttention(nn.Module):
             self.logit_scale = Parameter(init)
 
     def forward(self, x, bias=None, mask=None, residual=None):
-        """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
-        additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
-        scheme of fewer queries."""
+        """Attend, and return (B, L, D), or (B, Lq, D) for a scheme with fewer queries than keys.
+
+        x: (B, L, D).
+        bias: added to the scores, with a gradient; (H, L, L) or broadcasting to (B, H, L, L).
+        mask: added to the scores, without a gradient; or (nW, 1, L, L) for B a multiple of nW windows.
+        residual: added to the result, of its shape.
+        """
         q, k, v = self._qkv(x)
         terms = self._score_terms(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
@@ -87,12 +98,12 @@ class MultiHeadAttention(nn.Module):
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
     def attention_weights(self, x, bias=None, mask=None):
-        """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
+        """Return the probabilities softmax(…) without their dropout, (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
     def _qkv(self, x):
-        """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
+        """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
         floating(x=x, **{"qkv.weight": self.qkv.weight})
         check_shape("x", x, (None, None, self.embed_dim))
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
@@ -105,7 +116,7 @@ class MultiHeadAttention(nn.Module):
         return q, k, v
 
     def _score_terms(self, x, q, k, bias):
-        """What the scheme and the caller add to attention."""
+        """Return what the scheme and the caller add."""
         if bias is not None:
             check_attention(q, k, k, bias=bias)
         terms = ScoreTerms() if self.rel_pos is None else self.rel_pos.score_terms(x, q, k)
@@ -115,7 +126,7 @@ class MultiHeadAttention(nn.Module):
 
 
 def as_head_dim(embed_dim, num_heads, head_dim):
-    """head_dim, or embed_dim / num_heads where it is None; raises ValueError for a remainder."""
+    """Return head_dim, or embed_dim / num_heads for None; raise ValueError for a remainder."""
     if head_dim is not None:
         return check_positive_int(head_dim=head_dim)
     if embed_dim % num_heads:
@@ -124,7 +135,7 @@ def as_head_dim(embed_dim, num_heads, head_dim):
 
 
 def as_scale(scale, head_dim, cosine_attention):
-    """The factor of q·k, 1/√d where it is None. Cosine attention has its own in q: 1."""
+    """Return the factor of q·k, 1/√d for None; 1 in cosine attention, which has its own in q."""
     if scale is None:
         return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
     if cosine_attention:
@@ -133,7 +144,7 @@ def as_scale(scale, head_dim, cosine_attention):
 
 
 def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
-    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
+    """Build RelativePositionBias(**rpb_kwargs) with the module's heads, dtype and generator."""
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")

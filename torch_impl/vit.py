@@ -34,10 +34,15 @@ POSITIONS = ("relative", "shared_relative", "absolute", "none")
 
 
 class Block(nn.Module):
-    """x ← x + droppath(ls1(attn(norm1(x))));  x ← x + droppath(ls2(mlp(norm2(x)))).
+    """A pre-norm transformer block.
 
-    init_values: what the layer scales ls1 and ls2 begin with; there are none where it is None.
-    norm_eps: of both layer norms. head_dim, scale: as MultiHeadAttention's.
+    x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+
+    mlp_ratio: hidden channels of the MLP over embed_dim.
+    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
+    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out.
+    norm_eps: added to the variance in both layer norms.
+    The other arguments are those of MultiHeadAttention.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Block(nn.Module):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
@@ -87,7 +93,7 @@ class Block(nn.Module):
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
-        """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
+        """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
         x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
         return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
 
@@ -103,14 +109,20 @@ def scaled(scale, branch):
 
 
 class VisionTransformer(nn.Module):
-    """logits = head(pool(norm(blocks(embed(images))))).
+    """A vision transformer that classifies images.
 
-    position: "relative" (a bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
-    layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
-    its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
-    drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
-    grows linearly over the blocks. init_values: of the blocks' layer scale, None for none; norm_eps: of
-    all layer norms. Every draw comes from `generator`.
+    logits = head(pool(norm(blocks(embed(images)))))
+
+    img_size, patch_size: an int or (height, width) in pixels; in_chans: channels of an image.
+    global_pool: "token" (a class token) or "avg" (the mean of the tokens).
+    position: "relative" (one bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
+        layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none".
+    rpb_kwargs: bias_type and its options; the window is the grid of patches.
+    drop_rate: dropout rate after the embedding, of the attention's output and in the MLP.
+    attn_drop_rate: dropout rate of the probabilities.
+    drop_path_rate: stochastic depth of the last block; it grows linearly over the blocks.
+    init_values: first value of the blocks' layer scale, None for none; norm_eps: of all layer norms.
+    generator: of the parameters and of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -190,7 +202,7 @@ class VisionTransformer(nn.Module):
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
     def forward(self, images):
-        """images (B, C, H, W) -> logits (B, num_classes)."""
+        """Return the logits (B, num_classes); images: (B, in_chans, height, width)."""
         x, bias = self._embed(images), self._shared_bias()
         for block in self.blocks:
             x = block(x, bias)
@@ -202,7 +214,7 @@ class VisionTransformer(nn.Module):
         return self.head.weight.dtype
 
     def attention_maps(self, images):
-        """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
+        """Return the attention probabilities of every layer, a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
         for block in self.blocks:
             maps.append(block.attn.attention_weights(block.norm1(x), bias))
@@ -210,7 +222,7 @@ class VisionTransformer(nn.Module):
         return maps
 
     def rel_pos_biases(self):
-        """{name: scheme} of the position biases in the model; empty for absolute or none."""
+        """Return {name: scheme} of the position biases in the model; {} for "absolute" and "none"."""
         if self.shared_rel_pos is not None:
             return {"shared_rel_pos": self.shared_rel_pos}
         attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
@@ -231,7 +243,7 @@ class VisionTransformer(nn.Module):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _check_windows(self):
-        """The window is the patch grid (or its patches on one axis), and every patch is a query."""
+        """Raise ValueError unless the window is the grid of patches and every patch is a query."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
             if scheme.window_size not in (grid, (math.prod(grid),), (1, *grid)):
@@ -250,7 +262,7 @@ class VisionTransformer(nn.Module):
             )
 
     def _rpb_kwargs(self, rpb_kwargs):
-        """The scheme's options with the window and the prefix that this model has."""
+        """Return the scheme's options with the window and the prefix tokens of this model."""
         check_names("rpb_kwargs", rpb_kwargs or {})
         own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
         rpb_kwargs = own | dict(rpb_kwargs or {})

@@ -130,6 +130,13 @@ LAYERS = [
     ),
     module("LayerNorm", {"x": Fixed("normal", (2, 3, 4))}, dim=option("4"), eps=EPS, **DTYPE),
     module(
+        "LayerScale",
+        {"x": Fixed("normal", (2, 3, 4)), "residual": Fixed("normal", (2, 3, 4))},
+        dim=option("4"),
+        init_values=option("1e-5", "0.1"),
+        **DTYPE,
+    ),
+    module(
         "Mlp",
         {"x": Fixed("normal", (2, 3, 4))},
         in_features=option("4"),

@@ -82,7 +82,7 @@ def cr_coordinates(delta):
 
 
 def test_swinv2_cr(agree):
-    """One logit scale a head, in a row; coordinates of every pair, computed in float32."""
+    """One logit scale per head, in a row; coordinates of every pair, computed in float32."""
     layer = swinv2_cr.WindowMultiHeadAttention(WIDTH, HEADS, WINDOW, meta_hidden_dim=10)
     places = np.argwhere(np.ones(WINDOW))
     pairs = (places[:, None] - places[None]).reshape(-1, 2)
@@ -199,7 +199,7 @@ def test_rel_pos_mlp(agree, mode, pretrained, prefix):
 
 @pytest.mark.parametrize("head_first", [False, True])
 def test_maxvit(agree, head_first):
-    """RelPosBiasTf, a plane a head by key − query, in MaxViT's attention over a grid."""
+    """RelPosBiasTf, one plane per head by key − query, in MaxViT's attention over a grid."""
     bias = partial(layers.RelPosBiasTf, window_size=WINDOW)
     layer = maxxvit.AttentionCl(WIDTH, dim_head=WIDTH // HEADS, head_first=head_first, rel_pos_cls=bias)
 
