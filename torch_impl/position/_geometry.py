@@ -16,7 +16,7 @@ def axis_offsets(q, k, q_offset=0, stride=1):
 
 
 def spread(first, second):
-    """Return the matrices of two axes, (q, k) and (q', k'), repeated over the grid: (q · q', k · k') each.
+    """Repeat two axes' matrices, (q, k) and (q', k'), over the grid: (q · q', k · k') each.
 
     The grid is row-major, so the second axis changes fastest.
     """
