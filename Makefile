@@ -94,7 +94,7 @@ format: $(READY) ## let ruff mend what it can
 setup: $(READY) ## install everything into .venv
 
 clean: ## remove .venv, caches and reports; runs/ stays
-	rm -rf $(VENV) reports .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) reports build dist *.egg-info .coverage* .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -107,12 +107,12 @@ $(VENV)/bin/python:
 	$$found -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "python -m venv failed (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/.numpy-ready: requirements-numpy.txt | $(VENV)/bin/python
+$(VENV)/.numpy-ready: requirements-numpy.txt requirements/base.txt requirements/train.txt | $(VENV)/bin/python
 	@echo "installing requirements-numpy.txt into $(VENV)"
 	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt constraints.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
 	@$(PIP) --no-deps $(TORCH_INDEX) torch
 	@$(PIP) -r requirements.txt
