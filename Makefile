@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,18 @@ train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: 
 
 parity: $(READY) ## hold the twins to the truth: outputs and gradients (SEED=n, DEVICE=cuda)
 	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party -m "not slow" $(ARGS)
+
+# Compiled code is not traced, so the ops' cases run again without the jit. What the kernels' machine code is
+# made from runs only when it is compiled: the first run finds no compiled code on disk.
+coverage: $(READY) ## which lines and branches the tests reach; writes reports/coverage
+	rm -rf reports/coverage .coverage*
+	NUMBA_CACHE_DIR=reports/coverage/compiled $(RUN) -m coverage run -m pytest -q parity_tests experiments/tests \
+	  --ignore=parity_tests/third_party -m "not slow" $(ARGS)
+	NUMBA_CACHE_DIR=reports/coverage/compiled NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q \
+	  parity_tests/test_kernels.py -k "match_the_definition and op- and float64"
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage html --quiet
+	$(RUN) -m coverage report
 
 soak: $(READY) ## the same cases with other random numbers (SEEDS=30) on simulated processors
 	$(RUN) -m parity_tests.soak --seeds $(or $(SEEDS),30) $(ARGS)

@@ -1,6 +1,7 @@
 """The files of sdist and wheel, and the wheel installed beside nothing but numpy and numba."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 import numpy_ref
 import torch_impl
@@ -97,7 +99,7 @@ def bare(wheel, tmp_path_factory):
     site = Path(output(python, "-c", where, cwd=home).strip())
     for name in NEEDED:
         borrow(metadata.distribution(name), site)
-    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    pip = (sys.executable, "-m", "pip", "--python", python, "--isolated", "--disable-pip-version-check")
     output(*pip, "install", "--quiet", "--no-index", "--no-compile", wheel, cwd=home)
     return python, site
 
@@ -152,5 +154,13 @@ def test_a_folder_of_packages_that_cannot_be_written_to_is_left_alone(bare, tmp_
 
 
 def test_the_version_is_one(wheel):
-    said = wheel.name.split("-")[1]
-    assert (numpy_ref.__version__, torch_impl.__version__) == (said, said)
+    """CHANGELOG.md begins with it, or with what is unreleased; CITATION.cff cites the last release."""
+    version = wheel.name.split("-")[1]
+    assert (numpy_ref.__version__, torch_impl.__version__) == (version, version)
+    headings = re.findall(
+        r"^## \[(.+)\](?: - (.+))?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert headings[0][0] == ("Unreleased" if ".dev" in version else version)
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    released = (cited["version"], cited["date-released"].isoformat())
+    assert released == next(heading for heading in headings if heading[0] != "Unreleased")
