@@ -52,6 +52,7 @@ EXAMPLES = {
     "fire": ({"init_length": 8}, "init_length=8"),
     "gated_t5": ({"num_buckets": 16, "max_distance": 32}, "num_buckets=16, max_distance=32"),
     "halo": ({"halo_size": 2}, "halo_size=2: 3×3 queries in the middle of 7×7 keys"),
+    "irpe_bias": ({"shared_head": False}, "shared_head=False: each head has a table of its own"),
     "shaw": ({"max_distance": 8}, "max_distance=8; the picture leaves the vectors of the values out"),
     "sum": (
         {
@@ -102,7 +103,7 @@ def note_on(views):
     fixed = [view.name for view in views if view.heads != HEADS]
     matrices = [view.name for view in views if view.by_offset()[0] is None]
     return (
-        f"A shape a head: {', '.join(HEADS)}; 1d, 2d and 3d learn them as they are. Scales differ.\n"
+        f"One shape per head: {', '.join(HEADS)}; 1d, 2d and 3d learn them as they are. Scales differ.\n"
         f"{', '.join(fixed)} learn nothing. {', '.join(matrices)} depend on more than the offset: "
         "they are drawn over query and key."
     )
@@ -166,8 +167,8 @@ def origin(scheme, learns, levelled):
     if levelled:
         lines += "; each head minus its mean"
     if scheme.looks_at_query:
-        seen = "input" if scheme.reads_input else "query"
-        lines += f"\none random vector a head as every {seen} (seed 0): another {seen}, another bias"
+        seen = "input" if scheme.bias_type == "gated_t5" else "query"  # its gate reads the input
+        lines += f"\none random vector per head as every {seen} (seed 0): another {seen}, another bias"
     return lines
 
 
@@ -188,7 +189,7 @@ def bias_of(scheme, inputs):
 
 
 def fit(scheme, inputs):
-    """Least squares between the bias and `shapes`, up to a constant a head, which softmax ignores."""
+    """Least squares between the bias and `shapes`, up to a constant per head, which softmax ignores."""
     wanted = shapes(scheme)
     optimizer = AdamW(
         [{"params": dict(scheme.named_parameters()), "weight_decay": 0.0, "lr_factor": 1.0}]

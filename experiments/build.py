@@ -71,17 +71,18 @@ def _model_arguments(config, summary):
     model, relative = dict(vars(config.model)), config.relative_position
     rpb_kwargs = None
     if relative.position in ("relative", "shared_relative"):
-        _check_window(relative.window_size, (height, width), model["patch_size"])
-        if own := relative.options.keys() & OWN_OPTIONS:
+        if own := relative.rpb_kwargs.keys() & OWN_OPTIONS:
             raise ValueError(
-                f"relative_position.options has {', '.join(sorted(own))}, which the model or "
+                f"relative_position.rpb_kwargs has {', '.join(sorted(own))}, which the model or "
                 "another option sets"
             )
         rpb_kwargs = {"bias_type": relative.bias_type, "init_std": relative.init_std}
-        rpb_kwargs |= relative.options
-    elif relative.options or relative.window_size is not None:
+        if relative.window_size is not None:
+            rpb_kwargs["window_size"] = relative.window_size
+        rpb_kwargs |= relative.rpb_kwargs
+    elif relative.rpb_kwargs or relative.window_size is not None:
         raise ValueError(
-            f"relative_position has options or a window_size, but position is {relative.position!r}"
+            f"relative_position has rpb_kwargs or a window_size, but position is {relative.position!r}"
         )
     return model | {
         "img_size": (height, width),
@@ -91,16 +92,3 @@ def _model_arguments(config, summary):
         "rpb_kwargs": rpb_kwargs,
         "generator": np.random.default_rng(config.training.seed),
     }
-
-
-def _check_window(window_size, image_size, patch_size):
-    """Attention is global, so a window that is given must be the patch grid."""
-    if window_size is None:
-        return
-    window = [window_size] * 2 if isinstance(window_size, int) else list(window_size)
-    grid = [size // patch_size for size in image_size]
-    if window != grid:
-        raise ValueError(
-            f"relative_position.window_size is {window}, but images of "
-            f"{image_size[0]}x{image_size[1]} in patches of {patch_size} make a grid of {grid}"
-        )

@@ -26,7 +26,7 @@ from .train import train
 DEFAULT_TWIN = "torch"  # on one core it needs a third of the NumPy twin's time
 CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
 MOST_SEEDS = 1000
-SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "options"))
+SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "rpb_kwargs"))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _set_up(options, argv):
 
 def _common(backend, config):
     dataset = load_dataset(config.data)
-    bare = replace(config.relative_position, position="none", options={})
+    bare = replace(config.relative_position, position="none", rpb_kwargs={})
     trainer = build_trainer(backend, replace(config, relative_position=bare), dataset.summary)
     grid = trainer.model.patch_embed.grid_size
     return Common(backend, config, dataset, trainer.device, grid, _count(trainer.model.parameters()))
@@ -134,7 +134,7 @@ def _train_all(folder, common, found, left):
         spent = time.perf_counter() - started
         print(
             f"    test_accuracy {result['test_accuracy']:.4f}  "
-            f"{result['milliseconds_per_step']:.1f} ms a step  "
+            f"{result['milliseconds_per_step']:.1f} ms per step  "
             f"{spent / number * (len(left) - number) / 60:.0f} min left",
             flush=True,
         )

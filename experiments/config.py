@@ -25,6 +25,8 @@ class ModelConfig:
         drop_rate: dropout after the embedding, the attention projection and in the MLP.
         attn_drop_rate: dropout of the attention probabilities.
         drop_path_rate: stochastic depth of the last block; grows linearly over the blocks.
+        init_values: what the layer scale of each branch begins with; null for no layer scale.
+        norm_eps: added to the variance in every layer norm.
         dtype: precision of weights and arithmetic.
     """
 
@@ -39,6 +41,8 @@ class ModelConfig:
     drop_rate: float = 0.0
     attn_drop_rate: float = 0.0
     drop_path_rate: float = 0.0
+    init_values: float | None = None
+    norm_eps: float = 1e-6
     dtype: Literal["float32", "float64"] = "float32"
 
 
@@ -52,14 +56,14 @@ class RelativePositionConfig:
         bias_type: scheme of the relative bias, one of those in docs/schemes.md.
         window_size: the window the bias covers; null takes the patch grid, the only size that fits.
         init_std: standard deviation of a fresh table.
-        options: further options of the scheme, for example {num_buckets: 16} for t5.
+        rpb_kwargs: further options of the scheme, for example {num_buckets: 16} for t5.
     """
 
     position: Literal["relative", "shared_relative", "absolute", "none"] = "relative"
     bias_type: str = "2d"
     window_size: list[int] | int | None = None
     init_std: float = 0.02
-    options: dict[str, Any] = field(default_factory=dict)
+    rpb_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -23,6 +23,7 @@ __all__ = [
     "DropPath",
     "Dropout",
     "LayerNorm",
+    "LayerScale",
     "Linear",
     "Mlp",
     "Module",
@@ -89,6 +90,25 @@ class LayerNorm(Module):
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
+        return grads.dx
+
+
+class LayerScale(Module):
+    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+
+    def __init__(self, dim, init_values=1e-5, dtype=None):
+        dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
+        self.gamma = Parameter(np.full(dim, as_number("init_values", init_values), dtype))
+
+    def forward(self, x, residual=None):
+        check_input(x, self.gamma.data)
+        out, self._cache = F.layer_scale_forward(x, self.gamma.data, residual)
+        return out
+
+    def backward(self, dout):
+        """dx; the residual's gradient is dout."""
+        grads = F.layer_scale_backward(dout, self.spend())
+        self.gamma.accumulate(grads.dgamma)
         return grads.dx
 
 

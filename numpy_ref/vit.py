@@ -14,7 +14,18 @@ from .checks import (
     check_probability,
 )
 from .gate import gradient
-from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, Module, ModuleList, Parameter, PatchEmbed
+from .nn import (
+    Dropout,
+    DropPath,
+    LayerNorm,
+    LayerScale,
+    Linear,
+    Mlp,
+    Module,
+    ModuleList,
+    Parameter,
+    PatchEmbed,
+)
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
 
@@ -22,7 +33,16 @@ POSITIONS = ("relative", "shared_relative", "absolute", "none")
 
 
 class Block(Module):
-    """x ← x + droppath(attn(norm1(x)));  x ← x + droppath(mlp(norm2(x)))."""
+    """A pre-norm transformer block.
+
+    x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+
+    mlp_ratio: hidden channels of the MLP over embed_dim.
+    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
+    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out.
+    norm_eps: added to the variance in both layer norms.
+    The other arguments are those of MultiHeadAttention.
+    """
 
     def __init__(
         self,
@@ -36,14 +56,19 @@ class Block(Module):
         proj_drop=0.0,
         attn_drop=0.0,
         drop_path=0.0,
+        init_values=None,
+        norm_eps=1e-6,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
         self.attn = MultiHeadAttention(
             embed_dim,
             num_heads,
@@ -53,38 +78,69 @@ class Block(Module):
             attn_drop,
             proj_drop,
             cosine_attention,
+            head_dim,
+            scale,
             dtype,
             generator,
         )
+        self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)
-        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
         self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.ls2 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
-        """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
+        """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
         self._has_bias = bias is not None
-        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
-        return self.drop_path2.add(x, self.mlp, self.norm2(x))
+        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
 
     def backward(self, dout):
-        """A residual passes dout on, its branch's norm adds the rest of dx: dx, or (dx, dbias)."""
-        dmlp = self.mlp.backward(self.drop_path2.backward(dout))
+        """Return dx, or (dx, dbias) when forward was given a bias.
+
+        dout reaches x past each branch and through it: the branch's norm adds both up.
+        """
+        dmlp = self.mlp.backward(unscaled(self.ls2, self.drop_path2.backward(dout)))
         dx = self.norm2.backward(dmlp, dout)
-        dattn = self.attn.backward(self.drop_path1.backward(dx))
+        dattn = self.attn.backward(unscaled(self.ls1, self.drop_path1.backward(dx)))
         dattn, dbias = dattn if self._has_bias else (dattn, None)
         dx = self.norm1.backward(dattn, dx)
         return (dx, dbias) if self._has_bias else dx
 
 
-class VisionTransformer(Module):
-    """logits = head(pool(norm(blocks(embed(images))))).
+def layer_scale(dim, init_values, dtype):
+    """A LayerScale, or None where init_values is."""
+    return None if init_values is None else LayerScale(dim, init_values, dtype)
 
-    position: "relative" (a bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
-    layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
-    its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
-    drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
-    grows linearly over the blocks. Every draw comes from `generator`.
+
+def scaled(scale, branch):
+    """The branch with its layer scale after it, if there is one."""
+    if scale is None:
+        return branch
+    return lambda *inputs, residual=None: scale(branch(*inputs), residual)
+
+
+def unscaled(scale, dout):
+    """dout through the layer scale, if there is one."""
+    return dout if scale is None else scale.backward(dout)
+
+
+class VisionTransformer(Module):
+    """A vision transformer that classifies images.
+
+    logits = head(pool(norm(blocks(embed(images)))))
+
+    img_size, patch_size: an int or (height, width) in pixels; in_chans: channels of an image.
+    global_pool: "token" (a class token) or "avg" (the mean of the tokens).
+    position: "relative" (one bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
+        layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none".
+    rpb_kwargs: bias_type and its options; the window is the grid of patches.
+    drop_rate: dropout rate after the embedding, of the attention's output and in the MLP.
+    attn_drop_rate: dropout rate of the probabilities.
+    drop_path_rate: stochastic depth of the last block; it grows linearly over the blocks.
+    init_values: first value of the blocks' layer scale, None for none; norm_eps: of all layer norms.
+    generator: of the parameters and of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -106,6 +162,8 @@ class VisionTransformer(Module):
         drop_rate=0.0,
         attn_drop_rate=0.0,
         drop_path_rate=0.0,
+        init_values=None,
+        norm_eps=1e-6,
         dtype=None,
         generator=None,
     ):
@@ -149,17 +207,19 @@ class VisionTransformer(Module):
                 drop_rate,
                 attn_drop_rate,
                 drop_path_rate * layer / max(depth - 1, 1),
-                dtype,
-                self.generator,
+                init_values,
+                norm_eps,
+                dtype=dtype,
+                generator=self.generator,
             )
             for layer in range(depth)
         )
         self._check_windows()
-        self.norm = LayerNorm(embed_dim, dtype=dtype)
+        self.norm = LayerNorm(embed_dim, norm_eps, dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
     def forward(self, images):
-        """images (B, C, H, W) -> logits (B, num_classes)."""
+        """Return the logits (B, num_classes); images: (B, in_chans, height, width)."""
         x, bias = self._embed(images), self._shared_bias()
         for block in self.blocks:
             x = block(x, bias)
@@ -169,7 +229,7 @@ class VisionTransformer(Module):
         return logits
 
     def backward(self, dlogits):
-        """dlogits (B, num_classes) -> dimages; parameter gradients are added up on the way.
+        """Return dimages and add up the gradients of the parameters; dlogits: (B, num_classes).
 
         A shared bias feeds every block, so its gradient is the sum over the blocks.
         """
@@ -190,7 +250,7 @@ class VisionTransformer(Module):
         return self.head.weight.data.dtype
 
     def attention_maps(self, images):
-        """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
+        """Return the attention probabilities of every layer, a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
         for block in self.blocks:
             maps.append(block.attn.attention_weights(block.norm1(x), bias))
@@ -198,7 +258,7 @@ class VisionTransformer(Module):
         return maps
 
     def rel_pos_biases(self):
-        """{name: scheme} of the position biases in the model; empty for absolute or none."""
+        """Return {name: scheme} of the position biases in the model; {} for "absolute" and "none"."""
         if self.shared_rel_pos is not None:
             return {"shared_rel_pos": self.shared_rel_pos}
         attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
@@ -223,7 +283,7 @@ class VisionTransformer(Module):
         return self.patch_embed.backward(dx)
 
     def _pool_backward(self, dpooled):
-        """The pooled vector's gradient goes to the class token, or in equal parts to all tokens."""
+        """Send the pooled vector's gradient to the class token, or in equal parts to all tokens."""
         if self.cls_token is None:
             return np.repeat(dpooled[:, None] / dpooled.dtype.type(self.num_tokens), self.num_tokens, 1)
         dx = np.zeros((len(dpooled), self.num_tokens, dpooled.shape[1]), dpooled.dtype)
@@ -237,7 +297,7 @@ class VisionTransformer(Module):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _check_windows(self):
-        """The window is the patch grid (or its patches on one axis), and every patch is a query."""
+        """Raise ValueError unless the window is the grid of patches and every patch is a query."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
             if scheme.window_size not in (grid, (int(np.prod(grid)),), (1, *grid)):
@@ -256,17 +316,16 @@ class VisionTransformer(Module):
             )
 
     def _rpb_kwargs(self, rpb_kwargs):
-        """The scheme's options with the window and the prefix that this model has."""
+        """Return the scheme's options with the window and the prefix tokens of this model."""
         check_names("rpb_kwargs", rpb_kwargs or {})
-        given = dict(rpb_kwargs or {})
-        check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
-        grid = self.patch_embed.grid_size
-        ndim = SCHEMES[given.get("bias_type", "2d")].window_ndim
-        given.setdefault("window_size", (1, *grid) if ndim == 3 else grid)
-        given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
-        if given["num_prefix_tokens"] != self.num_prefix_tokens:
+        own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
+        rpb_kwargs = own | dict(rpb_kwargs or {})
+        check_choice("bias_type", rpb_kwargs["bias_type"], tuple(SCHEMES))
+        if rpb_kwargs["num_prefix_tokens"] != self.num_prefix_tokens:
             raise ValueError(
-                f"rpb_kwargs has num_prefix_tokens {given['num_prefix_tokens']}, "
+                f"rpb_kwargs has num_prefix_tokens {rpb_kwargs['num_prefix_tokens']}, "
                 f"global_pool makes {self.num_prefix_tokens}"
             )
-        return given
+        grid = self.patch_embed.grid_size
+        ndim = SCHEMES[rpb_kwargs["bias_type"]].window_ndim
+        return {"window_size": (1, *grid) if ndim == 3 else grid} | rpb_kwargs

@@ -58,12 +58,8 @@ NUMPY_OPS = pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels]
         ((2, 4, "irpe"), {"head_dim": 4, "method": "manhattan"}, ValueError, "method is 'manhattan'"),
         ((2, 4, "irpe"), {"head_dim": 4, "rpe_on": "kk"}, ValueError, "rpe_on is 'kk'"),
         ((2, 4, "irpe"), {"head_dim": 4, "ratio": 0}, ValueError, "ratio is 0"),
-        (
-            (2, 4, "irpe"),
-            {"head_dim": 4, "mode": "bias", "rpe_on": "q"},
-            ValueError,
-            "rpe_on is 'q', but",
-        ),
+        ((2, 4, "irpe_bias"), {"rpe_on": "q"}, TypeError, "'irpe_bias' has no option rpe_on"),
+        ((2, 4, "irpe_bias"), {"shared_head": 1}, TypeError, "shared_head is 1"),
         ((2, 2, "custom"), {}, TypeError, r"index is None, expected integers \(Lq, Lk\)"),
         ((2, 2, "custom"), {"index": [[0.5, 1]]}, TypeError, "index has dtype"),
         ((2, 2, "custom"), {"index": [0, 1]}, ValueError, r"index has shape \(2,\), expected 2 axes"),
@@ -189,6 +185,40 @@ def test_bad_models_are_named(twin, options, message):
     small = {"img_size": 8, "embed_dim": 12, "depth": 1, "num_heads": 3}
     with pytest.raises(ValueError, match=message):
         twin.VisionTransformer(**small | options)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"head_dim": 0}, ValueError, "head_dim is 0"),
+        ({"head_dim": 4.0}, TypeError, r"head_dim is 4\.0"),
+        ({"scale": float("nan")}, ValueError, "scale is nan"),
+        ({"scale": "1"}, TypeError, "scale is '1'"),
+        ({"scale": 1.0, "cosine_attention": True}, ValueError, r"scale is 1\.0, but cosine_attention"),
+        (
+            {"head_dim": 3, "rpb_kwargs": {"head_dim": 4}},
+            ValueError,
+            "has head_dim 4, the attention has 3",
+        ),
+        ({"init_values": "1"}, TypeError, "init_values is '1'"),
+        ({"init_values": float("inf")}, ValueError, "init_values is inf"),
+        ({"norm_eps": -1.0}, ValueError, r"norm_eps is -1\.0"),
+    ],
+)
+def test_bad_options_of_a_block_are_named(twin, options, error, message):
+    rpb = {"window_size": 3, "bias_type": "shaw"} | options.get("rpb_kwargs", {})
+    with pytest.raises(error, match=message):
+        twin.Block(8, 2, **options | {"rpb_kwargs": rpb})
+
+
+@TWINS
+def test_the_gate_of_gated_t5_needs_heads_that_share_the_input(twin):
+    """It reads the layer's input split into heads, so num_heads · head_dim has to be its width."""
+    rpb = {"window_size": 3, "bias_type": "gated_t5"}
+    attn = twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, head_dim=6)
+    with pytest.raises(ValueError, match=r"x has shape \(1, 3, 8\), expected \(any, any, 12\)"):
+        attn(tensor(twin, np.zeros((1, 3, 8), np.float32)))
 
 
 @TWINS

@@ -269,8 +269,8 @@ def test_fewer_queries_than_keys(twin, rpb, tokens):
 @TWINS
 def test_few_sizes_are_remembered(twin):
     """The pairs of rows of the window and of the sizes asked for last, however many there were."""
-    scheme, _ = filled(twin, 2, (3, 3), "irpe", head_dim=4, mode="bias", method="cross")
+    scheme, _ = filled(twin, 2, (3, 3), "irpe_bias", method="cross")
     for height, width in np.ndindex(3, 3):
         size = (height + 1, width + 1)
         assert scheme(q_size=size, k_size=size).shape[1] == math.prod(size)
-        assert len(scheme._joints) <= 2
+        assert len(scheme._bucket_rows._joints) <= 2

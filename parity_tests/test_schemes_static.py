@@ -264,7 +264,7 @@ def irpe_rows(method, offset):
 @TWINS
 @pytest.mark.parametrize("method", ["euclidean", "quant", "product", "cross"])
 def test_irpe_as_a_bias(twin, method):
-    scheme, state = filled(twin, 2, (6, 9), "irpe", head_dim=4, mode="bias", method=method)
+    scheme, state = filled(twin, 2, (6, 9), "irpe_bias", method=method)
     table, at = state["relative_position_bias_table"], cells((6, 9))
     assert table.shape == ({"product": 49, "cross": 14}.get(method, 7), 1)
     check(

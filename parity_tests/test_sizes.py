@@ -27,7 +27,7 @@ GRIDS = {
     "dynamic": {"hidden_features": 4},
     "log_cpb": {"pretrained_window_size": 3, "hidden_features": 4},
     "rel_pos_mlp": {"hidden_features": 4, "drop": 0.0},
-    "irpe": {"head_dim": 4, "mode": "bias"},
+    "irpe_bias": {},
     "2d": {},
     "maxvit": {},
     "levit": {},
@@ -132,7 +132,7 @@ def test_prefix_tokens_stand_beside_any_sizes_of_a_scheme_that_looks_at_the_quer
 
 
 @TWINS
-@pytest.mark.parametrize("bias_type", ["alibi2d", "dynamic", "irpe", "log_cpb", "rel_pos_mlp"])
+@pytest.mark.parametrize("bias_type", ["alibi2d", "dynamic", "irpe_bias", "log_cpb", "rel_pos_mlp"])
 def test_a_larger_grid_contains_the_window(twin, bias_type):
     scheme, _ = filled(twin, 3, (2, 3), bias_type, **GRIDS[bias_type])
     larger = array(scheme(q_size=(4, 5), k_size=(4, 5))).reshape(3, 4, 5, 4, 5)

@@ -9,6 +9,7 @@ from . import ops
 from .checks import (
     MOST_HEADS,
     as_dtype,
+    as_number,
     check_bool,
     check_names,
     check_positive_int,
@@ -17,16 +18,25 @@ from .checks import (
 from .gate import check_shape, floating
 from .nn import Dropout, Linear, Parameter
 from .ops.attention import check_attention
-from .position import RelativePositionBias, scheme_options
+from .position import RelativePositionBias, ScoreTerms, scheme_options
 from .random import as_generator
 
 
 class MultiHeadAttention(nn.Module):
-    """out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h).
+    """Self-attention of several heads with a relative position bias.
 
-    use_relative_position builds `rel_pos` = RelativePositionBias(**rpb_kwargs); its num_heads may be
-    left out. cosine_attention: scaled cosine scores with a learned `logit_scale` per head instead of
-    q·k/√d (Swin V2, arXiv 2111.09883). Names as in timm: qkv, proj.
+    out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h)
+
+    embed_dim: channels D of the input and of the output.
+    num_heads: number of heads H.
+    use_relative_position: whether there is a scheme, `rel_pos` = RelativePositionBias(**rpb_kwargs).
+    rpb_kwargs: its keyword arguments; num_heads and head_dim may be left out.
+    qkv_bias: whether `qkv` has a bias vector.
+    attn_drop, proj_drop: dropout rates of the probabilities and of the output.
+    cosine_attention: cosine scores with a learned `logit_scale` per head (Swin V2, arXiv 2111.09883).
+    head_dim: channels d of a head, D / H unless given; `qkv` has 3·H·d rows, `proj` H·d columns.
+    scale: factor of q·k, 1/√d unless given (T5: 1).
+    dtype, generator: of the parameters and of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -40,6 +50,8 @@ class MultiHeadAttention(nn.Module):
         attn_drop=0.0,
         proj_drop=0.0,
         cosine_attention=False,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
@@ -52,14 +64,14 @@ class MultiHeadAttention(nn.Module):
             cosine_attention=cosine_attention,
         )
         check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
-        if embed_dim % num_heads:
-            raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         dtype, generator = as_dtype(dtype), as_generator(generator)
         self.embed_dim, self.num_heads = embed_dim, num_heads
-        self.head_dim = embed_dim // num_heads
-        self.qkv = Linear(embed_dim, 3 * embed_dim, qkv_bias, dtype=dtype, generator=generator)
+        self.head_dim = as_head_dim(embed_dim, num_heads, head_dim)
+        self.scale = as_scale(scale, self.head_dim, cosine_attention)
+        width = self.num_heads * self.head_dim
+        self.qkv = Linear(embed_dim, 3 * width, qkv_bias, dtype=dtype, generator=generator)
         self.attn_drop = Dropout(attn_drop, generator)
-        self.proj = Linear(embed_dim, embed_dim, dtype=dtype, generator=generator)
+        self.proj = Linear(width, embed_dim, dtype=dtype, generator=generator)
         self.proj_drop = Dropout(proj_drop, generator)
         self.rel_pos = None
         if use_relative_position:
@@ -72,22 +84,26 @@ class MultiHeadAttention(nn.Module):
             self.logit_scale = Parameter(init)
 
     def forward(self, x, bias=None, mask=None, residual=None):
-        """x (B, L, embed_dim), bias with a gradient, (H, L, L) or broadcasting to (B, H, L, L), mask
-        additive, residual shaped as the result -> (B, L, embed_dim), or (B, Lq, embed_dim) with a
-        scheme of fewer queries."""
+        """Attend, and return (B, L, D), or (B, Lq, D) for a scheme with fewer queries than keys.
+
+        x: (B, L, D).
+        bias: added to the scores, with a gradient; (H, L, L) or broadcasting to (B, H, L, L).
+        mask: added to the scores, without a gradient; or (nW, 1, L, L) for B a multiple of nW windows.
+        residual: added to the result, of its shape.
+        """
         q, k, v = self._qkv(x)
-        table, index, bias = self._position(x, q, k, bias)
+        terms = self._score_terms(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
-        out = ops.attention(q, k, v, table, index, bias, mask, self._scale(), dropout, *self._values(x))
+        out = ops.attention(q, k, v, *terms[:3], mask, self.scale, dropout, *terms[3:])
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
     def attention_weights(self, x, bias=None, mask=None):
-        """The probabilities softmax(…), without their dropout: (B, H, L, L); call eval() first."""
+        """Return the probabilities softmax(…) without their dropout, (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
-        return ops.attention_weights(q, k, *self._position(x, q, k, bias), mask, self._scale())
+        return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
     def _qkv(self, x):
-        """x -> q (B, H, Lq, d), k, v (B, H, L, d); q and k normalised for cosine attention."""
+        """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
         floating(x=x, **{"qkv.weight": self.qkv.weight})
         check_shape("x", x, (None, None, self.embed_dim))
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
@@ -99,31 +115,36 @@ class MultiHeadAttention(nn.Module):
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
 
-    def _position(self, x, q, k, bias):
-        """(table, index, bias): what the scheme and the caller add to the scores."""
-        if self.rel_pos is None:
-            return None, None, bias
-        if not self.rel_pos.looks_at_query:
-            return *self.rel_pos.lookup(*self.rel_pos.sizes_of(x.shape[1], "x")), bias
-        check_attention(q, k, k, bias=bias)
-        source = q
-        if self.rel_pos.reads_input:
-            source = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
-        own = self.rel_pos(source, k, *self.rel_pos.sizes_of(x.shape[1], "x"))
-        return None, None, own if bias is None else own + bias
+    def _score_terms(self, x, q, k, bias):
+        """Return what the scheme and the caller add."""
+        if bias is not None:
+            check_attention(q, k, k, bias=bias)
+        terms = ScoreTerms() if self.rel_pos is None else self.rel_pos.score_terms(x, q, k)
+        if bias is None:
+            return terms
+        return terms._replace(bias=bias if terms.bias is None else bias + terms.bias)
 
-    def _values(self, x):
-        """(value_embedding, value_index) of the scheme, or (None, None)."""
-        if self.rel_pos is None or not self.rel_pos.looks_at_query:
-            return None, None
-        return self.rel_pos.value_lookup(*self.rel_pos.sizes_of(x.shape[1], "x"))
 
-    def _scale(self):
-        return None if self.logit_scale is None else 1.0
+def as_head_dim(embed_dim, num_heads, head_dim):
+    """Return head_dim, or embed_dim / num_heads for None; raise ValueError for a remainder."""
+    if head_dim is not None:
+        return check_positive_int(head_dim=head_dim)
+    if embed_dim % num_heads:
+        raise ValueError(f"embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
+    return embed_dim // num_heads
+
+
+def as_scale(scale, head_dim, cosine_attention):
+    """Return the factor of q·k, 1/√d for None; 1 in cosine attention, which has its own in q."""
+    if scale is None:
+        return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
+    if cosine_attention:
+        raise ValueError(f"scale is {scale}, but cosine_attention learns its own: logit_scale")
+    return as_number("scale", scale)
 
 
 def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
-    """RelativePositionBias(**rpb_kwargs) with the module's num_heads, head_dim, dtype and generator."""
+    """Build RelativePositionBias(**rpb_kwargs) with the module's heads, dtype and generator."""
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")

@@ -23,6 +23,7 @@ __all__ = [
     "DropPath",
     "Dropout",
     "LayerNorm",
+    "LayerScale",
     "Linear",
     "Mlp",
     "ModuleList",
@@ -70,6 +71,19 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x):
         check_input(x, self.weight)
         return ops.layer_norm(x, self.weight, self.bias, self.eps)
+
+
+class LayerScale(nn.Module):
+    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+
+    def __init__(self, dim, init_values=1e-5, dtype=None):
+        super().__init__()
+        dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
+        self.gamma = Parameter(torch.full((dim,), as_number("init_values", init_values), dtype=dtype))
+
+    def forward(self, x, residual=None):
+        check_input(x, self.gamma)
+        return ops.layer_scale(x, self.gamma, residual)
 
 
 class GELU(nn.GELU):

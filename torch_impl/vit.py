@@ -16,7 +16,17 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
-from .nn import Dropout, DropPath, LayerNorm, Linear, Mlp, ModuleList, Parameter, PatchEmbed
+from .nn import (
+    Dropout,
+    DropPath,
+    LayerNorm,
+    LayerScale,
+    Linear,
+    Mlp,
+    ModuleList,
+    Parameter,
+    PatchEmbed,
+)
 from .position import SCHEMES
 from .random import as_generator, truncated_normal
 
@@ -24,7 +34,16 @@ POSITIONS = ("relative", "shared_relative", "absolute", "none")
 
 
 class Block(nn.Module):
-    """x ← x + droppath(attn(norm1(x)));  x ← x + droppath(mlp(norm2(x)))."""
+    """A pre-norm transformer block.
+
+    x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+
+    mlp_ratio: hidden channels of the MLP over embed_dim.
+    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
+    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out.
+    norm_eps: added to the variance in both layer norms.
+    The other arguments are those of MultiHeadAttention.
+    """
 
     def __init__(
         self,
@@ -38,15 +57,20 @@ class Block(nn.Module):
         proj_drop=0.0,
         attn_drop=0.0,
         drop_path=0.0,
+        init_values=None,
+        norm_eps=1e-6,
+        head_dim=None,
+        scale=None,
         dtype=None,
         generator=None,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
         dtype, generator = as_dtype(dtype), as_generator(generator)
-        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
         self.attn = MultiHeadAttention(
             embed_dim,
             num_heads,
@@ -56,28 +80,49 @@ class Block(nn.Module):
             attn_drop,
             proj_drop,
             cosine_attention,
+            head_dim,
+            scale,
             dtype,
             generator,
         )
+        self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)
-        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
+        self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
         self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.ls2 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
 
     def forward(self, x, bias=None, mask=None):
-        """x (B, L, D), bias (H, L, L) shared by several blocks or None -> (B, L, D)."""
-        x = self.drop_path1.add(x, self.attn, self.norm1(x), bias, mask)
-        return self.drop_path2.add(x, self.mlp, self.norm2(x))
+        """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
+        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
+
+
+def layer_scale(dim, init_values, dtype):
+    """A LayerScale, or None where init_values is."""
+    return None if init_values is None else LayerScale(dim, init_values, dtype)
+
+
+def scaled(scale, branch):
+    """The branch with its layer scale after it, if there is one."""
+    return branch if scale is None else lambda *inputs: scale(branch(*inputs))
 
 
 class VisionTransformer(nn.Module):
-    """logits = head(pool(norm(blocks(embed(images))))).
+    """A vision transformer that classifies images.
 
-    position: "relative" (a bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
-    layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none". rpb_kwargs: bias_type and
-    its options; the window is the patch grid. global_pool: "token" (class token) or "avg" (mean).
-    drop_rate: dropout after the embedding, the attention projection and in the MLP; drop_path_rate
-    grows linearly over the blocks. Every draw comes from `generator`.
+    logits = head(pool(norm(blocks(embed(images)))))
+
+    img_size, patch_size: an int or (height, width) in pixels; in_chans: channels of an image.
+    global_pool: "token" (a class token) or "avg" (the mean of the tokens).
+    position: "relative" (one bias per layer, `blocks.*.attn.rel_pos`), "shared_relative" (one for all
+        layers, `shared_rel_pos`), "absolute" (a learned `pos_embed`) or "none".
+    rpb_kwargs: bias_type and its options; the window is the grid of patches.
+    drop_rate: dropout rate after the embedding, of the attention's output and in the MLP.
+    attn_drop_rate: dropout rate of the probabilities.
+    drop_path_rate: stochastic depth of the last block; it grows linearly over the blocks.
+    init_values: first value of the blocks' layer scale, None for none; norm_eps: of all layer norms.
+    generator: of the parameters and of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -99,6 +144,8 @@ class VisionTransformer(nn.Module):
         drop_rate=0.0,
         attn_drop_rate=0.0,
         drop_path_rate=0.0,
+        init_values=None,
+        norm_eps=1e-6,
         dtype=None,
         generator=None,
     ):
@@ -143,17 +190,19 @@ class VisionTransformer(nn.Module):
                 drop_rate,
                 attn_drop_rate,
                 drop_path_rate * layer / max(depth - 1, 1),
-                dtype,
-                self.generator,
+                init_values,
+                norm_eps,
+                dtype=dtype,
+                generator=self.generator,
             )
             for layer in range(depth)
         )
         self._check_windows()
-        self.norm = LayerNorm(embed_dim, dtype=dtype)
+        self.norm = LayerNorm(embed_dim, norm_eps, dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
     def forward(self, images):
-        """images (B, C, H, W) -> logits (B, num_classes)."""
+        """Return the logits (B, num_classes); images: (B, in_chans, height, width)."""
         x, bias = self._embed(images), self._shared_bias()
         for block in self.blocks:
             x = block(x, bias)
@@ -165,7 +214,7 @@ class VisionTransformer(nn.Module):
         return self.head.weight.dtype
 
     def attention_maps(self, images):
-        """The attention probabilities of every layer: a list of (B, num_heads, L, L)."""
+        """Return the attention probabilities of every layer, a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
         for block in self.blocks:
             maps.append(block.attn.attention_weights(block.norm1(x), bias))
@@ -173,7 +222,7 @@ class VisionTransformer(nn.Module):
         return maps
 
     def rel_pos_biases(self):
-        """{name: scheme} of the position biases in the model; empty for absolute or none."""
+        """Return {name: scheme} of the position biases in the model; {} for "absolute" and "none"."""
         if self.shared_rel_pos is not None:
             return {"shared_rel_pos": self.shared_rel_pos}
         attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
@@ -194,7 +243,7 @@ class VisionTransformer(nn.Module):
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
     def _check_windows(self):
-        """The window is the patch grid (or its patches on one axis), and every patch is a query."""
+        """Raise ValueError unless the window is the grid of patches and every patch is a query."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
             if scheme.window_size not in (grid, (math.prod(grid),), (1, *grid)):
@@ -213,17 +262,16 @@ class VisionTransformer(nn.Module):
             )
 
     def _rpb_kwargs(self, rpb_kwargs):
-        """The scheme's options with the window and the prefix that this model has."""
+        """Return the scheme's options with the window and the prefix tokens of this model."""
         check_names("rpb_kwargs", rpb_kwargs or {})
-        given = dict(rpb_kwargs or {})
-        check_choice("bias_type", given.get("bias_type", "2d"), tuple(SCHEMES))
-        grid = self.patch_embed.grid_size
-        ndim = SCHEMES[given.get("bias_type", "2d")].window_ndim
-        given.setdefault("window_size", (1, *grid) if ndim == 3 else grid)
-        given.setdefault("num_prefix_tokens", self.num_prefix_tokens)
-        if given["num_prefix_tokens"] != self.num_prefix_tokens:
+        own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}
+        rpb_kwargs = own | dict(rpb_kwargs or {})
+        check_choice("bias_type", rpb_kwargs["bias_type"], tuple(SCHEMES))
+        if rpb_kwargs["num_prefix_tokens"] != self.num_prefix_tokens:
             raise ValueError(
-                f"rpb_kwargs has num_prefix_tokens {given['num_prefix_tokens']}, "
+                f"rpb_kwargs has num_prefix_tokens {rpb_kwargs['num_prefix_tokens']}, "
                 f"global_pool makes {self.num_prefix_tokens}"
             )
-        return given
+        grid = self.patch_embed.grid_size
+        ndim = SCHEMES[rpb_kwargs["bias_type"]].window_ndim
+        return {"window_size": (1, *grid) if ndim == 3 else grid} | rpb_kwargs

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from experiments.files import write_whole
+from experiments.pages import wrapped
 
 from .rows import LEFT_OUT
 
 HEAD = (
     "| row | what | sees | test accuracy (%) | worst – best | runs | position parameters "
-    "| of these ×{factor} | parameters | ms a step |"
+    "| of these ×{factor} | parameters | ms per step |"
 )
 
 
@@ -38,7 +39,14 @@ def markdown(results):
     head = HEAD.format(factor=f"{settings['training']['table_lr_factor']:g}")
     rule = "|" + " --- |" * 3 + " ---: |" * 7
     return "\n".join(
-        [_introduction(settings), head, rule, *[_line(*r) for r in rows], "", _notes(settings)]
+        [
+            wrapped(_introduction(settings)),
+            head,
+            rule,
+            *[_line(*r) for r in rows],
+            "",
+            wrapped(_notes(settings)),
+        ]
     )
 
 
@@ -69,7 +77,7 @@ The same vision transformer ({model["depth"]} layers of {model["num_heads"]} hea
 the position differs. Made by `python -m experiments.compare`; all settings and runs are in \
 [results.json](results.json).
 
-![Test accuracy, position parameters and time a step of every row](comparison.png)
+![Test accuracy, position parameters and time per step of every row](comparison.png)
 """
 
 
@@ -87,8 +95,8 @@ of numbers or of vectors, learn at {factor:g} times the common rate (docs/traini
 all other position parameters learn at the common rate. So this says what a scheme does as it is, not \
 what it could do with a rate of its own.
 - `log_cpb` is meant for cosine attention, which is {cosine} here.
-- `halo` and `decomposed` are one formula here, and `maxvit` is `2d` with its table kept otherwise: how \
-far those are apart is how much chance there is.
+- `halo` and `decomposed` are one formula here, and `maxvit` is `2d` with its table kept otherwise: \
+their distance shows how far two runs of the same scheme can be apart.
 - Position parameters are those that `none` lacks.
 - A step is {settings["training"]["batch_size"]} images on {settings["training"]["device"]} in the \
 {settings["backend"]} twin, one thread: the median over the steps of a run, and of the runs the \

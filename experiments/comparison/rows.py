@@ -18,8 +18,8 @@ class Row(NamedTuple):
     settings: dict
 
 
-def _row(sees, what, bias_type, position="relative", **options):
-    return Row(sees, what, {"position": position, "bias_type": bias_type, "options": options})
+def _row(sees, what, bias_type, position="relative", **rpb_kwargs):
+    return Row(sees, what, {"position": position, "bias_type": bias_type, "rpb_kwargs": rpb_kwargs})
 
 
 def manhattan(grid):
@@ -47,7 +47,7 @@ ROWS = {
     "log_cpb": _row(GRID, "16 · sigmoid(MLP) of logarithmic offsets", "log_cpb"),
     "dynamic": _row(GRID, "MLP of the offsets", "dynamic"),
     "rel_pos_mlp": _row(GRID, "MLP of logarithmic offsets", "rel_pos_mlp"),
-    "irpe-bias": _row(GRID, "a table of clipped (Δy, Δx)", "irpe", mode="bias"),
+    "irpe_bias": _row(GRID, "a table of clipped (Δy, Δx)", "irpe_bias"),
     "custom": _row(GRID, "a table of |Δy| + |Δx|", "custom", index=manhattan),
     "sum": _row(GRID, "1d + 2d", "sum", parts=[{"bias_type": "1d"}, {"bias_type": "2d"}]),
     "shaw": _row(LINE, "q · embedding of the offset on a line, on values too", "shaw"),
@@ -72,6 +72,8 @@ def written(row):
 
 
 def _with_functions(row, replaced):
-    options = row.settings.get("options", {})
-    options = {name: replaced(value) if callable(value) else value for name, value in options.items()}
-    return row.settings | {"options": options}
+    rpb_kwargs = {
+        name: replaced(value) if callable(value) else value
+        for name, value in row.settings.get("rpb_kwargs", {}).items()
+    }
+    return row.settings | {"rpb_kwargs": rpb_kwargs}

@@ -70,7 +70,7 @@ def before_after(
 
 @styled
 def compare_schemes(biases, grid, title="Bias over the offset query − key, scheme by scheme"):
-    """biases {name: (H, L, L)} on a grid (h, w): a column and a scale for each, a line a head."""
+    """biases {name: (H, L, L)} on a grid (h, w): a column and a scale for each, a line per head."""
     heads = max(len(bias) for bias in biases.values())
     figure = new_figure(1.75 * len(biases) + 0.6, 1.62 * heads + 1.9, title)
     axes = figure.subplots(heads, len(biases), squeeze=False)

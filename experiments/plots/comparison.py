@@ -22,7 +22,7 @@ def comparison(rows, title=None):
     parameters.set_xscale("symlog", linthresh=10)
     parameters.set(title="position parameters")
     time.barh(places, [row["milliseconds_per_step"] for _, row in rows], color=colours, height=0.6)
-    time.set(title="ms a step")
+    time.set(title="ms per step")
     for ax in (parameters, time):
         ax.tick_params(left=False)
     accuracy.set_yticks(places, [name for name, _ in rows])

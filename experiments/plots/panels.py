@@ -24,7 +24,7 @@ def draw_bias(ax, values, limit, **options):
 
 
 def draw_head_lines(ax, positions, values):
-    """One line a head: values (H, N) at positions (N,); positions masked in every head are grey."""
+    """One line per head: values (H, N) at positions (N,); positions masked in every head are grey."""
     for head, (line, colour) in enumerate(zip(values, head_colours(len(values)), strict=True)):
         shown = np.where(np.isfinite(line), line, np.nan)
         ax.plot(positions, shown, color=colour, marker=".", markersize=5, label=f"head {head}")
@@ -55,7 +55,7 @@ def draw_index(ax, index):
 
 
 def draw_table(ax, table, limit):
-    """table (R, H), drawn with a line a head and a column a row of the table."""
+    """table (R, H), drawn with a line per head and a column per row of the table."""
     image = draw_bias(ax, table.T, limit, aspect="auto")
     ax.set(
         xlabel="row of the table", ylabel="head", xticks=_ends(len(table)), yticks=range(table.shape[1])

@@ -69,7 +69,7 @@ def panels_for(figure, count, most=4):
 
 
 def head_colours(num_heads):
-    """One colour a head; beyond ten, shades of the sequential map."""
+    """One colour per head; beyond ten, shades of the sequential map."""
     if num_heads <= 10:
         return matplotlib.color_sequences["petroff10"][:num_heads]
     return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.92, num_heads))

@@ -217,7 +217,7 @@ def test_manhattan_counts_steps_between_patches():
     distance = np.array(manhattan((2, 3)))
     np.testing.assert_array_equal(distance[0].reshape(2, 3), [[0, 1, 2], [1, 2, 3]])
     np.testing.assert_array_equal(distance, distance.T)
-    assert settings_of(ROWS["custom"], (2, 3))["options"]["index"] == distance.tolist()
+    assert settings_of(ROWS["custom"], (2, 3))["rpb_kwargs"]["index"] == distance.tolist()
 
 
 def test_the_time_of_a_step_leaves_the_first_ones_out():

@@ -21,7 +21,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 YAML = {
-    "itself": ("relative_position:\n  options: &o {a: *o}\n", "line 2 has the alias *o"),
+    "itself": ("relative_position:\n  rpb_kwargs: &o {a: *o}\n", "line 2 has the alias *o"),
     "a list of itself": ("model: &m [*m]\n", "line 1 has the alias *m"),
     "a merge": ("model: &m {depth: 2}\ntraining:\n  <<: *m\n", "line 3 has the alias *m"),
     "a billion laughs": (LAUGHS, "line 2 has the alias *a"),
@@ -44,8 +44,8 @@ def test_yaml_is_what_it_shows(text, expected, tmp_path, capsys):
 
 
 def test_an_option_is_yaml_too(tmp_path, capsys):
-    arguments = ["--run", str(tmp_path / "run"), "--relative_position.options", "&o {a: *o}"]
-    assert "relative_position.options" in refused(capsys, main, arguments)
+    arguments = ["--run", str(tmp_path / "run"), "--relative_position.rpb_kwargs", "&o {a: *o}"]
+    assert "relative_position.rpb_kwargs" in refused(capsys, main, arguments)
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path, capsys, monkeypatch):

@@ -8,6 +8,7 @@ from .cross_entropy import cross_entropy_backward, cross_entropy_forward
 from .gelu import gelu_backward, gelu_forward
 from .heads import merge_qkv
 from .layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
+from .layer_scale import LayerScaleGrads, layer_scale_backward, layer_scale_forward
 from .linear import LinearGrads, linear_backward, linear_forward
 from .lookup import (
     ScoreLookupGrads,
@@ -36,6 +37,7 @@ __all__ = [
     "AttentionGrads",
     "CosineGrads",
     "LayerNormGrads",
+    "LayerScaleGrads",
     "LinearGrads",
     "MlpGrads",
     "ResidualGrads",
@@ -57,6 +59,8 @@ __all__ = [
     "gelu_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "layer_scale_backward",
+    "layer_scale_forward",
     "linear_backward",
     "linear_forward",
     "merge_qkv",

@@ -9,11 +9,11 @@ import inspect
 import pkgutil
 
 from ..checks import check_choice
-from ._base import PositionBias
+from ._base import PositionBias, ScoreTerms, TermGrads
 
 
 def _schemes():
-    """{bias_type: class} of all scheme files, sorted by bias_type."""
+    """Return {bias_type: class} of all scheme files, sorted by bias_type."""
     found = {}
     for info in pkgutil.iter_modules(__path__):
         if not info.name.startswith("_"):
@@ -29,16 +29,20 @@ SCHEMES = _schemes()
 
 
 def scheme_options(bias_type):
-    """Names of the keyword options a scheme knows beyond num_heads, window_size and init_std."""
+    """Return the names of a scheme's keyword options beyond num_heads, window_size and init_std."""
     check_choice("bias_type", bias_type, tuple(SCHEMES))
     parameters = inspect.signature(SCHEMES[bias_type]).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
 def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, **options):
-    """The scheme that `bias_type` names; calling it gives bias (num_heads, Lq, Lk).
+    """Return the scheme that `bias_type` names; calling it gives the bias (H, Lq, Lk).
 
-    window_size: an int or a tuple; options: keyword arguments of the scheme (`scheme_options`).
+    num_heads: number of heads H.
+    window_size: tokens along each axis, an int or a tuple.
+    bias_type: name of the scheme.
+    init_std: standard deviation of a learned table at first.
+    options: keyword arguments of the scheme (`scheme_options`).
     Raises ValueError for an unknown bias_type or value, TypeError for an option the scheme lacks.
     """
     known = scheme_options(bias_type)
@@ -49,4 +53,11 @@ def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, 
     return SCHEMES[bias_type](num_heads, window_size, init_std, **options)
 
 
-__all__ = ["SCHEMES", "PositionBias", "RelativePositionBias", "scheme_options"]
+__all__ = [
+    "SCHEMES",
+    "PositionBias",
+    "RelativePositionBias",
+    "ScoreTerms",
+    "TermGrads",
+    "scheme_options",
+]

@@ -1,6 +1,9 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from ..checks import (
     MOST_HEADS,
@@ -15,11 +18,40 @@ from ..nn import Module
 from ..random import as_generator
 
 
-class PositionBias(Module):
-    """Adds to the score of query i with key j something that depends on their relative position.
+class ScoreTerms(NamedTuple):
+    """What a scheme adds to attention: arguments of `attention_forward`, None where it adds nothing."""
 
-    `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
-    never count them. A scheme that `looks_at_query` is called with q and k, any other without.
+    table: np.ndarray | None = None
+    index: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    value_embedding: np.ndarray | None = None
+    value_index: np.ndarray | None = None
+
+
+class TermGrads(NamedTuple):
+    """What the score terms pass on to their inputs, None where they do not depend on one."""
+
+    dx: np.ndarray | None = None
+    dq: np.ndarray | None = None
+    dk: np.ndarray | None = None
+
+
+class PositionBias(Module):
+    """Add to the score of query i with key j a number that depends on their relative position.
+
+    Attention does not call a scheme itself: it asks for the `score_terms`, and the NumPy twin hands
+    their gradients to `score_terms_backward`. Schemes add keyword arguments of their own to these:
+
+    num_heads: number of heads H; a scheme has its own numbers for each.
+    window_size: tokens along each axis, an int or a tuple; a scheme of one axis reads a grid row-major.
+    init_std: standard deviation of a learned table at first (truncated normal).
+    num_prefix_tokens: number P of tokens before the grid in the sequence (class token, registers);
+        sizes never count them.
+    dtype: of parameters and tables, float32 unless given.
+    generator: draws the parameters; a fresh seed unless given.
+
+    In formulas h is a head, i a query, j a key; Δ is the position of the query less that of the key.
+    `looks_at_query`: the scheme is called with q and k; any other is called without.
     """
 
     bias_type = None
@@ -45,23 +77,43 @@ class PositionBias(Module):
 
     @property
     def query_size(self):
-        """The grid of the queries: the window's, unless the scheme has fewer queries than keys."""
+        """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
     @property
     def query_tokens(self):
-        """Places of the queries in the sequence, or None where every token is one."""
+        """Places of the queries in the sequence, or None if every token is a query."""
         return None
 
+    def score_terms(self, x, q, k):
+        """Return the `ScoreTerms` of a self-attention.
+
+        x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
+        scores. Raises ValueError for a number of tokens that the scheme does not cover.
+        """
+        raise NotImplementedError
+
+    def score_terms_backward(self, grads):
+        """Take the AttentionGrads of the last `score_terms`; return its TermGrads.
+
+        The gradients of the scheme's own parameters are added up on the way.
+        """
+        raise NotImplementedError
+
     def make_index(self, q_size, k_size, q_offset=0):
-        """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""
+        """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
+
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
+        """
         raise NotImplementedError
 
     def sizes(self, q_size=None, k_size=None, q_offset=0):
-        """(q_size, k_size, q_offset) as tuples and an int, the window's by default.
+        """Check sizes; return (q_size, k_size, q_offset) as two tuples and an int.
 
-        q_offset: position of the first query among the keys, as with a key/value cache; for schemes of
-        one axis without prefix tokens. Raises ValueError/TypeError for what the scheme does not cover.
+        q_size, k_size: grids of the queries and of the keys, those of the window unless given.
+        q_offset: position of the first query among the keys, as with a key/value cache; only for schemes
+            of one axis without prefix tokens.
+        Raises ValueError/TypeError for what the scheme does not cover.
         """
         q_size = self.query_size if q_size is None else self.as_window("q_size", q_size)
         k_size = self.window_size if k_size is None else self.as_window("k_size", k_size)
@@ -75,7 +127,7 @@ class PositionBias(Module):
         return q_size, k_size, q_offset
 
     def sizes_of(self, num_tokens, name="num_tokens"):
-        """The sizes of a self-attention over `num_tokens`, prefix tokens included.
+        """Return the sizes of a self-attention over `num_tokens`, prefix tokens included.
 
         Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
         cover, or that does not say what the grid is.
@@ -100,7 +152,10 @@ class PositionBias(Module):
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
 
     def as_window(self, name, size):
-        """The size as a tuple of `window_ndim` ints; a scheme of one axis reads a grid row-major."""
+        """Return the size as a tuple of `window_ndim` ints; one axis reads a grid row-major.
+
+        name: of the argument, for errors. Raises ValueError/TypeError.
+        """
         if self.window_ndim != 1:
             return as_sizes(name, size, self.window_ndim)
         sizes = as_sizes(name, size)

@@ -8,12 +8,12 @@ METHODS = ("euclidean", "quant", "cross", "product")
 
 
 def num_buckets(method, ratio):
-    """Rows of one table: those of a line, or for product of a square."""
+    """Return the number of rows of one table: those along one axis, squared for "product"."""
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
 def buckets(offsets, method, ratio):
-    """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
+    """Return the buckets of offsets (Lq, Lk, 2), from 0 on: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
     dy, dx = np.moveaxis(offsets, -1, 0)
     if method == "cross":
         return np.stack([_piecewise(ratio, dy), _piecewise(ratio, dx)])
@@ -24,7 +24,7 @@ def buckets(offsets, method, ratio):
 
 
 def _piecewise(ratio, x):
-    """int(β) + g(x), in [0, 2·int(β)]."""
+    """Return int(β) + g(x), in [0, 2 · int(β)]."""
     alpha, beta, gamma = ratio, 2 * ratio, 8 * ratio
     far = np.log(np.maximum(np.abs(x), alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
     bucket = np.minimum(np.round(alpha + far), beta)
@@ -33,5 +33,5 @@ def _piecewise(ratio, x):
 
 
 def _side(ratio):
-    """Buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
+    """Return the number of buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
     return 2 * int(2 * ratio) + 1

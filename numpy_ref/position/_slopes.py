@@ -10,16 +10,16 @@ from ._offset import OffsetBias
 
 
 class SlopeBias(OffsetBias):
-    """f_h(Δ) = −slope_h · distance(Δ).
+    """Penalise distance: f_h(Δ) = −slope_h · distance(Δ).
 
-    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
-    below, then every second one of twice that power (the paper's code). learned_slopes trains
-    `log_slopes` (num_heads,) from there, slope = exp(log_slope):
+    slope_h = 2^(−8 h / H), h = 1 … H, if H is a power of two; otherwise the slopes of the power of two
+    below H, then every second one of twice that power (the paper's code). learned_slopes trains
+    `log_slopes` (H,) from there, slope = exp(log_slope), with the gradient
     dlog_slope_h = −slope_h · Σ_r dtable[r, h] · distance_r.
     """
 
     def set_slopes(self, learned_slopes, slopes):
-        """Keep the slopes (num_heads,), as a parameter where they are to be learned."""
+        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
@@ -28,11 +28,14 @@ class SlopeBias(OffsetBias):
 
     @property
     def slopes(self):
-        """(num_heads,), positive."""
+        """The slopes (H,), positive; fixed ones in float64."""
         return self._fixed_slopes if self.log_slopes is None else np.exp(self.log_slopes.data)
 
     def distance(self, offsets):
-        """offsets (R, axes) -> (R,), at least 0."""
+        """Return the distance (R,), at least 0.
+
+        offsets: integers (R, axes).
+        """
         raise NotImplementedError
 
     def of_offsets(self, offsets):
@@ -45,7 +48,7 @@ class SlopeBias(OffsetBias):
 
 
 def alibi_slopes(num_heads):
-    """(num_heads,) float64, positive and decreasing within each of the two groups."""
+    """Return the slopes (H,) in float64, positive and falling within each of the two groups."""
     power = 2 ** int(math.log2(num_heads))
     slopes = 2.0 ** (-8 * np.arange(1, power + 1) / power)
     finer = 2.0 ** (-8 * np.arange(1, 2 * power + 1) / (2 * power))

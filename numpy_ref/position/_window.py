@@ -9,10 +9,10 @@ from ._table import TableBias
 
 
 class WindowTableBias(TableBias):
-    """A learned row for each offset in a window of any number of axes (Swin), plus BEiT's three rows.
+    """Learn a row for each offset in a window of any number of axes: R = Π (2 · size − 1) rows.
 
-    R = Π (2·size − 1), and three more with prefix tokens: prefix→patch, patch→prefix, prefix→prefix
-    (BEiT, arXiv 2106.08254), where query→key. Sizes at call time: any whose offsets the table covers.
+    Prefix tokens read three rows more: prefix→patch, patch→prefix, prefix→prefix (query→key; BEiT, arXiv
+    2106.08254). Sizes at call time: any whose offsets the window has.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class WindowTableBias(TableBias):
 
     @property
     def num_offsets(self):
+        """Number of offsets in the window, Π (2 · size − 1)."""
         return int(np.prod([2 * size - 1 for size in self.window_size]))
 
     def make_index(self, q_size, k_size, q_offset=0):
@@ -54,7 +55,7 @@ class WindowTableBias(TableBias):
 
 
 def check_covered(scheme, q_size, k_size, q_offset, last_query=None):
-    """Every offset between the two grids is one of the window's; raises ValueError otherwise.
+    """Raise ValueError unless the window has every offset between the two grids.
 
     last_query: position of the last query along each axis, q_size − 1 + q_offset unless given.
     """

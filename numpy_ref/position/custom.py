@@ -14,14 +14,18 @@ from ._table import TableBias
 
 
 class Custom(TableBias):
-    """bias[h, i, j] = table[index[i, j], h], or −inf where index[i, j] is −1.
+    """Learn a table under an index of the user's own:
+    bias[h, i, j] = table[index[i, j], h], or −inf if index[i, j] is −1.
 
-    index: integers (Lq, Lk), Lk the tokens of the window; table (num_rows, num_heads), truncated
-    normal, num_rows one more than the largest index unless given. Calling the scheme with another
-    `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
-    handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
-    distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
-    neighbourhood), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
+    index: integers (Lq, Lk), Lk the tokens of the window.
+    num_rows: rows of the table, one more than the largest index unless given.
+
+    Called with another `index`, also one per sample (B, Lq, Lk), the scheme returns (H, Lq, Lk) or
+    (B, H, Lq, Lk), which attention takes as its dense `bias`.
+    Prefix tokens: no bias. Sizes at call time: the index's only.
+    State: relative_position_bias_table (num_rows, H), truncated normal.
+    Used as: Graphormer (shortest-path distance, arXiv 2106.05234), neighbourhood attention (−1 outside
+    the neighbourhood, arXiv 2204.07143), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
     """
 
     bias_type = "custom"
@@ -71,7 +75,7 @@ class Custom(TableBias):
         return sizes
 
     def table(self, q_size=None, k_size=None, q_offset=0):
-        """(num_rows, num_heads), then a row of −inf, then zeros for prefix tokens."""
+        """Return (num_rows + 1 [+ 1], H): the learned rows, one of −inf, zeros for prefix tokens."""
         heads, learned = self.num_heads, self.relative_position_bias_table.data
         masked = np.full((1, heads), -np.inf, learned.dtype)
         zero = np.zeros((1 if self.num_prefix_tokens else 0, heads), learned.dtype)
@@ -81,7 +85,10 @@ class Custom(TableBias):
         self.relative_position_bias_table.accumulate(dtable[: self.num_rows])
 
     def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
-        """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
+        """Return the bias (H, P + Lq, P + Lk), or that of another index.
+
+        index: integers (Lq, Lk) or (B, Lq, Lk) -> (H, Lq, Lk) or (B, H, Lq, Lk), without prefix tokens.
+        """
         if index is None:
             return super().forward(q_size, k_size, q_offset)
         index = as_index("index", index, 2, 3)
@@ -95,7 +102,10 @@ class Custom(TableBias):
         return bias
 
     def backward(self, dbias):
-        """dbias as forward's result -> the table's gradient."""
+        """Add the table's gradient up.
+
+        dbias: of the shape that forward returned.
+        """
         index, num_rows, shape, dtype = self.spend()
         dbias = gradient("dbias", dbias, shape, dtype)
         by_head = dbias if dbias.ndim == 3 else dbias.swapaxes(0, 1)

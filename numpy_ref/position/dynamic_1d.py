@@ -11,12 +11,20 @@ from ._offset import OffsetBias
 
 
 class Dynamic1D(OffsetBias):
-    """bias[h, i, j] = MLP(x(i − j))[h],  x(Δ) = Δ, or sign(Δ) log(1 + |Δ|) with log_distance.
+    """Compute the bias with an MLP of the offset in a sequence: bias[h, i, j] = MLP(x(i − j))[h].
 
-    MLP: `depth` times Linear – [LayerNorm] – SiLU, then Linear to num_heads, named mlp.0 … mlp.depth
-    as in x-transformers' DynamicPositionBias, which has the same sign. Prefix tokens: no bias. Init:
-    Glorot, hidden biases from U(±1/√width) as PyTorch's: with zeros, the row of Δ = 0 would be constant,
-    and a layer norm multiplies its gradient by 1/√eps. Any sizes and q_offset at call time.
+    MLP: `depth` times Linear – [LayerNorm] – SiLU, then Linear to H. Names and sign are those of
+    x-transformers' DynamicPositionBias.
+
+    hidden_features: width of the MLP.
+    depth: number of hidden layers.
+    log_distance: x(Δ) = sign(Δ) log(1 + |Δ|) instead of Δ.
+    norm: a layer norm after each hidden Linear.
+
+    Prefix tokens: no bias. Sizes at call time: any, with q_offset.
+    State: mlp.0 … mlp.depth. Init: Glorot, hidden biases from U(±1/√width) as PyTorch's: with zeros the
+    row of Δ = 0 would be constant, and a layer norm multiplies its gradient by 1/√eps.
+    Source: x-transformers; after CrossFormer, arXiv 2108.00154.
     """
 
     bias_type = "dynamic_1d"

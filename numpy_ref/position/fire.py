@@ -13,17 +13,24 @@ EPS = 1e-6
 
 
 class FIRE(TableBias):
-    """bias[h, i, j] = MLP(ψ(i − j) / (ψ(max(i, T)) + 1e-6))[h],  ψ(x) = log(1 + |c x|),
-    T = |L_multiplier · init_length|.
+    """Interpolate with an MLP: bias[h, i, j] = MLP(ψ(i − j) / N_i)[h],  N_i = ψ(max(i, T)) + 1e-6,
+    ψ(x) = log(1 + |c x|),  T = |L_multiplier · init_length|.
 
-    MLP: Linear(1, hidden) – ReLU – Linear(hidden, num_heads), named mlp.0 and mlp.2; c and L_multiplier
-    are learned scalars (the names of the paper's code). i counts from 0 (and from q_offset). With
-    x = ψ(Δ)/N, m = max(i, T) and g = dx:
-    dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |cΔ|) + Σ dN m sign(c) / (1 + |c| m)
+    MLP: Linear(1, hidden) – ReLU – Linear(hidden, H). i counts from 0 (or q_offset). The bias depends
+    on i as well as on i − j, so the table has a row for each pair.
+
+    hidden_features: width of the MLP.
+    init_length: threshold T at first; c and L_multiplier are learned scalars.
+    causal: keys after the query get −inf.
+
+    Gradients, with x = ψ(Δ)/N, m = max(i, T) and g = dx:
+    dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |c Δ|) + Σ dN m sign(c) / (1 + |c| m),
     dL_multiplier = sign(L_multiplier) · init_length · Σ_{i < T} dN |c| / (1 + |c| m)
-    Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
-    each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
-    Used in its authors' language models and for arithmetic (arXiv 2405.17399).
+    Prefix tokens: no bias; if causal, they do not see the other tokens. Sizes at call time: any, with
+    q_offset.
+    State: mlp.0, mlp.2, c (0.1 at first), L_multiplier (1 at first), the names of the paper's code.
+    Source: arXiv 2310.04418 §3. Used in its authors' language models and for
+    arithmetic (arXiv 2405.17399).
     """
 
     bias_type = "fire"
@@ -59,7 +66,7 @@ class FIRE(TableBias):
         )
 
     def make_index(self, q_size, k_size, q_offset=0):
-        """A row for each pair, row-major."""
+        """Return a row for each pair, row-major: (P + Lq, P + Lk)."""
         pairs = math.prod(q_size) * math.prod(k_size)
         rows = np.arange(pairs).reshape(math.prod(q_size), -1)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(pairs))

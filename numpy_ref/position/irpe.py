@@ -1,39 +1,43 @@
-"""iRPE: image relative position encoding (arXiv 2107.14222): four ways to count, two ways to use it."""
+"""iRPE in contextual mode (arXiv 2107.14222): image relative position encoding on q, k and v."""
 
 import math
 
 import numpy as np
 
-from ..checks import as_number, check_bool, check_choice, check_natural, check_subset
+from ..checks import check_bool, check_subset
 from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, joint_rows, kept, with_prefix
-from ._irpe_buckets import METHODS, buckets, num_buckets
+from ._irpe_rows import IRPERows
 from ._query import QueryBias, QueryGrads
-from ._table import TableBias
 
 
-class IRPE(QueryBias, TableBias):
-    """mode "contextual", on k, q and v:  bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d  +
-    k[b, h, j] · W_q[r(−Δ)] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)];
-    mode "bias":  bias[h, i, j] = table[r(Δ), h];  Δ = query − key.
+class IRPE(QueryBias):
+    """Multiply queries, keys and attention with vectors for buckets of offsets:
+    bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
+    out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)],  Δ = query − key.
 
-    g(x) = round(x) for |x| ≤ α, else sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with
-    (α, β, γ) = ratio · (1, 2, 8). method: "euclidean" g(round √(Δy² + Δx²)); "quant" g(Δy² + Δx²);
-    "product" the row of the pair (g(Δy), g(Δx)); "cross" the sum of the rows of g(Δy) and of g(Δx).
-    rpe_on: which of "q", "k", "v" the contextual mode attaches to (the paper's default is "k").
-    State: lookup_table_q, _k, _v (1 or num_heads, R, d), or relative_position_bias_table (R, 1 or
-    num_heads); one for all heads with shared_head. R = 2·int(β) + 1, squared for product, twice (rows,
-    then columns) for cross; with prefix tokens each has one row more, which all their pairs read.
-    The original has the same sign, keeps W_q and W_k transposed, cross as two modules, and starts at
-    zero (here: truncated normal). Any sizes at call time. Used by DeiT and DETR with iRPE, MiniViT.
+    A bucket is g(x) = round(x) if |x| ≤ α, otherwise
+    sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with (α, β, γ) = ratio · (1, 2, 8).
+
+    head_dim: width d of a head.
+    method: what r(Δ) is. "euclidean": g(round √(Δy² + Δx²)); "quant": g(Δy² + Δx²); "product": the row
+        of the pair (g(Δy), g(Δx)); "cross": the sum of the rows of g(Δy) and of g(Δx).
+    rpe_on: which of "q", "k", "v" it attaches to (the paper's default is "k").
+    shared_head: one table for all heads.
+    ratio: α.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: lookup_table_q, _k, _v (1 or H, R, d), truncated normal. R = 2 · int(β) + 1, squared for
+    "product", twice (rows, then columns) for "cross". The original has the same sign, keeps W_q and W_k
+    transposed and "cross" as two modules, and starts at zero. Its mode "bias" is "irpe_bias".
+    Source: arXiv 2107.14222. Used by DeiT and DETR with iRPE, MiniViT.
     """
 
     bias_type = "irpe"
     window_ndim = 2
-    table_names = ("relative_position_bias_table", "lookup_table_q", "lookup_table_k", "lookup_table_v")
+    table_names = ("lookup_table_q", "lookup_table_k", "lookup_table_v")
 
     def __init__(
         self,
@@ -43,7 +47,6 @@ class IRPE(QueryBias, TableBias):
         *,
         head_dim,
         method="product",
-        mode="contextual",
         rpe_on="k",
         shared_head=True,
         ratio=1.9,
@@ -51,73 +54,49 @@ class IRPE(QueryBias, TableBias):
         dtype=None,
         generator=None,
     ):
-        check_choice("method", method, METHODS)
-        check_choice("mode", mode, ("contextual", "bias"))
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
-        ratio = as_number("ratio", ratio, "(0, 4096]")
-        num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
-        if mode == "bias" and rpe_on != "k":
-            raise ValueError(f"rpe_on is {rpe_on!r}, but mode 'bias' only adds to the scores: 'k'")
-        self.method, self.rpe_on, self.ratio = method, rpe_on, ratio
-        self._joints = {}  # by size: finding them takes longer than using them
-        self.looks_at_query = mode == "contextual"
-        self.num_buckets = num_buckets(method, ratio) + (num_prefix_tokens > 0)
+        self.rpe_on = rpe_on
+        self._bucket_rows = IRPERows(method, ratio, num_prefix_tokens)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.factor = 1 / math.sqrt(self.head_dim)
-        heads, rows = 1 if shared_head else num_heads, self.num_buckets * (1 + (method == "cross"))
-        if mode == "bias":
-            self.relative_position_bias_table = self._learned((rows, heads))
-        for name in sorted(rpe_on) if mode == "contextual" else ():
-            setattr(self, f"lookup_table_{name}", self._learned((heads, rows, head_dim)))
+        shape = (1 if shared_head else self.num_heads, self._bucket_rows.num_rows, self.head_dim)
+        for name in sorted(rpe_on):
+            table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
+            setattr(self, f"lookup_table_{name}", table)
 
     def make_index(self, q_size, k_size, q_offset=0):
-        return self._joint(q_size, k_size)[1]
+        return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
-        """Mode "bias": (R', num_heads), for cross with a row for each pair of rows that occurs."""
-        if self.looks_at_query:
-            raise ValueError("mode 'contextual' has no table of numbers: call the scheme with q and k")
-        q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
-        self._rows = self._joint(q_size, k_size)[0]
-        summed = self.relative_position_bias_table.data[self._rows].sum(0)
-        return np.repeat(summed, self.num_heads, axis=1) if summed.shape[1] == 1 else summed
+    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        """Return the bias (B, H, P + Lq, P + Lk).
 
-    def table_backward(self, dtable):
-        dlearned = np.zeros_like(self.relative_position_bias_table.data)
-        dsummed = dtable.sum(1, keepdims=True) if dlearned.shape[1] == 1 else dtable
-        for rows in self._rows:
-            np.add.at(dlearned, rows, dsummed)
-        self.relative_position_bias_table.accumulate(dlearned)
-
-    def forward(self, *args, **kwargs):
-        """Mode "bias" as any table; mode "contextual": q, k -> bias (B, H, P + Lq, P + Lk)."""
-        if not self.looks_at_query:
-            return TableBias.forward(self, *args, **kwargs)
-        return self._contextual(*args, **kwargs)
-
-    def _contextual(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         q = self.check_query(q, q_size)
         bias = np.zeros((*q.shape[:3], self.indices(*sizes).shape[-1]), q.dtype)
         if "k" in self.rpe_on:
-            bias += QueryBias.forward(self, q, k, *sizes)
+            bias += super().forward(q, k, *sizes)
         if "q" in self.rpe_on:
             q, k = floating(q=q, k=self.check_keys(k, len(q), k_size))
             embedding, self._q_rows = self._embedding("q", k_size, q_size)
-            term, self._q_cache = F.score_lookup_forward(k, embedding, self._joint(k_size, q_size)[1])
+            index = self._bucket_rows.joint(k_size, q_size)[1]  # r(−Δ), a row per key
+            term, self._q_cache = F.score_lookup_forward(k, embedding, index)
             bias += self.factor * term.swapaxes(-1, -2)
         self._out = bias.shape, bias.dtype
         return bias
 
     def backward(self, dbias):
-        """dbias -> None in mode "bias", else QueryGrads(dq, dk), None where rpe_on leaves one out."""
-        if not self.looks_at_query:
-            return TableBias.backward(self, dbias)
+        """Add the parameters' gradients up; return QueryGrads(dq, dk), None where rpe_on leaves one out.
+
+        dbias: (B, H, P + Lq, P + Lk).
+        """
         dbias = gradient("dbias", dbias, *self.spend("_out"))
         dq = dk = None
         if "k" in self.rpe_on:
-            dq = QueryBias.backward(self, dbias).dq
+            dq = super().backward(dbias).dq
         if "q" in self.rpe_on:
             dterm = np.ascontiguousarray(self.factor * dbias.swapaxes(-1, -2))
             dk, dembedding = F.score_lookup_backward(dterm, self.spend("_q_cache"))
@@ -125,7 +104,7 @@ class IRPE(QueryBias, TableBias):
         return QueryGrads(dq, dk)
 
     def embeddings(self, q_size, k_size, q_offset):
-        """Of the term that looks at the query; the one that looks at the key has another index."""
+        """Return the embedding of the term that looks at the query; the other has its own index."""
         embedding, self._k_rows = self._embedding("k", q_size, k_size)
         return [embedding]
 
@@ -143,7 +122,7 @@ class IRPE(QueryBias, TableBias):
 
     def _embedding(self, name, q_size, k_size):
         """(1 or H, R', d) under the joint index, and the rows it was summed from."""
-        rows = self._joint(q_size, k_size)[0]
+        rows = self._bucket_rows.joint(q_size, k_size)[0]
         return getattr(self, f"lookup_table_{name}").data[:, rows].sum(1), rows
 
     def _embedding_backward(self, name, rows, dembedding):
@@ -152,21 +131,3 @@ class IRPE(QueryBias, TableBias):
         for each in rows:
             np.add.at(dlearned, (slice(None), each), dembedding)
         learned.accumulate(dlearned)
-
-    def _joint(self, q_size, k_size):
-        sizes = q_size, k_size
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
-
-    def _find_joint(self, q_size, k_size):
-        """(rows (1 or 2, R'), index (P + Lq, P + Lk)): cross adds two rows up, so it indexes pairs."""
-        own = self.num_buckets
-        indices = [
-            n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
-            for n, bucket in enumerate(buckets(grid_offsets(q_size, k_size), self.method, self.ratio))
-        ]
-        if len(indices) == 1:
-            return np.arange(own)[None], indices[0]
-        return joint_rows(np.stack(indices))
-
-    def _learned(self, shape):
-        return Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))

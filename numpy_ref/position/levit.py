@@ -11,11 +11,16 @@ from ._window import check_covered
 
 
 class LeViT(TableBias):
-    """bias[h, i, j] = table[|Δy| · w + |Δx|, h],  Δ = stride · query − key.
+    """Learn a number for each absolute offset on a grid:
+    bias[h, i, j] = table[|Δy| · width + |Δx|, h],  Δ = stride · query − key.
 
-    Table (h · w, num_heads), truncated normal, and BEiT's three rows with prefix tokens. stride > 1:
-    only every stride-th token along each axis is a query (LeViT's AttentionSubsample), the first one
-    among them. The original keeps (num_heads, h · w), zeros at first. Used by LeViT, EfficientFormer.
+    stride: only every stride-th token along each axis is a query, from the first one on (LeViT's
+        AttentionSubsample).
+
+    Prefix tokens: three rows more, as "2d". Sizes at call time: any whose offsets the window has.
+    State: relative_position_bias_table (height · width [+ 3], H), truncated normal; the original keeps
+    it transposed and starts at zero.
+    Source: arXiv 2104.01136 §4.2. Used by LeViT, EfficientFormer.
     """
 
     bias_type = "levit"

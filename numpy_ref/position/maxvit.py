@@ -1,4 +1,4 @@
-"""The bias table of CoAtNet (arXiv 2106.04803 §2.1) and MaxViT (arXiv 2204.01697), one plane a head."""
+"""The bias table of CoAtNet (arXiv 2106.04803 §2.1), MaxViT (arXiv 2204.01697): one plane per head."""
 
 import math
 
@@ -10,11 +10,15 @@ from ._window import check_covered
 
 
 class MaxViT(TableBias):
-    """bias[h, i, j] = planes[h, −Δy + h − 1, −Δx + w − 1],  Δ = query − key.
+    """Learn a number for each offset on a grid, kept as a plane per head:
+    bias[h, i, j] = planes[h, −Δy + height − 1, −Δx + width − 1],  Δ = query − key.
 
-    The state is timm's RelPosBiasTf: relative_position_bias_table (num_heads, 2h − 1, 2w − 1), which
-    counts key − query; `table()` turns it into rows by query − key, so that the index is the 2-D one.
-    Prefix tokens: no bias. Init: truncated normal (timm: normal of std 0.02). Used by CoAtNet, MaxViT.
+    The planes count key − query, as timm's RelPosBiasTf. `table()` reverses them into rows by
+    query − key, so that the index is that of "2d".
+    Prefix tokens: no bias. Sizes at call time: any whose offsets the window has.
+    State: relative_position_bias_table (H, 2 · height − 1, 2 · width − 1), truncated normal (timm:
+    normal of std 0.02).
+    Source: arXiv 2106.04803 §2.1. Used by CoAtNet, MaxViT.
     """
 
     bias_type = "maxvit"
@@ -47,7 +51,7 @@ class MaxViT(TableBias):
         return sizes
 
     def table(self, q_size=None, k_size=None, q_offset=0):
-        """Planes of key − query, turned by half a circle -> rows of query − key."""
+        """Return the planes as rows of query − key: ((2 · height − 1)(2 · width − 1) [+ 1], H)."""
         planes = self.relative_position_bias_table.data[:, ::-1, ::-1]
         return self.with_prefix_rows(planes.reshape(self.num_heads, -1).T)
 

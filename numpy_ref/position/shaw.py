@@ -12,13 +12,21 @@ from ._query import QueryBias
 
 
 class Shaw(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · a^K[r] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] a^V[r],
+    """Multiply the query with a vector for each clipped offset, and add one to each value:
+    bias[b, h, i, j] = q[b, h, i] · a^K[r] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] a^V[r],
     r = clip(i − j, −m, m) + m.
 
-    m = max_distance; a^K, a^V are relative_position_keys and relative_position_values (2m + 1, d),
-    shared by the heads, truncated normal; values=False leaves a^V out. The paper counts key − query:
-    its row clip(j − i) + m is ours read backwards. A grid is read row-major. Prefix tokens: nothing
-    added. Any sizes and q_offset at call time. Used by Music Transformer, tensor2tensor.
+    The paper counts key − query: its row clip(j − i) + m is this one read backwards. A grid is read
+    row-major.
+
+    head_dim: width d of a head.
+    max_distance: m, the largest distance with a vector of its own.
+    values: False leaves a^V out.
+
+    Prefix tokens: nothing added. Sizes at call time: any, with q_offset.
+    State: relative_position_keys (a^K) and relative_position_values (a^V), (2m + 1, d) each, shared by
+    the heads, truncated normal.
+    Source: arXiv 1803.02155. Used by Music Transformer, tensor2tensor.
     """
 
     bias_type = "shaw"

@@ -12,14 +12,20 @@ from ._query import QueryBias, QueryGrads
 
 
 class TransformerXL(QueryBias):
-    """bias[b, h, i, j] = (u_h · k[b, h, j] + (q[b, h, i] + v_h) · r_h(i − j)) / √d,  r = W R(Δ).
+    """Multiply the query with sinusoids of the offset, and the key with a vector per head:
+    bias[b, h, i, j] = (u_h · k[b, h, j] + (q[b, h, i] + v_h) · r_h(i − j)) / √d,
+    r = W R(Δ),  R(Δ) = [sin(Δ ω), cos(Δ ω)],  ω_n = 10000^(−2n/D),  D = H · d.
 
-    R(Δ) = [sin(Δ ω), cos(Δ ω)], ω_n = 10000^(−2n/D), D = num_heads · d; W is r_net (D → D, no bias),
-    u and v are r_w_bias and r_r_bias (num_heads, d): the names of the paper's code, where they are
-    zero or normal at first (here truncated normal). With q·k/√d this is the paper's (a) + (b) + (c) +
-    (d). Same sign as the original, which obtains i − j by its "relative shift". Gradients:
-    du_h = Σ_{b,i,j} dbias k_j / √d,  dk_j = Σ_i dbias u_h / √d,  dv_h = Σ_{b,i} dq.
-    Prefix tokens: no r. Any sizes and q_offset at call time; negative offsets too, as in XLNet.
+    With q · k / √d this is the paper's (a) + (b) + (c) + (d). The original has the same sign; it obtains
+    i − j by its "relative shift".
+
+    head_dim: width d of a head; H · d must be even.
+
+    Gradients: du_h = Σ_{b,i,j} dbias k_j / √d,  dk_j = Σ_i dbias u_h / √d,  dv_h = Σ_{b,i} dq.
+    Prefix tokens: no r. Sizes at call time: any, with q_offset; negative offsets too, as in XLNet.
+    State: r_w_bias (u) and r_r_bias (v), (H, d) each; r_net.weight (W), (D, D). The names are those of
+    the paper's code, where u and v are zero or normal at first (here truncated normal).
+    Source: arXiv 1901.02860 §3.3. Used by Transformer-XL, XLNet.
     """
 
     bias_type = "transformer_xl"
@@ -62,7 +68,10 @@ class TransformerXL(QueryBias):
         self.r_net.backward(np.ascontiguousarray(dr.swapaxes(0, 1)).reshape(dr.shape[1], -1))
 
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q (B, H, P + Lq, d), k (B, H, P + Lk, d) -> bias (B, H, P + Lq, P + Lk)."""
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d); q_size, k_size, q_offset: as `sizes`.
+        """
         sizes = self.sizes(q_size, k_size, q_offset)
         q = self.check_query(q, sizes[0])
         q, k = floating(q=q, k=self.check_keys(k, len(q), sizes[1]))
@@ -72,7 +81,10 @@ class TransformerXL(QueryBias):
         return self.factor * content + super().forward(q + v[:, None], k, *sizes)
 
     def backward(self, dbias):
-        """dbias -> QueryGrads(dq, dk)."""
+        """Add the parameters' gradients up; return QueryGrads(dq, dk).
+
+        dbias: (B, H, P + Lq, P + Lk).
+        """
         dq = super().backward(dbias).dq
         self.r_r_bias.accumulate(dq.sum((0, 2)))
         dcontent = self.factor * dbias.sum(2)  # (B, H, Lk)

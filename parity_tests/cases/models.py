@@ -81,16 +81,21 @@ ATTENTION = [
     attention("irpe", "qkv", (2, 13, 12), 3, GRID | {"bias_type": "irpe", "rpe_on": "qkv"} | PREFIX),
     attention("irpe", "cross", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "method": "cross"}),
     attention("irpe", "value_only", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "rpe_on": "v"}),
-    attention("irpe", "bias", (2, 12, 12), 3, GRID | {"bias_type": "irpe", "mode": "bias"}),
+    attention("irpe_bias", "tokens", (2, 12, 12), 3, GRID | {"bias_type": "irpe_bias"}),
     attention("gated_t5", "longer", (2, 16, 12), 3, GRID | {"bias_type": "gated_t5"} | PREFIX),
     attention(
         "decomposed", "cosine", (2, 12, 12), 3, GRID | {"bias_type": "decomposed"}, cosine_attention=True
     ),
     attention("halo", "cosine", (2, 20, 12), 3, HALO, cosine_attention=True),
+    attention("t5", "wide_unscaled", (2, 12, 10), 3, GRID | {"bias_type": "t5"}, head_dim=6, scale=1.0),
+    attention("shaw", "narrow_heads", (2, 12, 12), 3, GRID | {"bias_type": "shaw"}, head_dim=2),
+    attention("halo", "wide_heads", (2, 20, 6), 2, HALO, head_dim=5, scale=0.3),
+    attention("2d", "wide_cosine", (2, 12, 8), 2, GRID, head_dim=7, cosine_attention=True),
     attention("none", "tokens", (2, 5, 12), 3),
     attention("none", "one_token", (1, 1, 4), 1),
 ]
 
+T5, PATH = {"bias_type": "t5"}, {"drop_path": 0.3}
 BLOCKS = [
     block("2d", "tokens", (2, 12, 24), 4, GRID | {"bias_type": "2d"}),
     block(
@@ -98,6 +103,9 @@ BLOCKS = [
     ),
     block("2d", "drop", (4, 12, 8), 2, GRID, proj_drop=0.2, attn_drop=0.1, drop_path=0.3),
     block("log_cpb", "cosine", (2, 12, 24), 3, GRID | {"bias_type": "log_cpb"}, cosine_attention=True),
+    block("2d", "layer_scale", (2, 12, 8), 2, GRID, init_values=0.1, norm_eps=1e-5, qkv_bias=False),
+    block("t5", "layer_scale_drop", (4, 12, 8), 2, GRID | T5, init_values=0.5, proj_drop=0.2, **PATH),
+    block("t5", "wide_unscaled", (2, 12, 8), 2, GRID | T5, head_dim=6, scale=1.0, mlp_ratio=1.5),
 ]
 
 SUM = {"bias_type": "sum", "parts": ONE_TWO}
@@ -108,6 +116,7 @@ MODELS = [
     vit("2d", "shared", 3, **SMALL, position="shared_relative"),
     vit("2d", "drop", 4, **SMALL, drop_rate=0.1, attn_drop_rate=0.1, drop_path_rate=0.3),
     vit("2d", "oblong_patch_rgb", 2, img_size=(6, 9), patch_size=(2, 3), in_chans=3),
+    vit("2d", "layer_scale", 2, **SMALL, init_values=1e-5, norm_eps=1e-3),
     vit("2d", "one_patch", 2, img_size=(4, 4), patch_size=4, global_pool="avg"),
     vit("1d", "mean", 2, **SMALL, global_pool="avg", rpb_kwargs={"bias_type": "1d"}),
     vit("t5", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "t5", "num_buckets": 8}),

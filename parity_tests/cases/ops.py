@@ -49,6 +49,8 @@ OPS = [
     op("linear", "deep", x=Normal((9, 1300)), weight=Normal((5, 1300)), bias=Normal((5,))),
     op("layer_norm", "tokens", x=Normal((2, 5, 12)), weight=Normal((12,)), bias=Normal((12,))),
     op("layer_norm", "large", x=Normal((900, 24)), weight=Normal((24,)), bias=Normal((24,))),
+    op("layer_scale", "tokens", x=Normal((2, 5, 12)), gamma=Normal((12,))),
+    op("layer_scale", "residual", x=Normal((900, 5)), gamma=Normal((5,)), residual=Normal((900, 5))),
     op("layer_norm", "one_token", x=Normal((1, 1, 8)), weight=Normal((8,)), bias=Normal((8,))),
     op("gelu", "tokens", x=Normal((3, 5, 7))),
     op("mlp", "tokens", x=Normal((2, 5, 6)), **MLP),

@@ -144,8 +144,8 @@ SCHEMES = [
         "irpe", "cross", 3, (3, 4), (2, 14, 4), 14, method="cross", rpe_on="qk", num_prefix_tokens=2
     ),
     query_scheme("irpe", "other_grids", 2, 3, (2, 4, 4), 10, IRPE_GRIDS, method="cross", rpe_on="qkv"),
-    scheme("irpe", "bias", 6, (3, 5), mode="bias", head_dim=4, num_prefix_tokens=1, shared_head=False),
-    scheme("irpe", "bias_cross", 2, (4, 3), mode="bias", head_dim=4, method="cross"),
+    scheme("irpe_bias", "product", 6, (3, 5), num_prefix_tokens=1, shared_head=False),
+    scheme("irpe_bias", "cross", 2, (4, 3), method="cross"),
     query_scheme("gated_t5", "wavlm", 4, 12, (2, 12, 6), num_buckets=16, max_distance=20),
     query_scheme("gated_t5", "prefix", 6, 5, (2, 6, 4), num_prefix_tokens=1),
     query_scheme("gated_t5", "cache", 2, 9, (3, 2, 5), call={"q_size": 2, "k_size": 8, "q_offset": 6}),

@@ -92,6 +92,7 @@ OPS = [
     op("cross_entropy", BACKWARD, logits="B C", labels="B < C", label_smoothing=SMOOTHING),
     op("dropout", BACKWARD, x="B L d", multiplier="B L d|B 1 1"),
     op("residual", BACKWARD, x="B L d", branch="B L d", multiplier="?B L d|B 1 1"),
+    op("layer_scale", BACKWARD, x="B L d/d", gamma="d", residual="?B L d/d"),
     op("layer_norm", BACKWARD, x="B L d/d", weight="d", bias="d", eps=EPS),
     op("linear", BACKWARD, x="B L d/d", weight="e d", bias="?e", residual="?B L e/e"),
     op("merge_qkv", q="B H L d", k="B H L d", v="B H L d"),
@@ -128,6 +129,13 @@ LAYERS = [
         **DRAWN,
     ),
     module("LayerNorm", {"x": Fixed("normal", (2, 3, 4))}, dim=option("4"), eps=EPS, **DTYPE),
+    module(
+        "LayerScale",
+        {"x": Fixed("normal", (2, 3, 4)), "residual": Fixed("normal", (2, 3, 4))},
+        dim=option("4"),
+        init_values=option("1e-5", "0.1"),
+        **DTYPE,
+    ),
     module(
         "Mlp",
         {"x": Fixed("normal", (2, 3, 4))},

@@ -25,7 +25,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Ours:
-    """A MultiHeadAttention or a RelativePositionBias of either twin; options are its arguments."""
+    """A MultiHeadAttention, Block or RelativePositionBias of either twin; options are its arguments."""
 
     kind: str
     bias_type: str
@@ -38,10 +38,21 @@ class Ours:
         return module.rel_pos if self.kind == "MultiHeadAttention" else module
 
 
-def attention(embed_dim, num_heads, bias_type, window_size, qkv_bias=True, cosine=False, **options):
+def attention(
+    embed_dim,
+    num_heads,
+    bias_type,
+    window_size,
+    qkv_bias=True,
+    cosine=False,
+    head_dim=None,
+    scale=None,
+    **options,
+):
     """Our whole attention layer; options are the scheme's."""
     position = {"bias_type": bias_type, "window_size": window_size, **options}
     own = {"qkv_bias": qkv_bias, "cosine_attention": cosine, "rpb_kwargs": position}
+    own |= {"head_dim": head_dim, "scale": scale}
     return Ours("MultiHeadAttention", bias_type, {"embed_dim": embed_dim, "num_heads": num_heads, **own})
 
 

@@ -5,11 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ._convert import TABLE, fused, heads_first, in_float64, output, renamed
 from ._import import original
 from ._windows import log_coordinates, offsets, shift_mask
-from .agreement import Agreement, attention
+from .agreement import Agreement, Ours, attention
 
 swin = original("timm.models.swin_transformer")
 swinv2 = original("timm.models.swin_transformer_v2")
@@ -81,7 +82,7 @@ def cr_coordinates(delta):
 
 
 def test_swinv2_cr(agree):
-    """One logit scale a head, in a row; coordinates of every pair, computed in float32."""
+    """One logit scale per head, in a row; coordinates of every pair, computed in float32."""
     layer = swinv2_cr.WindowMultiHeadAttention(WIDTH, HEADS, WINDOW, meta_hidden_dim=10)
     places = np.argwhere(np.ones(WINDOW))
     pairs = (places[:, None] - places[None]).reshape(-1, 2)
@@ -112,6 +113,30 @@ def test_beit(agree):
             lambda p: {**without_key_bias(p), TABLE: p["relative_position_bias_table"]},
             {"x": (2, TOKENS + 1, WIDTH)},
             index=layer.relative_position_index,
+        )
+    )
+
+
+@pytest.mark.parametrize("init_values", [None, 0.1])
+def test_rel_pos_block(agree, init_values):
+    """A whole block, with layer scale and another eps; its parameters have the names of ours."""
+    layer = relpos.RelPosBlock(
+        WIDTH,
+        HEADS,
+        qkv_bias=True,
+        rel_pos_cls=partial(layers.RelPosBias, window_size=WINDOW, prefix_tokens=1),
+        init_values=init_values,
+        norm_layer=partial(nn.LayerNorm, eps=1e-3),
+    )
+    rpb = {"window_size": WINDOW, "num_prefix_tokens": 1}
+    own = {"embed_dim": WIDTH, "num_heads": HEADS, "rpb_kwargs": rpb, "norm_eps": 1e-3}
+    agree(
+        Agreement(
+            Ours("Block", "2d", own | {"init_values": init_values}),
+            layer,
+            layer,
+            dict,
+            {"x": (2, TOKENS + 1, WIDTH)},
         )
     )
 
@@ -174,7 +199,7 @@ def test_rel_pos_mlp(agree, mode, pretrained, prefix):
 
 @pytest.mark.parametrize("head_first", [False, True])
 def test_maxvit(agree, head_first):
-    """RelPosBiasTf, a plane a head by key − query, in MaxViT's attention over a grid."""
+    """RelPosBiasTf, one plane per head by key − query, in MaxViT's attention over a grid."""
     bias = partial(layers.RelPosBiasTf, window_size=WINDOW)
     layer = maxxvit.AttentionCl(WIDTH, dim_head=WIDTH // HEADS, head_first=head_first, rel_pos_cls=bias)
 

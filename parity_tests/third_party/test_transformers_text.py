@@ -1,7 +1,5 @@
 """transformers' text models: T5, MPNet, Bloom, MPT."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -18,7 +16,7 @@ mpt = original("transformers.models.mpt.modeling_mpt")
 
 
 WIDTH, HEADS = 12, 3
-DIM = WIDTH // HEADS
+D_KV = 6
 LENGTH = 24
 BUCKETS = {"num_buckets": 8, "max_distance": 20}
 
@@ -30,10 +28,10 @@ def future_mask(length):
 
 @pytest.mark.parametrize("decoder", [False, True])
 def test_t5(agree, decoder):
-    """No 1/√d: its q weights count √d times in ours. Its decoder masks the future itself."""
+    """No 1/√d, and d_kv · H is not d_model. Its decoder masks the future itself."""
     config = t5.T5Config(
         d_model=WIDTH,
-        d_kv=DIM,
+        d_kv=D_KV,
         num_heads=HEADS,
         relative_attention_num_buckets=8,
         relative_attention_max_distance=20,
@@ -43,12 +41,21 @@ def test_t5(agree, decoder):
     mask = future_mask(LENGTH) if decoder else np.zeros((LENGTH, LENGTH))
 
     def state(p):
-        qkv = projections(p, "qkv", "o", scale_q=math.sqrt(DIM))
-        return {**qkv, TABLE: p["relative_attention_bias.weight"]}
+        return {**projections(p, "qkv", "o"), TABLE: p["relative_attention_bias.weight"]}
 
     agree(
         Agreement(
-            attention(WIDTH, HEADS, "t5", LENGTH, qkv_bias=False, bidirectional=not decoder, **BUCKETS),
+            attention(
+                WIDTH,
+                HEADS,
+                "t5",
+                LENGTH,
+                qkv_bias=False,
+                head_dim=D_KV,
+                scale=1.0,
+                bidirectional=not decoder,
+                **BUCKETS,
+            ),
             layer,
             lambda x: layer(x, mask=torch.tensor(mask))[0],
             state,

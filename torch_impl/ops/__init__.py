@@ -6,6 +6,7 @@ from .cosine import cosine
 from .cross_entropy import cross_entropy
 from .gelu import gelu
 from .layer_norm import layer_norm
+from .layer_scale import layer_scale
 from .linear import linear
 from .lookup import score_lookup, value_lookup
 from .mlp import mlp
@@ -25,6 +26,7 @@ __all__ = [
     "dropout",
     "gelu",
     "layer_norm",
+    "layer_scale",
     "linear",
     "mlp",
     "patches",

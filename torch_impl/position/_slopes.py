@@ -11,15 +11,16 @@ from ._offset import OffsetBias
 
 
 class SlopeBias(OffsetBias):
-    """f_h(Δ) = −slope_h · distance(Δ).
+    """Penalise distance: f_h(Δ) = −slope_h · distance(Δ).
 
-    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
-    below, then every second one of twice that power (the paper's code). learned_slopes trains
-    `log_slopes` (num_heads,) from there, slope = exp(log_slope).
+    slope_h = 2^(−8 h / H), h = 1 … H, if H is a power of two; otherwise the slopes of the power of two
+    below H, then every second one of twice that power (the paper's code). learned_slopes trains
+    `log_slopes` (H,) from there, slope = exp(log_slope), with the gradient
+    dlog_slope_h = −slope_h · Σ_r dtable[r, h] · distance_r.
     """
 
     def set_slopes(self, learned_slopes, slopes):
-        """Keep the slopes, a list of num_heads floats, as a parameter where they are to be learned."""
+        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
@@ -29,13 +30,16 @@ class SlopeBias(OffsetBias):
 
     @property
     def slopes(self):
-        """(num_heads,), positive; fixed ones in float64."""
+        """The slopes (H,), positive; fixed ones in float64."""
         if self.log_slopes is not None:
             return wide(self.log_slopes).exp()
         return torch.tensor(self._fixed_slopes, dtype=torch.float64, device=self.index.device)
 
     def distance(self, offsets):
-        """offsets (R, axes) -> (R,), at least 0."""
+        """Return the distance (R,), at least 0.
+
+        offsets: integers (R, axes).
+        """
         raise NotImplementedError
 
     def of_offsets(self, offsets):
@@ -44,7 +48,7 @@ class SlopeBias(OffsetBias):
 
 
 def alibi_slopes(num_heads):
-    """The paper's get_slopes: a list of num_heads floats."""
+    """Return the slopes as the paper's get_slopes does: a list of H floats."""
     if math.log2(num_heads).is_integer():
         start = 2 ** (-(2 ** -(math.log2(num_heads) - 3)))
         return [start * start**h for h in range(num_heads)]

@@ -6,10 +6,15 @@ from ._slopes import SlopeBias, alibi_slopes
 
 
 class ALiBi2D(SlopeBias):
-    """bias[h, i, j] = −slope_h · √(Δy² + Δx²),  Δ = query − key.
+    """Penalise distance on a grid: bias[h, i, j] = −slope_h · √(Δy² + Δx²),  Δ = query − key.
 
-    Slopes as in "alibi"; no parameters, unless learned_slopes. Prefix tokens: no bias. Any sizes at
-    call time. Used by CROMA (X- and 2D-ALiBi).
+    The slopes are those of "alibi".
+
+    learned_slopes: train the logarithms of the slopes.
+
+    Prefix tokens: no bias. Sizes at call time: any.
+    State: none, or log_slopes (H,).
+    Source: arXiv 2311.00566 §3. Used by CROMA (X- and 2D-ALiBi).
     """
 
     bias_type = "alibi2d"

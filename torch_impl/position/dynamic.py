@@ -7,12 +7,18 @@ from ._offset import OffsetBias
 
 
 class Dynamic(OffsetBias):
-    """bias[h, i, j] = pos3(pos2(pos1(pos_proj(Δ))))[h],  Δ = query − key as plain numbers.
+    """Compute the bias with an MLP of the offset: bias[h, i, j] = pos3(pos2(pos1(pos_proj(Δ))))[h],
+    Δ = query − key as plain numbers.
 
-    pos_proj: Linear(2, hidden); pos1, pos2, pos3: LayerNorm – ReLU – Linear, the last to num_heads.
-    residual adds the input of pos1 and pos2 to their output. Names and layer-norm eps (1e-5) are the
-    original's, where hidden is an eighth or less of the width. Prefix tokens: no bias. Init: Glorot,
-    zero bias. Any sizes at call time. Used by CrossFormer.
+    pos_proj: Linear(2, hidden); pos1, pos2, pos3: LayerNorm – ReLU – Linear, the last to H. Names and
+    layer-norm eps (1e-5) are the original's.
+
+    hidden_features: width of the MLP (the original: a sixteenth of the model's width).
+    residual: add the input of pos1 and of pos2 to their output.
+
+    Prefix tokens: no bias. Sizes at call time: any.
+    State: pos_proj, pos1.0, pos1.2, and so on. Init: Glorot, zero bias.
+    Source: arXiv 2108.00154 §3.3. Used by CrossFormer.
     """
 
     bias_type = "dynamic"

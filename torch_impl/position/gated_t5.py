@@ -3,26 +3,34 @@
 import torch
 
 from ..checks import check_positive_int
-from ..gate import floating
+from ..gate import check_shape, floating
 from ..nn import Linear, Parameter
+from ._base import ScoreTerms
 from ._query import check_heads
 from ._table import TableBias
 from .t5 import T5
 
 
 class GatedT5(T5):
-    """bias[b, h, i, j] = (a (b' · const_h − 1) + 2) · table[bucket(i − j), h],
-    (a, b') = σ(the sums of the first and of the last four of W x[b, h, i] + w).
+    """Scale T5's bias with a gate that reads the input x, split into heads:
+    bias[b, h, i, j] = gate[b, h, i] · table[bucket(i − j), h],  gate = a (b' · const_h − 1) + 2,
+    (a, b') = σ(the sums of the first four and of the last four of W x[b, h, i] + w).
 
-    x is what the layer is given, split into heads (the paper writes q, its code takes the input). W is
-    gru_rel_pos_linear (d → 8), const gru_rel_pos_const (1, H, 1, 1), one at first; the table and its
-    options are those of "t5" (WavLM: num_buckets 320, max_distance 800). Called with x in the place of
-    q. Prefix tokens: no bias. Used by WavLM.
+    The paper's gate reads q, its code reads the layer's input, and so does this. Options and table are
+    those of "t5" (WavLM: num_buckets 320, max_distance 800).
+
+    head_dim: width d of a head.
+
+    Gradients, with t the gathered table: dt = Σ_b gate · dbias, dgate = Σ_j t · dbias,
+    da = dgate (b' const − 1), db' = dgate · a · const, dconst = Σ dgate · a b'.
+    Prefix tokens: no bias. Sizes at call time: any, with q_offset.
+    State: relative_position_bias_table (num_buckets, H); gru_rel_pos_linear, W (8, d) and w (8,);
+    gru_rel_pos_const (1, H, 1, 1), one at first.
+    Source: arXiv 2110.13900 §3.2. Used by WavLM.
     """
 
     bias_type = "gated_t5"
     looks_at_query = True
-    reads_input = True
 
     def __init__(
         self,
@@ -53,15 +61,21 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(torch.ones(1, self.num_heads, 1, 1, dtype=self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
+    def score_terms(self, x, q, k):
+        """Return `ScoreTerms`: the bias, whose gate reads x instead of q."""
+        check_shape("x", x, (None, None, self.num_heads * self.head_dim))
+        heads = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+        return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
+
     def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: the layer's input in heads, (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         static = TableBias.forward(self, q_size, k_size, q_offset)
         check_heads("q", q, None, self.num_heads, static.shape[1], self.head_dim)
         floating(q=q, gru_rel_pos_const=self.gru_rel_pos_const)
         sums = self.gru_rel_pos_linear(q).unflatten(-1, (2, 4)).sum(-1, keepdim=True)
         a, b = sums.sigmoid().unbind(-2)  # (B, H, Lq, 1) each
         return (a * (b * self.gru_rel_pos_const - 1) + 2) * static
-
-    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
-        """The values are left alone."""
-        return None, None

@@ -1,24 +1,30 @@
 """Relative logits of BoTNet (arXiv 2101.11605) and HaloNet (arXiv 2103.12731 §3)."""
 
-import torch
-
 from ..checks import check_natural
 from ..nn import Parameter
 from ..random import truncated_normal
 from ._axes import AxesBias
-from ._geometry import grid_positions, tokens_at
+from ._geometry import axis_offsets, tokens_at
 from ._window import check_covered
 
 
 class Halo(AxesBias):
-    """bias[b, h, i, j] = q[b, h, i] · (height_rel[Δy + h − 1] + width_rel[Δx + w − 1]), Δ = query − key.
+    """Multiply the query with a vector for the row's offset plus one for the column's:
+    bias[b, h, i, j] = q[b, h, i] · (height_rel[Δy + height − 1] + width_rel[Δx + width − 1]),
+    Δ = query − key.
 
-    window_size (h, w) holds the keys; with halo_size > 0 the queries are the block in its middle,
-    (h − 2·halo, w − 2·halo), each with its place in the window (HaloNet); with 0 every token is one
-    (BoTNet). q is not scaled (timm's scale_pos_embed=False). height_rel (2h − 1, d) and width_rel
-    (2w − 1, d) are shared by the heads, truncated normal (timm: normal of std d^(−1/2)). timm's
-    PosEmbedRel counts key − query, each from its own corner: its row is 2h − 2 + halo less ours. Prefix
-    tokens: no bias. At call time any sizes within the window. Used by BoTNet, HaloNet.
+    The window (height, width) holds the keys. q is not scaled (timm's scale_pos_embed=False). timm's
+    PosEmbedRel counts key − query, each from its own corner: its row along the height is
+    2 · height − 2 + halo_size − (this row).
+
+    head_dim: width d of a head.
+    halo_size: above 0 the queries are the block in the middle of the window, halo_size tokens from its
+        border, each with its place in the window (HaloNet); with 0 every token is a query (BoTNet).
+
+    Prefix tokens: no bias. Sizes at call time: any within the window.
+    State: height_rel (2 · height − 1, d) and width_rel (2 · width − 1, d), shared by the heads,
+    truncated normal (timm: normal of std d^(−1/2)).
+    Source: arXiv 2101.11605; arXiv 2103.12731 §3. Used by BoTNet, HaloNet.
     """
 
     bias_type = "halo"
@@ -53,12 +59,11 @@ class Halo(AxesBias):
     def query_tokens(self):
         if self.halo_size == 0:
             return None
-        places = grid_positions(self.query_size) + self.halo_size
-        return tokens_at(places, self.window_size, self.num_prefix_tokens)
+        middle = slice(self.halo_size, -self.halo_size)
+        return tokens_at(self.window_size, self.num_prefix_tokens, middle)
 
     def axis_rows(self, q_length, k_length, size):
-        q, k = torch.arange(q_length)[:, None] + self.halo_size, torch.arange(k_length)[None]
-        return q - k + size - 1
+        return axis_offsets(q_length, k_length, self.halo_size) + size - 1
 
     def as_window(self, name, size):
         size = super().as_window(name, size)

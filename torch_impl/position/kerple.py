@@ -10,13 +10,24 @@ from ._offset import OffsetBias
 
 
 class KERPLE(OffsetBias):
-    """log: bias[h, i, j] = −p_h · log(1 + a_h |i − j|);  power: −a_h · |i − j|^(p_h).
+    """Penalise distance with a learned kernel, "log" or "power":
+    bias[h, i, j] = −p_h · log(1 + a_h |i − j|)  or  −a_h · |i − j|^(p_h).
 
-    The paper's r₁, r₂ are p, a (log) and a, p (power), positive, and p ≤ 2 in the power form. Here
-    a = exp(log_a), p = exp(log_p) (log) and p = 2σ(logit_p) (power), each (num_heads,): the original
-    clamps its stored values in place instead.
-    Init: p from U(0.01, 1.99), a from U(0.01, 1) (the original: U(0, 2), U(0, 1)). Prefix tokens and
-    causal as "alibi". Any sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
+    a and p are positive, and p ≤ 2 in the power form. The paper's r₁, r₂ are p, a (log) and a, p
+    (power). Here a = exp(log_a), and p = exp(log_p) (log) or 2 σ(logit_p) (power); the original clamps
+    the values it stores in place.
+
+    kernel: "log" or "power".
+    causal: keys after the query get −inf.
+
+    Gradients, with s[r] = dtable[r, h] and d_r = |Δ_r|:
+    log:   dlog_p = −p Σ s log(1 + a d),  dlog_a = −a p Σ s d / (1 + a d)
+    power: dlog_a = −a Σ s d^p,  dlogit_p = −a Σ s d^p ln d · p (1 − p/2)
+    Prefix tokens: no bias; if causal, they do not see the other tokens. Sizes at call time: any, with
+    q_offset.
+    State: log_a and log_p or logit_p, (H,) each. Init: p from U(0.01, 1.99), a from U(0.01, 1) (the
+    original: U(0, 2), U(0, 1)).
+    Source: arXiv 2205.09921 §4. Used in its authors' GPT-NeoX models.
     """
 
     bias_type = "kerple"

@@ -10,13 +10,20 @@ from ._offset import OffsetBias
 
 
 class LogCPB(OffsetBias):
-    """bias[h, i, j] = 16 · sigmoid(MLP(c(Δ)))[h],  c(Δ) = sign(δ) log2(1 + |δ|) / log2(8).
+    """Compute the bias with an MLP of log-spaced coordinates:
+    bias[h, i, j] = 16 · sigmoid(MLP(c(Δ)))[h],
+    c(Δ) = sign(δ) log2(1 + |δ|) / log2(8),  δ = 8 Δ / (pretrained_window_size − 1) along each axis,
+    Δ = query − key.
 
-    δ = 8 Δ / (pretrained_window_size − 1) along each axis, Δ = query − key; pretrained_window_size
-    is the window's own unless given. MLP: Linear(2, hidden) – ReLU – Linear(hidden, num_heads, no
-    bias), named cpb_mlp.0 and cpb_mlp.2 as in timm's Swin V2. The table is computed from the MLP; its
-    rows are in Swin's order. Prefix tokens: no bias. Init: truncated normal weights, zero bias. Any
-    sizes at call time. Meant to be used with cosine attention. Used by Swin V2.
+    MLP: Linear(2, hidden) – ReLU – Linear(hidden, H, no bias). The table's rows are in Swin's order.
+    Meant to be used with cosine attention.
+
+    pretrained_window_size: height and width, an int or a tuple; the window's own unless given.
+    hidden_features: width of the MLP.
+
+    Prefix tokens: no bias. Sizes at call time: any.
+    State: cpb_mlp.0 and cpb_mlp.2, as in timm's Swin V2. Init: truncated normal weights, zero bias.
+    Source: arXiv 2111.09883 §3.3. Used by Swin V2.
     """
 
     bias_type = "log_cpb"

@@ -11,13 +11,20 @@ from ._offset import OffsetBias
 
 
 class RelPosMlp(OffsetBias):
-    """swin: bias = 16 · sigmoid(MLP(c(Δ))), c as in "log_cpb";  cr: bias = MLP(sign(Δ) log(1 + |Δ|)).
+    """Compute the bias with a small MLP of the offset Δ = query − key:
+    mode "cr" bias = MLP(sign(Δ) log(1 + |Δ|)),
+    mode "swin" bias = 16 · sigmoid(MLP(c(Δ))), c as "log_cpb".
 
-    Δ = query − key. MLP: Linear(2, hidden) – ReLU – dropout – Linear(hidden, num_heads), the second
-    without bias in mode swin; named mlp.fc1 and mlp.fc2. Source: timm.layers.pos_embed_rel.RelPosMlp
-    (cr: the coordinates of timm's Swin V2 CR), where dropout is 0.125 too and, as here, only active in
-    training. pretrained_window_size scales mode swin. Prefix tokens: no bias. Init: truncated normal
-    weights, zero bias. Any sizes at call time. Used by timm's MaxViT-RMLP, ViT-relpos.
+    MLP: Linear(2, hidden) – ReLU – dropout – Linear(hidden, H), the second without bias in mode "swin".
+
+    mode: "cr" (the coordinates of timm's Swin V2 CR) or "swin".
+    pretrained_window_size: height and width that scale mode "swin"; the window's own unless given.
+    hidden_features: width of the MLP.
+    drop: dropout rate in training, 0.125 as timm's.
+
+    Prefix tokens: no bias. Sizes at call time: any.
+    State: mlp.fc1 and mlp.fc2. Init: truncated normal weights, zero bias.
+    Source: timm.layers.pos_embed_rel.RelPosMlp. Used by timm's MaxViT-RMLP, ViT-relpos.
     """
 
     bias_type = "rel_pos_mlp"

@@ -5,18 +5,26 @@ import math
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, with_prefix
+from ._geometry import axis_offsets, with_prefix
 from ._query import QueryBias
 
 
 class Shaw(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · a^K[r] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] a^V[r],
+    """Multiply the query with a vector for each clipped offset, and add one to each value:
+    bias[b, h, i, j] = q[b, h, i] · a^K[r] / √d,  out[b, h, i] += Σ_j P[b, h, i, j] a^V[r],
     r = clip(i − j, −m, m) + m.
 
-    m = max_distance; a^K, a^V are relative_position_keys and relative_position_values (2m + 1, d),
-    shared by the heads, truncated normal; values=False leaves a^V out. The paper counts key − query:
-    its row clip(j − i) + m is ours read backwards. A grid is read row-major. Prefix tokens: nothing
-    added. Any sizes and q_offset at call time. Used by Music Transformer, tensor2tensor.
+    The paper counts key − query: its row clip(j − i) + m is this one read backwards. A grid is read
+    row-major.
+
+    head_dim: width d of a head.
+    max_distance: m, the largest distance with a vector of its own.
+    values: False leaves a^V out.
+
+    Prefix tokens: nothing added. Sizes at call time: any, with q_offset.
+    State: relative_position_keys (a^K) and relative_position_values (a^V), (2m + 1, d) each, shared by
+    the heads, truncated normal.
+    Source: arXiv 1803.02155. Used by Music Transformer, tensor2tensor.
     """
 
     bias_type = "shaw"
@@ -50,9 +58,10 @@ class Shaw(QueryBias):
             )
 
     def make_index(self, q_size, k_size, q_offset=0):
-        reach = self.max_distance
-        rows = grid_offsets(q_size, k_size, q_offset)[..., 0].clamp(-reach, reach) + reach
-        return with_prefix(rows, self.num_prefix_tokens, 2 * reach + 1)
+        last = 2 * self.max_distance
+        offsets = axis_offsets(*q_size, *k_size, q_offset)
+        rows = (offsets + self.max_distance).clamp(0, last)
+        return with_prefix(rows, self.num_prefix_tokens, last + 1)
 
     def embeddings(self, q_size, k_size, q_offset):
         return [self.with_zero_row(self.relative_position_keys[None])]

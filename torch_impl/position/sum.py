@@ -11,14 +11,18 @@ from ._table import TableBias
 
 
 class Sum(TableBias):
-    """bias = Σ_n parts[n](),  parts: keyword arguments of `RelativePositionBias`, one dict each.
+    """Add several schemes up: bias = Σ_n parts[n]().
 
-    Still a table and an index: a row for every combination of the parts' rows that occurs,
-    table[r] = Σ_n table_n[rows_n[r]], and dtable_n is the scatter-add of dtable along rows_n. The
-    heads, prefix tokens, dtype and generator are the sum's, and so is the window (a 1-D part reads a
-    grid row-major), unless a part has a window_size of its own with as many tokens; then the sum has no
-    other sizes. Else those that every part takes. Schemes that look at the query are no parts.
+    It is a table and an index too: a row for every combination of the parts' rows that occurs,
+    table[r] = Σ_n table_n[rows_n[r]]. dtable_n is the scatter-add of dtable along rows_n.
+
+    parts: a dict for each scheme, keyword arguments of `RelativePositionBias`. Heads, prefix tokens,
+        dtype and generator are the sum's. So is the window (a part of one axis reads a grid row-major),
+        unless a part has a window_size of its own, with as many tokens. No part may look at the query.
+
+    Sizes at call time: those that every part takes; none if a part has a window of its own.
     State: parts.0.…, parts.1.…
+    Source: arXiv 2204.08387 (1-D + x + y). Used by LayoutLMv3.
     """
 
     bias_type = "sum"
@@ -55,7 +59,7 @@ class Sum(TableBias):
         self.parts = ModuleList(self._parts)
 
     def as_window(self, name, size):
-        """As the part with the most axes reads it; the window is what the parts have made of it."""
+        """Return the size as the part with the most axes reads it; the window is that part's own."""
         if name == "window_size":
             return max((part.window_size for part in self._parts), key=len)
         if self._own_window:

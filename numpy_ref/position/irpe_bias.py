@@ -1,0 +1,64 @@
+"""iRPE in bias mode (arXiv 2107.14222 §3): a table of numbers under one of four ways to count."""
+
+import numpy as np
+
+from ..checks import check_bool
+from ..nn import Parameter
+from ..random import truncated_normal
+from ._irpe_rows import IRPERows
+from ._table import TableBias
+
+
+class IRPEBias(TableBias):
+    """Learn a number for each of iRPE's buckets: bias[h, i, j] = table[r(Δ), h],  Δ = query − key.
+
+    The paper's mode "bias"; its mode "contextual" is "irpe".
+
+    method, ratio: what r(Δ) is, as "irpe".
+    shared_head: one column for all heads.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: relative_position_bias_table (R, 1 or H), truncated normal (the original: zeros); R as "irpe".
+    Source: arXiv 2107.14222 §3. Used by DeiT with iRPE.
+    """
+
+    bias_type = "irpe_bias"
+    window_ndim = 2
+
+    def __init__(
+        self,
+        num_heads,
+        window_size,
+        init_std=0.02,
+        *,
+        method="product",
+        shared_head=True,
+        ratio=1.9,
+        num_prefix_tokens=0,
+        dtype=None,
+        generator=None,
+    ):
+        check_bool(shared_head=shared_head)
+        self._bucket_rows = IRPERows(method, ratio, num_prefix_tokens)
+        super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
+        shape = (self._bucket_rows.num_rows, 1 if shared_head else self.num_heads)
+        self.relative_position_bias_table = Parameter(
+            truncated_normal(self.generator, shape, self.init_std, self.dtype)
+        )
+
+    def make_index(self, q_size, k_size, q_offset=0):
+        return self._bucket_rows.joint(q_size, k_size)[1]
+
+    def table(self, q_size=None, k_size=None, q_offset=0):
+        """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
+        q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
+        self._rows = self._bucket_rows.joint(q_size, k_size)[0]
+        summed = self.relative_position_bias_table.data[self._rows].sum(0)
+        return np.repeat(summed, self.num_heads, axis=1) if summed.shape[1] == 1 else summed
+
+    def table_backward(self, dtable):
+        dlearned = np.zeros_like(self.relative_position_bias_table.data)
+        dsummed = dtable.sum(1, keepdims=True) if dlearned.shape[1] == 1 else dtable
+        for rows in self._rows:
+            np.add.at(dlearned, rows, dsummed)
+        self.relative_position_bias_table.accumulate(dlearned)
