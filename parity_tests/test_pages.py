@@ -70,7 +70,8 @@ def test_make_targets_exist(page):
 @each_page
 def test_source_files_exist(page):
     """A file is named from the repository's root, from numpy_ref/ or parity_tests/, or by its name."""
-    folders = [ROOT, ROOT / "numpy_ref", ROOT / "numpy_ref" / "position", ROOT / "parity_tests"]
+    packages = ("numpy_ref", "numpy_ref/position", "parity_tests")
+    folders = [page.parent, ROOT, *(ROOT / name for name in packages)]
     for name in re.findall(r"`([\w/*]+\.py)`", page.read_text()):
         assert any(list(folder.glob(name)) for folder in folders), name
 

@@ -1,4 +1,4 @@
-"""Relative position bias schemes. The registry is this folder: one scheme a file.
+"""Relative position bias schemes. The registry is this folder: one scheme per file.
 
 A public module here defines one class with a `bias_type`; modules that begin with an underscore are
 shared parts.

@@ -156,7 +156,7 @@ class PositionBias(Module):
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
     def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
-        """An index of these sizes can be made at all; raises ValueError."""
+        """Raise ValueError if an index of these sizes would be too large."""
         lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
         if math.prod(lengths) > MOST_PAIRS:
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")

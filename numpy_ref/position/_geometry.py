@@ -85,6 +85,6 @@ def _offset_range(q_size: Size, k_size: Size, q_offset: int) -> tuple[Array, Arr
 
 
 def tokens_at(places: Array, size: Size, num_prefix_tokens: int) -> Array:
-    """Return the numbers in the sequence of the prefix tokens and of the cells at places (N, axes)."""
+    """Return places in the sequence: of the prefix tokens, and of the grid's cells (N, axes)."""
     tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
     return np.concatenate([np.arange(num_prefix_tokens), tokens])

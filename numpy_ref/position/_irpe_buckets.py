@@ -1,4 +1,4 @@
-"""iRPE's ways to count: from an offset on a grid to buckets (arXiv 2107.14222, eq. 13–18)."""
+"""The buckets of offsets on a grid by iRPE's four methods (arXiv 2107.14222, eq. 13–18)."""
 
 import math
 from typing import Literal, get_args

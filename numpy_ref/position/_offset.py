@@ -1,4 +1,4 @@
-"""Schemes that compute the bias of an offset, so that any size will do at call time."""
+"""The base of schemes that compute the bias of an offset, so that they take any sizes at call time."""
 
 import numpy as np
 
@@ -23,7 +23,10 @@ class OffsetBias(TableBias):
         raise NotImplementedError
 
     def of_offsets_backward(self, dvalues: Array) -> None:
-        """Add the gradient of `of_offsets` to the parameters behind it."""
+        """Add the gradient of `of_offsets` to the parameters behind it.
+
+        dvalues: (R, H).
+        """
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         rows = offset_rows(grid_offsets(q_size, k_size, q_offset), q_size, k_size, q_offset)

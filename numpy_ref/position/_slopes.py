@@ -1,4 +1,4 @@
-"""The slopes of ALiBi, fixed or learned; what its 1-D and 2-D forms share (arXiv 2108.12409)."""
+"""The slopes of ALiBi, fixed or learned: what its 1-D and 2-D forms share (arXiv 2108.12409)."""
 
 import math
 

@@ -17,8 +17,8 @@ class Halo(AxesBias):
     Δ = query − key.
 
     The window (height, width) holds the keys. q is not scaled (timm's scale_pos_embed=False). timm's
-    PosEmbedRel counts key − query, each from its own corner: its row along the height is
-    2 · height − 2 + halo_size − (this row).
+    PosEmbedRel counts key − query, each from its own corner: its row along an axis is
+    2 · size − 2 + halo_size − (this row).
 
     head_dim: width d of a head.
     halo_size: above 0 the queries are the block in the middle of the window, halo_size tokens from its

@@ -130,7 +130,7 @@ class IRPE(QueryBias):
         self._embedding_backward("v", self._v_rows, dembedding)
 
     def _embedding(self, name: str, q_size: Size, k_size: Size) -> tuple[Array, Array]:
-        """(1 or H, R', d) under the joint index, and the rows it was summed from."""
+        """Return (1 or H, R', d) under the joint index, and the rows it was summed from."""
         rows = self._bucket_rows.joint(q_size, k_size)[0]
         return getattr(self, f"lookup_table_{name}").data[:, rows].sum(1), rows
 

@@ -71,7 +71,7 @@ class RelPosMlp(OffsetBias):
 
 
 class CoordinateMlp(Module):
-    """fc2(dropout(ReLU(fc1(coordinates))))"""
+    """Compute fc2(dropout(ReLU(fc1(coordinates))))."""
 
     def __init__(
         self, hidden_features: int, num_heads: int, last_bias: bool, drop: float, options: dict[str, Any]

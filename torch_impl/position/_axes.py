@@ -1,4 +1,4 @@
-"""Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
+"""Schemes that add a vector for the height and one for the width: what "decomposed" and "halo" share."""
 
 import torch
 from torch import Tensor

@@ -147,7 +147,7 @@ class PositionBias(nn.Module):
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
     def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
-        """An index of these sizes can be made at all; raises ValueError."""
+        """Raise ValueError if an index of these sizes would be too large."""
         lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
         if math.prod(lengths) > MOST_PAIRS:
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
@@ -163,6 +163,6 @@ class PositionBias(nn.Module):
         return (math.prod(sizes),)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """`.to(dtype)` reaches tables that are made when they are asked for, too."""
+        """Apply `.to(dtype)` also to tables that are made only when they are asked for."""
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
         return super()._apply(fn, recurse)

@@ -24,7 +24,7 @@ def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
 
 
 def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two axes' matrices, (q, k) and (q', k'), each repeated over the grid: (q·q', k·k') both.
+    """Repeat two axes' matrices, (q, k) and (q', k'), over the grid: (q · q', k · k') each.
 
     The grid is row-major, so the second axis changes fastest.
     """
@@ -33,9 +33,10 @@ def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def row_major(axes: list[Tensor], counts: Sequence[int]) -> Tensor:
-    """Return the row-major row (Π q, Π k) of the rows along each axis.
+    """Return which row of a row-major table each pair reads, given its row along each axis: (Π q, Π k).
 
-    axes: a matrix (q, k) per axis, with rows in [0, count); counts: rows along each axis.
+    axes: a matrix (q, k) per axis, rows in [0, count).
+    counts: number of rows along each axis.
     """
     rows = torch.zeros(1, 1, dtype=torch.long)
     for axis, count in zip(axes, counts, strict=True):
@@ -44,14 +45,14 @@ def row_major(axes: list[Tensor], counts: Sequence[int]) -> Tensor:
 
 
 def offset_rows(q_size: Size, k_size: Size) -> tuple[Tensor, int]:
-    """Return (index, number of rows): the row of each pair's offset in `all_offsets`."""
+    """Return each pair's row in `all_offsets`, (Π q, Π k), and the number of rows."""
     sizes = list(zip(q_size, k_size, strict=True))
     counts = [q + k - 1 for q, k in sizes]
     return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
 
 
 def window_rows(q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0) -> Tensor:
-    """Return the row of each pair's offset among those of a window: Π (2·size − 1) rows."""
+    """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
     sizes = zip(q_size, k_size, window_size, strict=True)
     axes = [axis_offsets(q, k, q_offset) + size - 1 for q, k, size in sizes]
     return row_major(axes, [2 * size - 1 for size in window_size])
@@ -113,9 +114,9 @@ def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
 
 
 def tokens_at(size: Size, num_prefix_tokens: int, along_axis: slice) -> Tensor:
-    """Return the numbers in the sequence of the prefix tokens and of the grid's tokens in the slices.
+    """Return places in the sequence: of the prefix tokens, and of the grid's tokens in the slices.
 
-    along_axis: the slice that is taken along each axis of the grid.
+    along_axis: the slice of each axis.
     """
     grid = torch.arange(num_prefix_tokens, num_prefix_tokens + math.prod(size)).reshape(size)
     return torch.cat([torch.arange(num_prefix_tokens), grid[(along_axis,) * len(size)].flatten()])

@@ -32,10 +32,8 @@ class IRPERows:
 
     def _find_joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
         own = self.num_buckets
-        indices = [
-            n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
-            for n, bucket in enumerate(buckets(q_size, k_size, self.method, self.ratio))
-        ]
-        if len(indices) == 1:
-            return torch.arange(own)[None], indices[0]
-        return joint_rows(torch.stack(indices))
+        found = buckets(q_size, k_size, self.method, self.ratio)
+        rows = torch.stack([with_prefix(each, self.num_prefix_tokens, own - 1) for each in found])
+        if self.method == "cross":  # the columns' rows follow the rows'
+            return joint_rows(rows + torch.tensor([0, own])[:, None, None])
+        return torch.arange(own)[None], rows[0]

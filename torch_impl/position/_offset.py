@@ -1,4 +1,4 @@
-"""Schemes that compute the bias of an offset, so that any size will do at call time."""
+"""The base of schemes that compute the bias of an offset, so that they take any sizes at call time."""
 
 import math
 

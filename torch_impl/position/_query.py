@@ -1,4 +1,4 @@
-"""What schemes that look at the query are: vectors under an index, multiplied with the query."""
+"""The base of schemes that look at the query: vectors under an index, multiplied with the query."""
 
 import math
 

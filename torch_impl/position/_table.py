@@ -1,4 +1,4 @@
-"""What schemes that do not look at the query are: a table and an index (arXiv 2103.14030, eq. 4)."""
+"""The base of schemes that do not look at the query: a table and an index (arXiv 2103.14030, eq. 4)."""
 
 import math
 

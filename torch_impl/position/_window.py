@@ -1,4 +1,4 @@
-"""Learned tables over the offsets of a window; what the 1-D, 2-D and 3-D schemes share."""
+"""Learned tables over the offsets of a window: what the 1-D, 2-D and 3-D schemes share."""
 
 import math
 

@@ -90,5 +90,5 @@ class FIRE(TableBias):
 
 
 def _psi(c: Tensor, x: Tensor) -> Tensor:
-    """log(1 + |c x|); for a small |c x| the sum with 1 would lose its last digits."""
+    """Return log(1 + |c x|); adding 1 first would lose the last digits of a small |c x|."""
     return torch.log1p((c * x).abs())

@@ -105,7 +105,7 @@ class IRPE(QueryBias):
         return self._embedding("v", q_size, k_size) if "v" in self.rpe_on else None
 
     def _embedding(self, name: str, q_size: Size, k_size: Size) -> Tensor:
-        """(1 or H, R', d) under the joint index."""
+        """Return (1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
         rows = self._bucket_rows.joint(q_size, k_size)[0].to(learned.device)
         return wide(learned)[:, rows].sum(1).to(learned.dtype)

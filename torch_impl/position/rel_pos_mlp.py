@@ -65,7 +65,7 @@ class RelPosMlp(OffsetBias):
 
 
 class CoordinateMlp(nn.Module):
-    """fc2(dropout(ReLU(fc1(coordinates))))"""
+    """Compute fc2(dropout(ReLU(fc1(coordinates))))."""
 
     def __init__(
         self, hidden_features: int, num_heads: int, last_bias: bool, drop: float, options: dict[str, Any]

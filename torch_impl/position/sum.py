@@ -103,17 +103,17 @@ class Sum(TableBias):
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
-        """(rows (parts, R), index (P + Lq, P + Lk))"""
+        """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""
         return joint_rows(
             torch.stack([part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts])
         )
 
     def _asked(self, *sizes: Any) -> Any:
-        """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""
+        """Return the sizes to ask the parts for: none for the window, so that each part uses its own."""
         return () if sizes == (self.window_size, self.window_size, 0) else sizes
 
     def _check_parts(self) -> None:
-        """Tables for the same pairs; raises ValueError."""
+        """Raise ValueError unless all parts are tables for the same pairs."""
         for part in self._parts:
             if part.looks_at_query or part.index.shape[0] != part.num_tokens:
                 raise ValueError(

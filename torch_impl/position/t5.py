@@ -80,9 +80,10 @@ class T5(TableBias):
         return torch.where(offset < 0, half, 0) + self._rank(offset.abs(), half)
 
     def _rank(self, distance: Tensor, buckets: int) -> Tensor:
-        """How many buckets after the first one begin at the distance or before; none below 0."""
-        least = least_distances(buckets, self.max_distance).to(distance.device)
-        return torch.bucketize(distance, least, right=True)
+        """Return how many buckets after the first begin at the distance or before; none below 0."""
+        furthest = int(distance.max()) if distance.numel() else 0
+        least = least_distances(buckets, self.max_distance, furthest)
+        return torch.bucketize(distance, least.to(distance.device), right=True)
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
@@ -90,14 +91,16 @@ class T5(TableBias):
         return self.with_prefix_rows(self.relative_position_bias_table)
 
 
-def least_distances(buckets: int, max_distance: int) -> Tensor:
-    """The least distance in each bucket after the first: m = buckets / 2 of one each, then wider ones.
+def least_distances(buckets: int, max_distance: int, furthest: int) -> Tensor:
+    """Return the least distance in each bucket after the first, leaving out those beyond `furthest`.
 
-    Bucket m + t begins at m (D/m)^(t/m), D = max_distance, rounded up. Where that is close to an
-    integer d, integers decide: it is reached if d^m ≥ D^t m^(m − t).
+    m = buckets / 2 buckets have one distance each. Bucket m + t begins at m (D/m)^(t/m), D =
+    max_distance, rounded up. Where that is close to an integer d, integers decide: it is reached if
+    d^m ≥ D^t m^(m − t).
     """
     m = buckets // 2
     edges = m * (max_distance / m) ** (torch.arange(1, m, dtype=torch.float64) / m)
+    edges = edges[edges < furthest + 1]
     least, nearest = edges.ceil().long(), edges.round().long()
     for n in torch.nonzero((edges - nearest).abs() < 1e-14 * edges).flatten().tolist():
         d, t, common = int(nearest[n]), n + 1, math.gcd(n + 1, m)  # the same root of both sides

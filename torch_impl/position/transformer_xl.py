@@ -83,8 +83,7 @@ class TransformerXL(QueryBias):
 
     def _sinusoids(self, offsets: Tensor) -> Tensor:
         width = self.num_heads * self.head_dim
-        frequencies = torch.logspace(
-            0, 8 / width - 4, width // 2, dtype=torch.float64
-        )  # 10^−4 = 1/10000
+        # from 1 down to 10000^(−(D − 2)/D) = 10^(8/D − 4)
+        frequencies = torch.logspace(0, 8 / width - 4, width // 2, dtype=torch.float64)
         angles = offsets * frequencies  # (R, D/2)
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(self.r_net.weight)
