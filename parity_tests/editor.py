@@ -45,11 +45,14 @@ def ops_of_the_pytorch_twin():
 
 
 def layers():
+    """A call has the arguments and the result of `forward`."""
     linear = Linear(4, 5, bias=False)
     assert_type(linear.forward(x), np.ndarray)
     assert_type(linear.backward(x), np.ndarray)
     assert_type(linear(x, residual=x), np.ndarray)
     linear(x, x, x)  # pyright: ignore[reportCallIssue]
+    assert_type(torch_impl.Block(8, 2)(torch.zeros(1, 4, 8), mask=None), torch.Tensor)
+    torch_impl.Block(8, 2)(torch.zeros(1, 4, 8), masks=None)  # pyright: ignore[reportCallIssue]
 
 
 def options_of_a_scheme():

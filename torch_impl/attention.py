@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import ops
 from .checks import (
@@ -17,14 +17,14 @@ from .checks import (
     check_probability,
 )
 from .gate import check_shape, floating
-from .nn import Dropout, Linear, Parameter
+from .nn import Dropout, Linear, Module, Parameter
 from .ops.attention import check_attention
 from .position import PositionBias, RelativePositionBias, RpbKwargs, ScoreTerms, scheme_options
 from .random import as_generator
 from .types import DTypeLike, Generator
 
 
-class MultiHeadAttention(nn.Module):
+class MultiHeadAttention(Module):
     """Self-attention of several heads with a relative position bias.
 
     out = [residual +] proj(concat_h softmax(scale · q_h k_hᵀ + bias_h + mask) v_h)

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ __all__ = [
     "LayerScale",
     "Linear",
     "Mlp",
+    "Module",
     "ModuleList",
     "Parameter",
     "PatchEmbed",
@@ -38,6 +40,24 @@ __all__ = [
     "Sequential",
     "SiLU",
 ]
+
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class Forward(Protocol[P, R]):
+    """Anything with a `forward`; a module is called with its arguments."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+class Module(nn.Module):
+    """PyTorch's own, with the types of `forward` for its call."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class Linear(nn.Linear):
@@ -91,7 +111,7 @@ class LayerNorm(nn.LayerNorm):
         return ops.layer_norm(x, self.weight, self.bias, self.eps)
 
 
-class LayerScale(nn.Module):
+class LayerScale(Module):
     """Scale the channels: [residual +] gamma · x (CaiT, arXiv 2103.17239).
 
     dim: number of channels; init_values: what gamma (dim,) is at first.
@@ -128,7 +148,7 @@ class SiLU(nn.SiLU):
         return super().forward(*floating(x=x))
 
 
-class Dropout(nn.Module):
+class Dropout(Module):
     """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
 
     rate: the probability of 0.
@@ -171,7 +191,7 @@ class DropPath(Dropout):
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 
-class Mlp(nn.Module):
+class Mlp(Module):
     """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
     This is one op, unless something is dropped between the layers.
@@ -209,7 +229,7 @@ class Mlp(nn.Module):
         return ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
 
 
-class PatchEmbed(nn.Module):
+class PatchEmbed(Module):
     """Embed patches: each one times a convolution-shaped weight, timm's `patch_embed.proj`.
 
     img_size, patch_size: an int or (height, width); the patch has to divide the image.

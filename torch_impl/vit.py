@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .attention import MultiHeadAttention, build_rel_pos
 from .checks import (
@@ -25,6 +25,7 @@ from .nn import (
     LayerScale,
     Linear,
     Mlp,
+    Module,
     ModuleList,
     Parameter,
     PatchEmbed,
@@ -38,7 +39,7 @@ Pool = Literal["token", "avg"]
 POSITIONS = get_args(Position)
 
 
-class Block(nn.Module):
+class Block(Module):
     """A pre-norm transformer block.
 
     x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
@@ -113,7 +114,7 @@ def scaled(scale: LayerScale | None, branch: Callable[..., Tensor]) -> Callable[
     return branch if scale is None else lambda *inputs: scale(branch(*inputs))
 
 
-class VisionTransformer(nn.Module):
+class VisionTransformer(Module):
     """A vision transformer that classifies images.
 
     logits = head(pool(norm(blocks(embed(images)))))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checks import (
     MOST_HEADS,
@@ -16,6 +16,7 @@ from ..checks import (
     check_natural,
     check_positive_int,
 )
+from ..nn import Module
 from ..random import as_generator
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 
@@ -30,7 +31,7 @@ class ScoreTerms(NamedTuple):
     value_index: Tensor | None = None
 
 
-class PositionBias(nn.Module):
+class PositionBias(Module):
     """Add to the score of query i with key j a number that depends on their relative position.
 
     Attention does not call a scheme itself: it asks for the `score_terms`, and the NumPy twin hands

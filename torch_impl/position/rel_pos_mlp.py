@@ -3,10 +3,10 @@
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checks import check_choice, check_positive_int, check_probability
-from ..nn import Dropout, Linear, ReLU
+from ..nn import Dropout, Linear, Module, ReLU
 from ..types import DTypeLike, Generator, SizeLike
 from ..wide import call_wide
 from ._log_coords import log_coords, pretrained_extent
@@ -64,7 +64,7 @@ class RelPosMlp(OffsetBias):
         return 16 * torch.sigmoid(call_wide(self.mlp, log_coords(offsets, self.extent)))
 
 
-class CoordinateMlp(nn.Module):
+class CoordinateMlp(Module):
     """Compute fc2(dropout(ReLU(fc1(coordinates))))."""
 
     def __init__(
