@@ -26,7 +26,7 @@ from ._target import REGISTER_BYTES
 def sources():
     """The files that kernels are compiled from: their own and all they import."""
     package = Path(__file__).parents[1]
-    shared = (package / "checks.py", package / "gate.py")
+    shared = (package / "checks.py", package / "gate.py", package / "types.py")
     return sorted([*package.glob("kernels/*.py"), *package.glob("ops/*.py"), *shared])
 
 
