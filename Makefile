@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,9 +98,13 @@ quickstart-torch: $(READY) ## the README's snippet, PyTorch twin
 test: $(THIRD_PARTY_READY) ## all tests, the third parties' too, and a short training run of each twin
 	$(RUN) -m pytest -q parity_tests experiments/tests benchmarks/tests $(ARGS)
 
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) ## ruff: rules and format; basedpyright: the types of both twins, as an editor sees them
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m basedpyright --pythonpath "$$($(RUN) -c 'import sys; print(sys.executable)')"
+
+stubs: $(READY) ## write position/__init__.pyi of both twins from the schemes' constructors
+	$(RUN) -m parity_tests.stubs
 
 format: $(READY) ## let ruff mend what it can
 	$(RUN) -m ruff check --fix .

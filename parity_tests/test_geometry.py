@@ -33,13 +33,17 @@ class Draws:
     def flag(self):
         return bool(self(0, 1))
 
+    def prefix(self):
+        """A number of prefix tokens, every other time none."""
+        return max(self(-2, 3), 0)
+
     def within(self, *sizes):
         """A size within the given one."""
         return tuple(self(1, size) for size in sizes)
 
     def sequence(self, **options):
         """Any numbers of queries and keys; an offset of the queries if there are no prefix tokens."""
-        prefix = max(self(-2, 3), 0)
+        prefix = self.prefix()
         offset = 0 if prefix else self(0, 70)
         call = {"q_size": self(1, 50), "k_size": self(1, 50), "q_offset": offset}
         return self(1, 30), options | {"num_prefix_tokens": prefix}, call
@@ -55,13 +59,13 @@ class Draws:
         call = {name: self.within(longest, longest) for name in ("q_size", "k_size")}
         if self(0, 3) == 0:
             call = {"q_size": (1, self(1, 400)), "k_size": (self(1, 3), 1)}
-        return self.within(7, 7), options | {"num_prefix_tokens": max(self(-2, 3), 0)}, call
+        return self.within(7, 7), options | {"num_prefix_tokens": self.prefix()}, call
 
     def window(self, *longest, **options):
         """Grids within a window."""
         size = self.within(*longest)
         call = {"q_size": self.within(*size), "k_size": self.within(*size)}
-        return size, options | {"num_prefix_tokens": max(self(-2, 3), 0)}, call
+        return size, options | {"num_prefix_tokens": self.prefix()}, call
 
     def levit(self):
         window, options, call = self.window(8, 8)
@@ -73,7 +77,7 @@ class Draws:
         halo = self(0, 2)
         window = tuple(size + 2 * halo for size in self.within(5, 5))
         call = {"q_size": self.within(*(size - halo for size in window)), "k_size": self.within(*window)}
-        options = {"halo_size": halo, "head_dim": 2, "num_prefix_tokens": max(self(-2, 3), 0)}
+        options = {"halo_size": halo, "head_dim": 2, "num_prefix_tokens": self.prefix()}
         return window, options, call
 
     def decomposed(self):
@@ -96,7 +100,7 @@ class Draws:
     def custom(self):
         keys = self.within(5, 5)
         index = self.rng.integers(-1, self(1, 9), (self(1, 12), math.prod(keys)))
-        return keys, {"index": index, "num_prefix_tokens": max(self(-2, 3), 0)}, {}
+        return keys, {"index": index, "num_prefix_tokens": self.prefix()}, {}
 
     def sum(self):
         window, options, call = self.grids()

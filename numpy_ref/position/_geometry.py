@@ -1,37 +1,51 @@
 """Integer geometry: offsets between two grids (query − key, row-major) and their rows in a table."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
+from ..types import Array, Size
 
-def grid_offsets(q_size, k_size, q_offset=0, stride=1):
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def grid_offsets(q_size: Size, k_size: Size, q_offset: int = 0, stride: int = 1) -> Array:
     """Return (stride · position of query i + q_offset) − position of key j: (Lq, Lk, axes)."""
     return (stride * grid_positions(q_size) + q_offset)[:, None] - grid_positions(k_size)[None]
 
 
-def grid_positions(size):
+def grid_positions(size: Size) -> Array:
     """Return the coordinates of a grid's cells, row-major: (Π size, axes)."""
     return np.stack(np.unravel_index(np.arange(np.prod(size)), size), axis=-1)
 
 
-def all_offsets(q_size, k_size, q_offset=0):
+def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
     """Return every offset that occurs between the two grids, row-major from the lowest: (R, axes)."""
     first, count = _offset_range(q_size, k_size, q_offset)
-    return grid_positions(count) + first
+    return grid_positions(tuple(count)) + first
 
 
-def offset_rows(offsets, q_size, k_size, q_offset=0):
+def offset_rows(offsets: Array, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
     """Return the row of each offset (…, axes) in `all_offsets(q_size, k_size, q_offset)`."""
     first, count = _offset_range(q_size, k_size, q_offset)
-    return np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count))
+    return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(offsets - first, -1, 0)), tuple(count)))
 
 
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
+def with_prefix(
+    index: Array,
+    num_prefix_tokens: int,
+    prefix_to_patch: int,
+    patch_to_prefix: int | None = None,
+    prefix_to_prefix: int | None = None,
+) -> Array:
     """Put `num_prefix_tokens` rows and columns before an index (Lq, Lk).
 
     The other arguments are the rows of the table that the new pairs read, named query_to_key; the first
     one is for all if only it is given.
     """
-    if patch_to_prefix is None:
+    if patch_to_prefix is None or prefix_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
     lq, lk = index.shape
     p = num_prefix_tokens
@@ -43,7 +57,7 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None,
     return full
 
 
-def joint_rows(indices):
+def joint_rows(indices: Array) -> tuple[Array, Array]:
     """Return each combination of rows that occurs (parts, R), and the index (Lq, Lk) into them.
 
     indices: (parts, Lq, Lk), integers from 0 on.
@@ -52,7 +66,7 @@ def joint_rows(indices):
     return rows, index.reshape(indices.shape[1:])
 
 
-def kept(joints, sizes, find):
+def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     """Return joints[sizes]; call `find` for it if it is missing.
 
     The first sizes, the window's, stay; beside them only those asked for last.
@@ -64,13 +78,13 @@ def kept(joints, sizes, find):
     return joints[sizes]
 
 
-def _offset_range(q_size, k_size, q_offset):
+def _offset_range(q_size: Size, k_size: Size, q_offset: int) -> tuple[Array, Array]:
     """Return (lowest offset, number of offsets), each with one entry per axis."""
-    q_size, k_size = np.array(q_size), np.array(k_size)
-    return q_offset + 1 - k_size, q_size + k_size - 1
+    queries, keys = np.array(q_size), np.array(k_size)
+    return q_offset + 1 - keys, queries + keys - 1
 
 
-def tokens_at(places, size, num_prefix_tokens):
-    """Return the numbers in the sequence of the prefix tokens and of the cells at places (N, axes)."""
+def tokens_at(places: Array, size: Size, num_prefix_tokens: int) -> Array:
+    """Return places in the sequence: of the prefix tokens, and of the grid's cells (N, axes)."""
     tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
     return np.concatenate([np.arange(num_prefix_tokens), tokens])

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import MOST_HEADS, check_bool, check_positive_int
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._slopes import SlopeBias, alibi_slopes
 
 
@@ -29,16 +30,16 @@ class ALiBi(SlopeBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        causal=False,
-        asymmetric=False,
-        learned_slopes=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        causal: bool = False,
+        asymmetric: bool = False,
+        learned_slopes: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(causal=causal, asymmetric=asymmetric)
@@ -54,10 +55,10 @@ class ALiBi(SlopeBias):
             learned_slopes, np.tile(alibi_slopes(num_heads // 2), 2) if asymmetric else slopes
         )
 
-    def distance(self, offsets):
+    def distance(self, offsets: Array) -> Array:
         return np.abs(offsets[:, 0])
 
-    def hidden(self, offsets):
+    def hidden(self, offsets: Array) -> Array:
         if not self.asymmetric:
             return super().hidden(offsets)
         ahead = np.arange(self.num_heads) >= self.num_heads // 2

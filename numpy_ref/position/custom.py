@@ -9,6 +9,7 @@ from ..dispatch import F
 from ..gate import gradient
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
 
@@ -33,15 +34,15 @@ class Custom(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        index=None,
-        num_rows=None,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        index: IndexLike | None = None,
+        num_rows: int | None = None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         if index is None:
             raise TypeError("index is None, expected integers (Lq, Lk)")
@@ -55,7 +56,7 @@ class Custom(TableBias):
             truncated_normal(self.generator, (self.num_rows, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         if self._given.shape[1] != math.prod(self.window_size):
             raise ValueError(
                 f"index has shape {self._given.shape}, expected (any, {math.prod(self.window_size)}) "
@@ -65,7 +66,9 @@ class Custom(TableBias):
         rows = np.where(self._given < 0, masked, self._given)
         return with_prefix(rows, self.num_prefix_tokens, zero)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         if sizes != (self.query_size, self.window_size, 0):
             raise ValueError(
@@ -74,17 +77,25 @@ class Custom(TableBias):
             )
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
         """Return (num_rows + 1 [+ 1], H): the learned rows, one of −inf, zeros for prefix tokens."""
         heads, learned = self.num_heads, self.relative_position_bias_table.data
         masked = np.full((1, heads), -np.inf, learned.dtype)
         zero = np.zeros((1 if self.num_prefix_tokens else 0, heads), learned.dtype)
         return np.concatenate([learned, masked, zero])
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable[: self.num_rows])
 
-    def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
+    def forward(
+        self,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+        index: IndexLike | None = None,
+    ) -> Array:
         """Return the bias (H, P + Lq, P + Lk), or that of another index.
 
         index: integers (Lq, Lk) or (B, Lq, Lk) -> (H, Lq, Lk) or (B, H, Lq, Lk), without prefix tokens.
@@ -101,7 +112,7 @@ class Custom(TableBias):
         self._cache = flat, len(table), bias.shape, bias.dtype
         return bias
 
-    def backward(self, dbias):
+    def backward(self, dbias: Array) -> None:
         """Add the table's gradient up.
 
         dbias: of the shape that forward returned.
@@ -112,7 +123,7 @@ class Custom(TableBias):
         flat = np.ascontiguousarray(by_head).reshape(self.num_heads, *index.shape)
         self.table_backward(F.bias_backward(flat, index, num_rows))
 
-    def _check_rows(self, index):
+    def _check_rows(self, index: Array) -> None:
         if index.size and not -1 <= index.min() <= index.max() < self.num_rows:
             raise ValueError(
                 f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "

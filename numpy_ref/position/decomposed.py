@@ -4,6 +4,7 @@ import numpy as np
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, SizeLike, Sizes
 from ._axes import AxesBias
 
 
@@ -31,14 +32,14 @@ class Decomposed(AxesBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.rel_pos_h, self.rel_pos_w = (
@@ -48,12 +49,14 @@ class Decomposed(AxesBias):
             for size in self.window_size
         )
 
-    def axis_rows(self, q_length, k_length, size):
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Array:
         longer = max(q_length, k_length)
         q, k = np.arange(q_length)[:, None] * k_length, np.arange(k_length)[None] * q_length
         return (q - k + (k_length - 1) * q_length) * longer // (q_length * k_length)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
         larger = tuple(max(q, k) for q, k in zip(q_size, k_size, strict=True))
         if larger != self.window_size:

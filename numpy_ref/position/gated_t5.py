@@ -6,6 +6,8 @@ from ..checks import check_positive_int, check_shape
 from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Linear, Parameter
+from ..ops import AttentionGrads
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._base import ScoreTerms, TermGrads
 from ._query import QueryGrads
 from ._table import TableBias
@@ -35,17 +37,17 @@ class GatedT5(T5):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
@@ -62,17 +64,27 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(np.ones((1, self.num_heads, 1, 1), self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Array, q: Array, k: Array) -> ScoreTerms:
         """Return `ScoreTerms`: the bias, whose gate reads x instead of q."""
         check_shape("x", x, (None, None, self.num_heads * self.head_dim))
         heads = x.reshape(*x.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)
         return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
 
-    def score_terms_backward(self, grads):
-        dheads = self.backward(grads.dbias).dq.swapaxes(1, 2)  # (B, L, H, d)
-        return TermGrads(dx=dheads.reshape(*dheads.shape[:2], -1))
+    def score_terms_backward(self, grads: AttentionGrads) -> TermGrads:
+        assert grads.dbias is not None  # the terms have a bias
+        dheads, _ = self.backward(grads.dbias)
+        assert dheads is not None  # (B, H, L, d)
+        return TermGrads(dx=dheads.swapaxes(1, 2).reshape(len(dheads), dheads.shape[2], -1))
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    # It shares T5's table and buckets, and is called as a scheme that looks at the query.
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        q: Array,
+        k: Array | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Array:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: the layer's input in heads, (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as
@@ -88,7 +100,9 @@ class GatedT5(T5):
         self._gated = a, b, gate, static
         return gate * static
 
-    def backward(self, dbias):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, dbias: Array
+    ) -> QueryGrads:
         """Add the parameters' gradients up; return QueryGrads(gradient of the input in heads, None).
 
         dbias: (B, H, P + Lq, P + Lk).

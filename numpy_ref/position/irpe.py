@@ -9,6 +9,8 @@ from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, Size, SizeLike
+from ._irpe_buckets import Method
 from ._irpe_rows import IRPERows
 from ._query import QueryBias, QueryGrads
 
@@ -41,18 +43,18 @@ class IRPE(QueryBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        method="product",
-        rpe_on="k",
-        shared_head=True,
-        ratio=1.9,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        method: Method = "product",
+        rpe_on: str = "k",
+        shared_head: bool = True,
+        ratio: float = 1.9,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
@@ -65,10 +67,17 @@ class IRPE(QueryBias):
             table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
             setattr(self, f"lookup_table_{name}", table)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    def forward(
+        self,
+        q: Array,
+        k: Array | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Array:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
@@ -80,15 +89,15 @@ class IRPE(QueryBias):
         if "k" in self.rpe_on:
             bias += super().forward(q, k, *sizes)
         if "q" in self.rpe_on:
-            q, k = floating(q=q, k=self.check_keys(k, len(q), k_size))
+            _, keys = floating(q=q, k=self.check_keys(k, len(q), k_size))
             embedding, self._q_rows = self._embedding("q", k_size, q_size)
             index = self._bucket_rows.joint(k_size, q_size)[1]  # r(−Δ), a row per key
-            term, self._q_cache = F.score_lookup_forward(k, embedding, index)
+            term, self._q_cache = F.score_lookup_forward(keys, embedding, index)
             bias += self.factor * term.swapaxes(-1, -2)
         self._out = bias.shape, bias.dtype
         return bias
 
-    def backward(self, dbias):
+    def backward(self, dbias: Array) -> QueryGrads:
         """Add the parameters' gradients up; return QueryGrads(dq, dk), None where rpe_on leaves one out.
 
         dbias: (B, H, P + Lq, P + Lk).
@@ -103,31 +112,31 @@ class IRPE(QueryBias):
             self._embedding_backward("q", self._q_rows, dembedding)
         return QueryGrads(dq, dk)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Array]:
         """Return the embedding of the term that looks at the query; the other has its own index."""
         embedding, self._k_rows = self._embedding("k", q_size, k_size)
         return [embedding]
 
-    def embeddings_backward(self, dembeddings):
+    def embeddings_backward(self, dembeddings: list[Array]) -> None:
         self._embedding_backward("k", self._k_rows, dembeddings[0])
 
-    def value_embedding(self, q_size, k_size, q_offset):
+    def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Array | None:
         if "v" not in self.rpe_on:
             return None
         embedding, self._v_rows = self._embedding("v", q_size, k_size)
         return embedding
 
-    def value_backward(self, dembedding):
+    def value_backward(self, dembedding: Array) -> None:
         self._embedding_backward("v", self._v_rows, dembedding)
 
-    def _embedding(self, name, q_size, k_size):
-        """(1 or H, R', d) under the joint index, and the rows it was summed from."""
+    def _embedding(self, name: str, q_size: Size, k_size: Size) -> tuple[Array, Array]:
+        """Return (1 or H, R', d) under the joint index, and the rows it was summed from."""
         rows = self._bucket_rows.joint(q_size, k_size)[0]
         return getattr(self, f"lookup_table_{name}").data[:, rows].sum(1), rows
 
-    def _embedding_backward(self, name, rows, dembedding):
+    def _embedding_backward(self, name: str, rows: Array, dembedding: Array) -> None:
         learned = getattr(self, f"lookup_table_{name}")
         dlearned = np.zeros_like(learned.data)
         for each in rows:
-            np.add.at(dlearned, (slice(None), each), dembedding)
+            np.add.at(dlearned.swapaxes(0, 1), each, dembedding.swapaxes(0, 1))
         learned.accumulate(dlearned)

@@ -5,6 +5,8 @@ import numpy as np
 from ..checks import check_bool
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, Size, SizeLike
+from ._irpe_buckets import Method
 from ._irpe_rows import IRPERows
 from ._table import TableBias
 
@@ -27,16 +29,16 @@ class IRPEBias(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        method="product",
-        shared_head=True,
-        ratio=1.9,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        method: Method = "product",
+        shared_head: bool = True,
+        ratio: float = 1.9,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(shared_head=shared_head)
         self._bucket_rows = IRPERows(method, ratio, num_prefix_tokens)
@@ -46,17 +48,19 @@ class IRPEBias(TableBias):
             truncated_normal(self.generator, shape, self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
         """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
         q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
         self._rows = self._bucket_rows.joint(q_size, k_size)[0]
         summed = self.relative_position_bias_table.data[self._rows].sum(0)
         return np.repeat(summed, self.num_heads, axis=1) if summed.shape[1] == 1 else summed
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         dlearned = np.zeros_like(self.relative_position_bias_table.data)
         dsummed = dtable.sum(1, keepdims=True) if dlearned.shape[1] == 1 else dtable
         for rows in self._rows:

@@ -1,12 +1,17 @@
 """KERPLE: kernelized relative positional embedding (arXiv 2205.09921 §4)."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from ..checks import check_bool, check_choice
 from ..dispatch import F
 from ..nn import Parameter
 from ..random import uniform
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._offset import OffsetBias
+
+Kernel = Literal["log", "power"]
 
 
 class KERPLE(OffsetBias):
@@ -34,17 +39,17 @@ class KERPLE(OffsetBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        kernel="log",
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        kernel: Kernel = "log",
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
-        check_choice("kernel", kernel, ("log", "power"))
+        check_choice("kernel", kernel, get_args(Kernel))
         check_bool(causal=causal)
         self.kernel, self.causal = kernel, causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
@@ -57,7 +62,7 @@ class KERPLE(OffsetBias):
         else:
             self.logit_p = Parameter(np.log(p / (2 - p)).astype(self.dtype))
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Array) -> Array:
         distance = np.abs(offsets).astype(self.dtype)  # (R, 1)
         a = np.exp(self.log_a.data)
         if self.kernel == "log":
@@ -68,7 +73,7 @@ class KERPLE(OffsetBias):
         self._powers = distance, a, p
         return -a * distance**p
 
-    def of_offsets_backward(self, dvalues):
+    def of_offsets_backward(self, dvalues: Array) -> None:
         distance, a, p = self._powers
         if self.kernel == "log":
             grown = 1 + a * distance

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_bool, check_positive_int
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._offset import OffsetBias
 
 
@@ -23,15 +24,15 @@ class Sandwich(OffsetBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        sinusoid_dim=128,
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        sinusoid_dim: int = 128,
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         sinusoid_dim = check_positive_int(sinusoid_dim=sinusoid_dim)
         check_bool(causal=causal)
@@ -40,7 +41,7 @@ class Sandwich(OffsetBias):
         self.sinusoid_dim, self.causal = sinusoid_dim, causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Array) -> Array:
         frequencies = 10000.0 ** -(np.arange(0, self.sinusoid_dim, 2) / self.sinusoid_dim)
         similarity = np.cos(offsets * frequencies).sum(-1, keepdims=True)  # (R, 1)
         return similarity * self.num_heads / (8 * np.arange(1, self.num_heads + 1))

@@ -8,6 +8,7 @@ import numpy as np
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, Size, SizeLike
 from ._geometry import grid_offsets, with_prefix
 from ._table import TableBias
 
@@ -34,16 +35,16 @@ class T5(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(bidirectional=bidirectional)
         num_buckets, max_distance = check_positive_int(
@@ -64,11 +65,11 @@ class T5(TableBias):
             truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         bucket = self.bucket(grid_offsets(q_size, k_size, q_offset)[..., 0])
         return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
 
-    def bucket(self, offset):
+    def bucket(self, offset: Array) -> Array:
         """Return the bucket, in [0, num_buckets).
 
         offset: integers query − key, of any shape.
@@ -79,7 +80,7 @@ class T5(TableBias):
         half = buckets // 2
         return half * (offset < 0) + self._distance_bucket(np.abs(offset), half)
 
-    def _distance_bucket(self, distance, buckets):
+    def _distance_bucket(self, distance: Array, buckets: int) -> Array:
         exact = buckets // 2
         far = np.clip(distance, exact, self.max_distance)
         growth = math.log(self.max_distance / exact)
@@ -93,8 +94,10 @@ class T5(TableBias):
             whole[far == n] = step - (grown < Fraction(self.max_distance, exact) ** step)
         return np.where(distance < exact, distance, np.minimum(exact + whole, buckets - 1))
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
         return self.with_prefix_rows(self.relative_position_bias_table.data)
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable[: self.num_buckets])

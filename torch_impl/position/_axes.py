@@ -1,7 +1,10 @@
-"""Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
+"""Schemes that add a vector for the height and one for the width: what "decomposed" and "halo" share."""
 
 import torch
+from torch import Tensor
 
+from ..nn import Parameter
+from ..types import Size
 from ._geometry import spread, with_prefix
 from ._query import QueryBias
 
@@ -15,14 +18,14 @@ class AxesBias(QueryBias):
 
     window_ndim = 2
 
-    def axis_rows(self, q_length, k_length, size):
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
         """Return the row that each pair of positions on one axis reads: (q_length, k_length).
 
         size: of the window along that axis.
         """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return (2, P + Lq, P + Lk): rows of the first table, rows of the second."""
         axes = map(self.axis_rows, q_size, k_size, self.window_size)
         zero_rows = (2 * size - 1 for size in self.window_size)
@@ -34,9 +37,9 @@ class AxesBias(QueryBias):
         )
 
     @property
-    def tables(self):
+    def tables(self) -> tuple[Parameter, ...]:
         """The two tables: along the height, along the width."""
         return tuple(getattr(self, name) for name in self.table_names)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         return [self.with_zero_row(table[None]) for table in self.tables]

@@ -1,10 +1,11 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..checks import (
     MOST_HEADS,
@@ -16,16 +17,17 @@ from ..checks import (
     check_positive_int,
 )
 from ..random import as_generator
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 
 
 class ScoreTerms(NamedTuple):
     """What a scheme adds to attention: arguments of `ops.attention`, None where it adds nothing."""
 
-    table: torch.Tensor | None = None
-    index: torch.Tensor | None = None
-    bias: torch.Tensor | None = None
-    value_embedding: torch.Tensor | None = None
-    value_index: torch.Tensor | None = None
+    table: Tensor | None = None
+    index: Tensor | None = None  # pyright: ignore[reportIncompatibleMethodOverride]  (tuple.index is not called)
+    bias: Tensor | None = None
+    value_embedding: Tensor | None = None
+    value_index: Tensor | None = None
 
 
 class PositionBias(nn.Module):
@@ -46,13 +48,23 @@ class PositionBias(nn.Module):
     `looks_at_query`: the scheme is called with q and k; any other is called without.
     """
 
-    bias_type = None
-    window_ndim = 1  # axes of the window; None: any number
+    bias_type: str
+    window_ndim: int | None = 1  # axes of the window; None: any number
     looks_at_query = False
     # Parameters that an index looks up: they begin near zero and learn at a rate of their own (optim).
-    table_names = ("relative_position_bias_table",)
+    table_names: tuple[str, ...] = ("relative_position_bias_table",)
 
-    def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
+    index: Tensor
+
+    def __init__(
+        self,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float,
+        num_prefix_tokens: int,
+        dtype: DTypeLike | None,
+        generator: Generator | None,
+    ):
         super().__init__()
         self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
@@ -65,21 +77,21 @@ class PositionBias(nn.Module):
         self.register_buffer("index", index, persistent=False)
 
     @property
-    def num_tokens(self):
+    def num_tokens(self) -> int:
         """Length of the sequence the scheme was built for, prefix tokens included."""
         return self.num_prefix_tokens + math.prod(self.window_size)
 
     @property
-    def query_size(self):
+    def query_size(self) -> Size:
         """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
     @property
-    def query_tokens(self):
+    def query_tokens(self) -> Tensor | None:
         """Places of the queries in the sequence, or None if every token is a query."""
         return None
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return the `ScoreTerms` of a self-attention.
 
         x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
@@ -87,14 +99,16 @@ class PositionBias(nn.Module):
         """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
 
         q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
         """
         raise NotImplementedError
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         """Check sizes; return (q_size, k_size, q_offset) as two tuples and an int.
 
         q_size, k_size: grids of the queries and of the keys, those of the window unless given.
@@ -113,7 +127,7 @@ class PositionBias(nn.Module):
             )
         return q_size, k_size, q_offset
 
-    def sizes_of(self, num_tokens, name="num_tokens"):
+    def sizes_of(self, num_tokens: int, name: str = "num_tokens") -> Sizes:
         """Return the sizes of a self-attention over `num_tokens`, prefix tokens included.
 
         Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
@@ -132,13 +146,13 @@ class PositionBias(nn.Module):
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
-    def _check_pairs(self, name, q_size, k_size):
-        """An index of these sizes can be made at all; raises ValueError."""
+    def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
+        """Raise ValueError if an index of these sizes would be too large."""
         lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
         if math.prod(lengths) > MOST_PAIRS:
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
 
-    def as_window(self, name, size):
+    def as_window(self, name: str, size: SizeLike) -> Size:
         """Return the size as a tuple of `window_ndim` ints; one axis reads a grid row-major.
 
         name: of the argument, for errors. Raises ValueError/TypeError.
@@ -148,7 +162,7 @@ class PositionBias(nn.Module):
         sizes = as_sizes(name, size)
         return (math.prod(sizes),)
 
-    def _apply(self, fn, recurse=True):
-        """`.to(dtype)` reaches tables that are made when they are asked for, too."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Apply `.to(dtype)` also to tables that are made only when they are asked for."""
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
         return super()._apply(fn, recurse)

@@ -1,12 +1,20 @@
 """Integer geometry, an axis at a time: a matrix (q, k) for each axis of a grid, then all axes as one."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
+from ..types import Size
 
-def axis_offsets(q, k, q_offset=0, stride=1):
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
     """Return offset[i, j] = stride · i + q_offset − j, (q, k).
 
     Row i is a window of k consecutive numbers, read backwards; the window moves by `stride` per row.
@@ -15,8 +23,8 @@ def axis_offsets(q, k, q_offset=0, stride=1):
     return numbers.unfold(0, k, stride).flip(1).contiguous()
 
 
-def spread(first, second):
-    """Return two axes' matrices, (q, k) and (q', k'), each repeated over the grid: (q·q', k·k') both.
+def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeat two axes' matrices, (q, k) and (q', k'), over the grid: (q · q', k · k') each.
 
     The grid is row-major, so the second axis changes fastest.
     """
@@ -24,10 +32,11 @@ def spread(first, second):
     return blocks, second.repeat(first.shape)
 
 
-def row_major(axes, counts):
-    """Return the row-major row (Π q, Π k) of the rows along each axis.
+def row_major(axes: list[Tensor], counts: Sequence[int]) -> Tensor:
+    """Return which row of a row-major table each pair reads, given its row along each axis: (Π q, Π k).
 
-    axes: a matrix (q, k) per axis, with rows in [0, count); counts: rows along each axis.
+    axes: a matrix (q, k) per axis, rows in [0, count).
+    counts: number of rows along each axis.
     """
     rows = torch.zeros(1, 1, dtype=torch.long)
     for axis, count in zip(axes, counts, strict=True):
@@ -35,33 +44,39 @@ def row_major(axes, counts):
     return rows
 
 
-def offset_rows(q_size, k_size):
-    """Return (index, number of rows): the row of each pair's offset in `all_offsets`."""
+def offset_rows(q_size: Size, k_size: Size) -> tuple[Tensor, int]:
+    """Return each pair's row in `all_offsets`, (Π q, Π k), and the number of rows."""
     sizes = list(zip(q_size, k_size, strict=True))
     counts = [q + k - 1 for q, k in sizes]
     return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
 
 
-def window_rows(q_size, k_size, window_size, q_offset=0):
-    """Return the row of each pair's offset among those of a window: Π (2·size − 1) rows."""
+def window_rows(q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0) -> Tensor:
+    """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
     sizes = zip(q_size, k_size, window_size, strict=True)
     axes = [axis_offsets(q, k, q_offset) + size - 1 for q, k, size in sizes]
     return row_major(axes, [2 * size - 1 for size in window_size])
 
 
-def all_offsets(q_size, k_size, q_offset=0):
+def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
     """Return every offset that occurs between the two grids, row-major from the lowest: (R, axes)."""
     axes = [torch.arange(1 - k, q) + q_offset for q, k in zip(q_size, k_size, strict=True)]
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
+def with_prefix(
+    index: Tensor,
+    num_prefix_tokens: int,
+    prefix_to_patch: int,
+    patch_to_prefix: int | None = None,
+    prefix_to_prefix: int | None = None,
+) -> Tensor:
     """Put `num_prefix_tokens` rows and columns before an index (Lq, Lk).
 
     The other arguments are the rows of the table that the new pairs read, named query_to_key; the first
     one is for all if only it is given.
     """
-    if patch_to_prefix is None:
+    if patch_to_prefix is None or prefix_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
     left = (num_prefix_tokens, 0)
     top = index.new_full((num_prefix_tokens, index.shape[1]), prefix_to_patch)
@@ -73,7 +88,7 @@ def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None,
     )
 
 
-def joint_rows(indices):
+def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
     """Return each combination of rows that occurs (parts, R), and the index (Lq, Lk) into them.
 
     indices: (parts, Lq, Lk), integers from 0 on.
@@ -86,7 +101,7 @@ def joint_rows(indices):
     return rows, index
 
 
-def kept(joints, sizes, find):
+def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     """Return joints[sizes]; call `find` for it if it is missing.
 
     The first sizes, the window's, stay; beside them only those asked for last.
@@ -98,10 +113,10 @@ def kept(joints, sizes, find):
     return joints[sizes]
 
 
-def tokens_at(size, num_prefix_tokens, along_axis):
-    """Return the numbers in the sequence of the prefix tokens and of the grid's tokens in the slices.
+def tokens_at(size: Size, num_prefix_tokens: int, along_axis: slice) -> Tensor:
+    """Return places in the sequence: of the prefix tokens, and of the grid's tokens in the slices.
 
-    along_axis: the slice that is taken along each axis of the grid.
+    along_axis: the slice of each axis.
     """
     grid = torch.arange(num_prefix_tokens, num_prefix_tokens + math.prod(size)).reshape(size)
     return torch.cat([torch.arange(num_prefix_tokens), grid[(along_axis,) * len(size)].flatten()])

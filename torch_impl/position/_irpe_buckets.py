@@ -1,44 +1,46 @@
-"""iRPE's ways to count: from an offset on a grid to buckets (arXiv 2107.14222, eq. 13–18)."""
+"""The buckets of offsets on a grid by iRPE's four methods (arXiv 2107.14222, eq. 13–18)."""
 
 import math
+from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
+from ..types import Size
 from ._geometry import axis_offsets, row_major, spread
 
-METHODS = ("euclidean", "quant", "cross", "product")
+Method = Literal["euclidean", "quant", "cross", "product"]
+METHODS = get_args(Method)
 
 
-def num_buckets(method, ratio):
+def num_buckets(method: Method, ratio: float) -> int:
     """Return the number of rows of one table: those along one axis, squared for "product"."""
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
-def buckets(q_size, k_size, method, ratio):
+def buckets(q_size: Size, k_size: Size, method: Method, ratio: float) -> Tensor:
     """Return the buckets of all offsets between two grids: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
     axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
     least = _least(ratio)
     if method in ("cross", "product"):
         rows = [_bucket(axis, least) for axis in axes]
-        return (
-            torch.stack(spread(*rows))
-            if method == "cross"
-            else row_major(rows, 2 * [_side(ratio)])[None]
-        )
+        if method == "cross":
+            return torch.stack(spread(*rows))
+        return row_major(rows, 2 * [_side(ratio)])[None]
     if method == "euclidean":
         least = least * (least - 1) + 1  # round √s ≥ x where s > (x − ½)²
     return _bucket(torch.add(*spread(*(axis.square() for axis in axes))), least)[None]
 
 
-def _bucket(x, least):
-    """int(β) + g(x): how many of the buckets −int(β) + 1 … int(β) begin at x or before."""
+def _bucket(x: Tensor, least: Tensor) -> Tensor:
+    """Return int(β) + g(x): how many of the buckets −int(β) + 1 … int(β) begin at x or before."""
     return torch.bucketize(x, torch.cat([1 - least.flip(0), least]), right=True)
 
 
-def _least(ratio):
-    """The least integer x with g(x) ≥ n, for n = 1 … int(β).
+def _least(ratio: float) -> Tensor:
+    """Return the least integer x with g(x) ≥ n, for n = 1 … int(β).
 
-    Up to α, g(x) = x. Beyond, γ/α = 8 and β − α = α, so what g rounds is n − ½ at
+    Up to α, g(x) = x. Beyond, γ/α = 8 and β − α = α, so the number that g rounds is n − ½ at
     x = α · 8^((n − ½)/α − 1). An integer there is a tie, which goes to the even one of n − 1 and n.
     """
     n = torch.arange(1, int(2 * ratio) + 1)
@@ -49,6 +51,6 @@ def _least(ratio):
     return torch.where(n <= ratio, n, beyond).long()
 
 
-def _side(ratio):
+def _side(ratio: float) -> int:
     """Return the number of buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
     return 2 * int(2 * ratio) + 1

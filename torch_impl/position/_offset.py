@@ -1,7 +1,10 @@
-"""Schemes that compute the bias of an offset, so that any size will do at call time."""
+"""The base of schemes that compute the bias of an offset, so that they take any sizes at call time."""
 
 import math
 
+from torch import Tensor
+
+from ..types import Size, SizeLike
 from ._geometry import all_offsets, offset_rows, with_prefix
 from ._table import TableBias
 
@@ -14,25 +17,27 @@ class OffsetBias(TableBias):
     causal, they do not see the other tokens, so that nothing leaks through them.
     """
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Tensor) -> Tensor:
         """Return f (R, H).
 
         offsets: integers (R, axes).
         """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         rows, num_rows = offset_rows(q_size, k_size)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
-    def hidden(self, offsets):
+    def hidden(self, offsets: Tensor) -> Tensor:
         """Return which offsets are masked with −inf: (R, 1 or H).
 
         offsets: integers (R, axes).
         """
         return (offsets[:, :1] < 0) & self.causal
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         """Return (Π (q + k − 1) [+ 1 with prefix tokens, + 2 if causal], H)."""
         offsets = all_offsets(*self.sizes(q_size, k_size, q_offset)).to(self.index.device)
         values = self.of_offsets(offsets).masked_fill(self.hidden(offsets), -math.inf)

@@ -1,12 +1,14 @@
-"""What schemes that look at the query are: vectors under an index, multiplied with the query."""
+"""The base of schemes that look at the query: vectors under an index, multiplied with the query."""
 
 import math
 
+from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
 from ..gate import check_shape, floating
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ._base import PositionBias, ScoreTerms
 
 
@@ -25,36 +27,54 @@ class QueryBias(PositionBias):
     looks_at_query = True
     factor = 1.0
 
-    def __init__(self, num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator):
+    def __init__(
+        self,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float,
+        head_dim: int,
+        num_prefix_tokens: int,
+        dtype: DTypeLike | None,
+        generator: Generator | None,
+    ):
         head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.head_dim = head_dim
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the bias, and for the values an embedding and its index."""
         sizes = self.sizes_of(x.shape[1], "x")
         return ScoreTerms(None, None, self(q, k, *sizes), *self.value_lookup(*sizes))
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         """Return an embedding (H or 1, R, d) for each term."""
         raise NotImplementedError
 
-    def value_embedding(self, q_size, k_size, q_offset):
+    def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
         """Return (H or 1, R, d) under the first term's index for the values, or None."""
 
-    def value_lookup(self, q_size=None, k_size=None, q_offset=0):
+    def value_lookup(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """Return (value_embedding, index), or (None, None) if the scheme adds nothing to the values."""
         sizes = self.sizes(q_size, k_size, q_offset)
         embedding = self.value_embedding(*sizes)
         return (None, None) if embedding is None else (embedding, self.indices(*sizes)[0])
 
-    def indices(self, q_size, k_size, q_offset):
+    def indices(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         """Return the index of each term, (terms, P + Lq, P + Lk)."""
         own = (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
         index = self.index if own else self.make_index(q_size, k_size, q_offset).to(self.index.device)
         return index.reshape(-1, *index.shape[-2:])
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    def forward(
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as `sizes`.
@@ -62,18 +82,20 @@ class QueryBias(PositionBias):
         sizes = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, sizes[0])
         pairs = zip(self.embeddings(*sizes), self.indices(*sizes), strict=True)
-        return self.factor * sum(ops.score_lookup(q, embedding, index) for embedding, index in pairs)
+        terms = [ops.score_lookup(q, embedding, index) for embedding, index in pairs]
+        return self.factor * sum(terms[1:], start=terms[0])
 
-    def check_query(self, q, q_size):
-        """Check that q is (B, H, P + Lq, d); the NumPy twin returns it as a plain array.
+    def check_query(self, q: Tensor, q_size: Size) -> Tensor:
+        """Return q, which has to be (B, H, P + Lq, d).
 
         q_size: grid of the queries. Raises ValueError/TypeError.
         """
         length = self.num_prefix_tokens + math.prod(q_size)
         check_heads("q", q, None, self.num_heads, length, self.head_dim)
+        return q
 
-    def check_keys(self, k, batch, k_size):
-        """Check that k is (batch, H, P + Lk, d); the NumPy twin returns it as a plain array.
+    def check_keys(self, k: Tensor | None, batch: int, k_size: Size) -> Tensor:
+        """Return k, which has to be (batch, H, P + Lk, d).
 
         k_size: grid of the keys. Raises ValueError/TypeError.
         """
@@ -81,13 +103,16 @@ class QueryBias(PositionBias):
             raise ValueError(f"k is None, but a {self.bias_type!r} bias like this looks at the keys too")
         length = self.num_prefix_tokens + math.prod(k_size)
         check_heads("k", k, batch, self.num_heads, length, self.head_dim)
+        return k
 
-    def with_zero_row(self, embedding):
+    def with_zero_row(self, embedding: Tensor) -> Tensor:
         """Append the row of zeros that all pairs with a prefix token read, if there are such tokens."""
         return functional.pad(embedding, (0, 0, 0, 1)) if self.num_prefix_tokens else embedding
 
 
-def check_heads(name, x, batch, num_heads, length, head_dim):
+def check_heads(
+    name: str, x: Tensor, batch: int | None, num_heads: int, length: int, head_dim: int
+) -> None:
     """Raise ValueError/TypeError unless x is (batch, H, length, d); batch None: any number."""
     floating(**{name: x})
     check_shape(name, x, (batch, num_heads, length, head_dim))

@@ -1,11 +1,13 @@
-"""What schemes that do not look at the query are: a table and an index (arXiv 2103.14030, eq. 4)."""
+"""The base of schemes that do not look at the query: a table and an index (arXiv 2103.14030, eq. 4)."""
 
 import math
 
+from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
+from ..types import SizeLike
 from ._base import PositionBias, ScoreTerms
 
 
@@ -19,33 +21,39 @@ class TableBias(PositionBias):
 
     causal = False
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         """Return the table (R, H); the sizes matter only if its rows depend on them."""
         raise NotImplementedError
 
-    def lookup(self, q_size=None, k_size=None, q_offset=0):
+    def lookup(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> tuple[Tensor, Tensor]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
         if sizes == (self.query_size, self.window_size, 0):
             return self.table(*sizes), self.index
         return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
 
-    def lookup_tokens(self, num_tokens):
+    def lookup_tokens(self, num_tokens: int) -> tuple[Tensor, Tensor]:
         """Return (table, index) for a sequence of `num_tokens`, prefix tokens included.
 
         Raises TypeError if it is no integer, ValueError for a length that the scheme does not cover.
         """
         return self.lookup(*self.sizes_of(check_positive_int(num_tokens=num_tokens)))
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the table and the index. Only the number of tokens of x matters."""
         return ScoreTerms(*self.lookup(*self.sizes_of(x.shape[1], "x")))
 
-    def forward(self, q_size=None, k_size=None, q_offset=0):
+    def forward(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         """Return the bias (H, P + Lq, P + Lk)."""
         return ops.bias(*self.lookup(q_size, k_size, q_offset))
 
-    def prefix_rows(self, num_rows):
+    def prefix_rows(self, num_rows: int) -> tuple[int, int, int]:
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).
 
         They follow the first `num_rows`: a row of zeros, then, if causal, one of −inf for prefix→token,
@@ -53,7 +61,7 @@ class TableBias(PositionBias):
         """
         return num_rows + 1 if self.causal else num_rows, num_rows, num_rows
 
-    def with_prefix_rows(self, table):
+    def with_prefix_rows(self, table: Tensor) -> Tensor:
         """Append those rows to the table, if there are prefix tokens."""
         if not self.num_prefix_tokens:
             return table

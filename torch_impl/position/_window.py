@@ -1,9 +1,13 @@
-"""Learned tables over the offsets of a window; what the 1-D, 2-D and 3-D schemes share."""
+"""Learned tables over the offsets of a window: what the 1-D, 2-D and 3-D schemes share."""
 
 import math
 
+from torch import Tensor
+
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
+from ._base import PositionBias
 from ._geometry import window_rows, with_prefix
 from ._table import TableBias
 
@@ -17,13 +21,13 @@ class WindowTableBias(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = self.num_offsets + (3 if num_prefix_tokens else 0)
@@ -32,24 +36,30 @@ class WindowTableBias(TableBias):
         )
 
     @property
-    def num_offsets(self):
+    def num_offsets(self) -> int:
         """Number of offsets in the window, Π (2 · size − 1)."""
         return math.prod(2 * size - 1 for size in self.window_size)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         rows = window_rows(q_size, k_size, self.window_size, q_offset)
         return with_prefix(rows, self.num_prefix_tokens, *range(self.num_offsets, self.num_offsets + 3))
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         check_covered(self, *sizes)
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         return self.relative_position_bias_table
 
 
-def check_covered(scheme, q_size, k_size, q_offset, last_query=None):
+def check_covered(
+    scheme: PositionBias, q_size: Size, k_size: Size, q_offset: int, last_query: Size | None = None
+) -> None:
     """Raise ValueError unless the window has every offset between the two grids.
 
     last_query: position of the last query along each axis, q_size − 1 + q_offset unless given.

@@ -1,8 +1,10 @@
 """ALiBi: attention with linear biases (arXiv 2108.12409)."""
 
 import torch
+from torch import Tensor
 
 from ..checks import MOST_HEADS, check_bool, check_positive_int
+from ..types import DTypeLike, Generator, SizeLike
 from ._slopes import SlopeBias, alibi_slopes
 
 
@@ -29,16 +31,16 @@ class ALiBi(SlopeBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        causal=False,
-        asymmetric=False,
-        learned_slopes=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        causal: bool = False,
+        asymmetric: bool = False,
+        learned_slopes: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(causal=causal, asymmetric=asymmetric)
@@ -50,12 +52,12 @@ class ALiBi(SlopeBias):
         self.causal, self.asymmetric = causal, asymmetric
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         slopes = alibi_slopes(num_heads)
-        self.set_slopes(learned_slopes, 2 * alibi_slopes(num_heads // 2) if asymmetric else slopes)
+        self.set_slopes(learned_slopes, alibi_slopes(num_heads // 2).repeat(2) if asymmetric else slopes)
 
-    def distance(self, offsets):
+    def distance(self, offsets: Tensor) -> Tensor:
         return offsets[:, 0].abs()
 
-    def hidden(self, offsets):
+    def hidden(self, offsets: Tensor) -> Tensor:
         if not self.asymmetric:
             return super().hidden(offsets)
         half = self.num_heads // 2

@@ -3,11 +3,13 @@
 import math
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..checks import as_index, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
 
@@ -32,15 +34,15 @@ class Custom(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        index=None,
-        num_rows=None,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        index: IndexLike | None = None,
+        num_rows: int | None = None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         if index is None:
             raise TypeError("index is None, expected integers (Lq, Lk)")
@@ -54,7 +56,7 @@ class Custom(TableBias):
             truncated_normal(self.generator, (self.num_rows, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         if self._given.shape[1] != math.prod(self.window_size):
             raise ValueError(
                 f"index has shape {tuple(self._given.shape)}, expected "
@@ -64,7 +66,9 @@ class Custom(TableBias):
         rows = self._given.masked_fill(self._given < 0, masked)
         return with_prefix(rows, self.num_prefix_tokens, zero)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         if sizes != (self.query_size, self.window_size, 0):
             raise ValueError(
@@ -73,14 +77,22 @@ class Custom(TableBias):
             )
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         """Return (num_rows + 1 [+ 1], H): the learned rows, one of −inf, zeros for prefix tokens."""
         learned = self.relative_position_bias_table
         masked = learned.new_full((1, self.num_heads), -math.inf)
         zero = learned.new_zeros(1 if self.num_prefix_tokens else 0, self.num_heads)
         return torch.cat([learned, masked, zero])
 
-    def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
+    def forward(
+        self,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+        index: IndexLike | None = None,
+    ) -> Tensor:
         """Return the bias (H, P + Lq, P + Lk), or that of another index.
 
         index: integers (Lq, Lk) or (B, Lq, Lk) -> (H, Lq, Lk) or (B, H, Lq, Lk), without prefix tokens.
@@ -94,7 +106,7 @@ class Custom(TableBias):
         bias = ops.bias(self.table(), flat).reshape(self.num_heads, *rows.shape)
         return bias if index.dim() == 2 else bias.transpose(0, 1)
 
-    def _check_rows(self, index):
+    def _check_rows(self, index: Tensor) -> None:
         if index.numel() and not -1 <= index.min() <= index.max() < self.num_rows:
             raise ValueError(
                 f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "

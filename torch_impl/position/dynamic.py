@@ -1,7 +1,12 @@
 """Dynamic position bias of CrossFormer (arXiv 2108.00154 §3.3)."""
 
+from typing import Any
+
+from torch import Tensor
+
 from ..checks import check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, ReLU, Sequential
+from ..types import DTypeLike, Generator, SizeLike
 from ..wide import call_wide
 from ._offset import OffsetBias
 
@@ -26,21 +31,21 @@ class Dynamic(OffsetBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        hidden_features=16,
-        residual=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        hidden_features: int = 16,
+        residual: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         hidden_features = check_positive_int(hidden_features=hidden_features)
         check_bool(residual=residual)
         self.residual = residual
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        options = {"dtype": self.dtype, "generator": self.generator}
+        options: dict[str, Any] = {"dtype": self.dtype, "generator": self.generator}
         self.pos_proj = Linear(2, hidden_features, **options)
         self.pos1, self.pos2, self.pos3 = (
             Sequential(
@@ -51,7 +56,7 @@ class Dynamic(OffsetBias):
             for width in (hidden_features, hidden_features, num_heads)
         )
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Tensor) -> Tensor:
         x = call_wide(self.pos_proj, offsets)
         for layer in (self.pos1, self.pos2):
             added = call_wide(layer, x)

@@ -1,12 +1,15 @@
 """Dynamic position bias along a sequence (x-transformers; after CrossFormer, arXiv 2108.00154)."""
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..checks import MOST_LAYERS, check_bool, check_positive_int
 from ..nn import LayerNorm, Linear, Parameter, Sequential, SiLU
 from ..random import uniform
+from ..types import DTypeLike, Generator, SizeLike
 from ..wide import call_wide
 from ._offset import OffsetBias
 
@@ -32,24 +35,24 @@ class Dynamic1D(OffsetBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        hidden_features=16,
-        depth=2,
-        log_distance=False,
-        norm=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        hidden_features: int = 16,
+        depth: int = 2,
+        log_distance: bool = False,
+        norm: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         hidden_features = check_positive_int(hidden_features=hidden_features)
         depth = check_positive_int(MOST_LAYERS, depth=depth)
         check_bool(log_distance=log_distance, norm=norm)
         self.log_distance = log_distance
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        options = {"dtype": self.dtype, "generator": self.generator}
+        options: dict[str, Any] = {"dtype": self.dtype, "generator": self.generator}
         layers, width = [], 1
         for _ in range(depth):
             parts = [Linear(width, hidden_features, **options)]
@@ -61,7 +64,7 @@ class Dynamic1D(OffsetBias):
             width = hidden_features
         self.mlp = Sequential(*layers, Linear(width, num_heads, **options))
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Tensor) -> Tensor:
         x = offsets.double()
         if self.log_distance:
             x = x.sign() * torch.log(x.abs() + 1)

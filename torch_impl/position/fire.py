@@ -1,11 +1,14 @@
 """FIRE: functional interpolation for relative positions (arXiv 2310.04418 §3)."""
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..checks import check_bool, check_positive_int
 from ..nn import Linear, Parameter, ReLU, Sequential
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import call_wide, wide
 from ._geometry import axis_offsets, with_prefix
 from ._table import TableBias
@@ -38,16 +41,16 @@ class FIRE(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        hidden_features=32,
-        init_length=512,
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        hidden_features: int = 32,
+        init_length: int = 512,
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         hidden_features, init_length = check_positive_int(
             hidden_features=hidden_features, init_length=init_length
@@ -57,23 +60,25 @@ class FIRE(TableBias):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.c = Parameter(torch.tensor(0.1, dtype=self.dtype))
         self.L_multiplier = Parameter(torch.tensor(1.0, dtype=self.dtype))
-        options = {"dtype": self.dtype, "generator": self.generator}
+        options: dict[str, Any] = {"dtype": self.dtype, "generator": self.generator}
         self.mlp = Sequential(
             Linear(1, hidden_features, **options),
             ReLU(),
             Linear(hidden_features, num_heads, **options),
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return a row for each pair, row-major: (P + Lq, P + Lk)."""
         (q,), (k,) = q_size, k_size
         rows = torch.arange(0, q * k, k)[:, None] + torch.arange(k)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(q * k))
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         c = wide(self.c)  # once: each conversion back to half precision would round a part of dc
-        offsets = axis_offsets(*q_size, *k_size, q_offset).to(c)
+        offsets = axis_offsets(q_size[0], k_size[0], q_offset).to(c)
         positions = torch.arange(q_offset, q_offset + q_size[0]).unsqueeze(1).to(c)  # (Lq, 1)
         threshold = (wide(self.L_multiplier) * self.init_length).abs()
         longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
@@ -84,6 +89,6 @@ class FIRE(TableBias):
         return self.with_prefix_rows(values.to(self.c.dtype))
 
 
-def _psi(c, x):
-    """log(1 + |c x|); for a small |c x| the sum with 1 would lose its last digits."""
+def _psi(c: Tensor, x: Tensor) -> Tensor:
+    """Return log(1 + |c x|); adding 1 first would lose the last digits of a small |c x|."""
     return torch.log1p((c * x).abs())

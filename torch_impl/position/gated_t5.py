@@ -1,10 +1,12 @@
 """WavLM's gated relative position bias (arXiv 2110.13900 §3.2): T5's, scaled by a gate of the input."""
 
 import torch
+from torch import Tensor
 
 from ..checks import check_positive_int
 from ..gate import check_shape, floating
 from ..nn import Linear, Parameter
+from ..types import DTypeLike, Generator, SizeLike
 from ._base import ScoreTerms
 from ._query import check_heads
 from ._table import TableBias
@@ -34,17 +36,17 @@ class GatedT5(T5):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
@@ -61,13 +63,21 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(torch.ones(1, self.num_heads, 1, 1, dtype=self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the bias, whose gate reads x instead of q."""
         check_shape("x", x, (None, None, self.num_heads * self.head_dim))
         heads = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
         return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    # It shares T5's table and buckets, and is called as a scheme that looks at the query.
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: the layer's input in heads, (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as

@@ -2,12 +2,16 @@
 
 import math
 
+from torch import Tensor
+
 from .. import ops
 from ..checks import check_bool, check_subset
 from ..gate import floating
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import wide
+from ._irpe_buckets import Method
 from ._irpe_rows import IRPERows
 from ._query import QueryBias
 
@@ -40,18 +44,18 @@ class IRPE(QueryBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        method="product",
-        rpe_on="k",
-        shared_head=True,
-        ratio=1.9,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        method: Method = "product",
+        rpe_on: str = "k",
+        shared_head: bool = True,
+        ratio: float = 1.9,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
@@ -64,10 +68,17 @@ class IRPE(QueryBias):
             table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
             setattr(self, f"lookup_table_{name}", table)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    def forward(
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
@@ -79,22 +90,22 @@ class IRPE(QueryBias):
         if "k" in self.rpe_on:
             bias = bias + super().forward(q, k, *sizes)
         if "q" in self.rpe_on:
-            self.check_keys(k, len(q), k_size)
-            floating(q=q, k=k)
+            keys = self.check_keys(k, len(q), k_size)
+            floating(q=q, k=keys)
             index = self._bucket_rows.joint(k_size, q_size)[1].to(q.device)  # r(−Δ), a row per key
-            term = ops.score_lookup(k, self._embedding("q", k_size, q_size), index)
+            term = ops.score_lookup(keys, self._embedding("q", k_size, q_size), index)
             bias = bias + self.factor * term.transpose(-1, -2)
         return bias
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         """Return the embedding of the term that looks at the query; the other has its own index."""
         return [self._embedding("k", q_size, k_size)]
 
-    def value_embedding(self, q_size, k_size, q_offset):
+    def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
         return self._embedding("v", q_size, k_size) if "v" in self.rpe_on else None
 
-    def _embedding(self, name, q_size, k_size):
-        """(1 or H, R', d) under the joint index."""
+    def _embedding(self, name: str, q_size: Size, k_size: Size) -> Tensor:
+        """Return (1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
         rows = self._bucket_rows.joint(q_size, k_size)[0].to(learned.device)
         return wide(learned)[:, rows].sum(1).to(learned.dtype)

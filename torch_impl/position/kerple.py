@@ -1,12 +1,18 @@
 """KERPLE: kernelized relative positional embedding (arXiv 2205.09921 §4)."""
 
+from typing import Literal, get_args
+
 import torch
+from torch import Tensor
 
 from ..checks import check_bool, check_choice
 from ..nn import Parameter
 from ..random import uniform
+from ..types import DTypeLike, Generator, SizeLike
 from ..wide import wide
 from ._offset import OffsetBias
+
+Kernel = Literal["log", "power"]
 
 
 class KERPLE(OffsetBias):
@@ -34,17 +40,17 @@ class KERPLE(OffsetBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        kernel="log",
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        kernel: Kernel = "log",
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
-        check_choice("kernel", kernel, ("log", "power"))
+        check_choice("kernel", kernel, get_args(Kernel))
         check_bool(causal=causal)
         self.kernel, self.causal = kernel, causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
@@ -55,7 +61,7 @@ class KERPLE(OffsetBias):
         else:
             self.logit_p = Parameter((p / (2 - p)).log().to(self.dtype))
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Tensor) -> Tensor:
         a = wide(self.log_a).exp()
         distance = offsets.abs().to(a.dtype)  # (R, 1)
         if self.kernel == "log":

@@ -2,9 +2,12 @@
 
 import math
 
+from torch import Tensor
+
 from ..checks import check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._geometry import axis_offsets, row_major, tokens_at, with_prefix
 from ._table import TableBias
 from ._window import check_covered
@@ -28,14 +31,14 @@ class LeViT(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        stride=1,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        stride: int = 1,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.stride = check_positive_int(stride=stride)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
@@ -45,27 +48,31 @@ class LeViT(TableBias):
         )
 
     @property
-    def query_size(self):
+    def query_size(self) -> Size:
         return tuple(len(range(0, size, self.stride)) for size in self.window_size)
 
     @property
-    def query_tokens(self):
+    def query_tokens(self) -> Tensor | None:
         if self.stride == 1:
             return None
         return tokens_at(self.window_size, self.num_prefix_tokens, slice(0, None, self.stride))
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         axes = [
             axis_offsets(q, k, stride=self.stride).abs() for q, k in zip(q_size, k_size, strict=True)
         ]
         rows, num_rows = row_major(axes, self.window_size), math.prod(self.window_size)
         return with_prefix(rows, self.num_prefix_tokens, *range(num_rows, num_rows + 3))
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
         last_query = tuple(self.stride * (size - 1) for size in q_size)
         check_covered(self, q_size, k_size, q_offset, last_query)
         return q_size, k_size, q_offset
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         return self.relative_position_bias_table

@@ -2,9 +2,12 @@
 
 import math
 
+from torch import Tensor
+
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ._geometry import axis_offsets, with_prefix
 from ._query import QueryBias
 
@@ -32,16 +35,16 @@ class Shaw(QueryBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        max_distance=16,
-        values=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        max_distance: int = 16,
+        values: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(values=values)
         self.max_distance = check_positive_int(max_distance=max_distance)
@@ -57,16 +60,16 @@ class Shaw(QueryBias):
                 truncated_normal(self.generator, shape, self.init_std, self.dtype)
             )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         last = 2 * self.max_distance
-        offsets = axis_offsets(*q_size, *k_size, q_offset)
+        offsets = axis_offsets(q_size[0], k_size[0], q_offset)
         rows = (offsets + self.max_distance).clamp(0, last)
         return with_prefix(rows, self.num_prefix_tokens, last + 1)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         return [self.with_zero_row(self.relative_position_keys[None])]
 
-    def value_embedding(self, q_size, k_size, q_offset):
+    def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
         if self.relative_position_values is None:
             return None
         return self.with_zero_row(self.relative_position_values[None])

@@ -3,10 +3,12 @@
 import math
 
 import torch
+from torch import Tensor
 
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ._geometry import axis_offsets, with_prefix
 from ._table import TableBias
 
@@ -33,16 +35,16 @@ class T5(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(bidirectional=bidirectional)
         num_buckets, max_distance = check_positive_int(
@@ -63,11 +65,11 @@ class T5(TableBias):
             truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        bucket = self.bucket(axis_offsets(*q_size, *k_size, q_offset))
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+        bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset))
         return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
 
-    def bucket(self, offset):
+    def bucket(self, offset: Tensor) -> Tensor:
         """Return the bucket, in [0, num_buckets).
 
         offset: integers query − key, of any shape.
@@ -77,23 +79,28 @@ class T5(TableBias):
         half = self.num_buckets // 2
         return torch.where(offset < 0, half, 0) + self._rank(offset.abs(), half)
 
-    def _rank(self, distance, buckets):
-        """How many buckets after the first one begin at the distance or before; none below 0."""
-        least = least_distances(buckets, self.max_distance).to(distance.device)
-        return torch.bucketize(distance, least, right=True)
+    def _rank(self, distance: Tensor, buckets: int) -> Tensor:
+        """Return how many buckets after the first begin at the distance or before; none below 0."""
+        furthest = int(distance.max()) if distance.numel() else 0
+        least = least_distances(buckets, self.max_distance, furthest)
+        return torch.bucketize(distance, least.to(distance.device), right=True)
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         return self.with_prefix_rows(self.relative_position_bias_table)
 
 
-def least_distances(buckets, max_distance):
-    """The least distance in each bucket after the first: m = buckets / 2 of one each, then wider ones.
+def least_distances(buckets: int, max_distance: int, furthest: int) -> Tensor:
+    """Return the least distance in each bucket after the first, leaving out those beyond `furthest`.
 
-    Bucket m + t begins at m (D/m)^(t/m), D = max_distance, rounded up. Where that is close to an
-    integer d, integers decide: it is reached if d^m ≥ D^t m^(m − t).
+    m = buckets / 2 buckets have one distance each. Bucket m + t begins at m (D/m)^(t/m), D =
+    max_distance, rounded up. Where that is close to an integer d, integers decide: it is reached if
+    d^m ≥ D^t m^(m − t).
     """
     m = buckets // 2
     edges = m * (max_distance / m) ** (torch.arange(1, m, dtype=torch.float64) / m)
+    edges = edges[edges < furthest + 1]
     least, nearest = edges.ceil().long(), edges.round().long()
     for n in torch.nonzero((edges - nearest).abs() < 1e-14 * edges).flatten().tolist():
         d, t, common = int(nearest[n]), n + 1, math.gcd(n + 1, m)  # the same root of both sides

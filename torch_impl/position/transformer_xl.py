@@ -3,10 +3,12 @@
 import math
 
 import torch
+from torch import Tensor
 
 from ..gate import floating
 from ..nn import Linear, Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ._geometry import all_offsets, offset_rows, with_prefix
 from ._query import QueryBias
 
@@ -32,14 +34,14 @@ class TransformerXL(QueryBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         width = self.num_heads * self.head_dim
@@ -52,30 +54,36 @@ class TransformerXL(QueryBias):
         )
         self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         rows, num_rows = offset_rows(q_size, k_size)
         return with_prefix(rows, self.num_prefix_tokens, num_rows)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
         return [self.with_zero_row(r.unflatten(-1, (self.num_heads, self.head_dim)).transpose(0, 1))]
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
+    def forward(
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
         """Return the bias (B, H, P + Lq, P + Lk).
 
         q: (B, H, P + Lq, d); k: (B, H, P + Lk, d); q_size, k_size, q_offset: as `sizes`.
         """
         sizes = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, sizes[0])
-        self.check_keys(k, len(q), sizes[1])
-        floating(q=q, k=k, r_w_bias=self.r_w_bias)
-        content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, k).unsqueeze(2)  # (B, H, 1, Lk)
-        return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), k, *sizes)
+        keys = self.check_keys(k, len(q), sizes[1])
+        floating(q=q, k=keys, r_w_bias=self.r_w_bias)
+        content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, keys).unsqueeze(2)  # (B, H, 1, Lk)
+        return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), keys, *sizes)
 
-    def _sinusoids(self, offsets):
+    def _sinusoids(self, offsets: Tensor) -> Tensor:
         width = self.num_heads * self.head_dim
-        frequencies = torch.logspace(
-            0, 8 / width - 4, width // 2, dtype=torch.float64
-        )  # 10^−4 = 1/10000
+        # from 1 down to 10000^(−(D − 2)/D) = 10^(8/D − 4)
+        frequencies = torch.logspace(0, 8 / width - 4, width // 2, dtype=torch.float64)
         angles = offsets * frequencies  # (R, D/2)
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(self.r_net.weight)
