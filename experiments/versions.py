@@ -1,4 +1,4 @@
-"""What a run was made with."""
+"""The versions of Python, the project and its packages."""
 
 import platform
 import tomllib
@@ -10,7 +10,7 @@ PACKAGES = ("numpy", "numba", "torch")
 
 
 def versions():
-    """{"python", "project" and each installed package: version}."""
+    """Return {"python", "project" and each installed package: version}."""
     found = {"python": platform.python_version(), "project": _project()}
     for name in PACKAGES:
         try:
@@ -21,7 +21,7 @@ def versions():
 
 
 def differences(before):
-    """What has another version than before, as text; empty when nothing has."""
+    """Return a text that names each version that differs from `before`; empty if none does."""
     now = versions()
     return ", ".join(
         f"{name} {before[name]} (now {now.get(name, 'missing')})"
@@ -31,7 +31,7 @@ def differences(before):
 
 
 def _project():
-    """From the checkout's pyproject.toml, or of the installed package."""
+    """Return the version in the checkout's pyproject.toml or, without one, of the installed package."""
     path = Path(__file__).parents[1] / "pyproject.toml"
     if path.is_file():
         return tomllib.loads(path.read_text())["project"]["version"]
