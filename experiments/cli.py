@@ -98,9 +98,9 @@ def loaded_run(options):
 
 
 def use_threads(backend):
-    """Limit NumPy's BLAS to one thread, as its bits depend on their number; the kernels have their own.
+    """Limit BLAS to one thread for the NumPy twin, as its bits depend on the number of threads.
 
-    Returns the number of threads as a text for the user.
+    The kernels have threads of their own. Returns the number of threads as a text for the user.
     """
     twin = import_twin(backend)
     if backend != "numpy":

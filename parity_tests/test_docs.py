@@ -14,7 +14,7 @@ BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_blocks_do_what_the_page_says(page):
-    """Blocks of a page share one namespace, as a reader who types them in order; files are not run."""
+    """The blocks of a page run in order in one namespace; `# file:` blocks are not run."""
     namespace = {}
     for code, expected in BLOCK.findall(page.read_text()):
         if code.startswith("# file:"):
