@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint format setup clean
+.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,21 @@ train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: 
 
 parity: $(READY) ## hold the twins to the truth: outputs and gradients (SEED=n, DEVICE=cuda)
 	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party -m "not slow" $(ARGS)
+
+# Compiled code is not traced: the small cases of the ops run again without the jit. What writes the machine
+# code runs only when it is compiled, so none is there at first. Without the jit parity_tests/rounding.py cannot
+# be compiled; the first run leaves it on disk.
+COMPILED := $(CURDIR)/reports/coverage-compiled
+SMALL := op- and float64 and not (strips_ or chunks or swin or beit or whole_vectors or pooled)
+coverage: $(READY) ## which lines and branches the tests reach; writes reports/coverage
+	rm -rf $(COMPILED) reports/coverage .coverage .coverage.*
+	NUMBA_CACHE_DIR=$(COMPILED) $(RUN) -m coverage run -m pytest -q parity_tests experiments/tests \
+	  --ignore=parity_tests/third_party -m "not slow" $(ARGS)
+	NUMBA_CACHE_DIR=$(COMPILED) NUMBA_DISABLE_JIT=1 $(RUN) -m coverage run -m pytest -q \
+	  parity_tests/test_kernels.py -k "match_the_definition and $(SMALL)"
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage html --quiet
+	$(RUN) -m coverage report
 
 soak: $(READY) ## the same cases with other random numbers (SEEDS=30) on simulated processors
 	$(RUN) -m parity_tests.soak --seeds $(or $(SEEDS),30) $(ARGS)
@@ -83,9 +98,13 @@ quickstart-torch: $(READY) ## the README's snippet, PyTorch twin
 test: $(THIRD_PARTY_READY) ## all tests, the third parties' too, and a short training run of each twin
 	$(RUN) -m pytest -q parity_tests experiments/tests benchmarks/tests $(ARGS)
 
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) ## ruff: rules and format; basedpyright: the types of both twins, as an editor sees them
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m basedpyright --pythonpath "$$($(RUN) -c 'import sys; print(sys.executable)')"
+
+stubs: $(READY) ## write position/__init__.pyi of both twins from the schemes' constructors
+	$(RUN) -m parity_tests.stubs
 
 format: $(READY) ## let ruff mend what it can
 	$(RUN) -m ruff check --fix .
@@ -94,7 +113,7 @@ format: $(READY) ## let ruff mend what it can
 setup: $(READY) ## install everything into .venv
 
 clean: ## remove .venv, caches and reports; runs/ stays
-	rm -rf $(VENV) reports .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) reports build dist *.egg-info .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -107,12 +126,12 @@ $(VENV)/bin/python:
 	$$found -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "python -m venv failed (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/.numpy-ready: requirements-numpy.txt | $(VENV)/bin/python
+$(VENV)/.numpy-ready: requirements-numpy.txt requirements/base.txt requirements/train.txt | $(VENV)/bin/python
 	@echo "installing requirements-numpy.txt into $(VENV)"
 	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt constraints.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
 	@$(PIP) --no-deps $(TORCH_INDEX) torch
 	@$(PIP) -r requirements.txt

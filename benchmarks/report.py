@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from experiments.files import write_whole
+from experiments.pages import wrapped
 
 from . import result as results
 from . import tables
@@ -24,8 +25,8 @@ def markdown(result, pictures=()):
     """Return the report as a Markdown page; pictures: {file: what it shows}."""
     shown = "\n\n".join(f"![{what}]({name})" for name, what in dict(pictures).items())
     parts = [tables.markdown(table) for table in tables_of(result)]
-    remarks = "\n".join(f"- {note}" for note in notes(result))
-    head = heading(result).replace("\n", "  \n")
+    remarks = wrapped("\n".join(f"- {note}" for note in notes(result)))
+    head = wrapped(heading(result)).replace("\n", "  \n")
     remarks = f"## Notes\n\n{remarks}\n"
     return "\n".join(["# Benchmarks", "", head, "", shown, "", *parts, remarks, details(result)])
 

@@ -10,6 +10,8 @@ from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_option
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import Block, VisionTransformer
 
+__version__ = "0.2.0.dev0"
+
 __all__ = [
     "SCHEMES",
     "AdamW",

@@ -1,6 +1,7 @@
 """Multi-head self-attention with relative position bias."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,16 @@ from .dispatch import F
 from .gate import floating
 from .nn import Dropout, Linear, Module, Parameter
 from .ops.attention import checked_attention, sum_to_shape
-from .position import RelativePositionBias, ScoreTerms, TermGrads, scheme_options
+from .position import (
+    PositionBias,
+    RelativePositionBias,
+    RpbKwargs,
+    ScoreTerms,
+    TermGrads,
+    scheme_options,
+)
 from .random import as_generator
+from .types import Array, DTypeLike, Generator
 
 
 class MultiHeadAttention(Module):
@@ -42,18 +51,18 @@ class MultiHeadAttention(Module):
 
     def __init__(
         self,
-        embed_dim,
-        num_heads,
-        use_relative_position=True,
-        rpb_kwargs=None,
-        qkv_bias=True,
-        attn_drop=0.0,
-        proj_drop=0.0,
-        cosine_attention=False,
-        head_dim=None,
-        scale=None,
-        dtype=None,
-        generator=None,
+        embed_dim: int,
+        num_heads: int,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        cosine_attention: bool = False,
+        head_dim: int | None = None,
+        scale: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
@@ -81,7 +90,13 @@ class MultiHeadAttention(Module):
         if cosine_attention:
             self.logit_scale = Parameter(np.full((num_heads, 1, 1), np.log(10), dtype))
 
-    def forward(self, x, bias=None, mask=None, residual=None):
+    def forward(
+        self,
+        x: Array,
+        bias: Array | None = None,
+        mask: Array | None = None,
+        residual: Array | None = None,
+    ) -> Array:
         """Attend, and return (B, L, D), or (B, Lq, D) for a scheme with fewer queries than keys.
 
         x: (B, L, D).
@@ -98,7 +113,7 @@ class MultiHeadAttention(Module):
         )
         return self.proj_drop.add(residual, self.proj, self._merge(out))
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Any:
         """Return dx, or (dx, dbias) when forward was given a bias; the residual's gradient is dout.
 
         dout: of the shape of forward's result.
@@ -114,16 +129,16 @@ class MultiHeadAttention(Module):
             dq, dqueries = np.zeros_like(dk), dq
             dq[:, :, self._query_tokens] = dqueries
         dx = added(self.qkv.backward(F.merge_qkv(dq, dk, grads.dv)), terms.dx)
-        if self._given_bias is None:
+        if self._given_bias is None or grads.dbias is None:
             return dx
         return dx, sum_to_shape(grads.dbias, self._given_bias.shape)
 
-    def attention_weights(self, x, bias=None, mask=None):
+    def attention_weights(self, x: Array, bias: Array | None = None, mask: Array | None = None) -> Array:
         """Return the probabilities softmax(…) without their dropout, (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return F.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
-    def _qkv(self, x):
+    def _qkv(self, x: Array) -> tuple[Array, Array, Array]:
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
         (x,) = floating(x=x)
         check_shape("x", x, (None, None, self.embed_dim))
@@ -131,24 +146,24 @@ class MultiHeadAttention(Module):
         qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
         self._query_tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
-        if self._query_tokens is not None:
+        if self.rel_pos is not None and self._query_tokens is not None:
             self.rel_pos.sizes_of(length, "x")
             q = q[:, :, self._query_tokens]
         if self.logit_scale is not None:
             (q, k), self._cosine = F.cosine_forward(q, k, self.logit_scale.data)
         return q, k, v
 
-    def _split(self, merged):
+    def _split(self, merged: Array) -> Array:
         """(B, L, H·d) -> (B, H, L, d)"""
         batch, length, _ = merged.shape
         return merged.reshape(batch, length, self.num_heads, self.head_dim).transpose(0, 2, 1, 3)
 
-    def _merge(self, heads):
+    def _merge(self, heads: Array) -> Array:
         """(B, H, L, d) -> (B, L, H·d)"""
         batch, _, length, _ = heads.shape
         return heads.transpose(0, 2, 1, 3).reshape(batch, length, -1)
 
-    def _score_terms(self, x, q, k, bias):
+    def _score_terms(self, x: Array, q: Array, k: Array, bias: Array | None) -> ScoreTerms:
         """Return what the scheme and the caller add; the gradient of a sum is that of both terms."""
         if bias is not None:
             bias = checked_attention(q, k, k, bias=bias).bias
@@ -156,12 +171,12 @@ class MultiHeadAttention(Module):
         return terms if bias is None else terms._replace(bias=added(bias, terms.bias))
 
 
-def added(x, term):
+def added(x: Array, term: Array | None) -> Array:
     """x + term, or x where there is no term."""
     return x if term is None else x + term
 
 
-def as_head_dim(embed_dim, num_heads, head_dim):
+def as_head_dim(embed_dim: int, num_heads: int, head_dim: int | None) -> int:
     """Return head_dim, or embed_dim / num_heads for None; raise ValueError for a remainder."""
     if head_dim is not None:
         return check_positive_int(head_dim=head_dim)
@@ -170,7 +185,7 @@ def as_head_dim(embed_dim, num_heads, head_dim):
     return embed_dim // num_heads
 
 
-def as_scale(scale, head_dim, cosine_attention):
+def as_scale(scale: float | None, head_dim: int, cosine_attention: bool) -> float:
     """Return the factor of q·k, 1/√d for None; 1 in cosine attention, which has its own in q."""
     if scale is None:
         return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
@@ -179,15 +194,17 @@ def as_scale(scale, head_dim, cosine_attention):
     return as_number("scale", scale)
 
 
-def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
+def build_rel_pos(
+    num_heads: int, head_dim: int, rpb_kwargs: RpbKwargs | None, dtype: np.dtype, generator: Generator
+) -> PositionBias:
     """Build RelativePositionBias(**rpb_kwargs) with the module's heads, dtype and generator."""
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own = {"num_heads": num_heads}
+    own: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
         own["head_dim"] = head_dim
-    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
     for name, value in own.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")

@@ -1,17 +1,23 @@
-"""Argument checks shared by the ops and the modules: name the argument, what came, what was expected."""
+"""Argument checks of the ops and the modules: name the argument, what came and what was expected."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+
+from .types import Array
 
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
 MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
 
-def check_shape(name, array, expected):
-    """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+def check_shape(name: str, array: Any, expected: Sequence[int | None]) -> None:
+    """Check that the array has the `expected` shape, in which None stands for any size.
+
+    Raises ValueError.
+    """
     shape = getattr(array, "shape", None)
     if shape == expected:  # mostly
         return
@@ -24,37 +30,49 @@ def check_shape(name, array, expected):
         raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
 
 
-def check_positive_int(most=LARGEST, **values):
-    """Each value is an integer from 1 to `most`; returns it, or a tuple of several, as Python's int."""
+def check_positive_int(most: int = LARGEST, /, **values: Any) -> Any:
+    """Return each value as Python's int, several as a tuple: integers from 1 to `most`.
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
     return _as_ints(values, 1, most)
 
 
-def check_natural(**values):
-    """Each value is an integer from 0 to LARGEST; returns it, or a tuple of several, as Python's int."""
+def check_natural(**values: Any) -> Any:
+    """Return each value as Python's int, several as a tuple: integers from 0 to LARGEST.
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
     return _as_ints(values, 0, LARGEST)
 
 
-def check_bool(**values):
-    """Each value is True or False."""
+def check_bool(**values: Any) -> None:
+    """Check that each value is True or False; raises TypeError."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}, expected True or False")
 
 
-def check_probability(**values):
-    """Each value is a drop rate in [0, 1); returns it, or a tuple of several, as Python's float."""
-    rates = tuple(as_number(name, value, "[0, 1)") for name, value in values.items())
-    return rates if len(rates) > 1 else rates[0]
+def check_probability(**values: Any) -> Any:
+    """Return each value as Python's float, several as a tuple: drop rates in [0, 1).
+
+    Raises TypeError/ValueError naming the value that is not one.
+    """
+    rates = [as_number(name, value, "[0, 1)") for name, value in values.items()]
+    return tuple(rates) if len(rates) > 1 else rates[0]
 
 
-def check_choice(name, value, choices):
-    """`value` is one of `choices`."""
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Check that the value is one of `choices`; raises ValueError."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
-def check_subset(name, value, letters):
-    """`value` is a string of some of `letters`, each at most once, at least one."""
+def check_subset(name: str, value: Any, letters: str) -> None:
+    """Check that the value is a string of one or more of `letters`, each at most once.
+
+    Raises ValueError.
+    """
     if (
         not isinstance(value, str)
         or not value
@@ -64,8 +82,8 @@ def check_subset(name, value, letters):
         raise ValueError(f"{name} is {value!r}, expected some of the letters {letters!r}, each once")
 
 
-def check_names(name, options):
-    """A dict with names of arguments as keys; raises TypeError."""
+def check_names(name: str, options: Any) -> None:
+    """Check that `options` is a dict with names of arguments as keys; raises TypeError."""
     if not isinstance(options, dict):
         raise TypeError(f"{name} is {options!r}, expected a dict")
     for key in options:
@@ -73,8 +91,11 @@ def check_names(name, options):
             raise TypeError(f"{name} has the key {key!r}, expected names of arguments")
 
 
-def check_parts(parts, reserved):
-    """At least one dict with names as keys, none of them `reserved`; raises TypeError/ValueError."""
+def check_parts(parts: Any, reserved: Set[str]) -> None:
+    """Check that `parts` has at least one dict with names as keys, none of them in `reserved`.
+
+    Raises TypeError/ValueError.
+    """
     if not isinstance(parts, Sequence) or not all(isinstance(part, dict) for part in parts):
         raise TypeError(f"parts is {parts!r}, expected a sequence of dicts")
     if not parts:
@@ -85,19 +106,22 @@ def check_parts(parts, reserved):
             raise ValueError(f"parts has {', '.join(taken)}, which is the sum's: give it there")
 
 
-def as_int(name, value, least):
-    """`value` as a Python int of at least `least`; raises TypeError/ValueError."""
+def as_int(name: str, value: Any, least: float) -> int:
+    """Return the value as a Python int of at least `least`; raises TypeError/ValueError."""
     return _as_ints({name: value}, least, math.inf)
 
 
-def as_number(name, value, interval="(-inf, inf)"):
-    """`value` as a Python float in an interval such as "[0, inf)"; raises TypeError/ValueError."""
+def as_number(name: str, value: Any, interval: str = "(-inf, inf)") -> float:
+    """Return the value as a Python float in an interval such as "[0, inf)".
+
+    Raises TypeError/ValueError.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number in {interval}")
     try:
         number = float(value)
     except OverflowError:  # an integer larger than any float
-        number = math.inf if value > 0 else -math.inf
+        number = -math.inf if value < 0 else math.inf
     low, high = map(float, interval[1:-1].split(","))
     open_ends = {end for end, bracket in ((low, interval[0]), (high, interval[-1])) if bracket in "()"}
     if not low <= number <= high or number in open_ends:
@@ -105,8 +129,11 @@ def as_number(name, value, interval="(-inf, inf)"):
     return number
 
 
-def as_index(name, value, *ndims):
-    """An array of integers, also given as nested lists, with one of these numbers of axes."""
+def as_index(name: str, value: Any, *ndims: int) -> Array:
+    """Return an array of integers, also for nested lists, with one of these numbers of axes.
+
+    Raises TypeError/ValueError.
+    """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
     try:
@@ -123,8 +150,11 @@ def as_index(name, value, *ndims):
     return array.astype(np.int64)
 
 
-def as_sizes(name, value, ndim=None):
-    """An int or a sequence of ints -> tuple of positive ints; an int is repeated `ndim` times."""
+def as_sizes(name: str, value: Any, ndim: int | None = None) -> tuple[int, ...]:
+    """Return an int or a sequence of ints as a tuple of positive ints; an int is repeated `ndim` times.
+
+    Raises TypeError/ValueError.
+    """
     if not isinstance(value, Integral | Sequence):
         raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
     sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
@@ -133,20 +163,23 @@ def as_sizes(name, value, ndim=None):
     return tuple(check_positive_int(**{name: size}) for size in sizes)
 
 
-def as_dtype(dtype):
-    """float32 (for None) or float64 as a numpy dtype; raises TypeError for any other."""
+def as_dtype(dtype: Any) -> np.dtype:
+    """Return float32 (also for None) or float64 as a NumPy dtype; raises TypeError for any other."""
     dtype = np.float32 if dtype is None else dtype
     try:
         found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
     except (TypeError, ValueError):  # no dtype's name or type
         found = None
-    if found not in (np.float32, np.float64):
+    if found is None or found not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise TypeError(f"dtype is {dtype!r}, expected float32 or float64")
     return found
 
 
-def check_state(expected, state):
-    """Same keys and shapes as `expected` {name: shape}; raises ValueError naming what differs."""
+def check_state(expected: Mapping[str, tuple[int, ...]], state: Mapping[str, Array]) -> None:
+    """Check that `state` has the keys and shapes of `expected`, {name: shape}.
+
+    Raises ValueError naming what differs.
+    """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
         raise ValueError(
@@ -159,19 +192,21 @@ def check_state(expected, state):
             )
 
 
-def _as_ints(values, least, most):
+def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
+    """Return the values, integers from `least` to `most`, as Python's ints; several as a tuple."""
+    ints: list[int] = []
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name} is {value!r}, expected an integer")
-        if not least <= value <= most:
-            bound = f"at least {least}" if value < least else f"at most {most}"
+        ints.append(int(value))
+        if not least <= ints[-1] <= most:
+            bound = f"at least {least}" if ints[-1] < least else f"at most {most}"
             raise ValueError(f"{name} is {value}, expected {bound}")
-    ints = tuple(int(value) for value in values.values())
-    return ints if len(ints) > 1 else ints[0]
+    return tuple(ints) if len(ints) > 1 else ints[0]
 
 
-def check_images(images):
-    """A NumPy array of real numbers, with at least one image; raises TypeError/ValueError."""
+def check_images(images: Array) -> None:
+    """Check for a NumPy array of real numbers with at least one image; raises TypeError/ValueError."""
     _check_numpy("images", images)
     if images.dtype.kind not in "fiub" or images.dtype.itemsize > 8:
         raise TypeError(f"images has dtype {images.dtype}, expected real numbers of up to 64 bits")
@@ -179,8 +214,8 @@ def check_images(images):
         raise ValueError(f"images has shape {images.shape}, expected at least one image")
 
 
-def check_batch(images, labels, num_classes):
-    """Images, and a label in [0, num_classes) for each; raises TypeError/ValueError."""
+def check_batch(images: Array, labels: Array, num_classes: int) -> None:
+    """Check the images, and that each has a label in [0, num_classes); raises TypeError/ValueError."""
     check_images(images)
     _check_numpy("labels", labels)
     if not np.issubdtype(labels.dtype, np.integer):
@@ -195,8 +230,8 @@ def check_batch(images, labels, num_classes):
         )
 
 
-def check_arrays(state):
-    """A dict with names as keys and NumPy arrays of real numbers as values; raises TypeError."""
+def check_arrays(state: Any) -> None:
+    """Check for a dict with names as keys and NumPy arrays of real numbers; raises TypeError."""
     if not isinstance(state, Mapping):
         raise TypeError(f"state is a {type(state).__name__}, expected a dict of arrays")
     for name, array in state.items():
@@ -207,8 +242,8 @@ def check_arrays(state):
             raise TypeError(f"{name} is {kind} in the state, expected an array of real numbers")
 
 
-def _check_numpy(name, array):
-    """An array that has no mask, which would be lost."""
+def _check_numpy(name: str, array: Any) -> None:
+    """Check for a NumPy array without a mask, which would be lost; raises TypeError."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
     if isinstance(array, np.ma.MaskedArray):

@@ -1,6 +1,6 @@
-"""The gate: what an op is given passes here before anything is computed, by the definition or a kernel.
+"""The gate: checks what an op is given, before the definition or a kernel computes anything.
 
-A compiled loop believes what it is told about memory, so nothing reaches one unchecked. The rule:
+A compiled loop trusts what it is told about memory, so nothing reaches one unchecked. The rules:
 
 - An array is a numpy.ndarray. Subclasses (memmap, matrix) are taken as the plain array that they are, a
   NumPy scalar as an array without axes. A subclass with an arithmetic of its own (`__array_ufunc__`)
@@ -12,30 +12,33 @@ A compiled loop believes what it is told about memory, so nothing reaches one un
   TypeError.
 - A shape that does not fit, an index outside its table, a number outside its range: ValueError.
 - What is only read may have any strides and alignment, be read-only and overlap: a kernel copies what is
-  not contiguous, aligned and writeable. What is written must be all that and have its memory for
-  itself: ValueError.
-- backward takes what its own forward left (`Cache`), arrays laid out as they were then, and a gradient
-  of the output's dtype and shape.
+  not contiguous, aligned and writeable. What is written must be all three and in memory of its own:
+  ValueError.
+- backward takes the `Cache` that its own forward returned, with arrays laid out as they were then, and a
+  gradient of the output's dtype and shape.
 
 Every message names the argument. NaN and infinities in an array are data and no error.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .checks import check_shape
+from .types import Array
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _PLAIN_ARITHMETIC = np.ndarray.__array_ufunc__
 _PLAIN = {(np.ndarray, dtype) for dtype in _DTYPES}
 
 
-def floating(optional=None, **arrays):
-    """All as plain arrays of one dtype, those of the dict `optional` last; they may be None.
+def floating(optional: Mapping[str, Array | None] | None = None, /, **arrays: Array) -> list[Any]:
+    """Return the arrays as plain ones of one dtype, then those of the dict `optional`, some maybe None.
 
-    Raises TypeError for what is no array of float32 or float64, or when their dtypes differ.
+    Raises TypeError for what is no array of float32 or float64, or if the dtypes differ.
     """
     optional = optional or {}
     given = arrays | {name: a for name, a in optional.items() if a is not None}
@@ -45,7 +48,8 @@ def floating(optional=None, **arrays):
     return [given.get(name) for name in (*arrays, *optional)]
 
 
-def _checked_floats(given):
+def _checked_floats(given: dict[str, Any]) -> dict[str, Array]:
+    """Return plain arrays of one dtype; raises TypeError."""
     plain = {name: as_plain(name, a) for name, a in given.items()}
     for name, a in plain.items():
         if a.dtype not in _DTYPES:
@@ -56,21 +60,22 @@ def _checked_floats(given):
     return plain
 
 
-def as_plain(name, array):
-    """The array without its subclass, unless that has an arithmetic of its own.
+def as_plain(name: str, array: Any) -> Array:
+    """Return the array without its subclass, unless that has an arithmetic of its own.
 
-    Raises TypeError for a masked array and for no array.
+    Raises TypeError for a masked array and for what is no array.
     """
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
-    if not isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, np.generic):
+        return np.asarray(array)
+    if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}, expected a NumPy array")
-    arithmetic = getattr(type(array), "__array_ufunc__", _PLAIN_ARITHMETIC)
-    return np.asarray(array) if arithmetic is _PLAIN_ARITHMETIC else array
+    return np.asarray(array) if type(array).__array_ufunc__ is _PLAIN_ARITHMETIC else array
 
 
-def gradient(name, array, shape, dtype):
-    """The gradient of an output of this shape and dtype, as a plain array.
+def gradient(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """Return the gradient of an output of this shape and dtype as a plain array.
 
     Raises TypeError/ValueError.
     """
@@ -82,8 +87,8 @@ def gradient(name, array, shape, dtype):
     return array
 
 
-def as_scalar(name, value):
-    """The gradient of a number, also as an array without axes; raises TypeError."""
+def as_scalar(name: str, value: Any) -> float:
+    """Return the gradient of a number as a float, also for an array without axes; raises TypeError."""
     value = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number")
@@ -93,8 +98,8 @@ def as_scalar(name, value):
         raise ValueError(f"{name} is {value!r}, more than a float can be") from None
 
 
-def integers(name, array, *shape):
-    """As int64, an array of this shape (None for any size); raises TypeError/ValueError."""
+def integers(name: str, array: Any, *shape: int | None) -> Array:
+    """Return the integers as int64, of this shape (None for any size); raises TypeError/ValueError."""
     if type(array) is not np.ndarray:
         array = as_plain(name, array)
     if array.dtype.kind not in "iu":
@@ -103,31 +108,34 @@ def integers(name, array, *shape):
     return array.astype(np.int64, copy=False)
 
 
-def check_entries(name, array, count):
-    """All integers are in [0, count); raises ValueError."""
+def check_entries(name: str, array: Array, count: int) -> None:
+    """Check that all integers are in [0, count); raises ValueError."""
     if array.size and (array.min() < 0 or array.max() >= count):
         entries = f"[{array.min()}, {array.max()}]"
         raise ValueError(f"{name} has entries in {entries}, expected [0, {count})")
 
 
-def last_axis(name, array):
-    """Its length; raises ValueError for an array without axes."""
+def last_axis(name: str, array: Array) -> int:
+    """Return the length of the last axis; raises ValueError for an array without axes."""
     if not array.ndim:
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return array.shape[-1]
 
 
-def check_input(x, weight):
-    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+def check_input(x: Array, weight: Array) -> None:
+    """Check that x (..., in) fits a layer with this weight (..., in), dtype included.
+
+    Raises TypeError/ValueError.
+    """
     x, weight = floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:
         raise ValueError(f"x has shape {x.shape}, expected (..., {weight.shape[-1]})")
 
 
-def check_written(written, read):
-    """Dicts of arrays that a loop writes and reads: writeable, in one piece, nowhere the same memory.
+def check_written(written: dict[str, Array], read: dict[str, Array]) -> None:
+    """Check the arrays that a loop writes: contiguous, writeable, aligned, and none overlaps another.
 
-    Raises ValueError.
+    written, read: dicts of arrays. Raises ValueError.
     """
     for name, a in written.items():
         if not a.flags.c_contiguous:
@@ -143,22 +151,25 @@ def check_written(written, read):
 
 
 class Cache:
-    """What a forward leaves for its own backward: values, and how the arrays among them are laid out."""
+    """What forward keeps for its own backward: values, and the memory layout of arrays among them."""
 
     __slots__ = ("forward", "layouts", "values")
 
-    def __init__(self, forward, *values):
+    def __init__(self, forward: Callable[..., Any], *values: Any):
         self.forward, self.values = forward, values
         self.layouts = [_layout(value) for value in values]
 
 
-def made_by(cache, forward):
-    """Whether the cache is what `forward` left."""
+def made_by(cache: Any, forward: Callable[..., Any]) -> bool:
+    """Return whether the cache is one that `forward` returned."""
     return type(cache) is Cache and cache.forward is forward
 
 
-def recall(cache, forward):
-    """What `forward` left in the cache; raises TypeError for another's, ValueError for a changed one."""
+def recall(cache: Any, forward: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return the values that `forward` put into the cache.
+
+    Raises TypeError for the cache of another forward, ValueError if an array's layout has changed since.
+    """
     if not made_by(cache, forward):
         found = _name(cache.forward) if type(cache) is Cache else type(cache).__name__
         raise TypeError(f"cache is that of {found}, expected what {_name(forward)} returned")
@@ -167,10 +178,10 @@ def recall(cache, forward):
     return cache.values
 
 
-def _layout(value):
-    """What a loop takes for granted about an array; None for anything else."""
+def _layout(value: Any) -> tuple[Any, ...] | None:
+    """Return what a loop relies on: shape, strides and dtype of an array; None for anything else."""
     return (value.shape, value.strides, value.dtype) if type(value) is np.ndarray else None
 
 
-def _name(forward):
+def _name(forward: Callable[..., Any]) -> str:
     return f"{forward.__module__}.{forward.__name__}"

@@ -1,6 +1,7 @@
-"""The layers that models are made of, names and defaults as PyTorch's; the maths is in ops."""
+"""The layers that models are made of, with PyTorch's names and defaults; the maths is in ops."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .dispatch import F
 from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
 from .random import as_generator, dropout_multiplier, truncated_normal
+from .types import Array, DTypeLike, Generator, SizeLike
 
 __all__ = [
     "GELU",
@@ -37,13 +39,23 @@ __all__ = [
 
 
 class Linear(Module):
-    """y = [residual +] x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
+    """Compute y = [residual +] x Wᵀ + b.
 
-    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
-    ViT); bias zero.
+    in_features, out_features: W is `weight` (out_features, in_features), b is `bias` (out_features,).
+    bias: whether there is a b; it is zero at first.
+    init_std: standard deviation of the weight's truncated normal, √(2 / (in + out)) unless given
+        (Glorot, as in the original ViT).
     """
 
-    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init_std: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         in_features, out_features = check_positive_int(
             in_features=in_features, out_features=out_features
         )
@@ -56,37 +68,44 @@ class Linear(Module):
         )
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.weight.data)
         bias = None if self.bias is None else self.bias.data
         out, self._cache = F.linear_forward(x, self.weight.data, bias, residual)
         return out
 
-    def backward(self, dout):
-        """dx; the residual's gradient is dout."""
+    def backward(self, dout: Array) -> Array:
+        """Return dx; the residual's gradient is dout."""
         grads = F.linear_backward(dout, self.spend())
-        self.weight.accumulate(grads.dweight)
-        if self.bias is not None:
-            self.bias.accumulate(grads.dbias)
+        self.accumulate(grads.dweight, grads.dbias)
         return grads.dx
+
+    def accumulate(self, dweight: Array, dbias: Array | None) -> None:
+        """Add dweight, in the weight's shape, and dbias to the parameters' `grad`."""
+        self.weight.accumulate(dweight.reshape(self.weight.shape))
+        if self.bias is not None and dbias is not None:
+            self.bias.accumulate(dbias)
 
 
 class LayerNorm(Module):
-    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
 
-    def __init__(self, dim, eps=1e-6, dtype=None):
+    dim: length of the last axis; eps: added to the variance.
+    """
+
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.eps = as_number("eps", eps, "[0, inf)")
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
         return out
 
-    def backward(self, dout, dresidual=None):
-        """dresidual: what comes to the input past the norm; see `layer_norm_backward`."""
+    def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
+        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`)."""
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
@@ -94,48 +113,57 @@ class LayerNorm(Module):
 
 
 class LayerScale(Module):
-    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+    """Scale the channels: [residual +] gamma · x (CaiT, arXiv 2103.17239).
 
-    def __init__(self, dim, init_values=1e-5, dtype=None):
+    dim: number of channels; init_values: what gamma (dim,) is at first.
+    """
+
+    def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.gamma = Parameter(np.full(dim, as_number("init_values", init_values), dtype))
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.gamma.data)
         out, self._cache = F.layer_scale_forward(x, self.gamma.data, residual)
         return out
 
-    def backward(self, dout):
-        """dx; the residual's gradient is dout."""
+    def backward(self, dout: Array) -> Array:
+        """Return dx; the residual's gradient is dout."""
         grads = F.layer_scale_backward(dout, self.spend())
         self.gamma.accumulate(grads.dgamma)
         return grads.dx
 
 
 class GELU(Module):
-    def forward(self, x):
+    """x · Φ(x), elementwise."""
+
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.gelu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.gelu_backward(dout, self.spend())
 
 
 class ReLU(Module):
-    def forward(self, x):
+    """max(x, 0), elementwise."""
+
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.relu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.relu_backward(dout, self.spend())
 
 
 class SiLU(Module):
-    def forward(self, x):
+    """x · σ(x), elementwise."""
+
+    def forward(self, x: Array) -> Array:
         out, self._cache = F.silu_forward(x)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         return F.silu_backward(dout, self.spend())
 
 
@@ -143,25 +171,30 @@ _NOTHING_DROPPED = object()
 
 
 class Dropout(Module):
-    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
 
-    def __init__(self, rate=0.0, generator=None):
+    rate: the probability of 0.
+    """
+
+    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
     @property
-    def drops(self):
+    def drops(self) -> bool:
+        """Whether the next draw drops anything."""
         return self.training and self.rate > 0
 
-    def draw(self, shape, dtype):
-        """The multiplier for an array of this shape, or None when nothing is dropped."""
+    def draw(self, shape: tuple[int, ...], dtype: np.dtype) -> Array | None:
+        """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.drops:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the draw for an input of this shape."""
         return shape
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
         (x,) = floating(x=x)
         self._cache, multiplier = _NOTHING_DROPPED, self.draw(x.shape, x.dtype)
         if multiplier is None:
@@ -170,10 +203,11 @@ class Dropout(Module):
         self._added = False
         return out
 
-    def add(self, residual, branch, *inputs):
-        """residual + drop(branch(*inputs)), or without a residual (None); `backward` gives dbranch.
+    def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array | None) -> Array:
+        """Return residual + drop(branch(*inputs)), or only the branch if residual is None.
 
-        A branch from which nothing is dropped adds the residual itself, in the pass that writes it.
+        `backward` then returns dbranch. If nothing is dropped, the branch adds the residual itself, in
+        the pass that writes its output.
         """
         if residual is None:
             return self(branch(*inputs))
@@ -185,7 +219,7 @@ class Dropout(Module):
         self._added = True
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         cache = self.spend()
         if cache is _NOTHING_DROPPED:
             return dout
@@ -197,17 +231,28 @@ class Dropout(Module):
 class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 
 class Mlp(Module):
-    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
-    One op, unless something is dropped between the layers.
+    This is one op, unless something is dropped between the layers.
+
+    in_features: channels of the input and of the output.
+    hidden_features: channels in between, in_features unless given.
+    drop: dropout rate.
     """
 
-    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int | None = None,
+        drop: float = 0.0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
         drop, generator = check_probability(drop=drop), as_generator(generator)
@@ -217,37 +262,48 @@ class Mlp(Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.fc1.weight.data)
         self._fused = not self.drop1.drops
         if self._fused:
             return self.drop2.add(residual, self._both_layers, x)
         return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
 
-    def _both_layers(self, x, residual=None):
-        parameters = (p.data for fc in (self.fc1, self.fc2) for p in (fc.weight, fc.bias))
-        out, self._cache = F.mlp_forward(x, *parameters, residual)
+    def _both_layers(self, x: Array, residual: Array | None = None) -> Array:
+        fc1, fc2 = self.fc1, self.fc2
+        assert fc1.bias is not None and fc2.bias is not None  # made with one
+        first, second = (fc1.weight.data, fc1.bias.data), (fc2.weight.data, fc2.bias.data)
+        out, self._cache = F.mlp_forward(x, *first, *second, residual)
         return out
 
-    def backward(self, dout):
-        """dx; the residual's gradient is dout."""
+    def backward(self, dout: Array) -> Array:
+        """Return dx; the residual's gradient is dout."""
         dout = self.drop2.backward(dout)
         if not self._fused:
             return self.fc1.backward(self.act.backward(self.drop1.backward(self.fc2.backward(dout))))
         grads = F.mlp_backward(dout, self.spend())
-        for fc, dweight, dbias in ((self.fc1, *grads[1:3]), (self.fc2, *grads[3:5])):
-            fc.weight.accumulate(dweight)
-            fc.bias.accumulate(dbias)
+        self.fc1.accumulate(grads.dweight1, grads.dbias1)
+        self.fc2.accumulate(grads.dweight2, grads.dbias2)
         return grads.dx
 
 
 class PatchEmbed(Module):
-    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+    """Embed patches: each one times a convolution-shaped weight, timm's `patch_embed.proj`.
 
-    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    img_size, patch_size: an int or (height, width); the patch has to divide the image.
+    in_chans: channels of the images; embed_dim: channels of the embedding.
+    Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
-    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+    def __init__(
+        self,
+        img_size: SizeLike,
+        patch_size: SizeLike,
+        in_chans: int,
+        embed_dim: int,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -264,16 +320,15 @@ class PatchEmbed(Module):
             self.proj.weight.data.reshape(embed_dim, in_chans, *self.patch_size)
         )
 
-    def forward(self, images):
+    def forward(self, images: Array) -> Array:
         (images,) = floating(images=images)
         check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches, self._patches = F.patches_forward(images, self.patch_size)
-        weight = self.proj.weight.data.reshape(len(self.proj.weight.data), -1)
-        out, self._linear = F.linear_forward(patches, weight, self.proj.bias.data)
+        weight, bias = (p.data for p in self.proj.parameters())
+        out, self._linear = F.linear_forward(patches, weight.reshape(len(weight), -1), bias)
         return out
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Array:
         grads = F.linear_backward(dout, self.spend("_linear"))
-        self.proj.weight.accumulate(grads.dweight.reshape(self.proj.weight.shape))
-        self.proj.bias.accumulate(grads.dbias)
+        self.proj.accumulate(grads.dweight, grads.dbias)
         return F.patches_backward(grads.dx, self.spend("_patches"))

@@ -1,7 +1,8 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -9,19 +10,33 @@ from .checks import as_int, as_number, check_arrays, check_shape, check_state
 from .dispatch import F
 from .nn import Parameter
 from .position import SCHEMES
+from .types import Array
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
-def parameter_groups(named_parameters, weight_decay, table_lr_factor):
-    """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
+class ParameterGroup(TypedDict):
+    """Parameters by name, with a weight decay and a factor of the common learning rate."""
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
-    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
-    learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
-    Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
-    Raises TypeError/ValueError for a factor that is no number or negative.
+    params: dict[str, Parameter]
+    weight_decay: float
+    lr_factor: float
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+) -> list[ParameterGroup]:
+    """Split the parameters into decayed weights, undecayed ones and bias tables.
+
+    Norms, biases, embeddings and whatever makes a position bias do not decay. Tables (a scheme's
+    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves each entry by about its
+    learning rate per step, and a table has to grow from 0.02 to the scores' size before it matters.
+
+    named_parameters: pairs (name, parameter).
+    weight_decay: of the decayed weights, at least 0.
+    table_lr_factor: at least 0.
+    Returns a list of three groups. Raises TypeError/ValueError naming the factor that does not fit.
     """
     weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
     table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
@@ -41,10 +56,16 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     ]
 
 
-def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
-    """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
+def learning_rate(
+    step: int, total_steps: int, lr: float, warmup_steps: int = 0, min_lr: float = 0.0
+) -> float:
+    """Return the learning rate: linear warm-up, then half a cosine down to min_lr (arXiv 1608.03983).
 
-    step counts from 0; the last step of total_steps is nearly min_lr.
+    step: counts from 0; the last of total_steps has nearly min_lr.
+    total_steps: length of the schedule.
+    lr: the rate after the warm-up.
+    warmup_steps: steps until lr is reached.
+    min_lr: the rate at the end.
     Raises TypeError/ValueError naming the argument that does not fit.
     """
     step = as_int("step", step, 0)
@@ -55,8 +76,10 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     return min_lr + (lr - min_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def as_schedule(total_steps, lr, warmup_steps, min_lr):
-    """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
+def as_schedule(
+    total_steps: int, lr: float, warmup_steps: int, min_lr: float
+) -> tuple[int, float, int, float]:
+    """Return the schedule's arguments as Python's numbers; raises TypeError/ValueError naming one."""
     total_steps = as_int("total_steps", total_steps, 1)
     warmup_steps = as_int("warmup_steps", warmup_steps, 0)
     lr, min_lr = as_number("lr", lr, "(0, inf)"), as_number("min_lr", min_lr, "[0, inf)")
@@ -65,22 +88,23 @@ def as_schedule(total_steps, lr, warmup_steps, min_lr):
     return total_steps, lr, warmup_steps, min_lr
 
 
-def as_betas(betas):
-    """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
+def as_betas(betas: Sequence[float]) -> tuple[float, float]:
+    """Return the two decay rates as Python's floats in [0, 1); raises TypeError/ValueError."""
     if not isinstance(betas, Sequence) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
-    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+    beta1, beta2 = (as_number("betas", beta, "[0, 1)") for beta in betas)
+    return beta1, beta2
 
 
-def as_max_norm(name, value):
-    """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
+def as_max_norm(name: str, value: float | None) -> float | None:
+    """Return a positive Python float, or None for no clipping; raises TypeError/ValueError."""
     return None if value is None else as_number(name, value, "(0, inf)")
 
 
-def as_groups(groups):
-    """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
+def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
+    """Return the groups, their rates as Python's floats.
 
-    No group at all, a name or a parameter that is there twice, and a negative rate are errors.
+    Raises TypeError/ValueError for no group, a name or a parameter given twice, or a negative rate.
     """
     if not isinstance(groups, Sequence) or not all(isinstance(g, Mapping) for g in groups):
         raise TypeError(f"groups is a {type(groups).__name__}, expected a sequence of dicts")
@@ -105,8 +129,8 @@ def as_groups(groups):
     ]
 
 
-def check_parameters(parameters):
-    """Parameters, each there once; raises TypeError/ValueError."""
+def check_parameters(parameters: Collection[Parameter]) -> None:
+    """Check for Parameters, none of them given twice; raises TypeError/ValueError."""
     for p in parameters:
         if not isinstance(p, Parameter):
             raise TypeError(f"parameters has a {type(p).__name__}, expected a Parameter")
@@ -114,10 +138,11 @@ def check_parameters(parameters):
         raise ValueError("parameters has one twice")
 
 
-def clip_grad_norm(parameters, max_norm):
-    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None) -> float:
+    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); return ‖g‖ as it was before.
 
-    Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
+    max_norm: positive, or None for no clipping.
+    Raises TypeError/ValueError for another max_norm, or for what is no Parameter.
     """
     parameters, max_norm = list(parameters), as_max_norm("max_norm", max_norm)
     check_parameters(parameters)
@@ -129,14 +154,21 @@ def clip_grad_norm(parameters, max_norm):
 
 
 class AdamW:
-    """m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
+    """Optimise: m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
     θ ← θ(1 − lr·λ) − lr · m̂ / (√v̂ + ε),  m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ).
 
     All parameters of a group lie in one flat array, and so do their gradients: `data` and `grad` of each
     parameter become views of it, and a step is one pass over each group.
+
+    groups: as `parameter_groups` returns them.
+    betas: (β₁, β₂), both in [0, 1).
+    eps: ε, positive.
+    Raises TypeError/ValueError naming what does not fit.
     """
 
-    def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(
+        self, groups: Sequence[ParameterGroup], betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+    ):
         groups, betas = as_groups(groups), as_betas(betas)
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
@@ -145,16 +177,17 @@ class AdamW:
         self.exp_avg = {name: m for flat in self._flat for name, m in flat.views(flat.exp_avg)}
         self.exp_avg_sq = {name: v for flat in self._flat for name, v in flat.views(flat.exp_avg_sq)}
 
-    def flat_parameters(self):
-        """Each group as one Parameter, of which those of the model are parts."""
+    def flat_parameters(self) -> list[Parameter]:
+        """Return each group as one Parameter, of which the model's parameters are parts."""
         return [flat.gathered() for flat in self._flat]
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
+        """Set all gradients to zero."""
         for parameter in self.flat_parameters():
             parameter.grad[...] = 0
 
-    def step(self, lr):
-        """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
+    def step(self, lr: float) -> None:
+        """Update every parameter from its `grad`; lr: the common learning rate, at least 0."""
         lr = as_number("lr", lr, "[0, inf)")
         self.steps += 1
         for group, flat in zip(self.groups, self._flat, strict=True):
@@ -162,16 +195,19 @@ class AdamW:
             arrays = (parameter.data, parameter.grad, flat.exp_avg, flat.exp_avg_sq)
             F.adamw_update(*arrays, self.steps, rate, group["weight_decay"], self.betas, self.eps)
 
-    def state_dict(self):
-        """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
+    def state_dict(self) -> dict[str, Array]:
+        """Return {"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
         return {
             f"{kind}.{name}": array.copy()
             for kind in ("exp_avg", "exp_avg_sq")
             for name, array in getattr(self, kind).items()
         }
 
-    def load_state_dict(self, state, steps):
-        """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
+    def load_state_dict(self, state: Mapping[str, Array], steps: int) -> None:
+        """Copy the moments in and set the step count.
+
+        Raises TypeError/ValueError, changing nothing, if they do not fit.
+        """
         steps = as_int("steps", steps, 0)
         check_arrays(state)
         moments = {
@@ -188,7 +224,7 @@ class AdamW:
 class _Flat:
     """The parameters of a group one after the other in one array, with their gradients and moments."""
 
-    def __init__(self, named):
+    def __init__(self, named: dict[str, Parameter]):
         self.named = named
         size = sum(p.data.size for p in named.values())
         dtype = next((p.data.dtype for p in named.values()), np.dtype(np.float32))
@@ -198,15 +234,17 @@ class _Flat:
             dict(self.views(x)) for x in (self.parameter.data, self.parameter.grad)
         )
 
-    def views(self, array):
-        """(name, part of the flat array in the parameter's shape) of all parameters."""
+    def views(self, array: Array) -> Iterator[tuple[str, Array]]:
+        """Yield the pairs (name, part of the flat array in the parameter's shape)."""
         start = 0
         for name, p in self.named.items():
             yield name, array[start : start + p.data.size].reshape(p.shape)
             start += p.data.size
 
-    def gathered(self):
-        """The flat parameter; what somebody has replaced since is copied in and made a view again."""
+    def gathered(self) -> Parameter:
+        """Return the flat parameter; copy in a `data` or `grad` that was replaced, and make it a view
+        again.
+        """
         strangers = [
             (p, kind, view, np.array(getattr(p, kind)))
             for kind, views in (("data", self._data), ("grad", self._grad))

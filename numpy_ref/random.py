@@ -1,12 +1,16 @@
-"""Random draws, all from an explicit numpy Generator, so that both twins see the same numbers."""
+"""Random draws from an explicit numpy Generator, so that both twins see the same numbers."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from .types import Array, Generator
 
-def as_generator(generator):
-    """The generator itself, or a freshly seeded one for None; raises TypeError for anything else."""
+
+def as_generator(generator: Any) -> Generator:
+    """Return the generator, or a freshly seeded one for None; raises TypeError for anything else."""
     if generator is None:
         return np.random.default_rng()
     if not isinstance(generator, np.random.Generator):
@@ -16,27 +20,32 @@ def as_generator(generator):
     return generator
 
 
-def truncated_normal(generator, shape, std, dtype):
-    """Normal(0, std²) restricted to ±2 std: values beyond are drawn again."""
+def truncated_normal(generator: Generator, shape: tuple[int, ...], std: float, dtype: np.dtype) -> Array:
+    """Draw from the normal distribution (0, std²); values beyond ±2 std are drawn again."""
     draw = generator.standard_normal(shape)
     while (outside := np.abs(draw) > 2).any():
         draw[outside] = generator.standard_normal(np.count_nonzero(outside))
     return (std * draw).astype(dtype)
 
 
-def uniform(generator, shape, low, high):
-    """Uniform in [low, high), float64."""
+def uniform(generator: Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
+    """Draw from [low, high) with equal density, in float64."""
     return low + (high - low) * generator.random(shape)
 
 
-def dropout_multiplier(generator, shape, rate, dtype):
-    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+def dropout_multiplier(
+    generator: Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype
+) -> Array:
+    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580)."""
     keep = generator.random(shape, dtype=np.float32) >= rate
     return keep.astype(dtype) / dtype.type(1 - rate)
 
 
-def check_generator_state(generator, state):
-    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
+def check_generator_state(generator: Generator, state: Any) -> None:
+    """Check that `state`, in every field, is one that this kind of generator can have.
+
+    Raises ValueError.
+    """
     kind = type(generator.bit_generator)
     if not isinstance(state, dict) or state.get("bit_generator") != kind.__name__:
         raise ValueError("generator: the state is of another kind than the generator")
@@ -50,10 +59,10 @@ def check_generator_state(generator, state):
         raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
-def set_generator_state(generator, state):
+def set_generator_state(generator: Generator, state: Mapping[str, Any]) -> None:
     """Put a saved and checked state back."""
     generator.bit_generator.state = state
 
 
-def _as_text(state):
+def _as_text(state: Any) -> str:
     return json.dumps(state, sort_keys=True, default=np.ndarray.tolist)

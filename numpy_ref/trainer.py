@@ -1,8 +1,8 @@
 """One training step, evaluation, and the state of both, in and out as NumPy arrays."""
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,13 @@ from .optim import (
     parameter_groups,
 )
 from .random import check_generator_state, set_generator_state
+from .types import Array
+from .vit import VisionTransformer
 
 
 class StepResult(NamedTuple):
+    """What `Trainer.train_step` did; grad_norm is ‖g‖ before clipping."""
+
     loss: float
     correct: int
     lr: float
@@ -29,31 +33,39 @@ class StepResult(NamedTuple):
 
 
 class EvalResult(NamedTuple):
+    """The mean loss, the number of correct answers and the predicted class of each image."""
+
     loss: float
     correct: int
-    predicted: np.ndarray
+    predicted: Array
 
 
 class Trainer:
-    """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
+    """Train a VisionTransformer with AdamW, warm-up, cosine schedule and clipping by the global norm.
 
-    images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu" or "auto" in this twin.
+    model: the VisionTransformer.
+    lr, total_steps, warmup_steps, min_lr: as in `learning_rate`.
+    weight_decay, table_lr_factor: as in `parameter_groups`.
+    betas: of AdamW.
+    clip_norm: the largest norm of the gradient, None for no clipping.
+    label_smoothing: of the training loss, in [0, 1].
+    device: "cpu" or "auto", which is the same in this twin.
     Raises TypeError/ValueError naming the argument that does not fit, before the model is touched.
     """
 
     def __init__(
         self,
-        model,
-        lr,
-        total_steps,
-        warmup_steps=0,
-        min_lr=0.0,
-        weight_decay=0.05,
-        table_lr_factor=20.0,
-        betas=(0.9, 0.999),
-        clip_norm=1.0,
-        label_smoothing=0.0,
-        device="auto",
+        model: VisionTransformer,
+        lr: float,
+        total_steps: int,
+        warmup_steps: int = 0,
+        min_lr: float = 0.0,
+        weight_decay: float = 0.05,
+        table_lr_factor: float = 20.0,
+        betas: Sequence[float] = (0.9, 0.999),
+        clip_norm: float | None = 1.0,
+        label_smoothing: float = 0.0,
+        device: str = "auto",
     ):
         if not isinstance(model, Module):
             raise TypeError(f"model is a {type(model).__name__}, expected a Module")
@@ -70,13 +82,15 @@ class Trainer:
         betas = as_betas(betas)
         groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
         self.model = model
-        self._num_classes = model.head.bias.shape[0]
+        self._num_classes = model.head.weight.shape[0]
         self.optimizer = AdamW(groups, betas)
 
-    def train_step(self, images, labels):
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+    def train_step(self, images: Array, labels: Array) -> StepResult:
+        """Do one step: forward, backward, clip, update.
 
-        TypeError/ValueError for labels that are not integers or do not match the images.
+        images: (B, C, H, W); labels: integers (B,).
+        Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
+        for labels that are no integers or do not match the images.
         """
         check_batch(images, labels, self._num_classes)
         self.model.train()
@@ -95,8 +109,8 @@ class Trainer:
         correct = int((logits.argmax(-1) == labels).sum())
         return StepResult(float(loss), correct, lr, norm)
 
-    def predict(self, images, batch_size=256):
-        """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
+    def predict(self, images: Array, batch_size: int = 256) -> Array:
+        """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""
         check_images(images)
         batch_size = as_int("batch_size", batch_size, 1)
         self.model.eval()
@@ -104,31 +118,31 @@ class Trainer:
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.model(images[s : s + batch_size]) for s in starts])
 
-    def evaluate(self, images, labels):
-        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
+    def evaluate(self, images: Array, labels: Array) -> EvalResult:
+        """Return the mean cross-entropy, unsmoothed, the number of correct answers and the classes."""
         check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
         loss, _ = F.cross_entropy_forward(logits, labels)
         predicted = logits.argmax(-1)
         return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
-    def attention_maps(self, images):
-        """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+    def attention_maps(self, images: Array) -> list[Array]:
+        """Return each layer's attention probabilities in evaluation mode: a list of (B, H, L, L)."""
         check_images(images)
         self.model.eval()
         return self.model.attention_maps(images.astype(self.model.dtype, copy=False))
 
-    def state_dict(self):
-        """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return ({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
         model = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         state = self.model.generator.bit_generator.state
         return model | moments, {"step": self.optimizer.steps, "generator": state}
 
-    def load_state_dict(self, arrays, progress):
-        """Continue from what `state_dict` of either twin gave.
+    def load_state_dict(self, arrays: Mapping[str, Array], progress: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` of either twin returned.
 
-        Raises TypeError/ValueError, changing nothing, when it does not fit.
+        Raises TypeError/ValueError, changing nothing, if it does not fit.
         """
         check_arrays(arrays)
         part = {

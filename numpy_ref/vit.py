@@ -1,5 +1,8 @@
 """Vision transformer with a choice of position encodings (arXiv 2010.11929, pre-norm)."""
 
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
 import numpy as np
 
 from .attention import MultiHeadAttention, build_rel_pos
@@ -26,10 +29,13 @@ from .nn import (
     Parameter,
     PatchEmbed,
 )
-from .position import SCHEMES
+from .position import SCHEMES, PositionBias, RpbKwargs
 from .random import as_generator, truncated_normal
+from .types import Array, DTypeLike, Generator, SizeLike
 
-POSITIONS = ("relative", "shared_relative", "absolute", "none")
+Position = Literal["relative", "shared_relative", "absolute", "none"]
+Pool = Literal["token", "avg"]
+POSITIONS = get_args(Position)
 
 
 class Block(Module):
@@ -46,22 +52,22 @@ class Block(Module):
 
     def __init__(
         self,
-        embed_dim,
-        num_heads,
-        mlp_ratio=4.0,
-        use_relative_position=True,
-        rpb_kwargs=None,
-        qkv_bias=True,
-        cosine_attention=False,
-        proj_drop=0.0,
-        attn_drop=0.0,
-        drop_path=0.0,
-        init_values=None,
-        norm_eps=1e-6,
-        head_dim=None,
-        scale=None,
-        dtype=None,
-        generator=None,
+        embed_dim: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        cosine_attention: bool = False,
+        proj_drop: float = 0.0,
+        attn_drop: float = 0.0,
+        drop_path: float = 0.0,
+        init_values: float | None = None,
+        norm_eps: float = 1e-6,
+        head_dim: int | None = None,
+        scale: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
@@ -90,13 +96,13 @@ class Block(Module):
         self.ls2 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
 
-    def forward(self, x, bias=None, mask=None):
+    def forward(self, x: Array, bias: Array | None = None, mask: Array | None = None) -> Array:
         """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
         self._has_bias = bias is not None
         x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
         return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
 
-    def backward(self, dout):
+    def backward(self, dout: Array) -> Any:
         """Return dx, or (dx, dbias) when forward was given a bias.
 
         dout reaches x past each branch and through it: the branch's norm adds both up.
@@ -109,19 +115,23 @@ class Block(Module):
         return (dx, dbias) if self._has_bias else dx
 
 
-def layer_scale(dim, init_values, dtype):
+def layer_scale(dim: int, init_values: float | None, dtype: np.dtype) -> LayerScale | None:
     """A LayerScale, or None where init_values is."""
     return None if init_values is None else LayerScale(dim, init_values, dtype)
 
 
-def scaled(scale, branch):
+def scaled(scale: LayerScale | None, branch: Callable[..., Array]) -> Callable[..., Array]:
     """The branch with its layer scale after it, if there is one."""
     if scale is None:
         return branch
-    return lambda *inputs, residual=None: scale(branch(*inputs), residual)
+
+    def scaled_branch(*inputs: Array | None, residual: Array | None = None) -> Array:
+        return scale(branch(*inputs), residual)
+
+    return scaled_branch
 
 
-def unscaled(scale, dout):
+def unscaled(scale: LayerScale | None, dout: Array) -> Array:
     """dout through the layer scale, if there is one."""
     return dout if scale is None else scale.backward(dout)
 
@@ -146,32 +156,32 @@ class VisionTransformer(Module):
 
     def __init__(
         self,
-        img_size=28,
-        patch_size=4,
-        in_chans=1,
-        num_classes=10,
-        global_pool="token",
-        embed_dim=96,
-        depth=4,
-        num_heads=4,
-        mlp_ratio=4.0,
-        qkv_bias=True,
-        position="relative",
-        rpb_kwargs=None,
-        cosine_attention=False,
-        drop_rate=0.0,
-        attn_drop_rate=0.0,
-        drop_path_rate=0.0,
-        init_values=None,
-        norm_eps=1e-6,
-        dtype=None,
-        generator=None,
+        img_size: SizeLike = 28,
+        patch_size: SizeLike = 4,
+        in_chans: int = 1,
+        num_classes: int = 10,
+        global_pool: Pool = "token",
+        embed_dim: int = 96,
+        depth: int = 4,
+        num_heads: int = 4,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = True,
+        position: Position = "relative",
+        rpb_kwargs: RpbKwargs | None = None,
+        cosine_attention: bool = False,
+        drop_rate: float = 0.0,
+        attn_drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        init_values: float | None = None,
+        norm_eps: float = 1e-6,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
         depth = check_positive_int(MOST_LAYERS, depth=depth)
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_choice("position", position, POSITIONS)
-        check_choice("global_pool", global_pool, ("token", "avg"))
+        check_choice("global_pool", global_pool, get_args(Pool))
         drop_rate, attn_drop_rate, drop_path_rate = check_probability(
             drop_rate=drop_rate, attn_drop_rate=attn_drop_rate, drop_path_rate=drop_path_rate
         )
@@ -218,7 +228,7 @@ class VisionTransformer(Module):
         self.norm = LayerNorm(embed_dim, norm_eps, dtype)
         self.head = Linear(embed_dim, num_classes, dtype=dtype, generator=self.generator)
 
-    def forward(self, images):
+    def forward(self, images: Array) -> Array:
         """Return the logits (B, num_classes); images: (B, in_chans, height, width)."""
         x, bias = self._embed(images), self._shared_bias()
         for block in self.blocks:
@@ -228,7 +238,7 @@ class VisionTransformer(Module):
         self._logits = logits.shape, logits.dtype
         return logits
 
-    def backward(self, dlogits):
+    def backward(self, dlogits: Array) -> Array:
         """Return dimages and add up the gradients of the parameters; dlogits: (B, num_classes).
 
         A shared bias feeds every block, so its gradient is the sum over the blocks.
@@ -246,10 +256,10 @@ class VisionTransformer(Module):
         return self._embed_backward(dx)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         return self.head.weight.data.dtype
 
-    def attention_maps(self, images):
+    def attention_maps(self, images: Array) -> list[Array]:
         """Return the attention probabilities of every layer, a list of (B, num_heads, L, L)."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
         for block in self.blocks:
@@ -257,14 +267,14 @@ class VisionTransformer(Module):
             x = block(x, bias)
         return maps
 
-    def rel_pos_biases(self):
+    def rel_pos_biases(self) -> dict[str, PositionBias]:
         """Return {name: scheme} of the position biases in the model; {} for "absolute" and "none"."""
         if self.shared_rel_pos is not None:
             return {"shared_rel_pos": self.shared_rel_pos}
         attns = {f"blocks.{n}.attn.rel_pos": b.attn.rel_pos for n, b in enumerate(self.blocks)}
         return {name: scheme for name, scheme in attns.items() if scheme is not None}
 
-    def _embed(self, images):
+    def _embed(self, images: Array) -> Array:
         x = self.patch_embed(images)
         if self.cls_token is not None:
             cls = np.broadcast_to(self.cls_token.data, (len(x), 1, x.shape[2]))
@@ -273,7 +283,7 @@ class VisionTransformer(Module):
             x = x + self.pos_embed.data
         return self.pos_drop(x)
 
-    def _embed_backward(self, dx):
+    def _embed_backward(self, dx: Array) -> Array:
         dx = self.pos_drop.backward(dx)
         if self.pos_embed is not None:
             self.pos_embed.accumulate(dx.sum(0, keepdims=True))
@@ -282,7 +292,7 @@ class VisionTransformer(Module):
             dx = dx[:, 1:]
         return self.patch_embed.backward(dx)
 
-    def _pool_backward(self, dpooled):
+    def _pool_backward(self, dpooled: Array) -> Array:
         """Send the pooled vector's gradient to the class token, or in equal parts to all tokens."""
         if self.cls_token is None:
             return np.repeat(dpooled[:, None] / dpooled.dtype.type(self.num_tokens), self.num_tokens, 1)
@@ -290,13 +300,13 @@ class VisionTransformer(Module):
         dx[:, 0] = dpooled
         return dx
 
-    def _shared_bias(self):
+    def _shared_bias(self) -> Array | None:
         return None if self.shared_rel_pos is None else self.shared_rel_pos()
 
-    def _embedding(self, length, embed_dim, dtype):
+    def _embedding(self, length: int, embed_dim: int, dtype: np.dtype) -> Parameter:
         return Parameter(truncated_normal(self.generator, (1, length, embed_dim), 0.02, dtype))
 
-    def _check_windows(self):
+    def _check_windows(self) -> None:
         """Raise ValueError unless the window is the grid of patches and every patch is a query."""
         grid = self.patch_embed.grid_size
         for scheme in self.rel_pos_biases().values():
@@ -315,7 +325,7 @@ class VisionTransformer(Module):
                 "query, which differs from layer to layer: use position 'relative'"
             )
 
-    def _rpb_kwargs(self, rpb_kwargs):
+    def _rpb_kwargs(self, rpb_kwargs: Any) -> Any:
         """Return the scheme's options with the window and the prefix tokens of this model."""
         check_names("rpb_kwargs", rpb_kwargs or {})
         own = {"bias_type": "2d", "num_prefix_tokens": self.num_prefix_tokens}

@@ -22,7 +22,7 @@ if [ ! -e "$folder/ready" ]; then
   for package in "$folder"/root/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
   "$python" -m pip download --quiet --dest "$folder/wheels" --only-binary=:all: --python-version 3.11 \
     --platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 \
-    $(grep -E '^(numpy|numba)' requirements-numpy.txt) $(grep -E '^(pytest|hypothesis)' requirements.txt)
+    -r requirements/base.txt $(grep -E '^(pytest|hypothesis)' requirements/dev.txt)
   for wheel in "$folder"/wheels/*.whl; do "$python" -m zipfile -e "$wheel" "$folder/site"; done
   touch "$folder/ready"
 fi

@@ -7,19 +7,57 @@ from pathlib import Path
 
 import pytest
 
+import numpy_ref
+import torch_impl
+
+from .cases.models import GRID, attention
+from .cases.schemes import scheme
+from .compare import compare
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
+FILE, RUN = "# file: ", "runs/NAME"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def blocks(page):
+    """Return [(code, expected output)] of the page's Python blocks."""
+    return BLOCK.findall(page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_do_what_the_page_says(page):
-    """The blocks of a page run in order in one namespace; `# file:` blocks are not run."""
+    """The blocks of a page run in order in one namespace.
+
+    Blocks that show a file are run by the test below, the one that needs a trained run by
+    experiments/tests/test_self_contained.py.
+    """
     namespace = {}
-    for code, expected in BLOCK.findall(page.read_text()):
-        if code.startswith("# file:"):
+    for code, expected in blocks(page):
+        if code.startswith(FILE):
+            assert page.name == "architecture.md", "only the example of architecture.md is run as files"
+            continue
+        if RUN in code:
+            assert page.name == "training.md", "only the example of training.md is run with a run"
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, f"{page.name}: {code.splitlines()[0]}", "exec"), namespace)
         assert printed.getvalue().split() == expected.split(), code
+
+
+def test_the_example_of_a_new_scheme_is_right(monkeypatch):
+    """The example in architecture.md (two files and their cases) is within the budget in both twins."""
+    code = [c for c, _ in blocks(ROOT / "docs" / "architecture.md") if c.startswith(FILE)]
+    *files, cases = [dict(re.findall(rf"{FILE}(.+)\n((?:(?!{FILE}).*\n)+)", c)) for c in code]
+    for twin, file in zip((numpy_ref, torch_impl), files, strict=True):
+        ((path, source),) = file.items()
+        assert path == f"{twin.__name__}/position/clipped.py"
+        namespace = {"__name__": f"{twin.__name__}.position.clipped"}
+        exec(compile(source, path, "exec"), namespace)
+        monkeypatch.setitem(twin.SCHEMES, "clipped", namespace["Clipped"])
+    known = {"scheme": scheme, "attention": attention, "GRID": GRID}
+    rows = [case for source in cases.values() for case in eval(f"[{source}]", known)]
+    assert [case.kind for case in rows] == ["scheme"] * 3 + ["attention"]
+    for case in rows:
+        assert all(row.ok for row in compare(case, "float64")), case.id

@@ -37,11 +37,16 @@ def test_kernels_match_the_definition(case, dtype):
         assert not over, over
 
 
+def arguments(function):
+    """Names and defaults; the types are written in `ops` alone."""
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
 def test_accelerated_lists_what_differs_from_the_definition():
     differing = {n for n in ops.__all__ if getattr(ops, n) is not getattr(kernels, n)}
     assert differing == set(kernels.ACCELERATED)
     for name in differing:
-        assert inspect.signature(getattr(ops, name)) == inspect.signature(getattr(kernels, name))
+        assert arguments(getattr(ops, name)) == arguments(getattr(kernels, name))
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,8 @@ from .threads import num_threads, set_num_threads
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import Block, VisionTransformer
 
+__version__ = "0.2.0.dev0"
+
 __all__ = [
     "SCHEMES",
     "AdamW",

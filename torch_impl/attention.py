@@ -1,9 +1,10 @@
 """Multi-head self-attention with relative position bias."""
 
 import math
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import ops
 from .checks import (
@@ -18,8 +19,9 @@ from .checks import (
 from .gate import check_shape, floating
 from .nn import Dropout, Linear, Parameter
 from .ops.attention import check_attention
-from .position import RelativePositionBias, ScoreTerms, scheme_options
+from .position import PositionBias, RelativePositionBias, RpbKwargs, ScoreTerms, scheme_options
 from .random import as_generator
+from .types import DTypeLike, Generator
 
 
 class MultiHeadAttention(nn.Module):
@@ -42,18 +44,18 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(
         self,
-        embed_dim,
-        num_heads,
-        use_relative_position=True,
-        rpb_kwargs=None,
-        qkv_bias=True,
-        attn_drop=0.0,
-        proj_drop=0.0,
-        cosine_attention=False,
-        head_dim=None,
-        scale=None,
-        dtype=None,
-        generator=None,
+        embed_dim: int,
+        num_heads: int,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        cosine_attention: bool = False,
+        head_dim: int | None = None,
+        scale: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
@@ -83,7 +85,13 @@ class MultiHeadAttention(nn.Module):
             init = torch.full((num_heads, 1, 1), math.log(10), dtype=dtype)
             self.logit_scale = Parameter(init)
 
-    def forward(self, x, bias=None, mask=None, residual=None):
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor | None = None,
+        mask: Tensor | None = None,
+        residual: Tensor | None = None,
+    ) -> Tensor:
         """Attend, and return (B, L, D), or (B, Lq, D) for a scheme with fewer queries than keys.
 
         x: (B, L, D).
@@ -97,25 +105,27 @@ class MultiHeadAttention(nn.Module):
         out = ops.attention(q, k, v, *terms[:3], mask, self.scale, dropout, *terms[3:])
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
-    def attention_weights(self, x, bias=None, mask=None):
+    def attention_weights(
+        self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Return the probabilities softmax(…) without their dropout, (B, H, L, L); call eval() first."""
         q, k, _ = self._qkv(x)
         return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 
-    def _qkv(self, x):
+    def _qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
         floating(x=x, **{"qkv.weight": self.qkv.weight})
         check_shape("x", x, (None, None, self.embed_dim))
         q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
-        if tokens is not None:
+        if self.rel_pos is not None and tokens is not None:
             self.rel_pos.sizes_of(x.shape[1], "x")
             q = q[:, :, tokens.to(q.device)]
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
 
-    def _score_terms(self, x, q, k, bias):
+    def _score_terms(self, x: Tensor, q: Tensor, k: Tensor, bias: Tensor | None) -> ScoreTerms:
         """Return what the scheme and the caller add."""
         if bias is not None:
             check_attention(q, k, k, bias=bias)
@@ -125,7 +135,7 @@ class MultiHeadAttention(nn.Module):
         return terms._replace(bias=bias if terms.bias is None else bias + terms.bias)
 
 
-def as_head_dim(embed_dim, num_heads, head_dim):
+def as_head_dim(embed_dim: int, num_heads: int, head_dim: int | None) -> int:
     """Return head_dim, or embed_dim / num_heads for None; raise ValueError for a remainder."""
     if head_dim is not None:
         return check_positive_int(head_dim=head_dim)
@@ -134,7 +144,7 @@ def as_head_dim(embed_dim, num_heads, head_dim):
     return embed_dim // num_heads
 
 
-def as_scale(scale, head_dim, cosine_attention):
+def as_scale(scale: float | None, head_dim: int, cosine_attention: bool) -> float:
     """Return the factor of q·k, 1/√d for None; 1 in cosine attention, which has its own in q."""
     if scale is None:
         return 1.0 if cosine_attention else 1 / math.sqrt(head_dim)
@@ -143,15 +153,17 @@ def as_scale(scale, head_dim, cosine_attention):
     return as_number("scale", scale)
 
 
-def build_rel_pos(num_heads, head_dim, rpb_kwargs, dtype, generator):
+def build_rel_pos(
+    num_heads: int, head_dim: int, rpb_kwargs: RpbKwargs | None, dtype: torch.dtype, generator: Generator
+) -> PositionBias:
     """Build RelativePositionBias(**rpb_kwargs) with the module's heads, dtype and generator."""
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own = {"num_heads": num_heads}
+    own: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
         own["head_dim"] = head_dim
-    options = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
     for name, value in own.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")

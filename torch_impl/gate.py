@@ -1,20 +1,26 @@
-"""The gate: what an op is given passes here before PyTorch computes with it.
+"""The gate: checks what an op is given, before PyTorch computes anything.
 
-The rule is the NumPy twin's, with the same exception types: tensors; floats of one floating dtype in a
-call (autocast may mix them), never converted; integers of any dtype but bool, which become int64. What
-fits is known from dtypes and shapes alone, so that an op can be traced.
+The rules are the NumPy twin's, with the same exception types. Arguments are tensors. Floats share one
+floating dtype in a call (autocast may mix them) and are never converted. Integers have any dtype but
+bool and become int64. Dtypes and shapes alone decide, so that an op can be traced.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
 import torch
+from torch import Tensor
 
-INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8}
-INTEGERS |= {torch.uint64, torch.uint32, torch.uint16, torch.uint8}
+INTEGERS = {
+    *(torch.int64, torch.int32, torch.int16, torch.int8),
+    *(torch.uint64, torch.uint32, torch.uint16, torch.uint8),
+}
 
 
-def floating(optional=None, **tensors):
-    """All of them, those of the dict `optional` last; they may be None.
+def floating(optional: Mapping[str, Tensor | None] | None = None, /, **tensors: Tensor) -> list[Any]:
+    """Return the tensors, then those of the dict `optional`, which may be None.
 
-    Raises TypeError for what is no floating tensor, or when their dtypes differ.
+    Raises TypeError for what is no floating tensor, or if the dtypes differ.
     """
     optional = optional or {}
     given = tensors | {name: x for name, x in optional.items() if x is not None}
@@ -30,8 +36,8 @@ def floating(optional=None, **tensors):
     return [*tensors.values(), *optional.values()]
 
 
-def integers(name, tensor, *shape):
-    """As int64, a tensor of this shape (None for any size); raises TypeError/ValueError."""
+def integers(name: str, tensor: Any, *shape: int | None) -> Tensor:
+    """Return the integers as int64, of this shape (None for any size); raises TypeError/ValueError."""
     check_tensor(name, tensor)
     if tensor.dtype not in INTEGERS:
         raise TypeError(f"{name} has dtype {tensor.dtype}, expected an integer dtype")
@@ -39,14 +45,17 @@ def integers(name, tensor, *shape):
     return tensor.long()
 
 
-def check_tensor(name, x):
-    """Raises TypeError for anything but a tensor."""
+def check_tensor(name: str, x: Any) -> None:
+    """Check for a tensor; raises TypeError."""
     if not isinstance(x, torch.Tensor):
         raise TypeError(f"{name} is a {type(x).__name__}, expected a tensor")
 
 
-def check_shape(name, tensor, expected):
-    """`expected` holds sizes, with None for "any"; raises ValueError when the shape differs."""
+def check_shape(name: str, tensor: Tensor, expected: Sequence[int | None]) -> None:
+    """Check that the tensor has the `expected` shape, in which None stands for any size.
+
+    Raises ValueError.
+    """
     shape = tuple(tensor.shape)
     fits = len(shape) == len(expected) and all(
         e is None or s == e for s, e in zip(shape, expected, strict=True)
@@ -56,28 +65,31 @@ def check_shape(name, tensor, expected):
         raise ValueError(f"{name} has shape {shape}, expected ({wanted})")
 
 
-def check_entries(name, tensor, count):
-    """All integers are in [0, count); raises ValueError."""
+def check_entries(name: str, tensor: Tensor, count: int) -> None:
+    """Check that all integers are in [0, count); raises ValueError."""
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
         if low < 0 or high >= count:
             raise_entries(name, low, high, count)
 
 
-def raise_entries(name, low, high, count):
-    """Raises ValueError that says which entries there are."""
+def raise_entries(name: str, low: int, high: int, count: int) -> NoReturn:
+    """Raise the ValueError that says which entries there are."""
     raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
 
 
-def last_axis(name, tensor):
-    """Its length; raises ValueError for a tensor without axes."""
+def last_axis(name: str, tensor: Tensor) -> int:
+    """Return the length of the last axis; raises ValueError for a tensor without axes."""
     if not tensor.dim():
         raise ValueError(f"{name} has shape (), expected at least one axis")
     return tensor.shape[-1]
 
 
-def check_input(x, weight):
-    """x (..., in) fits a layer of this weight (..., in), dtype included; raises TypeError/ValueError."""
+def check_input(x: Tensor, weight: Tensor) -> None:
+    """Check that x (..., in) fits a layer with this weight (..., in), dtype included.
+
+    Raises TypeError/ValueError.
+    """
     floating(x=x, weight=weight)
     if last_axis("x", x) != weight.shape[-1]:
         raise ValueError(f"x has shape {tuple(x.shape)}, expected (..., {weight.shape[-1]})")

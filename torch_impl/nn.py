@@ -1,9 +1,13 @@
-"""Modules of the twin, with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
+"""Modules with the NumPy twin's names and defaults: PyTorch's own behind the gate."""
+
+# The input is x, as in the NumPy twin; PyTorch's classes call it `input`.
+# pyright: reportIncompatibleMethodOverride=false
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import ModuleList, Parameter, Sequential
 
 from . import ops
@@ -17,6 +21,7 @@ from .checks import (
 )
 from .gate import check_input, check_shape, floating
 from .random import as_generator, dropout_multiplier, truncated_normal
+from .types import DTypeLike, Generator, SizeLike
 
 __all__ = [
     "GELU",
@@ -36,13 +41,23 @@ __all__ = [
 
 
 class Linear(nn.Linear):
-    """y = x Wᵀ + b; weight (out_features, in_features), bias (out_features,).
+    """Compute y = x Wᵀ + b.
 
-    Weight: truncated normal of std √(2 / (in + out)) unless init_std is given (Glorot, as the original
-    ViT); bias zero.
+    in_features, out_features: W is `weight` (out_features, in_features), b is `bias` (out_features,).
+    bias: whether there is a b; it is zero at first.
+    init_std: standard deviation of the weight's truncated normal, √(2 / (in + out)) unless given
+        (Glorot, as in the original ViT).
     """
 
-    def __init__(self, in_features, out_features, bias=True, init_std=None, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init_std: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         in_features, out_features = check_positive_int(
             in_features=in_features, out_features=out_features
         )
@@ -56,74 +71,92 @@ class Linear(nn.Linear):
         if bias:
             self.bias = Parameter(torch.zeros(out_features, dtype=dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         check_input(x, self.weight)
         return super().forward(x)
 
 
 class LayerNorm(nn.LayerNorm):
-    """x̂ · weight + bias over the last axis; weight one, bias zero."""
+    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
 
-    def __init__(self, dim, eps=1e-6, dtype=None):
+    dim: length of the last axis; eps: added to the variance.
+    """
+
+    def __init__(self, dim: int, eps: float = 1e-6, dtype: DTypeLike | None = None):
         dim, eps = check_positive_int(dim=dim), as_number("eps", eps, "[0, inf)")
         super().__init__(dim, eps=eps, dtype=as_dtype(dtype))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         check_input(x, self.weight)
         return ops.layer_norm(x, self.weight, self.bias, self.eps)
 
 
 class LayerScale(nn.Module):
-    """[residual +] gamma · x, gamma (dim,) being init_values at first (CaiT, arXiv 2103.17239)."""
+    """Scale the channels: [residual +] gamma · x (CaiT, arXiv 2103.17239).
 
-    def __init__(self, dim, init_values=1e-5, dtype=None):
+    dim: number of channels; init_values: what gamma (dim,) is at first.
+    """
+
+    def __init__(self, dim: int, init_values: float = 1e-5, dtype: DTypeLike | None = None):
         super().__init__()
         dim, dtype = check_positive_int(dim=dim), as_dtype(dtype)
         self.gamma = Parameter(torch.full((dim,), as_number("init_values", init_values), dtype=dtype))
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         check_input(x, self.gamma)
         return ops.layer_scale(x, self.gamma, residual)
 
 
 class GELU(nn.GELU):
-    def forward(self, x):
+    """x · Φ(x), elementwise."""
+
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class ReLU(nn.ReLU):
-    def forward(self, x):
+    """max(x, 0), elementwise."""
+
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class SiLU(nn.SiLU):
-    def forward(self, x):
+    """x · σ(x), elementwise."""
+
+    def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
 
 
 class Dropout(nn.Module):
-    """x · m with m = 0 or 1/(1−rate), one draw per element; the identity in evaluation."""
+    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
 
-    def __init__(self, rate=0.0, generator=None):
+    rate: the probability of 0.
+    """
+
+    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         super().__init__()
         self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
 
-    def draw(self, shape, dtype, device):
-        """The multiplier for a tensor of this shape, or None when nothing is dropped."""
+    def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
+        """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
         return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the draw for an input of this shape."""
         return shape
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         (x,) = floating(x=x)
         multiplier = self.draw(x.shape, x.dtype, x.device)
         return x if multiplier is None else ops.dropout(x, multiplier)
 
-    def add(self, residual, branch, *inputs):
-        """residual + drop(branch(*inputs)), or without a residual (None)."""
+    def add(
+        self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor | None
+    ) -> Tensor:
+        """Return residual + drop(branch(*inputs)), or only the branch if residual is None."""
         out = branch(*inputs)
         if residual is None:
             return self(out)
@@ -133,17 +166,28 @@ class Dropout(nn.Module):
 class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
 
-    def mask_shape(self, shape):
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 
 class Mlp(nn.Module):
-    """[residual +] fc2(GELU(fc1(x))), with dropout after each; hidden_features defaults to in_features.
+    """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
-    One op, unless something is dropped between the layers.
+    This is one op, unless something is dropped between the layers.
+
+    in_features: channels of the input and of the output.
+    hidden_features: channels in between, in_features unless given.
+    drop: dropout rate.
     """
 
-    def __init__(self, in_features, hidden_features=None, drop=0.0, dtype=None, generator=None):
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int | None = None,
+        drop: float = 0.0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         super().__init__()
         hidden = in_features if hidden_features is None else hidden_features
         in_features, hidden = check_positive_int(in_features=in_features, hidden_features=hidden)
@@ -154,23 +198,33 @@ class Mlp(nn.Module):
         self.fc2 = Linear(hidden, in_features, dtype=dtype, generator=generator)
         self.drop2 = Dropout(drop, generator)
 
-    def forward(self, x, residual=None):
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         check_input(x, self.fc1.weight)
         if self.training and self.drop1.rate:
             return self.drop2.add(residual, self.fc2, self.drop1(self.act(self.fc1(x))))
         return self.drop2.add(residual, self._both_layers, x)
 
-    def _both_layers(self, x):
+    def _both_layers(self, x: Tensor) -> Tensor:
         return ops.mlp(x, self.fc1.weight, self.fc1.bias, self.fc2.weight, self.fc2.bias)
 
 
 class PatchEmbed(nn.Module):
-    """Patches times a convolution-shaped weight; timm's `patch_embed.proj`.
+    """Embed patches: each one times a convolution-shaped weight, timm's `patch_embed.proj`.
 
-    (B, C, H, W) -> (B, H/ph · W/pw, embed_dim).
+    img_size, patch_size: an int or (height, width); the patch has to divide the image.
+    in_chans: channels of the images; embed_dim: channels of the embedding.
+    Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
-    def __init__(self, img_size, patch_size, in_chans, embed_dim, dtype=None, generator=None):
+    def __init__(
+        self,
+        img_size: SizeLike,
+        patch_size: SizeLike,
+        in_chans: int,
+        embed_dim: int,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
         super().__init__()
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
@@ -186,7 +240,7 @@ class PatchEmbed(nn.Module):
         weight = self.proj.weight.detach().reshape(embed_dim, in_chans, *self.patch_size)
         self.proj.weight = Parameter(weight)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         (images,) = floating(images=images)
         check_shape("images", images, (None, self.in_chans, *self.img_size))
         patches = ops.patches(images, self.patch_size)

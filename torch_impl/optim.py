@@ -1,29 +1,45 @@
 """AdamW (arXiv 1711.05101), its parameter groups, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypedDict
 
+import numpy as np
 import torch
 
 from .checks import as_array, as_int, as_number, check_arrays, check_state
+from .nn import Parameter
 from .position import SCHEMES
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
 
 
-def parameter_groups(named_parameters, weight_decay, table_lr_factor):
-    """Split (name, parameter) pairs into decayed weights, undecayed ones and bias tables.
+class ParameterGroup(TypedDict):
+    """Parameters by name, with a weight decay and a factor of the common learning rate."""
 
-    No decay on norms, biases, embeddings and whatever makes a position bias. Tables (a scheme's
-    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves every entry by about its
-    learning rate a step, and a table has to come from 0.02 to the size of the scores before it matters.
-    Returns a list of {"params": {name: parameter}, "weight_decay", "lr_factor"}.
-    Raises TypeError/ValueError for a factor that is no number or negative.
+    params: dict[str, Parameter]
+    weight_decay: float
+    lr_factor: float
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+) -> list[ParameterGroup]:
+    """Split the parameters into decayed weights, undecayed ones and bias tables.
+
+    Norms, biases, embeddings and whatever makes a position bias do not decay. Tables (a scheme's
+    `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves each entry by about its
+    learning rate per step, and a table has to grow from 0.02 to the scores' size before it matters.
+
+    named_parameters: pairs (name, parameter).
+    weight_decay: of the decayed weights, at least 0.
+    table_lr_factor: at least 0.
+    Returns a list of three groups. Raises TypeError/ValueError naming the factor that does not fit.
     """
     weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
     table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
-    groups = [
+    groups: list[ParameterGroup] = [
         {"params": {}, "weight_decay": weight_decay, "lr_factor": 1.0},
         {"params": {}, "weight_decay": 0.0, "lr_factor": 1.0},
         {"params": {}, "weight_decay": 0.0, "lr_factor": table_lr_factor},
@@ -35,10 +51,16 @@ def parameter_groups(named_parameters, weight_decay, table_lr_factor):
     return groups
 
 
-def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
-    """Linear warm-up to lr over `warmup_steps`, then half a cosine down to min_lr (1608.03983).
+def learning_rate(
+    step: int, total_steps: int, lr: float, warmup_steps: int = 0, min_lr: float = 0.0
+) -> float:
+    """Return the learning rate: linear warm-up, then half a cosine down to min_lr (arXiv 1608.03983).
 
-    step counts from 0; the last step of total_steps is nearly min_lr.
+    step: counts from 0; the last of total_steps has nearly min_lr.
+    total_steps: length of the schedule.
+    lr: the rate after the warm-up.
+    warmup_steps: steps until lr is reached.
+    min_lr: the rate at the end.
     Raises TypeError/ValueError naming the argument that does not fit.
     """
     step = as_int("step", step, 0)
@@ -49,8 +71,10 @@ def learning_rate(step, total_steps, lr, warmup_steps=0, min_lr=0.0):
     return min_lr + 0.5 * (lr - min_lr) * (1 + math.cos(math.pi * progress))
 
 
-def as_schedule(total_steps, lr, warmup_steps, min_lr):
-    """The arguments of a schedule as Python numbers; raises TypeError/ValueError naming one."""
+def as_schedule(
+    total_steps: int, lr: float, warmup_steps: int, min_lr: float
+) -> tuple[int, float, int, float]:
+    """Return the schedule's arguments as Python's numbers; raises TypeError/ValueError naming one."""
     total_steps = as_int("total_steps", total_steps, 1)
     warmup_steps = as_int("warmup_steps", warmup_steps, 0)
     lr, min_lr = as_number("lr", lr, "(0, inf)"), as_number("min_lr", min_lr, "[0, inf)")
@@ -59,22 +83,23 @@ def as_schedule(total_steps, lr, warmup_steps, min_lr):
     return total_steps, lr, warmup_steps, min_lr
 
 
-def as_betas(betas):
-    """The two decay rates as Python floats in [0, 1); raises TypeError/ValueError."""
+def as_betas(betas: Sequence[float]) -> tuple[float, float]:
+    """Return the two decay rates as Python's floats in [0, 1); raises TypeError/ValueError."""
     if not isinstance(betas, Sequence) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}, expected two numbers in [0, 1)")
-    return tuple(as_number("betas", beta, "[0, 1)") for beta in betas)
+    beta1, beta2 = (as_number("betas", beta, "[0, 1)") for beta in betas)
+    return beta1, beta2
 
 
-def as_max_norm(name, value):
-    """A positive Python float, or None for no clipping; raises TypeError/ValueError."""
+def as_max_norm(name: str, value: float | None) -> float | None:
+    """Return a positive Python float, or None for no clipping; raises TypeError/ValueError."""
     return None if value is None else as_number(name, value, "(0, inf)")
 
 
-def as_groups(groups):
-    """Groups of parameters, their rates as Python floats; raises TypeError/ValueError.
+def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
+    """Return the groups, their rates as Python's floats.
 
-    No group at all, a name or a parameter that is there twice, and a negative rate are errors.
+    Raises TypeError/ValueError for no group, a name or a parameter given twice, or a negative rate.
     """
     if not isinstance(groups, Sequence) or not all(isinstance(g, Mapping) for g in groups):
         raise TypeError(f"groups is a {type(groups).__name__}, expected a sequence of dicts")
@@ -99,8 +124,8 @@ def as_groups(groups):
     ]
 
 
-def check_parameters(parameters):
-    """Parameters, each there once; raises TypeError/ValueError."""
+def check_parameters(parameters: Collection[Parameter]) -> None:
+    """Check for Parameters, none of them given twice; raises TypeError/ValueError."""
     for p in parameters:
         if not isinstance(p, torch.Tensor):
             raise TypeError(f"parameters has a {type(p).__name__}, expected a Parameter")
@@ -108,10 +133,11 @@ def check_parameters(parameters):
         raise ValueError("parameters has one twice")
 
 
-def clip_grad_norm(parameters, max_norm):
-    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); returns ‖g‖ before. None: no clipping.
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None) -> float:
+    """Scale all gradients by min(1, max_norm / (‖g‖ + 1e-6)); return ‖g‖ as it was before.
 
-    Raises TypeError/ValueError for a max_norm that is not positive, or what is no Parameter.
+    max_norm: positive, or None for no clipping.
+    Raises TypeError/ValueError for another max_norm, or for what is no Parameter.
     """
     parameters, max_norm = list(parameters), as_max_norm("max_norm", max_norm)
     check_parameters(parameters)
@@ -120,9 +146,17 @@ def clip_grad_norm(parameters, max_norm):
 
 
 class AdamW:
-    """torch.optim.AdamW over named groups, so that its state can be told by parameter name."""
+    """Wrap torch.optim.AdamW over named groups, so that its state can be saved by parameter name.
 
-    def __init__(self, groups, betas=(0.9, 0.999), eps=1e-8):
+    groups: as `parameter_groups` returns them.
+    betas: (β₁, β₂), both in [0, 1).
+    eps: ε, positive.
+    Raises TypeError/ValueError naming what does not fit.
+    """
+
+    def __init__(
+        self, groups: Sequence[ParameterGroup], betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8
+    ):
         groups, betas = as_groups(groups), as_betas(betas)
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
@@ -132,24 +166,27 @@ class AdamW:
         ]
         self.optimizer = torch.optim.AdamW(listed, lr=0.0, betas=betas, eps=eps)
 
-    def step(self, lr):
-        """One update of every parameter from its `grad`, at the common learning rate `lr` ≥ 0."""
+    def step(self, lr: float) -> None:
+        """Update every parameter from its `grad`; lr: the common learning rate, at least 0."""
         lr = as_number("lr", lr, "[0, inf)")
         for ours, theirs in zip(self.groups, self.optimizer.param_groups, strict=True):
             theirs["lr"] = lr * ours["lr_factor"]
         self.steps += 1
         self.optimizer.step()
 
-    def state_dict(self):
-        """{"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return {"exp_avg.<name>", "exp_avg_sq.<name>": array}, copies; the step count is `steps`."""
         return {
             f"{kind}.{name}": as_array(self.optimizer.state[p].get(kind, torch.zeros_like(p)))
             for kind in ("exp_avg", "exp_avg_sq")
             for name, p in self._named()
         }
 
-    def load_state_dict(self, state, steps):
-        """Copy the moments in; raises TypeError/ValueError, changing nothing, when it does not fit."""
+    def load_state_dict(self, state: Mapping[str, np.ndarray], steps: int) -> None:
+        """Copy the moments in and set the step count.
+
+        Raises TypeError/ValueError, changing nothing, if they do not fit.
+        """
         steps = as_int("steps", steps, 0)
         check_arrays(state)
         kinds = ("exp_avg", "exp_avg_sq")
@@ -161,5 +198,5 @@ class AdamW:
             self.optimizer.state[p] = {"step": torch.tensor(float(steps)), **moments}
         self.steps = steps
 
-    def _named(self):
+    def _named(self) -> list[tuple[str, Parameter]]:
         return [item for group in self.groups for item in group["params"].items()]

@@ -1,18 +1,26 @@
 """Random draws from an explicit generator.
 
-A numpy Generator (the default) gives the very numbers the NumPy twin draws, on any device: equal
-seeds mean equal weights and equal dropout. A torch.Generator draws on its own device instead.
+A numpy Generator (the default) gives the numbers that the NumPy twin draws, on any device: equal seeds
+mean equal weights and equal dropout. A torch.Generator draws on its own device.
 """
 
 import copy
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from .types import Generator
 
 
-def as_generator(generator):
-    """The generator itself, or a freshly seeded numpy one for None; TypeError for anything else."""
+def as_generator(generator: Any) -> Generator:
+    """Return the generator, or a freshly seeded numpy one for None.
+
+    Raises TypeError for anything else.
+    """
     if generator is None:
         return np.random.default_rng()
     if not isinstance(generator, np.random.Generator | torch.Generator):
@@ -23,8 +31,10 @@ def as_generator(generator):
     return generator
 
 
-def truncated_normal(generator, shape, std, dtype):
-    """Normal(0, std²) restricted to ±2 std, as a CPU tensor: values beyond are drawn again."""
+def truncated_normal(
+    generator: Generator, shape: Sequence[int], std: float, dtype: torch.dtype
+) -> Tensor:
+    """Draw a CPU tensor from the normal distribution (0, std²); values beyond ±2 std are drawn again."""
     if isinstance(generator, torch.Generator):
         draw = torch.empty(shape, dtype=dtype, device=generator.device)
         return torch.nn.init.trunc_normal_(draw, 0, std, -2 * std, 2 * std, generator=generator).cpu()
@@ -36,8 +46,8 @@ def truncated_normal(generator, shape, std, dtype):
     return torch.from_numpy(values * std).to(dtype)
 
 
-def uniform(generator, shape, low, high):
-    """Uniform in [low, high), a float64 CPU tensor."""
+def uniform(generator: Generator, shape: Sequence[int], low: float, high: float) -> Tensor:
+    """Draw a CPU tensor from [low, high) with equal density, in float64."""
     if isinstance(generator, torch.Generator):
         draw = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64).cpu()
     else:
@@ -45,8 +55,10 @@ def uniform(generator, shape, low, high):
     return low + (high - low) * draw
 
 
-def dropout_multiplier(generator, shape, rate, dtype, device):
-    """0 with probability `rate`, else 1 / (1 − rate); inverted dropout (arXiv 1207.0580)."""
+def dropout_multiplier(
+    generator: Generator, shape: Sequence[int], rate: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580)."""
     if isinstance(generator, torch.Generator):
         uniform = torch.rand(shape, generator=generator, device=generator.device)
     else:
@@ -54,15 +66,18 @@ def dropout_multiplier(generator, shape, rate, dtype, device):
     return (uniform >= rate).to(device=device, dtype=dtype) / (1 - rate)
 
 
-def generator_state(generator):
-    """The generator's state as something that JSON can hold; a numpy one's is the NumPy twin's form."""
+def generator_state(generator: Generator) -> Mapping[str, Any]:
+    """Return the state as something that JSON can hold; a numpy one's is as in the NumPy twin."""
     if isinstance(generator, torch.Generator):
         return {"torch": generator.get_state().tolist()}
     return generator.bit_generator.state
 
 
-def check_generator_state(generator, state):
-    """Raise ValueError unless `state` is, in every field, one that this kind of generator has."""
+def check_generator_state(generator: Generator, state: Any) -> None:
+    """Check that `state`, in every field, is one that this kind of generator can have.
+
+    Raises ValueError.
+    """
     if isinstance(generator, torch.Generator):
         fits, scratch = isinstance(state, dict) and "torch" in state, torch.Generator(generator.device)
     else:
@@ -80,7 +95,7 @@ def check_generator_state(generator, state):
         raise ValueError("generator: the state is damaged, a generator does not keep it as it is")
 
 
-def set_generator_state(generator, state):
+def set_generator_state(generator: Generator, state: Mapping[str, Any]) -> None:
     """Put a saved and checked state back."""
     if isinstance(generator, torch.Generator):
         generator.set_state(torch.tensor(state["torch"], dtype=torch.uint8))
@@ -88,5 +103,5 @@ def set_generator_state(generator, state):
         generator.bit_generator.state = state
 
 
-def _as_json(state):
+def _as_json(state: Any) -> str:
     return json.dumps(state, sort_keys=True, default=lambda array: array.tolist())

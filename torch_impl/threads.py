@@ -7,12 +7,12 @@ from .checks import check_positive_int
 MOST_THREADS = 1024
 
 
-def num_threads():
-    """Threads that PyTorch uses within an op."""
+def num_threads() -> int:
+    """Return the number of threads that PyTorch uses within an op."""
     return torch.get_num_threads()
 
 
-def set_num_threads(n):
+def set_num_threads(n: int) -> None:
     """Let PyTorch use n threads within an op.
 
     Raises TypeError/ValueError unless n is an integer from 1 to 1024.

@@ -1,11 +1,12 @@
 """One training step, evaluation, and the state of both, in and out as NumPy arrays."""
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from . import ops
 from .checks import as_array, as_int, as_number, check_arrays, check_batch, check_images, check_state
@@ -19,9 +20,12 @@ from .optim import (
     parameter_groups,
 )
 from .random import check_generator_state, generator_state, set_generator_state
+from .vit import VisionTransformer
 
 
 class StepResult(NamedTuple):
+    """What `Trainer.train_step` did; grad_norm is ‖g‖ before clipping."""
+
     loss: float
     correct: int
     lr: float
@@ -29,32 +33,39 @@ class StepResult(NamedTuple):
 
 
 class EvalResult(NamedTuple):
+    """The mean loss, the number of correct answers and the predicted class of each image."""
+
     loss: float
     correct: int
     predicted: np.ndarray
 
 
 class Trainer:
-    """Trains a VisionTransformer with AdamW, warm-up and cosine schedule, clipping by global norm.
+    """Train a VisionTransformer with AdamW, warm-up, cosine schedule and clipping by the global norm.
 
-    images (B, C, H, W) and labels (B,) come in as arrays; device is "cpu", "cuda" or "auto" (CUDA
-    when there is one).
+    model: the VisionTransformer.
+    lr, total_steps, warmup_steps, min_lr: as in `learning_rate`.
+    weight_decay, table_lr_factor: as in `parameter_groups`.
+    betas: of AdamW.
+    clip_norm: the largest norm of the gradient, None for no clipping.
+    label_smoothing: of the training loss, in [0, 1].
+    device: "cpu", "cuda" or "auto" (CUDA if there is one).
     Raises TypeError/ValueError naming the argument that does not fit, before the model is touched.
     """
 
     def __init__(
         self,
-        model,
-        lr,
-        total_steps,
-        warmup_steps=0,
-        min_lr=0.0,
-        weight_decay=0.05,
-        table_lr_factor=20.0,
-        betas=(0.9, 0.999),
-        clip_norm=1.0,
-        label_smoothing=0.0,
-        device="auto",
+        model: VisionTransformer,
+        lr: float,
+        total_steps: int,
+        warmup_steps: int = 0,
+        min_lr: float = 0.0,
+        weight_decay: float = 0.05,
+        table_lr_factor: float = 20.0,
+        betas: Sequence[float] = (0.9, 0.999),
+        clip_norm: float | None = 1.0,
+        label_smoothing: float = 0.0,
+        device: str = "auto",
     ):
         if not isinstance(model, torch.nn.Module):
             raise TypeError(f"model is a {type(model).__name__}, expected a Module")
@@ -74,20 +85,22 @@ class Trainer:
         betas = as_betas(betas)
         groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
         self.model = model.to(self.device)
-        self._num_classes = model.head.bias.shape[0]
+        self._num_classes = model.head.weight.shape[0]
         self.optimizer = AdamW(groups, betas)
 
-    def train_step(self, images, labels):
-        """Forward, backward, clip, update; raises FloatingPointError when the loss is not finite.
+    def train_step(self, images: np.ndarray, labels: np.ndarray) -> StepResult:
+        """Do one step: forward, backward, clip, update.
 
-        TypeError/ValueError for labels that are not integers or do not match the images.
+        images: (B, C, H, W); labels: integers (B,).
+        Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
+        for labels that are no integers or do not match the images.
         """
         check_batch(images, labels, self._num_classes)
         self.model.train()
         self.model.zero_grad()
-        labels = torch.from_numpy(labels.astype(np.int64)).to(self.device)
+        classes = torch.from_numpy(labels.astype(np.int64)).to(self.device)
         logits = self.model(self._images(images))
-        loss = ops.cross_entropy(logits, labels, self.label_smoothing)
+        loss = ops.cross_entropy(logits, classes, self.label_smoothing)
         value, step = loss.item(), self.optimizer.steps
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} at step {step}; try a smaller learning rate")
@@ -97,12 +110,12 @@ class Trainer:
             raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
-        correct = int((logits.argmax(-1) == labels).sum())
+        correct = int((logits.argmax(-1) == classes).sum())
         return StepResult(value, correct, lr, norm)
 
     @torch.no_grad()
-    def predict(self, images, batch_size=256):
-        """Logits (N, num_classes) in evaluation mode, `batch_size` images at a time."""
+    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""
         check_images(images)
         batch_size = as_int("batch_size", batch_size, 1)
         self.model.eval()
@@ -110,8 +123,8 @@ class Trainer:
         logits = [self.model(self._images(images[s : s + batch_size])) for s in starts]
         return as_array(torch.cat(logits))
 
-    def evaluate(self, images, labels):
-        """Mean cross-entropy (no smoothing), the number of right answers, the class of each image."""
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> EvalResult:
+        """Return the mean cross-entropy, unsmoothed, the number of correct answers and the classes."""
         check_batch(images, labels, self._num_classes)
         logits = self.predict(images)
         loss = ops.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.astype(np.int64)))
@@ -119,23 +132,23 @@ class Trainer:
         return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
     @torch.no_grad()
-    def attention_maps(self, images):
-        """Attention probabilities of every layer in evaluation mode, a list of (B, H, L, L)."""
+    def attention_maps(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return each layer's attention probabilities in evaluation mode: a list of (B, H, L, L)."""
         check_images(images)
         self.model.eval()
         return [as_array(p) for p in self.model.attention_maps(self._images(images))]
 
-    def state_dict(self):
-        """({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
+    def state_dict(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return ({name: array} of the model and the optimizer, {"step", "generator"} for JSON)."""
         model = {f"model.{k}": as_array(v) for k, v in self.model.state_dict().items()}
         moments = {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         progress = {"step": self.optimizer.steps, "generator": generator_state(self.model.generator)}
         return model | moments, progress
 
-    def load_state_dict(self, arrays, progress):
-        """Continue from what `state_dict` of either twin gave.
+    def load_state_dict(self, arrays: Mapping[str, np.ndarray], progress: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` of either twin returned.
 
-        Raises TypeError/ValueError, changing nothing, when it does not fit.
+        Raises TypeError/ValueError, changing nothing, if it does not fit.
         """
         check_arrays(arrays)
         part = {
@@ -156,6 +169,6 @@ class Trainer:
         self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
         set_generator_state(self.model.generator, progress["generator"])
 
-    def _images(self, images):
+    def _images(self, images: np.ndarray) -> Tensor:
         native = images.dtype.newbyteorder("=")
         return torch.from_numpy(np.ascontiguousarray(images, native)).to(self.device, self.model.dtype)

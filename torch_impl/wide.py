@@ -1,19 +1,21 @@
 """Half precision: what makes a table is computed in float32 and rounded once, at the end.
 
-An MLP in half precision would lose its gradients: a rounded activation switches units of a ReLU.
+An MLP in half precision would get wrong gradients: a rounded activation switches units of a ReLU.
 """
 
 import torch
+from torch import Tensor
 from torch.func import functional_call
+from torch.nn import Module
 
 
-def wide(x):
-    """x in float32 where its precision is lower."""
+def wide(x: Tensor) -> Tensor:
+    """Return x in float32 if its precision is lower, else x itself."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def call_wide(module, x):
-    """module(x) with x and the parameters made wide."""
+def call_wide(module: Module, x: Tensor) -> Tensor:
+    """Return module(x), with x and the parameters made wide."""
     parameters = dict(module.named_parameters())
     if all(p is wide(p) for p in parameters.values()):
         return module(x.to(next(iter(parameters.values())).dtype))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from experiments.files import write_whole
+from experiments.pages import wrapped
 
 from .rows import LEFT_OUT
 
@@ -38,7 +39,14 @@ def markdown(results):
     head = HEAD.format(factor=f"{settings['training']['table_lr_factor']:g}")
     rule = "|" + " --- |" * 3 + " ---: |" * 7
     return "\n".join(
-        [_introduction(settings), head, rule, *[_line(*r) for r in rows], "", _notes(settings)]
+        [
+            wrapped(_introduction(settings)),
+            head,
+            rule,
+            *[_line(*r) for r in rows],
+            "",
+            wrapped(_notes(settings)),
+        ]
     )
 
 

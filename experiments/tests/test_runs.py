@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from small_runs import BACKENDS, SMALL, assert_same_run, refused, start
 
+import numpy_ref
 from experiments import checkpoint, files, metrics, runs
 from experiments.evaluate import main as evaluate
 from experiments.predict import main as predict
@@ -219,6 +220,7 @@ def test_a_run_records_what_it_is(finished):
         about = json.loads((finished[backend] / "run.json").read_text())
         assert (about["twin"], about["device"]) == (backend, "cpu")
         assert {"python", "project", "numpy", "numba", "torch"} <= about["versions"].keys()
+        assert about["versions"]["project"] == numpy_ref.__version__
         data = about["data"]
         assert data["classes"] == [str(n) for n in range(10)]
         assert data["image_shape"] == [1, 8, 8]

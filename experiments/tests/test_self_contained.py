@@ -1,6 +1,8 @@
 """A run can be used without the data it was trained on."""
 
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from experiments.train import main
 from experiments.visualize import main as visualize
 
 CLASSES = ("ant", "bee", "fly")
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,20 @@ def test_new_images_are_classified(trained, backend):
     logits = runs.load(run, backend).predict(data.test.images)
     raw = data.test.images * data.std[:, None, None] + data.mean[:, None, None]
     np.testing.assert_allclose(np.log(model.predict(raw.clip(0, 1))), log_softmax(logits), atol=1e-4)
+
+
+def test_the_block_of_the_page_runs(trained, tmp_path, monkeypatch, capsys):
+    """The one Python block of docs/training.md, on two images."""
+    folder, images = trained
+    for name, path in zip(("a.png", "b.png"), sorted(images.glob("fly/*.png")), strict=False):
+        shutil.copy(path, tmp_path / name)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("runs/NAME", str(folder)), namespace := {})
+    assert namespace["images"].shape == (2, 3, 8, 8)
+    assert namespace["probabilities"].shape == (2, 3)
+    best = [CLASSES[n] for n in namespace["probabilities"].argmax(-1)]
+    assert capsys.readouterr().out.strip() == str(best)
 
 
 def log_softmax(logits):

@@ -1,4 +1,4 @@
-"""The definition: plain NumPy, x_forward and x_backward side by side, one op a file."""
+"""The definition: plain NumPy, one op a file, x_forward and x_backward side by side."""
 
 from .adamw import adamw_update
 from .attention import AttentionGrads, attention_backward, attention_forward, attention_weights

@@ -7,75 +7,95 @@ import numpy as np
 
 from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, integers, recall
+from ..types import Array
 from .bias import bias_backward, bias_forward
 from .lookup import value_lookup_backward, value_lookup_forward
 from .softmax import softmax_backward, softmax_forward
 
 
 class AttentionGrads(NamedTuple):
-    dq: np.ndarray
-    dk: np.ndarray
-    dv: np.ndarray
-    dtable: np.ndarray | None
-    dbias: np.ndarray | None
-    dvalue_embedding: np.ndarray | None = None
+    """The gradients of `attention_forward`'s arguments; None for one that was not given."""
+
+    dq: Array
+    dk: Array
+    dv: Array
+    dtable: Array | None
+    dbias: Array | None
+    dvalue_embedding: Array | None = None
 
 
-def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
-    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
+def attention_weights(
+    q: Array,
+    k: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+) -> Array:
+    """Return the probabilities P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk).
 
-    Arguments as in `attention_forward`.
+    Arguments and errors as for `attention_forward`.
     """
     given = checked_attention(q, k, k, table, index, bias, mask, scale)  # no values: k in their place
     return _softmax_of_scores(given)[0]
 
 
 def attention_forward(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
-    """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
+    q: Array,
+    k: Array,
+    v: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+    dropout: Array | None = None,
+    value_embedding: Array | None = None,
+    value_index: Array | None = None,
+) -> tuple[Array, Cache]:
+    """Attend with a position bias: out = (P ∘ D) v,
+    P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
-    q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> out (B, H, Lq, dv), cache.
-    table (R, H) with index (Lq, Lk): the static bias. bias: dense, with a gradient, broadcasts to
-    (B, H, Lq, Lk). mask: additive, no gradient, broadcasts likewise; a first axis nW that divides B
-    is a shifted-window mask (window b of the batch uses mask[b mod nW]). scale: 1/√d unless given.
-    dropout: the multiplier drawn beforehand, 0 or 1/(1−p), shape (B, H, Lq, Lk). value_embedding
-    (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value (`value_lookup`).
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
+    q: (B, H, Lq, d).
+    k: (B, H, Lk, d).
+    v: (B, H, Lk, dv).
+    table, index: (R, H) and integers (Lq, Lk) in [0, R), the static bias; both or neither.
+    bias: a dense bias with a gradient; broadcasts to (B, H, Lq, Lk).
+    mask: is added too, but has no gradient; broadcasts to (B, H, Lq, Lk). With a first axis nW that
+        divides B it is the mask of shifted windows: element b of the batch uses mask[b mod nW].
+    scale: factor of q kᵀ, 1/√d unless given.
+    dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
+    value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
+        in `value_lookup_forward`.
+    Returns out (B, H, Lq, dv) and the cache for `attention_backward`.
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
     """
     given = checked_attention(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index
     )
     p, softmax = _softmax_of_scores(given)
-    dropped = p if dropout is None else p * given.dropout
+    dropped = p if given.dropout is None else p * given.dropout
     out, lookup = dropped @ given.v, None
-    if value_embedding is not None:
+    if given.value_embedding is not None and given.value_index is not None:
         added, lookup = value_lookup_forward(dropped, given.value_embedding, given.value_index)
         out += added
-    bias_shape = None if bias is None else given.bias.shape
+    bias_shape = None if given.bias is None else given.bias.shape
     kept = given.q, given.k, given.v, given.table, given.index, given.scale, given.dropout
     return out, Cache(attention_forward, *kept, bias_shape, dropped, softmax, lookup)
 
 
-def attention_backward(dout, cache):
-    """Gradients through out = (P ∘ D) v with D the dropout multiplier:
+def attention_backward(dout: Array, cache: Cache) -> AttentionGrads:
+    """Return the gradients of `attention_forward`'s arguments:
 
-    dv = (P ∘ D)ᵀ dout,  dP = (dout vᵀ) ∘ D,  dS = P ∘ (dP − Σ_j P dP)  (softmax)
-    dq = scale · dS k,  dk = scale · dSᵀ q
-    dtable[r, h] = Σ over b, i, j with index[i, j] = r of dS[b, h, i, j]
-    dbias = dS summed over the axes along which bias was broadcast
-    A value embedding adds its part to dP ∘ D (`value_lookup_backward`).
-    dout (B, H, Lq, dv) -> AttentionGrads; None for what was not given.
+    dv = (P ∘ D)ᵀ dout,  dP = (dout vᵀ) ∘ D,  dS = P ∘ (dP − Σ_j P dP)  (softmax),
+    dq = scale · dS k,  dk = scale · dSᵀ q,
+    dtable[r, h] = Σ over b, i, j with index[i, j] = r of dS[b, h, i, j],
+    dbias = dS, summed over the axes along which bias was broadcast.
+    A value embedding adds its part to dP before the product with D (`value_lookup_backward`).
+
+    dout: (B, H, Lq, dv).
+    cache: what `attention_forward` returned.
     """
     q, k, v, table, index, scale, dropout, bias_shape, dropped, softmax, lookup = recall(
         cache, attention_forward
@@ -96,8 +116,8 @@ def attention_backward(dout, cache):
     return AttentionGrads(dq, dk, dv, dtable, dbias, dvalue_embedding)
 
 
-def add_mask(scores, mask):
-    """scores + mask, where a mask of nW windows repeats along the batch (B a multiple of nW)."""
+def add_mask(scores: Array, mask: Array) -> Array:
+    """Return scores + mask, where a mask of nW windows repeats along the batch (B a multiple of nW)."""
     batch, windows = len(scores), np.shape(mask)[0] if np.ndim(mask) == 4 else 1
     if windows in (1, batch):
         return scores + mask
@@ -105,8 +125,8 @@ def add_mask(scores, mask):
     return (grouped + mask).reshape(scores.shape)
 
 
-def sum_to_shape(x, shape):
-    """The gradient of broadcasting `shape` to x.shape: sum over the axes that were stretched."""
+def sum_to_shape(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return the gradient of broadcasting `shape` to x.shape: x summed over the stretched axes."""
     x = x.sum(tuple(range(x.ndim - len(shape))))
     stretched = tuple(a for a, size in enumerate(shape) if size == 1 and x.shape[a] != 1)
     return x.sum(stretched, keepdims=True) if stretched else x
@@ -115,33 +135,33 @@ def sum_to_shape(x, shape):
 class Given(NamedTuple):
     """The arguments of `attention_forward`, checked: plain arrays, the scale as a float."""
 
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    table: np.ndarray | None
-    index: np.ndarray | None
-    bias: np.ndarray | None
-    mask: np.ndarray | None
+    q: Array
+    k: Array
+    v: Array
+    table: Array | None
+    index: Array | None  # pyright: ignore[reportIncompatibleMethodOverride]  (tuple.index is not called)
+    bias: Array | None
+    mask: Array | None
     scale: float
-    dropout: np.ndarray | None
-    value_embedding: np.ndarray | None
-    value_index: np.ndarray | None
+    dropout: Array | None
+    value_embedding: Array | None
+    value_index: Array | None
 
 
 def checked_attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
-    """All but the indices' entries is checked here; raises ValueError/TypeError."""
+    q: Array,
+    k: Array,
+    v: Array,
+    table: Array | None = None,
+    index: Array | None = None,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+    dropout: Array | None = None,
+    value_embedding: Array | None = None,
+    value_index: Array | None = None,
+) -> Given:
+    """Return the arguments, checked except for the indices' entries; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     optional["value_embedding"] = value_embedding
     q, k, v, table, bias, mask, dropout, value_embedding = floating(optional, q=q, k=k, v=v)
@@ -156,8 +176,10 @@ def checked_attention(
         check_shape("table", table, (None, heads))
         index = integers("index", index, q_len, k_len)
     check_broadcast("bias", bias, target)
-    windows = mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0
-    check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    window = mask
+    if mask is not None and mask.ndim == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
+        window = mask[:1]  # nW windows repeat along the batch
+    check_broadcast("mask", window, target)
     if dropout is not None:
         check_shape("dropout", dropout, target)
     check_together(value_embedding=value_embedding, value_index=value_index)
@@ -168,14 +190,14 @@ def checked_attention(
     return Given(q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
 
 
-def check_together(**pair):
-    """Both are given or neither is; raises ValueError."""
+def check_together(**pair: Array | None) -> None:
+    """Check that both are given or neither is; raises ValueError."""
     if len({value is None for value in pair.values()}) > 1:
         raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
 
 
-def check_broadcast(name, term, target):
-    """The term, where there is one, broadcasts to the scores; raises ValueError."""
+def check_broadcast(name: str, term: Array | None, target: tuple[int, ...]) -> None:
+    """Check that the term, if there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
     tail = target[len(target) - term.ndim :]
@@ -183,10 +205,10 @@ def check_broadcast(name, term, target):
         raise ValueError(f"{name} has shape {term.shape}, which does not broadcast to {target}")
 
 
-def _softmax_of_scores(given):
-    """(P, what its backward needs)"""
+def _softmax_of_scores(given: Given) -> tuple[Array, Cache]:
+    """Return P and the softmax's cache."""
     scores = (given.q * given.scale) @ given.k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
-    if given.table is not None:
+    if given.table is not None and given.index is not None:
         scores += bias_forward(given.table, given.index)
     if given.bias is not None:
         scores += given.bias
@@ -195,7 +217,8 @@ def _softmax_of_scores(given):
     return softmax_forward(scores)
 
 
-def _scale(q, scale):
+def _scale(q: Array, scale: float | None) -> float:
+    """Return the scale as a float, 1/√d for None."""
     if scale is not None:
         return as_number("scale", scale)
     if not q.shape[3]:

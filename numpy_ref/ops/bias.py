@@ -7,13 +7,16 @@ import numpy as np
 
 from ..checks import check_natural, check_shape
 from ..gate import check_entries, floating, integers
+from ..types import Array
 
 
-def bias_forward(table, index):
-    """bias[h, i, j] = table[index[i, j], h].
+def bias_forward(table: Array, index: Array) -> Array:
+    """Gather the bias: bias[h, i, j] = table[index[i, j], h].
 
-    table (R, H) float, index (Lq, Lk) integer in [0, R) -> bias (H, Lq, Lk), contiguous.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the table.
+    table: floats (R, H).
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (H, Lq, Lk), contiguous.
+    Raises TypeError/ValueError naming what does not fit.
     """
     (table,) = floating(table=table)
     check_shape("table", table, (None, None))
@@ -22,12 +25,14 @@ def bias_forward(table, index):
     return np.ascontiguousarray(table[index].transpose(2, 0, 1))
 
 
-def bias_backward(dbias, index, num_rows):
-    """dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j].
+def bias_backward(dbias: Array, index: Array, num_rows: int) -> Array:
+    """Add up the table's gradient: dtable[r, h] = Σ over i, j with index[i, j] = r of dbias[h, i, j].
 
-    dbias (H, Lq, Lk), index (Lq, Lk) in [0, num_rows) -> dtable (num_rows, H).
-    The sums run over i, j in row-major order and in float64, whatever the dtype of dbias.
-    Raises TypeError/ValueError as forward does.
+    dbias: (H, Lq, Lk).
+    index: integers (Lq, Lk) in [0, num_rows).
+    num_rows: R.
+    Returns dtable (R, H). The sums run over i, j in row-major order, in float64 for any dtype of dbias.
+    Raises TypeError/ValueError naming what does not fit.
     """
     dbias, index, num_rows = checked_scatter(dbias, index, num_rows)
     check_entries("index", index, num_rows)
@@ -37,8 +42,8 @@ def bias_backward(dbias, index, num_rows):
     return dtable
 
 
-def checked_scatter(dbias, index, num_rows):
-    """As plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
+def checked_scatter(dbias: Array, index: Array, num_rows: int) -> tuple[Array, Array, int]:
+    """Return plain arrays and an int, the index's entries unchecked; raises TypeError/ValueError."""
     (dbias,) = floating(dbias=dbias)
     index = integers("index", index, None, None)
     check_shape("dbias", dbias, (None, *index.shape))

@@ -7,23 +7,31 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array
 
 MAX_LOG_SCALE = math.log(100)
 EPS = 1e-12
 
 
 class CosineGrads(NamedTuple):
-    dq: np.ndarray
-    dk: np.ndarray
-    dlogit_scale: np.ndarray
+    """The gradients of `cosine_forward`'s arguments."""
+
+    dq: Array
+    dk: Array
+    dlogit_scale: Array
 
 
-def cosine_forward(q, k, logit_scale):
-    """q' = τ q/‖q‖,  k' = k/‖k‖,  τ = exp(min(logit_scale, ln 100)).
+def cosine_forward(q: Array, k: Array, logit_scale: Array) -> tuple[tuple[Array, Array], Cache]:
+    """Normalise q and k for cosine attention: q' = τ q/‖q‖,  k' = k/‖k‖,
+    τ = exp(min(logit_scale, ln 100)).
 
-    With scale = 1 the scores q'·k' are τ cos(q, k).
-    q (B, H, Lq, d), k (B, H, Lk, d), logit_scale (H, 1, 1) -> (q', k'), cache.
-    Norms are taken as max(‖·‖, 1e-12). Raises TypeError/ValueError naming what does not fit.
+    With scale = 1 the scores q'·k' are τ cos(q, k). ‖·‖ is taken as max(‖·‖, 1e-12).
+
+    q: (B, H, Lq, d).
+    k: (B, H, Lk, d).
+    logit_scale: (H, 1, 1).
+    Returns (q', k') and the cache for `cosine_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     q, k, logit_scale = checked_cosine(q, k, logit_scale)
     tau = np.exp(np.minimum(logit_scale, MAX_LOG_SCALE))
@@ -33,11 +41,13 @@ def cosine_forward(q, k, logit_scale):
     return (tau * q_hat, k_hat), cache
 
 
-def cosine_backward(dout, cache):
-    """With û = u/‖u‖:  du = (dû − û (û·dû)) / ‖u‖,  dlogit_scale = Σ dq'·q' below the clamp.
+def cosine_backward(dout: tuple[Array, Array], cache: Cache) -> CosineGrads:
+    """Return the gradients. With û = u/‖u‖:  du = (dû − û (û·dû)) / ‖u‖,  dlogit_scale = Σ dq'·q'.
 
-    dout is the pair (dq', dk') -> CosineGrads(dq, dk, dlogit_scale). Above the clamp ln 100
-    dlogit_scale is 0; at it, the gradient passes (as through PyTorch's clamp).
+    Above the clamp, logit_scale > ln 100, dlogit_scale is 0; at it, the gradient passes, as in PyTorch.
+
+    dout: the pair (dq', dk').
+    cache: what `cosine_forward` returned.
     """
     q_hat, q_norm, k_hat, k_norm, tau, logit_scale = recall(cache, cosine_forward)
     dq_scaled, dk_hat = checked_pair(dout, q_hat, k_hat)
@@ -47,8 +57,8 @@ def cosine_backward(dout, cache):
     return CosineGrads(dq, dk, dtau * tau * (logit_scale <= MAX_LOG_SCALE))
 
 
-def checked_cosine(q, k, logit_scale):
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+def checked_cosine(q: Array, k: Array, logit_scale: Array) -> tuple[Array, Array, Array]:
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     q, k, logit_scale = floating(q=q, k=k, logit_scale=logit_scale)
     check_shape("q", q, (None, None, None, None))
     batch, heads, _, dim = q.shape
@@ -57,21 +67,21 @@ def checked_cosine(q, k, logit_scale):
     return q, k, logit_scale
 
 
-def checked_pair(dout, q, k):
-    """(dq', dk') as plain arrays like q and k; raises TypeError/ValueError."""
+def checked_pair(dout: tuple[Array, Array], q: Array, k: Array) -> tuple[Array, Array]:
+    """Return (dq', dk') as plain arrays like q and k; raises TypeError/ValueError."""
     if not isinstance(dout, tuple | list) or len(dout) != 2:
         raise TypeError(f"dout is a {type(dout).__name__}, expected the pair (dq', dk')")
-    return tuple(
-        gradient(f"dout[{n}]", each, x.shape, x.dtype)
-        for n, (each, x) in enumerate(zip(dout, (q, k), strict=True))
-    )
+    dq, dk = dout
+    return gradient("dout[0]", dq, q.shape, q.dtype), gradient("dout[1]", dk, k.shape, k.dtype)
 
 
-def _normalize(u):
+def _normalize(u: Array) -> tuple[Array, Array]:
+    """Return u/‖u‖ along the last axis, and ‖u‖."""
     norm = np.sqrt(np.square(u).sum(-1, keepdims=True))
     return u / np.maximum(norm, EPS), norm
 
 
-def _normalize_backward(dhat, hat, norm):
+def _normalize_backward(dhat: Array, hat: Array, norm: Array) -> Array:
+    """Return du for the gradient of û. Where ‖u‖ was taken as EPS, û = u/EPS: du = dû/EPS."""
     tangent = dhat - hat * (hat * dhat).sum(-1, keepdims=True) * (norm > EPS)
     return tangent / np.maximum(norm, EPS)

@@ -6,19 +6,25 @@ import numpy as np
 
 from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LayerNormGrads(NamedTuple):
-    dx: np.ndarray
-    dweight: np.ndarray
-    dbias: np.ndarray
+    """The gradients of `layer_norm_forward`'s arguments."""
+
+    dx: Array
+    dweight: Array
+    dbias: Array
 
 
-def layer_norm_forward(x, weight, bias, eps=1e-6):
-    """out = x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps), over the last axis.
+def layer_norm_forward(x: Array, weight: Array, bias: Array, eps: float = 1e-6) -> tuple[Array, Cache]:
+    """Normalise over the last axis: out = x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps).
 
-    x (..., D), weight (D,), bias (D,) -> out (..., D), cache. var is the biased variance.
-    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
+    x: (..., D).
+    weight, bias: (D,).
+    eps: at least 0. var is the biased variance.
+    Returns out (..., D) and the cache for `layer_norm_backward`.
+    Raises TypeError/ValueError naming what does not fit; D = 0 does not.
     """
     x, weight, bias, eps = checked_layer_norm(x, weight, bias, eps)
     centred = x - x.mean(-1, keepdims=True)
@@ -27,11 +33,14 @@ def layer_norm_forward(x, weight, bias, eps=1e-6):
     return x_hat * weight + bias, Cache(layer_norm_forward, x_hat, rstd, weight)
 
 
-def layer_norm_backward(dout, cache, dresidual=None):
-    """With g = dout · weight:  dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)) + dresidual.
+def layer_norm_backward(dout: Array, cache: Cache, dresidual: Array | None = None) -> LayerNormGrads:
+    """Return the gradients. With g = dout · weight:
+    dx = rstd · (g − mean(g) − x̂ · mean(g · x̂)) + dresidual,  rstd = 1 / √(var + eps),
+    dweight = Σ dout · x̂,  dbias = Σ dout, both over all axes but the last, in float64.
 
-    dweight = Σ dout · x̂,  dbias = Σ dout, summed over all but the last axis, in float64. dresidual, of
-    x's shape or None for 0, is what comes to x past the normalisation: y = x + f(norm(x)).
+    dout: (..., D).
+    cache: what `layer_norm_forward` returned.
+    dresidual: (..., D), the gradient that reaches x past the norm in y = x + f(norm(x)); 0 unless given.
     """
     x_hat, rstd, weight = recall(cache, layer_norm_forward)
     dout = gradient("dout", dout, x_hat.shape, x_hat.dtype)
@@ -47,8 +56,10 @@ def layer_norm_backward(dout, cache, dresidual=None):
     return LayerNormGrads(dx, dweight.astype(dx.dtype), dbias.astype(dx.dtype))
 
 
-def checked_layer_norm(x, weight, bias, eps):
-    """As plain arrays and a float; raises TypeError/ValueError naming what does not fit."""
+def checked_layer_norm(
+    x: Array, weight: Array, bias: Array, eps: float
+) -> tuple[Array, Array, Array, float]:
+    """Return plain arrays and a float; raises TypeError/ValueError naming what does not fit."""
     x, weight, bias = floating(x=x, weight=weight, bias=bias)
     width = last_axis("x", x)
     check_shape("weight", weight, (width,))

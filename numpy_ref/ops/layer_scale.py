@@ -6,18 +6,24 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LayerScaleGrads(NamedTuple):
-    dx: np.ndarray
-    dgamma: np.ndarray
-    dresidual: np.ndarray | None
+    """The gradients of `layer_scale_forward`'s arguments; None for a residual not given."""
+
+    dx: Array
+    dgamma: Array
+    dresidual: Array | None
 
 
-def layer_scale_forward(x, gamma, residual=None):
-    """out = gamma · x [+ residual].
+def layer_scale_forward(x: Array, gamma: Array, residual: Array | None = None) -> tuple[Array, Cache]:
+    """Scale the channels: out = gamma · x [+ residual].
 
-    x (..., D), gamma (D,), residual of x's shape or None -> out (..., D), cache.
+    x: (..., D).
+    gamma: (D,).
+    residual: of x's shape, or None.
+    Returns out (..., D) and the cache for `layer_scale_backward`.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, gamma, residual = floating({"residual": residual}, x=x, gamma=gamma)
@@ -30,10 +36,12 @@ def layer_scale_forward(x, gamma, residual=None):
     return out, Cache(layer_scale_forward, x, gamma, residual is not None)
 
 
-def layer_scale_backward(dout, cache):
-    """dx = gamma · dout,  dgamma = Σ dout · x over all but the last axis, in float64,  dresidual = dout.
+def layer_scale_backward(dout: Array, cache: Cache) -> LayerScaleGrads:
+    """Return the gradients: dx = gamma · dout,  dresidual = dout,
+    dgamma = Σ dout · x over all axes but the last, in float64.
 
-    dout (..., D) -> LayerScaleGrads; dresidual is None when there was none.
+    dout: (..., D).
+    cache: what `layer_scale_forward` returned.
     """
     x, gamma, has_residual = recall(cache, layer_scale_forward)
     dout = gradient("dout", dout, x.shape, x.dtype)

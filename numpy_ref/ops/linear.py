@@ -1,4 +1,4 @@
-"""Linear layer, and the residual connection around it: y = residual + x Wᵀ + b."""
+"""Linear layer, with a residual connection around it: y = residual + x Wᵀ + b."""
 
 import math
 from typing import NamedTuple
@@ -7,21 +7,29 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 
 
 class LinearGrads(NamedTuple):
-    dx: np.ndarray
-    dweight: np.ndarray
-    dbias: np.ndarray | None
-    dresidual: np.ndarray | None
+    """The gradients of `linear_forward`'s arguments; None for one that was not given."""
+
+    dx: Array
+    dweight: Array
+    dbias: Array | None
+    dresidual: Array | None
 
 
-def linear_forward(x, weight, bias=None, residual=None):
-    """out = residual + x @ weightᵀ + bias.
+def linear_forward(
+    x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
+) -> tuple[Array, Cache]:
+    """Return out = [residual +] x Wᵀ [+ b].
 
-    x (..., in), weight (out, in), bias (out,) or None, residual (..., out) or None
-    -> out (..., out), cache.
-    Raises ValueError/TypeError when shapes or dtypes do not fit.
+    x: (..., in).
+    weight: W (out, in).
+    bias: b (out,), or None.
+    residual: (..., out), or None.
+    Returns out (..., out) and the cache for `linear_backward`.
+    Raises ValueError/TypeError naming what does not fit.
     """
     x, weight, bias, residual = checked_linear(x, weight, bias, residual)
     out = rows_of(x) @ weight.T  # one large product beats many small ones
@@ -33,11 +41,13 @@ def linear_forward(x, weight, bias=None, residual=None):
     return out, Cache(linear_forward, x, weight, bias is not None, residual is not None)
 
 
-def linear_backward(dout, cache):
-    """dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout,  dresidual = dout.
+def linear_backward(dout: Array, cache: Cache) -> LinearGrads:
+    """Return the gradients: dx = dout W,  dW = doutᵀ x,  db = Σ_rows dout,  dresidual = dout.
 
-    dout (..., out) -> LinearGrads; dbias and dresidual are None when there was none. The sum for dbias,
-    of as many terms as there are rows, is made in float64.
+    The sum for db has as many terms as there are rows, so it is made in float64.
+
+    dout: (..., out).
+    cache: what `linear_forward` returned.
     """
     x, weight, has_bias, has_residual = recall(cache, linear_forward)
     dout = gradient("dout", dout, (*x.shape[:-1], len(weight)), x.dtype)
@@ -48,13 +58,15 @@ def linear_backward(dout, cache):
     return LinearGrads(dx, dweight, dbias, dout if has_residual else None)
 
 
-def rows_of(x):
-    """x (..., D) as (rows, D), also where there is nothing in it."""
+def rows_of(x: Array) -> Array:
+    """Return x (..., D) as (rows, D), also if it has no elements."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-def checked_linear(x, weight, bias, residual):
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+def checked_linear(
+    x: Array, weight: Array, bias: Array | None, residual: Array | None
+) -> tuple[Array, Array, Array | None, Array | None]:
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, weight, bias, residual = floating({"bias": bias, "residual": residual}, x=x, weight=weight)
     check_shape("weight", weight, (None, last_axis("x", x)))
     if bias is not None:

@@ -1,6 +1,6 @@
 """Vectors under an index: for the scores (q · vector) and for the values (P-weighted sum of vectors).
 
-Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
+The schemes that look at the query are made of these. Source: Shaw et al. (arXiv 1803.02155), eq. 3, 4.
 """
 
 from typing import NamedTuple
@@ -9,24 +9,32 @@ import numpy as np
 
 from ..checks import check_shape
 from ..gate import Cache, check_entries, floating, gradient, integers, recall
+from ..types import Array
 from .bias import bias_backward
 
 
 class ScoreLookupGrads(NamedTuple):
-    dq: np.ndarray
-    dembedding: np.ndarray
+    """The gradients of `score_lookup_forward`'s arguments."""
+
+    dq: Array
+    dembedding: Array
 
 
 class ValueLookupGrads(NamedTuple):
-    dp: np.ndarray
-    dembedding: np.ndarray
+    """The gradients of `value_lookup_forward`'s arguments."""
+
+    dp: Array
+    dembedding: Array
 
 
-def score_lookup_forward(q, embedding, index):
-    """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
+def score_lookup_forward(q: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
+    """Return bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
-    q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> bias (B, H, Lq, Lk), cache.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    q: (B, H, Lq, d).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (B, H, Lq, Lk) and the cache for `score_lookup_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     q, embedding, index = checked_lookup("q", q, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (q.shape[1], *index.shape, q.shape[3]))
@@ -34,10 +42,15 @@ def score_lookup_forward(q, embedding, index):
     return bias, Cache(score_lookup_forward, q, embedding, index)
 
 
-def score_lookup_backward(dbias, cache):
-    """dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]]
-    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i]
-    (summed over h too where the heads share it).
+def score_lookup_backward(dbias: Array, cache: Cache) -> ScoreLookupGrads:
+    """Return the gradients:
+
+    dq[b, h, i] = Σ_j dbias[b, h, i, j] embedding[h, index[i, j]],
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of dbias[b, h, i, j] q[b, h, i],
+    summed over h too if the heads share the embedding.
+
+    dbias: (B, H, Lq, Lk).
+    cache: what `score_lookup_forward` returned.
     """
     q, embedding, index = recall(cache, score_lookup_forward)
     dbias = gradient("dbias", dbias, (*q.shape[:2], *index.shape), q.dtype)
@@ -48,11 +61,14 @@ def score_lookup_backward(dbias, cache):
     return ScoreLookupGrads(dq, scatter(dvectors, embedding, index))
 
 
-def value_lookup_forward(p, embedding, index):
-    """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
+def value_lookup_forward(p: Array, embedding: Array, index: Array) -> tuple[Array, Cache]:
+    """Return out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
-    p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) in [0, R) -> out (B, H, Lq, d), cache.
-    Raises TypeError/ValueError for a wrong dtype, shape or an index outside the embedding.
+    p: (B, H, Lq, Lk).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns out (B, H, Lq, d) and the cache for `value_lookup_backward`.
+    Raises TypeError/ValueError naming what does not fit.
     """
     p, embedding, index = checked_lookup("p", p, embedding, index)
     vectors = np.broadcast_to(embedding[:, index], (p.shape[1], *index.shape, embedding.shape[2]))
@@ -60,10 +76,15 @@ def value_lookup_forward(p, embedding, index):
     return out, Cache(value_lookup_forward, p, embedding, index)
 
 
-def value_lookup_backward(dout, cache):
-    """dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]]
-    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i]
-    (summed over h too where the heads share it).
+def value_lookup_backward(dout: Array, cache: Cache) -> ValueLookupGrads:
+    """Return the gradients:
+
+    dp[b, h, i, j] = dout[b, h, i] · embedding[h, index[i, j]],
+    dembedding[h, r] = Σ over b, i, j with index[i, j] = r of p[b, h, i, j] dout[b, h, i],
+    summed over h too if the heads share the embedding.
+
+    dout: (B, H, Lq, d).
+    cache: what `value_lookup_forward` returned.
     """
     p, embedding, index = recall(cache, value_lookup_forward)
     dout = gradient("dout", dout, (*p.shape[:3], embedding.shape[2]), p.dtype)
@@ -74,8 +95,8 @@ def value_lookup_backward(dout, cache):
     return ValueLookupGrads(dp, scatter(dvectors, embedding, index))
 
 
-def scatter(dvectors, embedding, index):
-    """(H, d, Lq, Lk) -> the embedding's gradient (H or 1, R, d)."""
+def scatter(dvectors: Array, embedding: Array, index: Array) -> Array:
+    """Return the embedding's gradient (H or 1, R, d) from that of the gathered rows (H, d, Lq, Lk)."""
     heads, dim = dvectors.shape[:2]
     rows = embedding.shape[1]
     dembedding = bias_backward(dvectors.reshape(heads * dim, *index.shape), index, rows)  # (R, H·d)
@@ -83,8 +104,11 @@ def scatter(dvectors, embedding, index):
     return by_head.sum(0, keepdims=True) if len(embedding) == 1 else np.ascontiguousarray(by_head)
 
 
-def checked_lookup(name, x, embedding, index):
-    """As plain arrays; x is q (B, H, Lq, d) or p (B, H, Lq, Lk). Raises TypeError/ValueError."""
+def checked_lookup(name: str, x: Array, embedding: Array, index: Array) -> tuple[Array, Array, Array]:
+    """Return plain arrays; raises TypeError/ValueError naming what does not fit.
+
+    name, x: "q" with (B, H, Lq, d), or "p" with (B, H, Lq, Lk).
+    """
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
     check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))

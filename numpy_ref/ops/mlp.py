@@ -2,29 +2,35 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..checks import check_shape
 from ..gate import Cache, floating, gradient, last_axis, recall
+from ..types import Array
 from .gelu import gelu_backward, gelu_forward
 from .linear import linear_backward, linear_forward
 
 
 class MlpGrads(NamedTuple):
-    dx: np.ndarray
-    dweight1: np.ndarray
-    dbias1: np.ndarray
-    dweight2: np.ndarray
-    dbias2: np.ndarray
-    dresidual: np.ndarray | None
+    """The gradients of `mlp_forward`'s arguments; None for a residual that was not given."""
+
+    dx: Array
+    dweight1: Array
+    dbias1: Array
+    dweight2: Array
+    dbias2: Array
+    dresidual: Array | None
 
 
-def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
-    """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2.
+def mlp_forward(
+    x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, residual: Array | None = None
+) -> tuple[Array, Cache]:
+    """Return out = [residual +] GELU(x W1ᵀ + b1) W2ᵀ + b2.
 
-    x (..., in), weight1 (hidden, in), bias1 (hidden,), weight2 (out, hidden), bias2 (out,),
-    residual (..., out) or None -> out (..., out), cache.
-    Raises ValueError/TypeError when shapes or dtypes do not fit.
+    x: (..., in).
+    weight1, bias1: W1 (hidden, in) and b1 (hidden,).
+    weight2, bias2: W2 (out, hidden) and b2 (out,).
+    residual: (..., out), or None.
+    Returns out (..., out) and the cache for `mlp_backward`.
+    Raises ValueError/TypeError naming what does not fit.
     """
     x, weight1, bias1, weight2, bias2, residual = checked_mlp(
         x, weight1, bias1, weight2, bias2, residual
@@ -35,20 +41,26 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     return out, Cache(mlp_forward, first, act, second, out.shape, out.dtype)
 
 
-def mlp_backward(dout, cache):
-    """With h = x W1ᵀ + b1:  dW2 = doutᵀ GELU(h),  dh = (dout W2) ∘ GELU′(h),  dW1 = dhᵀ x,  dx = dh W1.
+def mlp_backward(dout: Array, cache: Cache) -> MlpGrads:
+    """Return the gradients. With h = x W1ᵀ + b1:
+    dW2 = doutᵀ GELU(h),  dh = (dout W2) ∘ GELU′(h),  dW1 = dhᵀ x,  dx = dh W1,
+    db2 = Σ_rows dout,  db1 = Σ_rows dh,  dresidual = dout.
 
-    dout (..., out) -> MlpGrads; db2 and db1 are the sums of dout and dh over all rows. dresidual = dout.
+    dout: (..., out).
+    cache: what `mlp_forward` returned.
     """
     first, act, second, shape, dtype = recall(cache, mlp_forward)
     dout = gradient("dout", dout, shape, dtype)
     dactive, dweight2, dbias2, dresidual = linear_backward(dout, second)
     dx, dweight1, dbias1, _ = linear_backward(gelu_backward(dactive, act), first)
+    assert dbias1 is not None and dbias2 is not None  # both layers have a bias
     return MlpGrads(dx, dweight1, dbias1, dweight2, dbias2, dresidual)
 
 
-def checked_mlp(x, weight1, bias1, weight2, bias2, residual):
-    """As plain arrays; raises TypeError/ValueError naming what does not fit."""
+def checked_mlp(
+    x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, residual: Array | None
+) -> tuple[Array, Array, Array, Array, Array, Array | None]:
+    """Return the arguments as plain arrays; raises TypeError/ValueError naming what does not fit."""
     x, weight1, bias1, weight2, bias2, residual = floating(
         {"residual": residual}, x=x, weight1=weight1, bias1=bias1, weight2=weight2, bias2=bias2
     )

@@ -4,14 +4,18 @@ import numpy as np
 
 from ..checks import as_sizes, check_shape
 from ..gate import Cache, floating, gradient, recall
+from ..types import Array, SizeLike
 
 
-def patches_forward(images, patch_size):
-    """out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j].
+def patches_forward(images: Array, patch_size: SizeLike) -> tuple[Array, Cache]:
+    """Cut the images up: out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j],  W' = W/pw.
 
-    images (B, C, H, W), patch_size (ph, pw) -> out (B, H/ph · W/pw, C·ph·pw), cache.
-    Patches row-major; within a patch channel first, the order of a convolution's weight.
-    Raises TypeError/ValueError, also when the image is not divisible by the patch.
+    Patches are row-major; within a patch the channel comes first, as in a convolution's weight.
+
+    images: (B, C, H, W).
+    patch_size: (ph, pw), or an int for both.
+    Returns out (B, H/ph · W/pw, C·ph·pw) and the cache for `patches_backward`.
+    Raises TypeError/ValueError, also if the patch does not divide the image.
     """
     (images,) = floating(images=images)
     check_shape("images", images, (None, None, None, None))
@@ -25,8 +29,12 @@ def patches_forward(images, patch_size):
     return out, Cache(patches_forward, images.shape, images.dtype, (ph, pw))
 
 
-def patches_backward(dout, cache):
-    """dimages: every pixel lies in one patch, so the gradient is the inverse permutation."""
+def patches_backward(dout: Array, cache: Cache) -> Array:
+    """Return dimages. Each pixel lies in one patch, so this is the inverse permutation.
+
+    dout: (B, H/ph · W/pw, C·ph·pw).
+    cache: what `patches_forward` returned.
+    """
     (batch, chans, height, width), dtype, (ph, pw) = recall(cache, patches_forward)
     rows, columns = height // ph, width // pw
     dout = gradient("dout", dout, (batch, rows * columns, chans * ph * pw), dtype)

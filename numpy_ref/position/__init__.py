@@ -1,4 +1,4 @@
-"""Relative position bias schemes. The registry is this folder: one scheme a file.
+"""Relative position bias schemes. The registry is this folder: one scheme per file.
 
 A public module here defines one class with a `bias_type`; modules that begin with an underscore are
 shared parts.
@@ -7,13 +7,15 @@ shared parts.
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 from ..checks import check_choice
+from ..types import SizeLike
 from ._base import PositionBias, ScoreTerms, TermGrads
 
 
-def _schemes():
-    """{bias_type: class} of all scheme files, sorted by bias_type."""
+def _schemes() -> dict[str, type[PositionBias]]:
+    """Return {bias_type: class} of all scheme files, sorted by bias_type."""
     found = {}
     for info in pkgutil.iter_modules(__path__):
         if not info.name.startswith("_"):
@@ -25,20 +27,31 @@ def _schemes():
     return dict(sorted(found.items()))
 
 
+# An editor and the type checker read __init__.pyi, which `make stubs` writes from the constructors of
+# the schemes. There BiasType is the Literal of all names, RpbKwargs has a TypedDict for each scheme and
+# RelativePositionBias an overload.
+BiasType = str
+RpbKwargs = dict[str, Any]
 SCHEMES = _schemes()
 
 
-def scheme_options(bias_type):
-    """Names of the keyword options a scheme knows beyond num_heads, window_size and init_std."""
+def scheme_options(bias_type: str) -> list[str]:
+    """Return the names of a scheme's keyword options beyond num_heads, window_size and init_std."""
     check_choice("bias_type", bias_type, tuple(SCHEMES))
     parameters = inspect.signature(SCHEMES[bias_type]).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
-def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, **options):
-    """The scheme that `bias_type` names; calling it gives bias (num_heads, Lq, Lk).
+def RelativePositionBias(
+    num_heads: int, window_size: SizeLike, bias_type: str = "2d", init_std: float = 0.02, **options: Any
+) -> PositionBias:
+    """Return the scheme that `bias_type` names; calling it gives the bias (H, Lq, Lk).
 
-    window_size: an int or a tuple; options: keyword arguments of the scheme (`scheme_options`).
+    num_heads: number of heads H.
+    window_size: tokens along each axis, an int or a tuple.
+    bias_type: name of the scheme.
+    init_std: standard deviation of a learned table at first.
+    options: keyword arguments of the scheme (`scheme_options`).
     Raises ValueError for an unknown bias_type or value, TypeError for an option the scheme lacks.
     """
     known = scheme_options(bias_type)
@@ -51,8 +64,10 @@ def RelativePositionBias(num_heads, window_size, bias_type="2d", init_std=0.02, 
 
 __all__ = [
     "SCHEMES",
+    "BiasType",
     "PositionBias",
     "RelativePositionBias",
+    "RpbKwargs",
     "ScoreTerms",
     "TermGrads",
     "scheme_options",

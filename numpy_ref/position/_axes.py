@@ -1,25 +1,31 @@
-"""Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
+"""Schemes that add a vector for the height and one for the width: what "decomposed" and "halo" share."""
 
 import numpy as np
 
+from ..nn import Parameter
+from ..types import Array, Size
 from ._geometry import with_prefix
 from ._query import QueryBias
 
 
 class AxesBias(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
+    """Add a vector for the row and one for the column, each multiplied with the query:
+    bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
 
-    A scheme defines `axis_rows` and the names of two Parameters (rows, head_dim), shared by the heads.
+    A scheme defines `axis_rows`, and `table_names`: two Parameters (rows, d), shared by the heads.
     """
 
     window_ndim = 2
 
-    def axis_rows(self, q_length, k_length, size):
-        """(q_length, k_length): the row along one axis whose window has that size."""
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Array:
+        """Return the row that each pair of positions on one axis reads: (q_length, k_length).
+
+        size: of the window along that axis.
+        """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
+        """Return (2, P + Lq, P + Lk): rows of the first table, rows of the second."""
         shape = (*q_size, *k_size)  # (qy, qx, ky, kx)
         y, x = (self.axis_rows(*each) for each in zip(q_size, k_size, self.window_size, strict=True))
         grids = (y[:, None, :, None], x[None, :, None, :])
@@ -36,13 +42,13 @@ class AxesBias(QueryBias):
         )
 
     @property
-    def tables(self):
-        """The height's and the width's."""
+    def tables(self) -> tuple[Parameter, ...]:
+        """The two tables: along the height, along the width."""
         return tuple(getattr(self, name) for name in self.table_names)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Array]:
         return [self.with_zero_row(table.data[None]) for table in self.tables]
 
-    def embeddings_backward(self, dembeddings):
+    def embeddings_backward(self, dembeddings: list[Array]) -> None:
         for table, dembedding in zip(self.tables, dembeddings, strict=True):
             table.accumulate(dembedding[0, : len(table.data)])

@@ -3,8 +3,6 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from ..checks import (
     MOST_HEADS,
     MOST_PAIRS,
@@ -15,42 +13,62 @@ from ..checks import (
     check_positive_int,
 )
 from ..nn import Module
+from ..ops import AttentionGrads
 from ..random import as_generator
+from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
 
 
 class ScoreTerms(NamedTuple):
     """What a scheme adds to attention: arguments of `attention_forward`, None where it adds nothing."""
 
-    table: np.ndarray | None = None
-    index: np.ndarray | None = None
-    bias: np.ndarray | None = None
-    value_embedding: np.ndarray | None = None
-    value_index: np.ndarray | None = None
+    table: Array | None = None
+    index: Array | None = None  # pyright: ignore[reportIncompatibleMethodOverride]  (tuple.index is not called)
+    bias: Array | None = None
+    value_embedding: Array | None = None
+    value_index: Array | None = None
 
 
 class TermGrads(NamedTuple):
     """What the score terms pass on to their inputs, None where they do not depend on one."""
 
-    dx: np.ndarray | None = None
-    dq: np.ndarray | None = None
-    dk: np.ndarray | None = None
+    dx: Array | None = None
+    dq: Array | None = None
+    dk: Array | None = None
 
 
 class PositionBias(Module):
-    """Adds to the score of query i with key j a number that depends on their relative position.
+    """Add to the score of query i with key j a number that depends on their relative position.
 
-    `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
-    never count them. A scheme that `looks_at_query` is called with q and k, any other without.
-    Attention calls no scheme itself: it asks for the `score_terms` and hands back their gradients.
+    Attention does not call a scheme itself: it asks for the `score_terms`, and the NumPy twin hands
+    their gradients to `score_terms_backward`. Schemes add keyword arguments of their own to these:
+
+    num_heads: number of heads H; a scheme has its own numbers for each.
+    window_size: tokens along each axis, an int or a tuple; a scheme of one axis reads a grid row-major.
+    init_std: standard deviation of a learned table at first (truncated normal).
+    num_prefix_tokens: number P of tokens before the grid in the sequence (class token, registers);
+        sizes never count them.
+    dtype: of parameters and tables, float32 unless given.
+    generator: draws the parameters; a fresh seed unless given.
+
+    In formulas h is a head, i a query, j a key; Δ is the position of the query less that of the key.
+    `looks_at_query`: the scheme is called with q and k; any other is called without.
     """
 
-    bias_type = None
-    window_ndim = 1  # axes of the window; None: any number
+    bias_type: str
+    window_ndim: int | None = 1  # axes of the window; None: any number
     looks_at_query = False
     # Parameters that an index looks up: they begin near zero and learn at a rate of their own (optim).
-    table_names = ("relative_position_bias_table",)
+    table_names: tuple[str, ...] = ("relative_position_bias_table",)
 
-    def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
+    def __init__(
+        self,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float,
+        num_prefix_tokens: int,
+        dtype: DTypeLike | None,
+        generator: Generator | None,
+    ):
         self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         self.init_std = as_number("init_std", init_std, "[0, inf)")
@@ -61,21 +79,21 @@ class PositionBias(Module):
         self.index = self.make_index(self.query_size, self.window_size)
 
     @property
-    def num_tokens(self):
+    def num_tokens(self) -> int:
         """Length of the sequence the scheme was built for, prefix tokens included."""
         return self.num_prefix_tokens + math.prod(self.window_size)
 
     @property
-    def query_size(self):
-        """The grid of the queries: the window's, unless the scheme has fewer queries than keys."""
+    def query_size(self) -> Size:
+        """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
     @property
-    def query_tokens(self):
-        """Places of the queries in the sequence, or None where every token is one."""
+    def query_tokens(self) -> Array | None:
+        """Places of the queries in the sequence, or None if every token is a query."""
         return None
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Array, q: Array, k: Array) -> ScoreTerms:
         """Return the `ScoreTerms` of a self-attention.
 
         x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
@@ -83,22 +101,29 @@ class PositionBias(Module):
         """
         raise NotImplementedError
 
-    def score_terms_backward(self, grads):
+    def score_terms_backward(self, grads: AttentionGrads) -> TermGrads:
         """Take the AttentionGrads of the last `score_terms`; return its TermGrads.
 
         The gradients of the scheme's own parameters are added up on the way.
         """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
+        """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
+
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
+        """
         raise NotImplementedError
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
-        """(q_size, k_size, q_offset) as tuples and an int, the window's by default.
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
+        """Check sizes; return (q_size, k_size, q_offset) as two tuples and an int.
 
-        q_offset: position of the first query among the keys, as with a key/value cache; for schemes of
-        one axis without prefix tokens. Raises ValueError/TypeError for what the scheme does not cover.
+        q_size, k_size: grids of the queries and of the keys, those of the window unless given.
+        q_offset: position of the first query among the keys, as with a key/value cache; only for schemes
+            of one axis without prefix tokens.
+        Raises ValueError/TypeError for what the scheme does not cover.
         """
         q_size = self.query_size if q_size is None else self.as_window("q_size", q_size)
         k_size = self.window_size if k_size is None else self.as_window("k_size", k_size)
@@ -111,8 +136,8 @@ class PositionBias(Module):
             )
         return q_size, k_size, q_offset
 
-    def sizes_of(self, num_tokens, name="num_tokens"):
-        """The sizes of a self-attention over `num_tokens`, prefix tokens included.
+    def sizes_of(self, num_tokens: int, name: str = "num_tokens") -> Sizes:
+        """Return the sizes of a self-attention over `num_tokens`, prefix tokens included.
 
         Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
         cover, or that does not say what the grid is.
@@ -130,14 +155,17 @@ class PositionBias(Module):
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
-    def _check_pairs(self, name, q_size, k_size):
-        """An index of these sizes can be made at all; raises ValueError."""
+    def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
+        """Raise ValueError if an index of these sizes would be too large."""
         lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
         if math.prod(lengths) > MOST_PAIRS:
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
 
-    def as_window(self, name, size):
-        """The size as a tuple of `window_ndim` ints; a scheme of one axis reads a grid row-major."""
+    def as_window(self, name: str, size: SizeLike) -> Size:
+        """Return the size as a tuple of `window_ndim` ints; one axis reads a grid row-major.
+
+        name: of the argument, for errors. Raises ValueError/TypeError.
+        """
         if self.window_ndim != 1:
             return as_sizes(name, size, self.window_ndim)
         sizes = as_sizes(name, size)

@@ -1,19 +1,23 @@
-"""iRPE's ways to count: from an offset on a grid to buckets (arXiv 2107.14222, eq. 13–18)."""
+"""The buckets of offsets on a grid by iRPE's four methods (arXiv 2107.14222, eq. 13–18)."""
 
 import math
+from typing import Literal, get_args
 
 import numpy as np
 
-METHODS = ("euclidean", "quant", "cross", "product")
+from ..types import Array
+
+Method = Literal["euclidean", "quant", "cross", "product"]
+METHODS = get_args(Method)
 
 
-def num_buckets(method, ratio):
-    """Rows of one table: those of a line, or for product of a square."""
+def num_buckets(method: Method, ratio: float) -> int:
+    """Return the number of rows of one table: those along one axis, squared for "product"."""
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
-def buckets(offsets, method, ratio):
-    """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
+def buckets(offsets: Array, method: Method, ratio: float) -> Array:
+    """Return the buckets of offsets (Lq, Lk, 2), from 0 on: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
     dy, dx = np.moveaxis(offsets, -1, 0)
     if method == "cross":
         return np.stack([_piecewise(ratio, dy), _piecewise(ratio, dx)])
@@ -23,8 +27,8 @@ def buckets(offsets, method, ratio):
     return _piecewise(ratio, np.round(np.sqrt(squared)) if method == "euclidean" else squared)[None]
 
 
-def _piecewise(ratio, x):
-    """int(β) + g(x), in [0, 2·int(β)]."""
+def _piecewise(ratio: float, x: Array) -> Array:
+    """Return int(β) + g(x), in [0, 2 · int(β)]."""
     alpha, beta, gamma = ratio, 2 * ratio, 8 * ratio
     far = np.log(np.maximum(np.abs(x), alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
     bucket = np.minimum(np.round(alpha + far), beta)
@@ -32,6 +36,6 @@ def _piecewise(ratio, x):
     return int(beta) + rows.astype(np.int64)
 
 
-def _side(ratio):
-    """Buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
+def _side(ratio: float) -> int:
+    """Return the number of buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
     return 2 * int(2 * ratio) + 1

@@ -1,29 +1,31 @@
-"""Learned tables over the offsets of a window; what the 1-D, 2-D and 3-D schemes share."""
+"""Learned tables over the offsets of a window: what the 1-D, 2-D and 3-D schemes share."""
 
 import numpy as np
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
+from ._base import PositionBias
 from ._geometry import grid_offsets, offset_rows, with_prefix
 from ._table import TableBias
 
 
 class WindowTableBias(TableBias):
-    """A learned row for each offset in a window of any number of axes (Swin), plus BEiT's three rows.
+    """Learn a row for each offset in a window of any number of axes: R = Π (2 · size − 1) rows.
 
-    R = Π (2·size − 1), and three more with prefix tokens: prefix→patch, patch→prefix, prefix→prefix
-    (BEiT, arXiv 2106.08254), where query→key. Sizes at call time: any whose offsets the table covers.
+    Prefix tokens read three rows more: prefix→patch, patch→prefix, prefix→prefix (query→key; BEiT, arXiv
+    2106.08254). Sizes at call time: any whose offsets the window has.
     """
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = self.num_offsets + (3 if num_prefix_tokens else 0)
@@ -32,29 +34,36 @@ class WindowTableBias(TableBias):
         )
 
     @property
-    def num_offsets(self):
+    def num_offsets(self) -> int:
+        """Number of offsets in the window, Π (2 · size − 1)."""
         return int(np.prod([2 * size - 1 for size in self.window_size]))
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         offsets = grid_offsets(q_size, k_size, q_offset)
         rows = offset_rows(offsets, self.window_size, self.window_size)
         first = self.num_offsets
         return with_prefix(rows, self.num_prefix_tokens, first, first + 1, first + 2)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         check_covered(self, *sizes)
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
         return self.relative_position_bias_table.data
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable)
 
 
-def check_covered(scheme, q_size, k_size, q_offset, last_query=None):
-    """Every offset between the two grids is one of the window's; raises ValueError otherwise.
+def check_covered(
+    scheme: PositionBias, q_size: Size, k_size: Size, q_offset: int, last_query: Size | None = None
+) -> None:
+    """Raise ValueError unless the window has every offset between the two grids.
 
     last_query: position of the last query along each axis, q_size − 1 + q_offset unless given.
     """

@@ -3,35 +3,43 @@
 import numpy as np
 
 from ..checks import MOST_HEADS, check_bool, check_positive_int
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._slopes import SlopeBias, alibi_slopes
 
 
 class ALiBi(SlopeBias):
-    """bias[h, i, j] = −slope_h · |i − j|.
+    """Penalise distance in a sequence: bias[h, i, j] = −slope_h · |i − j|.
 
-    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
-    below, then every second one of twice that power (the paper's code). No parameters, unless
-    learned_slopes. causal: keys after the query get −inf, as the paper's future mask; prefix tokens
-    have no bias and, when causal, do not see the sequence. asymmetric: the first half of the heads sees
-    keys up to the query, the second half keys from the query on, each with the slopes of H/2 heads (the
-    authors' proposal for encoders, issue 5 of their repository). Any sizes and q_offset at call time.
-    Used by BLOOM and MPT, which add slope · j instead: a constant less a row, which softmax cancels.
+    slope_h = 2^(−8 h / H), h = 1 … H, if H is a power of two; otherwise the slopes of the power of two
+    below H, then every second one of twice that power (the paper's code).
+
+    causal: keys after the query get −inf, as the paper's future mask.
+    asymmetric: the first half of the heads sees keys up to the query, the second half keys from the
+        query on, each with the slopes of H/2 heads (the authors' proposal for encoders, issue 5 of their
+        repository).
+    learned_slopes: train the logarithms of the slopes.
+
+    Prefix tokens: no bias; if causal, they do not see the other tokens. Sizes at call time: any, with
+    q_offset.
+    State: none, or log_slopes (H,).
+    Source: arXiv 2108.12409. Used by BLOOM and MPT, which add slope · j instead: that differs by a
+    constant in each row, which softmax cancels.
     """
 
     bias_type = "alibi"
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        causal=False,
-        asymmetric=False,
-        learned_slopes=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        causal: bool = False,
+        asymmetric: bool = False,
+        learned_slopes: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(causal=causal, asymmetric=asymmetric)
@@ -47,10 +55,10 @@ class ALiBi(SlopeBias):
             learned_slopes, np.tile(alibi_slopes(num_heads // 2), 2) if asymmetric else slopes
         )
 
-    def distance(self, offsets):
+    def distance(self, offsets: Array) -> Array:
         return np.abs(offsets[:, 0])
 
-    def hidden(self, offsets):
+    def hidden(self, offsets: Array) -> Array:
         if not self.asymmetric:
             return super().hidden(offsets)
         ahead = np.arange(self.num_heads) >= self.num_heads // 2

@@ -9,19 +9,24 @@ from ..dispatch import F
 from ..gate import gradient
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
 
 
 class Custom(TableBias):
-    """bias[h, i, j] = table[index[i, j], h], or −inf where index[i, j] is −1.
+    """Learn a table under an index of the user's own:
+    bias[h, i, j] = table[index[i, j], h], or −inf if index[i, j] is −1.
 
-    index: integers (Lq, Lk), Lk the tokens of the window; table (num_rows, num_heads), truncated
-    normal, num_rows one more than the largest index unless given. Calling the scheme with another
-    `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
-    handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
-    distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
-    neighbourhood), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
+    index: integers (Lq, Lk), Lk the tokens of the window.
+    num_rows: rows of the table, one more than the largest index unless given.
+
+    Called with another `index`, also one per sample (B, Lq, Lk), the scheme returns (H, Lq, Lk) or
+    (B, H, Lq, Lk), which attention takes as its dense `bias`.
+    Prefix tokens: no bias. Sizes at call time: the index's only.
+    State: relative_position_bias_table (num_rows, H), truncated normal.
+    Used as: Graphormer (shortest-path distance, arXiv 2106.05234), neighbourhood attention (−1 outside
+    the neighbourhood, arXiv 2204.07143), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
     """
 
     bias_type = "custom"
@@ -29,15 +34,15 @@ class Custom(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        index=None,
-        num_rows=None,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        index: IndexLike | None = None,
+        num_rows: int | None = None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         if index is None:
             raise TypeError("index is None, expected integers (Lq, Lk)")
@@ -51,7 +56,7 @@ class Custom(TableBias):
             truncated_normal(self.generator, (self.num_rows, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         if self._given.shape[1] != math.prod(self.window_size):
             raise ValueError(
                 f"index has shape {self._given.shape}, expected (any, {math.prod(self.window_size)}) "
@@ -61,7 +66,9 @@ class Custom(TableBias):
         rows = np.where(self._given < 0, masked, self._given)
         return with_prefix(rows, self.num_prefix_tokens, zero)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         if sizes != (self.query_size, self.window_size, 0):
             raise ValueError(
@@ -70,18 +77,29 @@ class Custom(TableBias):
             )
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
-        """(num_rows, num_heads), then a row of −inf, then zeros for prefix tokens."""
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
+        """Return (num_rows + 1 [+ 1], H): the learned rows, one of −inf, zeros for prefix tokens."""
         heads, learned = self.num_heads, self.relative_position_bias_table.data
         masked = np.full((1, heads), -np.inf, learned.dtype)
         zero = np.zeros((1 if self.num_prefix_tokens else 0, heads), learned.dtype)
         return np.concatenate([learned, masked, zero])
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable[: self.num_rows])
 
-    def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
-        """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
+    def forward(
+        self,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+        index: IndexLike | None = None,
+    ) -> Array:
+        """Return the bias (H, P + Lq, P + Lk), or that of another index.
+
+        index: integers (Lq, Lk) or (B, Lq, Lk) -> (H, Lq, Lk) or (B, H, Lq, Lk), without prefix tokens.
+        """
         if index is None:
             return super().forward(q_size, k_size, q_offset)
         index = as_index("index", index, 2, 3)
@@ -94,15 +112,18 @@ class Custom(TableBias):
         self._cache = flat, len(table), bias.shape, bias.dtype
         return bias
 
-    def backward(self, dbias):
-        """dbias as forward's result -> the table's gradient."""
+    def backward(self, dbias: Array) -> None:
+        """Add the table's gradient up.
+
+        dbias: of the shape that forward returned.
+        """
         index, num_rows, shape, dtype = self.spend()
         dbias = gradient("dbias", dbias, shape, dtype)
         by_head = dbias if dbias.ndim == 3 else dbias.swapaxes(0, 1)
         flat = np.ascontiguousarray(by_head).reshape(self.num_heads, *index.shape)
         self.table_backward(F.bias_backward(flat, index, num_rows))
 
-    def _check_rows(self, index):
+    def _check_rows(self, index: Array) -> None:
         if index.size and not -1 <= index.min() <= index.max() < self.num_rows:
             raise ValueError(
                 f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "

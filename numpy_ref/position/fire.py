@@ -1,11 +1,13 @@
 """FIRE: functional interpolation for relative positions (arXiv 2310.04418 §3)."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_bool, check_positive_int
 from ..nn import Linear, Parameter, ReLU, Sequential
+from ..types import Array, DTypeLike, Generator, Size, SizeLike
 from ._geometry import grid_offsets, grid_positions, with_prefix
 from ._table import TableBias
 
@@ -13,33 +15,40 @@ EPS = 1e-6
 
 
 class FIRE(TableBias):
-    """bias[h, i, j] = MLP(ψ(i − j) / (ψ(max(i, T)) + 1e-6))[h],  ψ(x) = log(1 + |c x|),
-    T = |L_multiplier · init_length|.
+    """Interpolate with an MLP: bias[h, i, j] = MLP(ψ(i − j) / N_i)[h],  N_i = ψ(max(i, T)) + 1e-6,
+    ψ(x) = log(1 + |c x|),  T = |L_multiplier · init_length|.
 
-    MLP: Linear(1, hidden) – ReLU – Linear(hidden, num_heads), named mlp.0 and mlp.2; c and L_multiplier
-    are learned scalars (the names of the paper's code). i counts from 0 (and from q_offset). With
-    x = ψ(Δ)/N, m = max(i, T) and g = dx:
-    dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |cΔ|) + Σ dN m sign(c) / (1 + |c| m)
+    MLP: Linear(1, hidden) – ReLU – Linear(hidden, H). i counts from 0 (or q_offset). The bias depends
+    on i as well as on i − j, so the table has a row for each pair.
+
+    hidden_features: width of the MLP.
+    init_length: threshold T at first; c and L_multiplier are learned scalars.
+    causal: keys after the query get −inf.
+
+    Gradients, with x = ψ(Δ)/N, m = max(i, T) and g = dx:
+    dψ = g/N,  dN = −g x/N,  dc = Σ dψ |Δ| sign(c) / (1 + |c Δ|) + Σ dN m sign(c) / (1 + |c| m),
     dL_multiplier = sign(L_multiplier) · init_length · Σ_{i < T} dN |c| / (1 + |c| m)
-    Init: c 0.1, L_multiplier 1. The bias depends on i as well as on i − j, so the table has a row for
-    each pair. Any sizes and q_offset at call time; prefix tokens and causal as "alibi".
-    Used in its authors' language models and for arithmetic (arXiv 2405.17399).
+    Prefix tokens: no bias; if causal, they do not see the other tokens. Sizes at call time: any, with
+    q_offset.
+    State: mlp.0, mlp.2, c (0.1 at first), L_multiplier (1 at first), the names of the paper's code.
+    Source: arXiv 2310.04418 §3. Used in its authors' language models and for
+    arithmetic (arXiv 2405.17399).
     """
 
     bias_type = "fire"
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        hidden_features=32,
-        init_length=512,
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        hidden_features: int = 32,
+        init_length: int = 512,
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         hidden_features, init_length = check_positive_int(
             hidden_features=hidden_features, init_length=init_length
@@ -49,7 +58,7 @@ class FIRE(TableBias):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.c = Parameter(np.array(0.1, self.dtype))
         self.L_multiplier = Parameter(np.array(1.0, self.dtype))
-        options = {"dtype": self.dtype, "generator": self.generator}
+        options: dict[str, Any] = {"dtype": self.dtype, "generator": self.generator}
         self.mlp = Sequential(
             [
                 Linear(1, hidden_features, **options),
@@ -58,13 +67,15 @@ class FIRE(TableBias):
             ]
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        """A row for each pair, row-major."""
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
+        """Return a row for each pair, row-major: (P + Lq, P + Lk)."""
         pairs = math.prod(q_size) * math.prod(k_size)
         rows = np.arange(pairs).reshape(math.prod(q_size), -1)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(pairs))
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         offsets = grid_offsets(q_size, k_size, q_offset)[..., 0].astype(self.dtype)
         positions = (grid_positions(q_size) + q_offset).astype(self.dtype)  # (Lq, 1)
@@ -78,7 +89,7 @@ class FIRE(TableBias):
             values = np.where(offsets.reshape(-1, 1) < 0, self.dtype.type(-np.inf), values)
         return self.with_prefix_rows(values)
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         offsets, below, longest, normalizer, x = self._cached
         dvalues = dtable[: offsets.size]
         if self.causal:

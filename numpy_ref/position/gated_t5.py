@@ -6,6 +6,8 @@ from ..checks import check_positive_int, check_shape
 from ..dispatch import F
 from ..gate import floating, gradient
 from ..nn import Linear, Parameter
+from ..ops import AttentionGrads
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._base import ScoreTerms, TermGrads
 from ._query import QueryGrads
 from ._table import TableBias
@@ -13,14 +15,21 @@ from .t5 import T5
 
 
 class GatedT5(T5):
-    """bias[b, h, i, j] = (a (b' · const_h − 1) + 2) · table[bucket(i − j), h],
-    (a, b') = σ(the sums of the first and of the last four of W x[b, h, i] + w).
+    """Scale T5's bias with a gate that reads the input x, split into heads:
+    bias[b, h, i, j] = gate[b, h, i] · table[bucket(i − j), h],  gate = a (b' · const_h − 1) + 2,
+    (a, b') = σ(the sums of the first four and of the last four of W x[b, h, i] + w).
 
-    x is what the layer is given, split into heads (the paper writes q, its code takes the input). W is
-    gru_rel_pos_linear (d → 8), const gru_rel_pos_const (1, H, 1, 1), one at first; the table and its
-    options are those of "t5" (WavLM: num_buckets 320, max_distance 800). With g the gate and t the
-    gathered table: dt = Σ_b g dbias, dg = Σ_j t dbias, da = dg (b' const − 1), db' = dg a const,
-    dconst = Σ dg a b'. Called with x in the place of q. Prefix tokens: no bias. Used by WavLM.
+    The paper's gate reads q, its code reads the layer's input, and so does this. Options and table are
+    those of "t5" (WavLM: num_buckets 320, max_distance 800).
+
+    head_dim: width d of a head.
+
+    Gradients, with t the gathered table: dt = Σ_b gate · dbias, dgate = Σ_j t · dbias,
+    da = dgate (b' const − 1), db' = dgate · a · const, dconst = Σ dgate · a b'.
+    Prefix tokens: no bias. Sizes at call time: any, with q_offset.
+    State: relative_position_bias_table (num_buckets, H); gru_rel_pos_linear, W (8, d) and w (8,);
+    gru_rel_pos_const (1, H, 1, 1), one at first.
+    Source: arXiv 2110.13900 §3.2. Used by WavLM.
     """
 
     bias_type = "gated_t5"
@@ -28,17 +37,17 @@ class GatedT5(T5):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
@@ -55,18 +64,32 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(np.ones((1, self.num_heads, 1, 1), self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
-    def score_terms(self, x, q, k):
-        """The bias; its gate reads the layer's input instead of q."""
+    def score_terms(self, x: Array, q: Array, k: Array) -> ScoreTerms:
+        """Return `ScoreTerms`: the bias, whose gate reads x instead of q."""
         check_shape("x", x, (None, None, self.num_heads * self.head_dim))
         heads = x.reshape(*x.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)
         return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
 
-    def score_terms_backward(self, grads):
-        dheads = self.backward(grads.dbias).dq.swapaxes(1, 2)  # (B, L, H, d)
-        return TermGrads(dx=dheads.reshape(*dheads.shape[:2], -1))
+    def score_terms_backward(self, grads: AttentionGrads) -> TermGrads:
+        assert grads.dbias is not None  # the terms have a bias
+        dheads, _ = self.backward(grads.dbias)
+        assert dheads is not None  # (B, H, L, d)
+        return TermGrads(dx=dheads.swapaxes(1, 2).reshape(len(dheads), dheads.shape[2], -1))
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
+    # It shares T5's table and buckets, and is called as a scheme that looks at the query.
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        q: Array,
+        k: Array | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Array:
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: the layer's input in heads, (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         static = TableBias.forward(self, q_size, k_size, q_offset)
         (q,) = floating(q=q)
         check_shape("q", q, (None, self.num_heads, static.shape[1], self.head_dim))
@@ -77,8 +100,13 @@ class GatedT5(T5):
         self._gated = a, b, gate, static
         return gate * static
 
-    def backward(self, dbias):
-        """dbias -> QueryGrads(gradient of the input in heads, None)."""
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, dbias: Array
+    ) -> QueryGrads:
+        """Add the parameters' gradients up; return QueryGrads(gradient of the input in heads, None).
+
+        dbias: (B, H, P + Lq, P + Lk).
+        """
         a, b, gate, static = self.spend("_gated")
         dbias = gradient("dbias", dbias, (*gate.shape[:3], static.shape[2]), static.dtype)
         const = self.gru_rel_pos_const.data

@@ -1,41 +1,55 @@
 """KERPLE: kernelized relative positional embedding (arXiv 2205.09921 §4)."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from ..checks import check_bool, check_choice
 from ..dispatch import F
 from ..nn import Parameter
 from ..random import uniform
+from ..types import Array, DTypeLike, Generator, SizeLike
 from ._offset import OffsetBias
+
+Kernel = Literal["log", "power"]
 
 
 class KERPLE(OffsetBias):
-    """log: bias[h, i, j] = −p_h · log(1 + a_h |i − j|);  power: −a_h · |i − j|^(p_h).
+    """Penalise distance with a learned kernel, "log" or "power":
+    bias[h, i, j] = −p_h · log(1 + a_h |i − j|)  or  −a_h · |i − j|^(p_h).
 
-    The paper's r₁, r₂ are p, a (log) and a, p (power), positive, and p ≤ 2 in the power form. Here
-    a = exp(log_a), p = exp(log_p) (log) and p = 2σ(logit_p) (power), each (num_heads,): the original
-    clamps its stored values in place instead. Gradients, with s[r] = dtable[r, h] and d_r = |Δ_r|:
+    a and p are positive, and p ≤ 2 in the power form. The paper's r₁, r₂ are p, a (log) and a, p
+    (power). Here a = exp(log_a), and p = exp(log_p) (log) or 2 σ(logit_p) (power); the original clamps
+    the values it stores in place.
+
+    kernel: "log" or "power".
+    causal: keys after the query get −inf.
+
+    Gradients, with s[r] = dtable[r, h] and d_r = |Δ_r|:
     log:   dlog_p = −p Σ s log(1 + a d),  dlog_a = −a p Σ s d / (1 + a d)
     power: dlog_a = −a Σ s d^p,  dlogit_p = −a Σ s d^p ln d · p (1 − p/2)
-    Init: p from U(0.01, 1.99), a from U(0.01, 1) (the original: U(0, 2), U(0, 1)). Prefix tokens and
-    causal as "alibi". Any sizes and q_offset at call time. Used in its authors' GPT-NeoX models.
+    Prefix tokens: no bias; if causal, they do not see the other tokens. Sizes at call time: any, with
+    q_offset.
+    State: log_a and log_p or logit_p, (H,) each. Init: p from U(0.01, 1.99), a from U(0.01, 1) (the
+    original: U(0, 2), U(0, 1)).
+    Source: arXiv 2205.09921 §4. Used in its authors' GPT-NeoX models.
     """
 
     bias_type = "kerple"
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        kernel="log",
-        causal=False,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        kernel: Kernel = "log",
+        causal: bool = False,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
-        check_choice("kernel", kernel, ("log", "power"))
+        check_choice("kernel", kernel, get_args(Kernel))
         check_bool(causal=causal)
         self.kernel, self.causal = kernel, causal
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
@@ -48,7 +62,7 @@ class KERPLE(OffsetBias):
         else:
             self.logit_p = Parameter(np.log(p / (2 - p)).astype(self.dtype))
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Array) -> Array:
         distance = np.abs(offsets).astype(self.dtype)  # (R, 1)
         a = np.exp(self.log_a.data)
         if self.kernel == "log":
@@ -59,7 +73,7 @@ class KERPLE(OffsetBias):
         self._powers = distance, a, p
         return -a * distance**p
 
-    def of_offsets_backward(self, dvalues):
+    def of_offsets_backward(self, dvalues: Array) -> None:
         distance, a, p = self._powers
         if self.kernel == "log":
             grown = 1 + a * distance

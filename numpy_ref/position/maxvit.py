@@ -1,20 +1,25 @@
-"""The bias table of CoAtNet (arXiv 2106.04803 §2.1) and MaxViT (arXiv 2204.01697), one plane a head."""
+"""The bias table of CoAtNet (arXiv 2106.04803 §2.1), MaxViT (arXiv 2204.01697): one plane per head."""
 
 import math
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
 from ._geometry import grid_offsets, offset_rows, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
 
 class MaxViT(TableBias):
-    """bias[h, i, j] = planes[h, −Δy + h − 1, −Δx + w − 1],  Δ = query − key.
+    """Learn a number for each offset on a grid, kept as a plane per head:
+    bias[h, i, j] = planes[h, −Δy + height − 1, −Δx + width − 1],  Δ = query − key.
 
-    The state is timm's RelPosBiasTf: relative_position_bias_table (num_heads, 2h − 1, 2w − 1), which
-    counts key − query; `table()` turns it into rows by query − key, so that the index is the 2-D one.
-    Prefix tokens: no bias. Init: truncated normal (timm: normal of std 0.02). Used by CoAtNet, MaxViT.
+    The planes count key − query, as timm's RelPosBiasTf. `table()` reverses them into rows by
+    query − key, so that the index is that of "2d".
+    Prefix tokens: no bias. Sizes at call time: any whose offsets the window has.
+    State: relative_position_bias_table (H, 2 · height − 1, 2 · width − 1), truncated normal (timm:
+    normal of std 0.02).
+    Source: arXiv 2106.04803 §2.1. Used by CoAtNet, MaxViT.
     """
 
     bias_type = "maxvit"
@@ -22,13 +27,13 @@ class MaxViT(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         planes = (num_heads, *(2 * size - 1 for size in self.window_size))
@@ -36,22 +41,26 @@ class MaxViT(TableBias):
             truncated_normal(self.generator, planes, self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Array:
         rows = offset_rows(grid_offsets(q_size, k_size), self.window_size, self.window_size)
         num_rows = math.prod(2 * size - 1 for size in self.window_size)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         check_covered(self, *sizes)
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
-        """Planes of key − query, turned by half a circle -> rows of query − key."""
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Array:
+        """Return the planes as rows of query − key: ((2 · height − 1)(2 · width − 1) [+ 1], H)."""
         planes = self.relative_position_bias_table.data[:, ::-1, ::-1]
         return self.with_prefix_rows(planes.reshape(self.num_heads, -1).T)
 
-    def table_backward(self, dtable):
+    def table_backward(self, dtable: Array) -> None:
         shape = self.relative_position_bias_table.shape
         planes = dtable[: shape[1] * shape[2]].T.reshape(shape)
         self.relative_position_bias_table.accumulate(planes[:, ::-1, ::-1])

@@ -4,10 +4,13 @@ from ._window import WindowTableBias
 
 
 class TwoD(WindowTableBias):
-    """bias[h, i, j] = table[(Δy + h − 1)(2w − 1) + Δx + w − 1, h],  Δ = query − key.
+    """Learn a number for each offset on a grid:
+    bias[h, i, j] = table[(Δy + height − 1)(2 · width − 1) + Δx + width − 1, h],  Δ = query − key.
 
-    Table ((2h − 1)(2w − 1), num_heads), three rows more with prefix tokens, truncated normal. Sign and
-    order are the originals'. Used by Swin, BEiT, data2vec-vision, timm's relpos ViTs.
+    Sign and order of the rows are the originals'. Prefix tokens read three rows more: prefix→patch,
+    patch→prefix, prefix→prefix (query→key). Sizes at call time: any whose offsets the window has.
+    State: relative_position_bias_table ((2 · height − 1)(2 · width − 1) [+ 3], H), truncated normal.
+    Source: arXiv 2103.14030, eq. 4; prefix rows arXiv 2106.08254. Used by Swin, BEiT, data2vec-vision.
     """
 
     bias_type = "2d"

@@ -46,8 +46,9 @@ def pytest_sessionfinish(session):
     """Write the report, but only if all tests of the folder ran and each has a result or a skip."""
     root = Path(session.config.rootpath)
     chosen = OUTCOME.partial or any("::" in argument for argument in session.config.args)
-    ids = {item.nodeid for item in session.items if FOLDER in Path(item.path).parents}
+    items = [item for item in session.items if FOLDER in Path(item.path).parents]
+    ids = {item.nodeid for item in items if "agree" in item.fixturenames}
     done = OUTCOME.lines.keys() | OUTCOME.skips.keys()
-    files = {root / node.partition("::")[0] for node in ids | done}
+    files = {Path(item.path) for item in items} | {root / node.partition("::")[0] for node in done}
     if ids <= done and set(FOLDER.glob("test_*.py")) <= files and not chosen and OUTCOME.lines:
         OUTCOME.write(root / "reports")

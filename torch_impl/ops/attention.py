@@ -4,27 +4,31 @@ Sources: arXiv 1706.03762 §3.2.1; bias as in arXiv 2103.14030.
 """
 
 import math
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import get_args
 
 import torch
+from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..checks import as_number
 from ..gate import check_shape, floating, integers
+from ..types import Implementation
 from .bias import bias as gather_bias
 from .lookup import value_lookup
 
-IMPLEMENTATIONS = ("eager", "sdpa")
-_chosen = ContextVar("torch_impl.use_ops", default="eager")
+IMPLEMENTATIONS = get_args(Implementation)
+_chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="eager")
 
 
 @contextmanager
-def use_ops(implementation):
-    """Within the block `attention` uses this implementation: "eager" (the default) or "sdpa".
+def use_ops(implementation: Implementation) -> Generator[None]:
+    """Let `attention` use this implementation within the block: "eager" (the default) or "sdpa".
 
-    The choice holds for this thread or asyncio task and the tasks it starts; a new thread begins with
-    the default. What torch.compile has compiled keeps the choice it was compiled under.
+    The choice holds for this thread or asyncio task and the tasks that it starts; a new thread begins
+    with the default. What torch.compile has compiled keeps the choice under which it was compiled.
     Raises ValueError for another name.
     """
     token = _chosen.set(_check(implementation))
@@ -35,43 +39,59 @@ def use_ops(implementation):
 
 
 @torch.compiler.assume_constant_result  # Dynamo cannot look into a context variable
-def _chosen_implementation():
+def _chosen_implementation() -> Implementation:
     return _chosen.get()
 
 
-def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
-    """P = softmax(scale · q kᵀ + table[index] + bias + mask), shape (B, H, Lq, Lk).
+def attention_weights(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """Return the probabilities P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk).
 
-    Arguments as in `attention`.
+    Arguments and errors as for `attention`.
     """
     index, _, scale = check_attention(q, k, k, table, index, bias, mask, scale)  # no values: k for them
     return _weights(q, k, table, index, bias, mask, scale)
 
 
 def attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-    implementation=None,
-):
-    """out = (P · dropout) v,  P = softmax(scale · q kᵀ + table[index] + bias + mask).
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    dropout: Tensor | None = None,
+    value_embedding: Tensor | None = None,
+    value_index: Tensor | None = None,
+    implementation: Implementation | None = None,
+) -> Tensor:
+    """Attend with a position bias: out = (P ∘ D) v,
+    P = softmax(scale · q kᵀ + table[index] + bias + mask).
 
-    q (B, H, Lq, d), k (B, H, Lk, d), v (B, H, Lk, dv) -> (B, H, Lq, dv). table (R, H) with index
-    (Lq, Lk); bias broadcasts to (B, H, Lq, Lk); mask likewise, or (nW, 1, Lq, Lk) with B a multiple of
-    nW (window b uses mask[b mod nW]). scale: 1/√d unless given. dropout: a drawn multiplier.
-    value_embedding (H or 1, R, dv) with value_index (Lq, Lk) adds its row to each pair's value.
-    implementation: "eager", "sdpa" (dropout and value_embedding need the probabilities, so they are
-    always eager) or None for the one that `use_ops` chose.
-    A row masked with nothing but −inf gives NaN (sdpa: 0).
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 has no softmax.
+    q: (B, H, Lq, d).
+    k: (B, H, Lk, d).
+    v: (B, H, Lk, dv).
+    table, index: (R, H) and integers (Lq, Lk) in [0, R), the static bias; both or neither.
+    bias: a dense bias; broadcasts to (B, H, Lq, Lk).
+    mask: is added too; broadcasts to (B, H, Lq, Lk). With a first axis nW that divides B it is the mask
+        of shifted windows: element b of the batch uses mask[b mod nW].
+    scale: factor of q kᵀ, 1/√d unless given.
+    dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
+    value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
+        in `value_lookup`.
+    implementation: "eager", "sdpa", or None for the one that `use_ops` chose. Dropout and
+        value_embedding need the probabilities, so with them attention is always eager.
+    Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa: 0).
+    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
     """
     implementation = _check(_chosen_implementation() if implementation is None else implementation)
     index, value_index, scale = check_attention(
@@ -83,23 +103,25 @@ def attention(
     p = _weights(q, k, table, index, bias, mask, scale)
     p = p if dropout is None else p * dropout
     out = p @ v
-    return out if value_embedding is None else out + value_lookup(p, value_embedding, value_index)
+    if value_embedding is None or value_index is None:
+        return out
+    return out + value_lookup(p, value_embedding, value_index)
 
 
 def check_attention(
-    q,
-    k,
-    v,
-    table=None,
-    index=None,
-    bias=None,
-    mask=None,
-    scale=None,
-    dropout=None,
-    value_embedding=None,
-    value_index=None,
-):
-    """(index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    table: Tensor | None = None,
+    index: Tensor | None = None,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    dropout: Tensor | None = None,
+    value_embedding: Tensor | None = None,
+    value_index: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor | None, float]:
+    """Return (index, value_index, scale), the indices as int64; raises ValueError/TypeError."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
     floating(optional | {"value_embedding": value_embedding}, q=q, k=k, v=v)
     check_shape("q", q, (None, None, None, None))
@@ -113,8 +135,10 @@ def check_attention(
         check_shape("table", table, (None, heads))
         index = integers("index", index, q_len, k_len)
     _check_broadcast("bias", bias, target)
-    windows = mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0
-    _check_broadcast("mask", mask[:1] if windows else mask, target)  # nW windows repeat along the batch
+    window = mask
+    if mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
+        window = mask[:1]  # nW windows repeat along the batch
+    _check_broadcast("mask", window, target)
     if dropout is not None:
         check_shape("dropout", dropout, target)
     _check_together(value_embedding=value_embedding, value_index=value_index)
@@ -124,15 +148,30 @@ def check_attention(
     return index, value_index, _scale(q, scale)
 
 
-def _weights(q, k, table, index, bias, mask, scale):
+def _weights(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None,
+    index: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    scale: float,
+) -> Tensor:
     scores = torch.einsum("bhid,bhjd->bhij", q * scale, k)
     term = _additive(q, k, table, index, bias, mask)
     return torch.softmax(scores if term is None else scores + term, dim=-1)
 
 
-def _additive(q, k, table, index, bias, mask):
-    """Everything that is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
-    terms = [] if table is None else [gather_bias(table, index)]
+def _additive(
+    q: Tensor,
+    k: Tensor,
+    table: Tensor | None,
+    index: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+) -> Tensor | None:
+    """Return the sum of what is added to the scores, broadcastable to (B, H, Lq, Lk), or None."""
+    terms = [] if table is None or index is None else [gather_bias(table, index)]
     terms += [] if bias is None else [bias]
     if mask is not None:
         windowed = mask.dim() == 4 and mask.shape[0] not in (1, q.shape[0])
@@ -143,7 +182,7 @@ def _additive(q, k, table, index, bias, mask):
     return total.expand(*q.shape[:3], k.shape[2])
 
 
-def _scale(q, scale):
+def _scale(q: Tensor, scale: float | None) -> float:
     if scale is not None:
         return as_number("scale", scale)
     if not q.shape[3]:
@@ -151,13 +190,13 @@ def _scale(q, scale):
     return 1 / math.sqrt(q.shape[3])
 
 
-def _check_together(**pair):
+def _check_together(**pair: Tensor | None) -> None:
     if len({value is None for value in pair.values()}) > 1:
         raise ValueError(f"{' and '.join(pair)} belong together: got only one of them")
 
 
-def _check_broadcast(name, term, target):
-    """The term, where there is one, broadcasts to the scores; raises ValueError."""
+def _check_broadcast(name: str, term: Tensor | None, target: tuple[int, ...]) -> None:
+    """Check that the term, if there is one, broadcasts to the scores; raises ValueError."""
     if term is None:
         return
     shape = tuple(term.shape)
@@ -166,7 +205,7 @@ def _check_broadcast(name, term, target):
         raise ValueError(f"{name} has shape {shape}, which does not broadcast to {target}")
 
 
-def _check(implementation):
+def _check(implementation: Implementation) -> Implementation:
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(
             f"implementation is {implementation!r}, expected one of {', '.join(IMPLEMENTATIONS)}"

@@ -1,15 +1,21 @@
 """Relative position bias: gather rows of a table by an index (arXiv 2103.14030, eq. 4)."""
 
+from torch import Tensor
+
 from ..gate import check_shape, floating, integers, raise_entries
 from ..wide import wide
 
 
-def bias(table, index):
-    """bias[h, i, j] = table[index[i, j], h]: table (R, H), index (Lq, Lk) integers -> (H, Lq, Lk).
+def bias(table: Tensor, index: Tensor) -> Tensor:
+    """Gather the bias: bias[h, i, j] = table[index[i, j], h].
 
-    In half precision the rows go through float32, which changes no output bit but lets autograd add
-    up the thousands of terms of the table's gradient in float32. Raises TypeError/ValueError, for an
-    index outside the table where it lies on the CPU.
+    In half precision the rows go through float32. That changes no bit of the output, but autograd then
+    adds up the thousands of terms of the table's gradient in float32.
+
+    table: floats (R, H).
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (H, Lq, Lk), contiguous.
+    Raises TypeError/ValueError; for an index outside the table only if it lies on the CPU.
     """
     (table,) = floating(table=table)
     check_shape("table", table, (None, None))

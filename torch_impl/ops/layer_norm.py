@@ -1,5 +1,6 @@
 """Layer normalisation (arXiv 1607.06450)."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..checks import as_number
@@ -7,12 +8,16 @@ from ..gate import check_shape, floating, last_axis
 from ..wide import wide
 
 
-def layer_norm(x, weight, bias, eps=1e-6):
-    """x̂ · weight + bias over the last axis; x (..., D), weight (D,), bias (D,).
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Tensor:
+    """Normalise over the last axis: x̂ · weight + bias,  x̂ = (x − mean) / √(var + eps).
 
-    Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add the gradients
-    of weight and bias up in half precision.
-    Raises TypeError/ValueError naming what does not fit; eps < 0 and D = 0 do not.
+    Half precision is computed in float32 and rounded once: PyTorch's CPU kernel would add up the
+    gradients of weight and bias in half precision.
+
+    x: (..., D).
+    weight, bias: (D,).
+    eps: at least 0. var is the biased variance.
+    Raises TypeError/ValueError naming what does not fit; D = 0 does not.
     """
     x, weight, bias = floating(x=x, weight=weight, bias=bias)
     width = last_axis("x", x)

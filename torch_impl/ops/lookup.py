@@ -1,20 +1,26 @@
 """Vectors under an index: for the scores (q · vector) and for the values (P-weighted sum of vectors).
 
-Source: Shaw et al. (arXiv 1803.02155), eq. 3 and 4; schemes that look at the query are made of these.
-The product multiplies a row that no pair refers to by zero, so an infinity or NaN there gives NaN.
+The schemes that look at the query are made of these. Source: Shaw et al. (arXiv 1803.02155), eq. 3, 4.
+The products below multiply a row to which no pair refers by zero: an infinity or NaN there gives NaN.
 """
+
+from torch import Tensor
 
 from ..gate import check_entries, check_shape, floating, integers
 from ..wide import wide
 
 
-def score_lookup(q, embedding, index):
-    """bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
+def score_lookup(q: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
+    """Return bias[b, h, i, j] = q[b, h, i] · embedding[h, index[i, j]].
 
-    q (B, H, Lq, d), embedding (H or 1, R, d), index (Lq, Lk) integers -> (B, H, Lq, Lk). The products
-    with all rows come first, the index picks among them. Half precision is computed in float32 and
-    rounded once, forward and backward: the gradients of equal rows are added up before they meet q.
-    Raises TypeError/ValueError.
+    The products with all rows come first, and the index picks among them. Half precision is computed in
+    float32 and rounded once, forward and backward: the gradients of equal rows are added up before they
+    are multiplied by q.
+
+    q: (B, H, Lq, d).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns bias (B, H, Lq, Lk). Raises TypeError/ValueError naming what does not fit.
     """
     q, embedding, index = checked_lookup("q", q, embedding, index)
     product = wide(q) @ wide(embedding).transpose(-1, -2)  # (B, H, Lq, R)
@@ -25,12 +31,16 @@ def score_lookup(q, embedding, index):
         raise
 
 
-def value_lookup(p, embedding, index):
-    """out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
+def value_lookup(p: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
+    """Return out[b, h, i] = Σ_j p[b, h, i, j] · embedding[h, index[i, j]].
 
-    p (B, H, Lq, Lk), embedding (H or 1, R, d), index (Lq, Lk) integers -> (B, H, Lq, d). Probabilities
-    of equal rows are added up first; half precision is computed in float32 and rounded once.
-    Raises TypeError/ValueError.
+    The probabilities of equal rows are added up first. Half precision is computed in float32 and rounded
+    once.
+
+    p: (B, H, Lq, Lk).
+    embedding: (H, R, d), or (1, R, d) shared by the heads.
+    index: integers (Lq, Lk) in [0, R).
+    Returns out (B, H, Lq, d). Raises TypeError/ValueError naming what does not fit.
     """
     p, embedding, index = checked_lookup("p", p, embedding, index)
     sums = wide(p).new_zeros(*p.shape[:3], embedding.shape[1])
@@ -42,11 +52,14 @@ def value_lookup(p, embedding, index):
     return (sums @ wide(embedding)).to(p.dtype)
 
 
-def checked_lookup(name, x, embedding, index):
-    """Checked, the index as int64; x is q (B, H, Lq, d) or p (B, H, Lq, Lk).
+def checked_lookup(
+    name: str, x: Tensor, embedding: Tensor, index: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the arguments, the index as int64; raises TypeError/ValueError naming what does not fit.
 
-    Raises TypeError/ValueError. What is in the index PyTorch checks itself, where that does not stall a
-    GPU.
+    PyTorch itself checks the entries of the index, where that does not stall a GPU.
+
+    name, x: "q" with (B, H, Lq, d), or "p" with (B, H, Lq, Lk).
     """
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))

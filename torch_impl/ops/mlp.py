@@ -1,13 +1,25 @@
 """The transformer's two-layer perceptron (arXiv 2010.11929 §3.1), with its residual connection."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..gate import check_shape, floating, last_axis
 
 
-def mlp(x, weight1, bias1, weight2, bias2, residual=None):
-    """residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; residual may be None.
+def mlp(
+    x: Tensor,
+    weight1: Tensor,
+    bias1: Tensor,
+    weight2: Tensor,
+    bias2: Tensor,
+    residual: Tensor | None = None,
+) -> Tensor:
+    """Return [residual +] GELU(x W1ᵀ + b1) W2ᵀ + b2.
 
+    x: (..., in).
+    weight1, bias1: W1 (hidden, in) and b1 (hidden,).
+    weight2, bias2: W2 (out, hidden) and b2 (out,).
+    residual: (..., out), or None.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, weight1, bias1, weight2, bias2, residual = floating(

@@ -1,15 +1,20 @@
 """Cut images into non-overlapping patches (ViT, arXiv 2010.11929 §3.1)."""
 
+from torch import Tensor
 from torch.nn import functional
 
 from ..checks import as_sizes
 from ..gate import check_shape, floating
+from ..types import SizeLike
 
 
-def patches(images, patch_size):
-    """images (B, C, H, W) -> (B, H/ph · W/pw, C·ph·pw), patches row-major, channel first within.
+def patches(images: Tensor, patch_size: SizeLike) -> Tensor:
+    """Cut the images up: out[b, y·W' + x, (c, i, j)] = images[b, c, y·ph + i, x·pw + j],  W' = W/pw.
 
-    Raises TypeError/ValueError, also when the image is not divisible by the patch.
+    images: (B, C, H, W).
+    patch_size: (ph, pw), or an int for both.
+    Returns out (B, H/ph · W/pw, C·ph·pw): patches row-major, within a patch the channel first.
+    Raises TypeError/ValueError, also if the patch does not divide the image.
     """
     (images,) = floating(images=images)
     check_shape("images", images, (None, None, None, None))

@@ -1,11 +1,15 @@
 """Residual connection with a drawn multiplier (dropout 1207.0580, stochastic depth 1603.09382)."""
 
+from torch import Tensor
+
 from ..gate import check_shape, floating
 
 
-def residual(x, branch, multiplier=None):
-    """x + multiplier · branch; multiplier of x's shape, (B, 1, …) or None for 1.
+def residual(x: Tensor, branch: Tensor, multiplier: Tensor | None = None) -> Tensor:
+    """Return x + multiplier · branch.
 
+    x, branch: of one shape (B, …).
+    multiplier: of that shape (dropout), (B, 1, …) (stochastic depth), or None for 1.
     Raises TypeError/ValueError naming what does not fit.
     """
     x, branch, multiplier = floating({"multiplier": multiplier}, x=x, branch=branch)
@@ -16,13 +20,18 @@ def residual(x, branch, multiplier=None):
     return x + branch * multiplier
 
 
-def dropout(x, multiplier):
-    """multiplier · x, shapes as in `residual`."""
+def dropout(x: Tensor, multiplier: Tensor) -> Tensor:
+    """Return multiplier · x.
+
+    x: (B, …).
+    multiplier: of x's shape, or (B, 1, …).
+    Raises TypeError/ValueError naming what does not fit.
+    """
     x, multiplier = floating(x=x, multiplier=multiplier)
     _check_multiplier(multiplier, x.shape)
     return x * multiplier
 
 
-def _check_multiplier(multiplier, shape):
+def _check_multiplier(multiplier: Tensor, shape: tuple[int, ...]) -> None:
     if multiplier.shape != shape:
         check_shape("multiplier", multiplier, (*shape[:1], *(1 for _ in shape[1:])))

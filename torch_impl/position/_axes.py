@@ -1,46 +1,45 @@
-"""Schemes that add a vector for the height and one for the width; what "decomposed" and "halo" share."""
-
-import math
+"""Schemes that add a vector for the height and one for the width: what "decomposed" and "halo" share."""
 
 import torch
+from torch import Tensor
 
-from ._geometry import with_prefix
+from ..nn import Parameter
+from ..types import Size
+from ._geometry import spread, with_prefix
 from ._query import QueryBias
 
 
 class AxesBias(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
+    """Add a vector for the row and one for the column, each multiplied with the query:
+    bias[b, h, i, j] = q[b, h, i] · tables[0][row_y(i, j)] + q[b, h, i] · tables[1][row_x(i, j)].
 
-    A scheme defines `axis_rows` and the names of two Parameters (rows, head_dim), shared by the heads.
+    A scheme defines `axis_rows`, and `table_names`: two Parameters (rows, d), shared by the heads.
     """
 
     window_ndim = 2
 
-    def axis_rows(self, q_length, k_length, size):
-        """(q_length, k_length): the row along one axis whose window has that size."""
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
+        """Return the row that each pair of positions on one axis reads: (q_length, k_length).
+
+        size: of the window along that axis.
+        """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        """(2, P + Lq, P + Lk): rows of the height's table, rows of the width's."""
-        shape = (*q_size, *k_size)  # (qy, qx, ky, kx)
-        y, x = (self.axis_rows(*each) for each in zip(q_size, k_size, self.window_size, strict=True))
-        grids = (y[:, None, :, None], x[None, :, None, :])
-        lengths = (math.prod(q_size), math.prod(k_size))
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+        """Return (2, P + Lq, P + Lk): rows of the first table, rows of the second."""
+        axes = map(self.axis_rows, q_size, k_size, self.window_size)
+        zero_rows = (2 * size - 1 for size in self.window_size)
         return torch.stack(
             [
-                with_prefix(
-                    rows.expand(shape).reshape(lengths),
-                    self.num_prefix_tokens,
-                    2 * size - 1,
-                )
-                for rows, size in zip(grids, self.window_size, strict=True)
+                with_prefix(rows, self.num_prefix_tokens, zero_row)
+                for rows, zero_row in zip(spread(*axes), zero_rows, strict=True)
             ]
         )
 
     @property
-    def tables(self):
-        """The height's and the width's."""
+    def tables(self) -> tuple[Parameter, ...]:
+        """The two tables: along the height, along the width."""
         return tuple(getattr(self, name) for name in self.table_names)
 
-    def embeddings(self, q_size, k_size, q_offset):
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         return [self.with_zero_row(table[None]) for table in self.tables]

@@ -1,10 +1,11 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..checks import (
     MOST_HEADS,
@@ -16,33 +17,54 @@ from ..checks import (
     check_positive_int,
 )
 from ..random import as_generator
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 
 
 class ScoreTerms(NamedTuple):
     """What a scheme adds to attention: arguments of `ops.attention`, None where it adds nothing."""
 
-    table: torch.Tensor | None = None
-    index: torch.Tensor | None = None
-    bias: torch.Tensor | None = None
-    value_embedding: torch.Tensor | None = None
-    value_index: torch.Tensor | None = None
+    table: Tensor | None = None
+    index: Tensor | None = None  # pyright: ignore[reportIncompatibleMethodOverride]  (tuple.index is not called)
+    bias: Tensor | None = None
+    value_embedding: Tensor | None = None
+    value_index: Tensor | None = None
 
 
 class PositionBias(nn.Module):
-    """Adds to the score of query i with key j a number that depends on their relative position.
+    """Add to the score of query i with key j a number that depends on their relative position.
 
-    `num_prefix_tokens` tokens (class token, registers) stand before the window in the sequence; sizes
-    never count them. A scheme that `looks_at_query` is called with q and k, any other without.
-    Attention calls no scheme itself: it asks for the `score_terms`.
+    Attention does not call a scheme itself: it asks for the `score_terms`, and the NumPy twin hands
+    their gradients to `score_terms_backward`. Schemes add keyword arguments of their own to these:
+
+    num_heads: number of heads H; a scheme has its own numbers for each.
+    window_size: tokens along each axis, an int or a tuple; a scheme of one axis reads a grid row-major.
+    init_std: standard deviation of a learned table at first (truncated normal).
+    num_prefix_tokens: number P of tokens before the grid in the sequence (class token, registers);
+        sizes never count them.
+    dtype: of parameters and tables, float32 unless given.
+    generator: draws the parameters; a fresh seed unless given.
+
+    In formulas h is a head, i a query, j a key; Δ is the position of the query less that of the key.
+    `looks_at_query`: the scheme is called with q and k; any other is called without.
     """
 
-    bias_type = None
-    window_ndim = 1  # axes of the window; None: any number
+    bias_type: str
+    window_ndim: int | None = 1  # axes of the window; None: any number
     looks_at_query = False
     # Parameters that an index looks up: they begin near zero and learn at a rate of their own (optim).
-    table_names = ("relative_position_bias_table",)
+    table_names: tuple[str, ...] = ("relative_position_bias_table",)
 
-    def __init__(self, num_heads, window_size, init_std, num_prefix_tokens, dtype, generator):
+    index: Tensor
+
+    def __init__(
+        self,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float,
+        num_prefix_tokens: int,
+        dtype: DTypeLike | None,
+        generator: Generator | None,
+    ):
         super().__init__()
         self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
@@ -55,21 +77,21 @@ class PositionBias(nn.Module):
         self.register_buffer("index", index, persistent=False)
 
     @property
-    def num_tokens(self):
+    def num_tokens(self) -> int:
         """Length of the sequence the scheme was built for, prefix tokens included."""
         return self.num_prefix_tokens + math.prod(self.window_size)
 
     @property
-    def query_size(self):
-        """The grid of the queries: the window's, unless the scheme has fewer queries than keys."""
+    def query_size(self) -> Size:
+        """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
     @property
-    def query_tokens(self):
-        """Places of the queries in the sequence, or None where every token is one."""
+    def query_tokens(self) -> Tensor | None:
+        """Places of the queries in the sequence, or None if every token is a query."""
         return None
 
-    def score_terms(self, x, q, k):
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return the `ScoreTerms` of a self-attention.
 
         x: (B, L, D), the input of the layer; q: (B, H, Lq, d) and k: (B, H, L, d), as they enter the
@@ -77,15 +99,22 @@ class PositionBias(nn.Module):
         """
         raise NotImplementedError
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        """Integer geometry (P + Lq, P + Lk), P = num_prefix_tokens."""
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+        """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
+
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
+        """
         raise NotImplementedError
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
-        """(q_size, k_size, q_offset) as tuples and an int, the window's by default.
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
+        """Check sizes; return (q_size, k_size, q_offset) as two tuples and an int.
 
-        q_offset: position of the first query among the keys, as with a key/value cache; for schemes of
-        one axis without prefix tokens. Raises ValueError/TypeError for what the scheme does not cover.
+        q_size, k_size: grids of the queries and of the keys, those of the window unless given.
+        q_offset: position of the first query among the keys, as with a key/value cache; only for schemes
+            of one axis without prefix tokens.
+        Raises ValueError/TypeError for what the scheme does not cover.
         """
         q_size = self.query_size if q_size is None else self.as_window("q_size", q_size)
         k_size = self.window_size if k_size is None else self.as_window("k_size", k_size)
@@ -98,8 +127,8 @@ class PositionBias(nn.Module):
             )
         return q_size, k_size, q_offset
 
-    def sizes_of(self, num_tokens, name="num_tokens"):
-        """The sizes of a self-attention over `num_tokens`, prefix tokens included.
+    def sizes_of(self, num_tokens: int, name: str = "num_tokens") -> Sizes:
+        """Return the sizes of a self-attention over `num_tokens`, prefix tokens included.
 
         Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
         cover, or that does not say what the grid is.
@@ -117,20 +146,23 @@ class PositionBias(nn.Module):
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
-    def _check_pairs(self, name, q_size, k_size):
-        """An index of these sizes can be made at all; raises ValueError."""
+    def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
+        """Raise ValueError if an index of these sizes would be too large."""
         lengths = [self.num_prefix_tokens + math.prod(size) for size in (q_size, k_size)]
         if math.prod(lengths) > MOST_PAIRS:
             raise ValueError(f"{name} make {lengths} tokens, expected at most {MOST_PAIRS} pairs")
 
-    def as_window(self, name, size):
-        """The size as a tuple of `window_ndim` ints; a scheme of one axis reads a grid row-major."""
+    def as_window(self, name: str, size: SizeLike) -> Size:
+        """Return the size as a tuple of `window_ndim` ints; one axis reads a grid row-major.
+
+        name: of the argument, for errors. Raises ValueError/TypeError.
+        """
         if self.window_ndim != 1:
             return as_sizes(name, size, self.window_ndim)
         sizes = as_sizes(name, size)
         return (math.prod(sizes),)
 
-    def _apply(self, fn, recurse=True):
-        """`.to(dtype)` reaches tables that are made when they are asked for, too."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Apply `.to(dtype)` also to tables that are made only when they are asked for."""
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
         return super()._apply(fn, recurse)

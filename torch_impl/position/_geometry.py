@@ -1,41 +1,111 @@
-"""Integer geometry: offsets between two grids (query − key, row-major) and their rows in a table."""
+"""Integer geometry, an axis at a time: a matrix (q, k) for each axis of a grid, then all axes as one."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..types import Size
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-def grid_offsets(q_size, k_size, q_offset=0, stride=1):
-    """offset[i, j] = (stride · position of query i + q_offset) − position of key j: (Lq, Lk, axes)."""
-    queries = stride * grid_positions(q_size) + q_offset
-    return queries.unsqueeze(1) - grid_positions(k_size).unsqueeze(0)
+def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
+    """Return offset[i, j] = stride · i + q_offset − j, (q, k).
+
+    Row i is a window of k consecutive numbers, read backwards; the window moves by `stride` per row.
+    """
+    numbers = torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1)
+    return numbers.unfold(0, k, stride).flip(1).contiguous()
 
 
-def grid_positions(size):
-    """Coordinates of a grid's cells, row-major: (Π size, axes)."""
-    return torch.cartesian_prod(*(torch.arange(s) for s in size)).reshape(-1, len(size))
+def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeat two axes' matrices, (q, k) and (q', k'), over the grid: (q · q', k · k') each.
+
+    The grid is row-major, so the second axis changes fastest.
+    """
+    blocks = first.repeat_interleave(len(second), 0).repeat_interleave(second.shape[1], 1)
+    return blocks, second.repeat(first.shape)
 
 
-def all_offsets(q_size, k_size, q_offset=0):
-    """Every offset that occurs between the two grids, row-major from the most negative: (R, axes)."""
+def row_major(axes: list[Tensor], counts: Sequence[int]) -> Tensor:
+    """Return which row of a row-major table each pair reads, given its row along each axis: (Π q, Π k).
+
+    axes: a matrix (q, k) per axis, rows in [0, count).
+    counts: number of rows along each axis.
+    """
+    rows = torch.zeros(1, 1, dtype=torch.long)
+    for axis, count in zip(axes, counts, strict=True):
+        rows = torch.add(*spread(count * rows, axis))
+    return rows
+
+
+def offset_rows(q_size: Size, k_size: Size) -> tuple[Tensor, int]:
+    """Return each pair's row in `all_offsets`, (Π q, Π k), and the number of rows."""
+    sizes = list(zip(q_size, k_size, strict=True))
+    counts = [q + k - 1 for q, k in sizes]
+    return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
+
+
+def window_rows(q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0) -> Tensor:
+    """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
+    sizes = zip(q_size, k_size, window_size, strict=True)
+    axes = [axis_offsets(q, k, q_offset) + size - 1 for q, k, size in sizes]
+    return row_major(axes, [2 * size - 1 for size in window_size])
+
+
+def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+    """Return every offset that occurs between the two grids, row-major from the lowest: (R, axes)."""
     axes = [torch.arange(1 - k, q) + q_offset for q, k in zip(q_size, k_size, strict=True)]
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
-def offset_rows(offsets, q_size, k_size, q_offset=0):
-    """Row in `all_offsets` of each offset: Σ_a (offset_a − first_a) · stride_a, row-major."""
-    rows = torch.zeros(offsets.shape[:-1], dtype=torch.long)
-    for axis, (q, k) in enumerate(zip(q_size, k_size, strict=True)):
-        rows = rows * (q + k - 1) + offsets[..., axis] - (q_offset + 1 - k)
-    return rows
+def with_prefix(
+    index: Tensor,
+    num_prefix_tokens: int,
+    prefix_to_patch: int,
+    patch_to_prefix: int | None = None,
+    prefix_to_prefix: int | None = None,
+) -> Tensor:
+    """Put `num_prefix_tokens` rows and columns before an index (Lq, Lk).
+
+    The other arguments are the rows of the table that the new pairs read, named query_to_key; the first
+    one is for all if only it is given.
+    """
+    if patch_to_prefix is None or prefix_to_prefix is None:
+        patch_to_prefix = prefix_to_prefix = prefix_to_patch
+    left = (num_prefix_tokens, 0)
+    top = index.new_full((num_prefix_tokens, index.shape[1]), prefix_to_patch)
+    return torch.cat(
+        [
+            functional.pad(top, left, value=prefix_to_prefix),
+            functional.pad(index, left, value=patch_to_prefix),
+        ]
+    )
 
 
-def joint_rows(indices):
-    """indices (parts, Lq, Lk) -> each combination that occurs (parts, R), index (Lq, Lk) into them."""
-    rows, index = torch.unique(indices.flatten(1), dim=1, return_inverse=True)
-    return rows, index.reshape(indices.shape[1:])
+def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each combination of rows that occurs (parts, R), and the index (Lq, Lk) into them.
+
+    indices: (parts, Lq, Lk), integers from 0 on.
+    """
+    rows, index = torch.zeros(0, 1, dtype=torch.long), torch.zeros_like(indices[0])
+    for part in indices:
+        count = part.max() + 1
+        found, index = torch.unique(count * index + part, return_inverse=True)
+        rows = torch.cat([rows[:, found // count], (found % count)[None]])
+    return rows, index
 
 
-def kept(joints, sizes, find):
-    """joints[sizes], found when it is missing; the first (the window's) stays, one other beside it."""
+def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
+    """Return joints[sizes]; call `find` for it if it is missing.
+
+    The first sizes, the window's, stay; beside them only those asked for last.
+    """
     if sizes not in joints:
         if len(joints) > 1:
             joints.popitem()
@@ -43,23 +113,10 @@ def kept(joints, sizes, find):
     return joints[sizes]
 
 
-def tokens_at(places, size, num_prefix_tokens):
-    """Numbers in the sequence of the prefix tokens and of these cells (N, axes) of a grid."""
-    number = torch.zeros(len(places), dtype=torch.long)
-    for axis, length in enumerate(size):
-        number = number * length + places[:, axis]
-    return torch.cat([torch.arange(num_prefix_tokens), num_prefix_tokens + number])
+def tokens_at(size: Size, num_prefix_tokens: int, along_axis: slice) -> Tensor:
+    """Return places in the sequence: of the prefix tokens, and of the grid's tokens in the slices.
 
-
-def with_prefix(index, num_prefix_tokens, prefix_to_patch, patch_to_prefix=None, prefix_to_prefix=None):
-    """Put `num_prefix_tokens` rows and columns before index; the arguments name query_to_key rows.
-
-    One for all when only the first is given.
+    along_axis: the slice of each axis.
     """
-    if patch_to_prefix is None:
-        patch_to_prefix = prefix_to_prefix = prefix_to_patch
-    p = num_prefix_tokens
-    left = torch.full((index.shape[0], p), patch_to_prefix)
-    top = torch.full((p, p + index.shape[1]), prefix_to_patch)
-    top[:, :p] = prefix_to_prefix
-    return torch.cat([top, torch.cat([left, index], dim=1)], dim=0)
+    grid = torch.arange(num_prefix_tokens, num_prefix_tokens + math.prod(size)).reshape(size)
+    return torch.cat([torch.arange(num_prefix_tokens), grid[(along_axis,) * len(size)].flatten()])

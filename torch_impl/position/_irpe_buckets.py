@@ -1,38 +1,56 @@
-"""iRPE's ways to count: from an offset on a grid to buckets (arXiv 2107.14222, eq. 13–18)."""
+"""The buckets of offsets on a grid by iRPE's four methods (arXiv 2107.14222, eq. 13–18)."""
 
 import math
+from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
-METHODS = ("euclidean", "quant", "cross", "product")
+from ..types import Size
+from ._geometry import axis_offsets, row_major, spread
+
+Method = Literal["euclidean", "quant", "cross", "product"]
+METHODS = get_args(Method)
 
 
-def num_buckets(method, ratio):
-    """Rows of one table: those of a line, or for product of a square."""
+def num_buckets(method: Method, ratio: float) -> int:
+    """Return the number of rows of one table: those along one axis, squared for "product"."""
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
-def buckets(offsets, method, ratio):
-    """offsets (Lq, Lk, 2) -> (1 or 2, Lq, Lk): buckets from 0 on; two of them for cross."""
-    dy, dx = offsets.unbind(-1)
-    if method == "cross":
-        return torch.stack([_piecewise(ratio, dy), _piecewise(ratio, dx)])
-    if method == "product":
-        return (_piecewise(ratio, dy) * _side(ratio) + _piecewise(ratio, dx))[None]
-    squared = offsets.square().sum(-1)
-    distance = squared.double().sqrt().round() if method == "euclidean" else squared
-    return _piecewise(ratio, distance)[None]
+def buckets(q_size: Size, k_size: Size, method: Method, ratio: float) -> Tensor:
+    """Return the buckets of all offsets between two grids: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
+    axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
+    least = _least(ratio)
+    if method in ("cross", "product"):
+        rows = [_bucket(axis, least) for axis in axes]
+        if method == "cross":
+            return torch.stack(spread(*rows))
+        return row_major(rows, 2 * [_side(ratio)])[None]
+    if method == "euclidean":
+        least = least * (least - 1) + 1  # round √s ≥ x where s > (x − ½)²
+    return _bucket(torch.add(*spread(*(axis.square() for axis in axes))), least)[None]
 
 
-def _piecewise(ratio, x):
-    """int(β) + g(x), in [0, 2·int(β)]."""
-    alpha, beta, gamma = ratio, 2 * ratio, 8 * ratio
-    x = x.double()
-    far = torch.log(x.abs().clamp(min=alpha) / alpha) / math.log(gamma / alpha) * (beta - alpha)
-    outer = x.sign() * (alpha + far).round().clamp(max=beta)
-    return int(beta) + torch.where(x.abs() <= alpha, x.round(), outer).long()
+def _bucket(x: Tensor, least: Tensor) -> Tensor:
+    """Return int(β) + g(x): how many of the buckets −int(β) + 1 … int(β) begin at x or before."""
+    return torch.bucketize(x, torch.cat([1 - least.flip(0), least]), right=True)
 
 
-def _side(ratio):
-    """Buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
+def _least(ratio: float) -> Tensor:
+    """Return the least integer x with g(x) ≥ n, for n = 1 … int(β).
+
+    Up to α, g(x) = x. Beyond, γ/α = 8 and β − α = α, so the number that g rounds is n − ½ at
+    x = α · 8^((n − ½)/α − 1). An integer there is a tie, which goes to the even one of n − 1 and n.
+    """
+    n = torch.arange(1, int(2 * ratio) + 1)
+    edge = ratio * 8 ** ((n.double() - 0.5) / ratio - 1)
+    nearest = edge.round()
+    tie = (edge - nearest).abs() < 1e-12 * edge
+    beyond = torch.where(tie, nearest + n % 2, edge.ceil()).clamp(min=math.floor(ratio) + 1)
+    return torch.where(n <= ratio, n, beyond).long()
+
+
+def _side(ratio: float) -> int:
+    """Return the number of buckets along one axis: −int(β) … int(β), β = 2 · ratio."""
     return 2 * int(2 * ratio) + 1

@@ -1,38 +1,39 @@
 """Which rows of a table each pair of tokens reads: what "irpe" and "irpe_bias" share."""
 
 import torch
+from torch import Tensor
 
 from ..checks import as_number, check_choice, check_natural
-from ._geometry import grid_offsets, joint_rows, kept, with_prefix
-from ._irpe_buckets import METHODS, buckets, num_buckets
+from ..types import Size
+from ._geometry import joint_rows, kept, with_prefix
+from ._irpe_buckets import METHODS, Method, buckets, num_buckets
 
 
 class IRPERows:
-    """The rows r(Δ) by one of iRPE's methods.
+    """Find the rows r(Δ) by one of iRPE's methods.
 
     Method "cross" adds two rows up. Its index then refers to each pair of rows that occurs, so that one
     index per pair of tokens is enough for every method. num_rows: length of a learned table.
     """
 
-    def __init__(self, method, ratio, num_prefix_tokens):
+    def __init__(self, method: Method, ratio: float, num_prefix_tokens: int):
         check_choice("method", method, METHODS)
-        self.method, self.ratio = method, as_number("ratio", ratio, "(0, 4096]")
+        self.method: Method = method
+        self.ratio = as_number("ratio", ratio, "(0, 4096]")
         self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
         self.num_buckets = num_buckets(method, self.ratio) + (self.num_prefix_tokens > 0)
         self.num_rows = self.num_buckets * (2 if method == "cross" else 1)
         self._joints = {}  # by size: finding them takes longer than using them
 
-    def joint(self, q_size, k_size):
-        """rows (1 or 2, R') of a learned table, to be added up, and index (P + Lq, P + Lk) into them."""
+    def joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
+        """Return rows (1 or 2, R') of a learned table, to be added up, and the index of each pair."""
         sizes = q_size, k_size
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 
-    def _find_joint(self, q_size, k_size):
+    def _find_joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
         own = self.num_buckets
-        indices = [
-            n * own + with_prefix(bucket, self.num_prefix_tokens, own - 1)
-            for n, bucket in enumerate(buckets(grid_offsets(q_size, k_size), self.method, self.ratio))
-        ]
-        if len(indices) == 1:
-            return torch.arange(own)[None], indices[0]
-        return joint_rows(torch.stack(indices))
+        found = buckets(q_size, k_size, self.method, self.ratio)
+        rows = torch.stack([with_prefix(each, self.num_prefix_tokens, own - 1) for each in found])
+        if self.method == "cross":  # the columns' rows follow the rows'
+            return joint_rows(rows + torch.tensor([0, own])[:, None, None])
+        return torch.arange(own)[None], rows[0]

@@ -1,8 +1,9 @@
-"""The slopes of ALiBi, fixed or learned; what its 1-D and 2-D forms share (arXiv 2108.12409)."""
+"""The slopes of ALiBi, fixed or learned: what its 1-D and 2-D forms share (arXiv 2108.12409)."""
 
 import math
 
 import torch
+from torch import Tensor
 
 from ..checks import check_bool
 from ..nn import Parameter
@@ -11,42 +12,49 @@ from ._offset import OffsetBias
 
 
 class SlopeBias(OffsetBias):
-    """f_h(Δ) = −slope_h · distance(Δ).
+    """Penalise distance: f_h(Δ) = −slope_h · distance(Δ).
 
-    slope_h = 2^(−8h/H), h = 1 … H, for H a power of two; otherwise the slopes of the power of two
-    below, then every second one of twice that power (the paper's code). learned_slopes trains
-    `log_slopes` (num_heads,) from there, slope = exp(log_slope).
+    slope_h = 2^(−8 h / H), h = 1 … H, if H is a power of two; otherwise the slopes of the power of two
+    below H, then every second one of twice that power (the paper's code). learned_slopes trains
+    `log_slopes` (H,) from there, slope = exp(log_slope), with the gradient
+    dlog_slope_h = −slope_h · Σ_r dtable[r, h] · distance_r.
     """
 
-    def set_slopes(self, learned_slopes, slopes):
-        """Keep the slopes, a list of num_heads floats, as a parameter where they are to be learned."""
+    def set_slopes(self, learned_slopes: bool, slopes: Tensor) -> None:
+        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
-            logs = torch.tensor(slopes, dtype=torch.float64).log()
-            self.log_slopes = Parameter(logs.to(self.dtype))
+            self.log_slopes = Parameter(slopes.log().to(self.dtype))
         self._fixed_slopes = slopes
 
     @property
-    def slopes(self):
-        """(num_heads,), positive; fixed ones in float64."""
+    def slopes(self) -> Tensor:
+        """The slopes (H,), positive; fixed ones in float64."""
         if self.log_slopes is not None:
             return wide(self.log_slopes).exp()
-        return torch.tensor(self._fixed_slopes, dtype=torch.float64, device=self.index.device)
+        return self._fixed_slopes.to(self.index.device)
 
-    def distance(self, offsets):
-        """offsets (R, axes) -> (R,), at least 0."""
+    def distance(self, offsets: Tensor) -> Tensor:
+        """Return the distance (R,), at least 0.
+
+        offsets: integers (R, axes).
+        """
         raise NotImplementedError
 
-    def of_offsets(self, offsets):
+    def of_offsets(self, offsets: Tensor) -> Tensor:
         slopes = self.slopes
         return -torch.outer(self.distance(offsets).to(slopes.dtype), slopes)
 
 
-def alibi_slopes(num_heads):
-    """The paper's get_slopes: a list of num_heads floats."""
+def alibi_slopes(num_heads: int) -> Tensor:
+    """Return the slopes (H,), float64, by the paper's get_slopes."""
+    return torch.tensor(_get_slopes(num_heads), dtype=torch.float64)
+
+
+def _get_slopes(num_heads: int) -> list[float]:
     if math.log2(num_heads).is_integer():
         start = 2 ** (-(2 ** -(math.log2(num_heads) - 3)))
         return [start * start**h for h in range(num_heads)]
     closest = 2 ** math.floor(math.log2(num_heads))
-    return alibi_slopes(closest) + alibi_slopes(2 * closest)[0::2][: num_heads - closest]
+    return _get_slopes(closest) + _get_slopes(2 * closest)[0::2][: num_heads - closest]

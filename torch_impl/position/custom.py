@@ -3,24 +3,30 @@
 import math
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..checks import as_index, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
 
 
 class Custom(TableBias):
-    """bias[h, i, j] = table[index[i, j], h], or −inf where index[i, j] is −1.
+    """Learn a table under an index of the user's own:
+    bias[h, i, j] = table[index[i, j], h], or −inf if index[i, j] is −1.
 
-    index: integers (Lq, Lk), Lk the tokens of the window; table (num_rows, num_heads), truncated
-    normal, num_rows one more than the largest index unless given. Calling the scheme with another
-    `index`, also one a sample (B, Lq, Lk), gives (num_heads, Lq, Lk) or (B, num_heads, Lq, Lk), to be
-    handed to attention as its dense `bias`. Prefix tokens: no bias. Used as: Graphormer (shortest-path
-    distance, arXiv 2106.05234), neighbourhood attention (arXiv 2204.07143, −1 outside the
-    neighbourhood), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
+    index: integers (Lq, Lk), Lk the tokens of the window.
+    num_rows: rows of the table, one more than the largest index unless given.
+
+    Called with another `index`, also one per sample (B, Lq, Lk), the scheme returns (H, Lq, Lk) or
+    (B, H, Lq, Lk), which attention takes as its dense `bias`.
+    Prefix tokens: no bias. Sizes at call time: the index's only.
+    State: relative_position_bias_table (num_rows, H), truncated normal.
+    Used as: Graphormer (shortest-path distance, arXiv 2106.05234), neighbourhood attention (−1 outside
+    the neighbourhood, arXiv 2204.07143), LayoutLMv2 (buckets of boxes, arXiv 2012.14740).
     """
 
     bias_type = "custom"
@@ -28,15 +34,15 @@ class Custom(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        index=None,
-        num_rows=None,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        index: IndexLike | None = None,
+        num_rows: int | None = None,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         if index is None:
             raise TypeError("index is None, expected integers (Lq, Lk)")
@@ -50,7 +56,7 @@ class Custom(TableBias):
             truncated_normal(self.generator, (self.num_rows, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         if self._given.shape[1] != math.prod(self.window_size):
             raise ValueError(
                 f"index has shape {tuple(self._given.shape)}, expected "
@@ -60,7 +66,9 @@ class Custom(TableBias):
         rows = self._given.masked_fill(self._given < 0, masked)
         return with_prefix(rows, self.num_prefix_tokens, zero)
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         if sizes != (self.query_size, self.window_size, 0):
             raise ValueError(
@@ -69,15 +77,26 @@ class Custom(TableBias):
             )
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
-        """(num_rows, num_heads), then a row of −inf, then zeros for prefix tokens."""
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
+        """Return (num_rows + 1 [+ 1], H): the learned rows, one of −inf, zeros for prefix tokens."""
         learned = self.relative_position_bias_table
         masked = learned.new_full((1, self.num_heads), -math.inf)
         zero = learned.new_zeros(1 if self.num_prefix_tokens else 0, self.num_heads)
         return torch.cat([learned, masked, zero])
 
-    def forward(self, q_size=None, k_size=None, q_offset=0, index=None):
-        """bias (num_heads, P + Lq, P + Lk), or without prefix tokens for an `index` of its own."""
+    def forward(
+        self,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+        index: IndexLike | None = None,
+    ) -> Tensor:
+        """Return the bias (H, P + Lq, P + Lk), or that of another index.
+
+        index: integers (Lq, Lk) or (B, Lq, Lk) -> (H, Lq, Lk) or (B, H, Lq, Lk), without prefix tokens.
+        """
         if index is None:
             return super().forward(q_size, k_size, q_offset)
         index = as_index("index", index, 2, 3)
@@ -87,7 +106,7 @@ class Custom(TableBias):
         bias = ops.bias(self.table(), flat).reshape(self.num_heads, *rows.shape)
         return bias if index.dim() == 2 else bias.transpose(0, 1)
 
-    def _check_rows(self, index):
+    def _check_rows(self, index: Tensor) -> None:
         if index.numel() and not -1 <= index.min() <= index.max() < self.num_rows:
             raise ValueError(
                 f"index has entries in [{index.min()}, {index.max()}], expected [0, {self.num_rows}), "

@@ -1,21 +1,31 @@
 """Decomposed relative positions of MViTv2 (arXiv 2112.01526 §4.1), also in SAM (arXiv 2304.02643)."""
 
 import torch
+from torch import Tensor
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, SizeLike, Sizes
 from ._axes import AxesBias
 
 
 class Decomposed(AxesBias):
-    """bias[b, h, i, j] = q[b, h, i] · (rel_pos_h[Δy + h − 1] + rel_pos_w[Δx + w − 1]),  Δ = query − key.
+    """Multiply the query with a vector for the row's offset plus one for the column's:
+    bias[b, h, i, j] = q[b, h, i] · (rel_pos_h[Δy + height − 1] + rel_pos_w[Δx + width − 1]),
+    Δ = query − key.
 
-    q is not scaled. rel_pos_h (2h − 1, d) and rel_pos_w (2w − 1, d), shared by the heads, truncated
-    normal (SAM: zeros), with the names, sign and order of both originals. Unequal grids at call time:
-    the larger side along each axis must be the window's, and the smaller one's positions are spread
-    over it, Δ = max(k/q, 1) · y_q − max(q/k, 1) · y_k, offset by (k − 1) · max(q/k, 1), rounded down
-    (exactly; the originals compute it in float32).
-    Prefix tokens: no bias. Used by MViTv2, SAM, ViTDet.
+    q is not scaled. Names, sign and order are both originals'. Unequal grids at call time: along each
+    axis the larger side must be the window's, and the smaller side's positions are spread over it. With
+    q queries and k keys, query y_q and key y_k read the row
+    max(k/q, 1) · y_q − max(q/k, 1) · y_k + (k − 1) · max(q/k, 1), rounded down (exactly; the originals
+    compute it in float32).
+
+    head_dim: width d of a head.
+
+    Prefix tokens: no bias.
+    State: rel_pos_h (2 · height − 1, d) and rel_pos_w (2 · width − 1, d), shared by the heads,
+    truncated normal (SAM: zeros).
+    Source: arXiv 2112.01526 §4.1; SAM, arXiv 2304.02643. Used by MViTv2, SAM, ViTDet.
     """
 
     bias_type = "decomposed"
@@ -23,14 +33,14 @@ class Decomposed(AxesBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.rel_pos_h, self.rel_pos_w = (
@@ -40,15 +50,15 @@ class Decomposed(AxesBias):
             for size in self.window_size
         )
 
-    def axis_rows(self, q_length, k_length, size):
-        places = [
-            [i * k_length - (j + 1 - k_length) * q_length for j in range(k_length)]
-            for i in range(q_length)
-        ]
-        step = max(q_length, k_length)
-        return torch.tensor(places) * step // (q_length * k_length)
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
+        longer = max(q_length, k_length)  # its positions are whole, so only the other's are rounded down
+        q = torch.arange(q_length) * longer // q_length
+        from_last_key = torch.arange(k_length - 1, -1, -1) * longer // k_length
+        return q[:, None] + from_last_key
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
         larger = tuple(max(q, k) for q, k in zip(q_size, k_size, strict=True))
         if larger != self.window_size:

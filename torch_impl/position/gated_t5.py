@@ -1,10 +1,12 @@
 """WavLM's gated relative position bias (arXiv 2110.13900 §3.2): T5's, scaled by a gate of the input."""
 
 import torch
+from torch import Tensor
 
 from ..checks import check_positive_int
 from ..gate import check_shape, floating
 from ..nn import Linear, Parameter
+from ..types import DTypeLike, Generator, SizeLike
 from ._base import ScoreTerms
 from ._query import check_heads
 from ._table import TableBias
@@ -12,13 +14,21 @@ from .t5 import T5
 
 
 class GatedT5(T5):
-    """bias[b, h, i, j] = (a (b' · const_h − 1) + 2) · table[bucket(i − j), h],
-    (a, b') = σ(the sums of the first and of the last four of W x[b, h, i] + w).
+    """Scale T5's bias with a gate that reads the input x, split into heads:
+    bias[b, h, i, j] = gate[b, h, i] · table[bucket(i − j), h],  gate = a (b' · const_h − 1) + 2,
+    (a, b') = σ(the sums of the first four and of the last four of W x[b, h, i] + w).
 
-    x is what the layer is given, split into heads (the paper writes q, its code takes the input). W is
-    gru_rel_pos_linear (d → 8), const gru_rel_pos_const (1, H, 1, 1), one at first; the table and its
-    options are those of "t5" (WavLM: num_buckets 320, max_distance 800). Called with x in the place of
-    q. Prefix tokens: no bias. Used by WavLM.
+    The paper's gate reads q, its code reads the layer's input, and so does this. Options and table are
+    those of "t5" (WavLM: num_buckets 320, max_distance 800).
+
+    head_dim: width d of a head.
+
+    Gradients, with t the gathered table: dt = Σ_b gate · dbias, dgate = Σ_j t · dbias,
+    da = dgate (b' const − 1), db' = dgate · a · const, dconst = Σ dgate · a b'.
+    Prefix tokens: no bias. Sizes at call time: any, with q_offset.
+    State: relative_position_bias_table (num_buckets, H); gru_rel_pos_linear, W (8, d) and w (8,);
+    gru_rel_pos_const (1, H, 1, 1), one at first.
+    Source: arXiv 2110.13900 §3.2. Used by WavLM.
     """
 
     bias_type = "gated_t5"
@@ -26,17 +36,17 @@ class GatedT5(T5):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.head_dim = check_positive_int(head_dim=head_dim)
         super().__init__(
@@ -53,14 +63,26 @@ class GatedT5(T5):
         self.gru_rel_pos_const = Parameter(torch.ones(1, self.num_heads, 1, 1, dtype=self.dtype))
         self.gru_rel_pos_linear = Linear(self.head_dim, 8, dtype=self.dtype, generator=self.generator)
 
-    def score_terms(self, x, q, k):
-        """The bias; its gate reads the layer's input instead of q."""
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
+        """Return `ScoreTerms`: the bias, whose gate reads x instead of q."""
         check_shape("x", x, (None, None, self.num_heads * self.head_dim))
         heads = x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
         return ScoreTerms(bias=self(heads, None, *self.sizes_of(x.shape[1], "x")))
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q: the input in heads (B, H, P + Lq, d) -> bias (B, H, P + Lq, P + Lk); k is not read."""
+    # It shares T5's table and buckets, and is called as a scheme that looks at the query.
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: the layer's input in heads, (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         static = TableBias.forward(self, q_size, k_size, q_offset)
         check_heads("q", q, None, self.num_heads, static.shape[1], self.head_dim)
         floating(q=q, gru_rel_pos_const=self.gru_rel_pos_const)

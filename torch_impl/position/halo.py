@@ -1,24 +1,33 @@
 """Relative logits of BoTNet (arXiv 2101.11605) and HaloNet (arXiv 2103.12731 §3)."""
 
-import torch
+from torch import Tensor
 
 from ..checks import check_natural
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._axes import AxesBias
-from ._geometry import grid_positions, tokens_at
+from ._geometry import axis_offsets, tokens_at
 from ._window import check_covered
 
 
 class Halo(AxesBias):
-    """bias[b, h, i, j] = q[b, h, i] · (height_rel[Δy + h − 1] + width_rel[Δx + w − 1]), Δ = query − key.
+    """Multiply the query with a vector for the row's offset plus one for the column's:
+    bias[b, h, i, j] = q[b, h, i] · (height_rel[Δy + height − 1] + width_rel[Δx + width − 1]),
+    Δ = query − key.
 
-    window_size (h, w) holds the keys; with halo_size > 0 the queries are the block in its middle,
-    (h − 2·halo, w − 2·halo), each with its place in the window (HaloNet); with 0 every token is one
-    (BoTNet). q is not scaled (timm's scale_pos_embed=False). height_rel (2h − 1, d) and width_rel
-    (2w − 1, d) are shared by the heads, truncated normal (timm: normal of std d^(−1/2)). timm's
-    PosEmbedRel counts key − query, each from its own corner: its row is 2h − 2 + halo less ours. Prefix
-    tokens: no bias. At call time any sizes within the window. Used by BoTNet, HaloNet.
+    The window (height, width) holds the keys. q is not scaled (timm's scale_pos_embed=False). timm's
+    PosEmbedRel counts key − query, each from its own corner: its row along an axis is
+    2 · size − 2 + halo_size − (this row).
+
+    head_dim: width d of a head.
+    halo_size: above 0 the queries are the block in the middle of the window, halo_size tokens from its
+        border, each with its place in the window (HaloNet); with 0 every token is a query (BoTNet).
+
+    Prefix tokens: no bias. Sizes at call time: any within the window.
+    State: height_rel (2 · height − 1, d) and width_rel (2 · width − 1, d), shared by the heads,
+    truncated normal (timm: normal of std d^(−1/2)).
+    Source: arXiv 2101.11605; arXiv 2103.12731 §3. Used by BoTNet, HaloNet.
     """
 
     bias_type = "halo"
@@ -26,15 +35,15 @@ class Halo(AxesBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        halo_size=0,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        halo_size: int = 0,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.halo_size = check_natural(halo_size=halo_size)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
@@ -46,21 +55,20 @@ class Halo(AxesBias):
         )
 
     @property
-    def query_size(self):
+    def query_size(self) -> Size:
         return tuple(size - 2 * self.halo_size for size in self.window_size)
 
     @property
-    def query_tokens(self):
+    def query_tokens(self) -> Tensor | None:
         if self.halo_size == 0:
             return None
-        places = grid_positions(self.query_size) + self.halo_size
-        return tokens_at(places, self.window_size, self.num_prefix_tokens)
+        middle = slice(self.halo_size, -self.halo_size)
+        return tokens_at(self.window_size, self.num_prefix_tokens, middle)
 
-    def axis_rows(self, q_length, k_length, size):
-        q, k = torch.arange(q_length)[:, None] + self.halo_size, torch.arange(k_length)[None]
-        return q - k + size - 1
+    def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
+        return axis_offsets(q_length, k_length, self.halo_size) + size - 1
 
-    def as_window(self, name, size):
+    def as_window(self, name: str, size: SizeLike) -> Size:
         size = super().as_window(name, size)
         if name == "window_size" and min(size) <= 2 * self.halo_size:
             raise ValueError(
@@ -68,7 +76,9 @@ class Halo(AxesBias):
             )
         return size
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
         last_query = tuple(size - 1 + self.halo_size for size in q_size)
         check_covered(self, q_size, k_size, q_offset, last_query)

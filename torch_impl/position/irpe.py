@@ -2,30 +2,40 @@
 
 import math
 
+from torch import Tensor
+
 from .. import ops
 from ..checks import check_bool, check_subset
 from ..gate import floating
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import wide
+from ._irpe_buckets import Method
 from ._irpe_rows import IRPERows
 from ._query import QueryBias
 
 
 class IRPE(QueryBias):
-    """bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
+    """Multiply queries, keys and attention with vectors for buckets of offsets:
+    bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
     out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)],  Δ = query − key.
 
-    g(x) = round(x) for |x| ≤ α, else sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with
-    (α, β, γ) = ratio · (1, 2, 8). method: "euclidean" g(round √(Δy² + Δx²)); "quant" g(Δy² + Δx²);
-    "product" the row of the pair (g(Δy), g(Δx)); "cross" the sum of the rows of g(Δy) and of g(Δx).
+    A bucket is g(x) = round(x) if |x| ≤ α, otherwise
+    sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with (α, β, γ) = ratio · (1, 2, 8).
+
+    head_dim: width d of a head.
+    method: what r(Δ) is. "euclidean": g(round √(Δy² + Δx²)); "quant": g(Δy² + Δx²); "product": the row
+        of the pair (g(Δy), g(Δx)); "cross": the sum of the rows of g(Δy) and of g(Δx).
     rpe_on: which of "q", "k", "v" it attaches to (the paper's default is "k").
-    State: lookup_table_q, _k, _v (1 or num_heads, R, d); one for all heads with shared_head.
-    R = 2·int(β) + 1, squared for product, twice (rows, then columns) for cross; with prefix tokens each
-    has one row more, which all their pairs read.
-    The original has the same sign, keeps W_q and W_k transposed, cross as two modules, and starts at
-    zero (here: truncated normal). Its mode "bias" is "irpe_bias". Any sizes at call time. Used by DeiT
-    and DETR with iRPE, MiniViT.
+    shared_head: one table for all heads.
+    ratio: α.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: lookup_table_q, _k, _v (1 or H, R, d), truncated normal. R = 2 · int(β) + 1, squared for
+    "product", twice (rows, then columns) for "cross". The original has the same sign, keeps W_q and W_k
+    transposed and "cross" as two modules, and starts at zero. Its mode "bias" is "irpe_bias".
+    Source: arXiv 2107.14222. Used by DeiT and DETR with iRPE, MiniViT.
     """
 
     bias_type = "irpe"
@@ -34,18 +44,18 @@ class IRPE(QueryBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        head_dim,
-        method="product",
-        rpe_on="k",
-        shared_head=True,
-        ratio=1.9,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        head_dim: int,
+        method: Method = "product",
+        rpe_on: str = "k",
+        shared_head: bool = True,
+        ratio: float = 1.9,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_subset("rpe_on", rpe_on, "qkv")
         check_bool(shared_head=shared_head)
@@ -58,33 +68,44 @@ class IRPE(QueryBias):
             table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
             setattr(self, f"lookup_table_{name}", table)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def forward(self, q, k=None, q_size=None, k_size=None, q_offset=0):
-        """q (B, H, P + Lq, d), k (B, H, P + Lk, d), read where rpe_on has "q" -> bias (B, H, …)."""
+    def forward(
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        q_size: SizeLike | None = None,
+        k_size: SizeLike | None = None,
+        q_offset: int = 0,
+    ) -> Tensor:
+        """Return the bias (B, H, P + Lq, P + Lk).
+
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
+            `sizes`.
+        """
         sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, q_size)
         bias = q.new_zeros(*q.shape[:3], self.indices(*sizes).shape[-1])
         if "k" in self.rpe_on:
             bias = bias + super().forward(q, k, *sizes)
         if "q" in self.rpe_on:
-            self.check_keys(k, len(q), k_size)
-            floating(q=q, k=k)
+            keys = self.check_keys(k, len(q), k_size)
+            floating(q=q, k=keys)
             index = self._bucket_rows.joint(k_size, q_size)[1].to(q.device)  # r(−Δ), a row per key
-            term = ops.score_lookup(k, self._embedding("q", k_size, q_size), index)
+            term = ops.score_lookup(keys, self._embedding("q", k_size, q_size), index)
             bias = bias + self.factor * term.transpose(-1, -2)
         return bias
 
-    def embeddings(self, q_size, k_size, q_offset):
-        """Of the term that looks at the query; the one that looks at the key has another index."""
+    def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
+        """Return the embedding of the term that looks at the query; the other has its own index."""
         return [self._embedding("k", q_size, k_size)]
 
-    def value_embedding(self, q_size, k_size, q_offset):
+    def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
         return self._embedding("v", q_size, k_size) if "v" in self.rpe_on else None
 
-    def _embedding(self, name, q_size, k_size):
-        """(1 or H, R', d) under the joint index."""
+    def _embedding(self, name: str, q_size: Size, k_size: Size) -> Tensor:
+        """Return (1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
         rows = self._bucket_rows.joint(q_size, k_size)[0].to(learned.device)
         return wide(learned)[:, rows].sum(1).to(learned.dtype)

@@ -1,20 +1,28 @@
 """iRPE in bias mode (arXiv 2107.14222 §3): a table of numbers under one of four ways to count."""
 
+from torch import Tensor
+
 from ..checks import check_bool
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import wide
+from ._irpe_buckets import Method
 from ._irpe_rows import IRPERows
 from ._table import TableBias
 
 
 class IRPEBias(TableBias):
-    """bias[h, i, j] = table[r(Δ), h],  Δ = query − key; r(Δ) and its options as "irpe".
+    """Learn a number for each of iRPE's buckets: bias[h, i, j] = table[r(Δ), h],  Δ = query − key.
 
-    The paper's mode "bias" (its mode "contextual" is "irpe"). State: relative_position_bias_table (R, 1
-    or num_heads), one column for all heads with shared_head; R as "irpe", twice for method "cross".
-    Prefix tokens: one row more, which all their pairs read. The original starts at zero (here:
-    truncated normal). Any sizes at call time. Used by DeiT with iRPE.
+    The paper's mode "bias"; its mode "contextual" is "irpe".
+
+    method, ratio: what r(Δ) is, as "irpe".
+    shared_head: one column for all heads.
+
+    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    State: relative_position_bias_table (R, 1 or H), truncated normal (the original: zeros); R as "irpe".
+    Source: arXiv 2107.14222 §3. Used by DeiT with iRPE.
     """
 
     bias_type = "irpe_bias"
@@ -22,16 +30,16 @@ class IRPEBias(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        method="product",
-        shared_head=True,
-        ratio=1.9,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        method: Method = "product",
+        shared_head: bool = True,
+        ratio: float = 1.9,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(shared_head=shared_head)
         self._bucket_rows = IRPERows(method, ratio, num_prefix_tokens)
@@ -41,11 +49,13 @@ class IRPEBias(TableBias):
             truncated_normal(self.generator, shape, self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
-        """(R', num_heads); for method "cross" a row for each pair of rows that occurs."""
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
+        """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
         q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
         rows = self._bucket_rows.joint(q_size, k_size)[0].to(self.index.device)
         summed = wide(self.relative_position_bias_table)[rows].sum(0).to(self.dtype)

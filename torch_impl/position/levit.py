@@ -2,20 +2,28 @@
 
 import math
 
+from torch import Tensor
+
 from ..checks import check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, grid_positions, tokens_at, with_prefix
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
+from ._geometry import axis_offsets, row_major, tokens_at, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
 
 class LeViT(TableBias):
-    """bias[h, i, j] = table[|Δy| · w + |Δx|, h],  Δ = stride · query − key.
+    """Learn a number for each absolute offset on a grid:
+    bias[h, i, j] = table[|Δy| · width + |Δx|, h],  Δ = stride · query − key.
 
-    Table (h · w, num_heads), truncated normal, and BEiT's three rows with prefix tokens. stride > 1:
-    only every stride-th token along each axis is a query (LeViT's AttentionSubsample), the first one
-    among them. The original keeps (num_heads, h · w), zeros at first. Used by LeViT, EfficientFormer.
+    stride: only every stride-th token along each axis is a query, from the first one on (LeViT's
+        AttentionSubsample).
+
+    Prefix tokens: three rows more, as "2d". Sizes at call time: any whose offsets the window has.
+    State: relative_position_bias_table (height · width [+ 3], H), truncated normal; the original keeps
+    it transposed and starts at zero.
+    Source: arXiv 2104.01136 §4.2. Used by LeViT, EfficientFormer.
     """
 
     bias_type = "levit"
@@ -23,14 +31,14 @@ class LeViT(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        stride=1,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        stride: int = 1,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         self.stride = check_positive_int(stride=stride)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
@@ -40,27 +48,31 @@ class LeViT(TableBias):
         )
 
     @property
-    def query_size(self):
-        return tuple(-(-size // self.stride) for size in self.window_size)
+    def query_size(self) -> Size:
+        return tuple(len(range(0, size, self.stride)) for size in self.window_size)
 
     @property
-    def query_tokens(self):
+    def query_tokens(self) -> Tensor | None:
         if self.stride == 1:
             return None
-        places = self.stride * grid_positions(self.query_size)
-        return tokens_at(places, self.window_size, self.num_prefix_tokens)
+        return tokens_at(self.window_size, self.num_prefix_tokens, slice(0, None, self.stride))
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        dy, dx = grid_offsets(q_size, k_size, stride=self.stride).abs().unbind(-1)
-        first = math.prod(self.window_size)
-        rows = dy * self.window_size[1] + dx
-        return with_prefix(rows, self.num_prefix_tokens, first, first + 1, first + 2)
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+        axes = [
+            axis_offsets(q, k, stride=self.stride).abs() for q, k in zip(q_size, k_size, strict=True)
+        ]
+        rows, num_rows = row_major(axes, self.window_size), math.prod(self.window_size)
+        return with_prefix(rows, self.num_prefix_tokens, *range(num_rows, num_rows + 3))
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         q_size, k_size, q_offset = super().sizes(q_size, k_size, q_offset)
         last_query = tuple(self.stride * (size - 1) for size in q_size)
         check_covered(self, q_size, k_size, q_offset, last_query)
         return q_size, k_size, q_offset
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         return self.relative_position_bias_table

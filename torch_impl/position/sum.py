@@ -1,24 +1,33 @@
 """The sum of several schemes as one (LayoutLMv3, arXiv 2204.08387: 1-D + x + y)."""
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import torch
+from torch import Tensor
 
 from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
 from ..random import as_generator
+from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ..wide import wide
 from ._geometry import joint_rows, kept
 from ._table import TableBias
 
 
 class Sum(TableBias):
-    """bias = Σ_n parts[n](),  parts: keyword arguments of `RelativePositionBias`, one dict each.
+    """Add several schemes up: bias = Σ_n parts[n]().
 
-    Still a table and an index: a row for every combination of the parts' rows that occurs,
-    table[r] = Σ_n table_n[rows_n[r]], and dtable_n is the scatter-add of dtable along rows_n. The
-    heads, prefix tokens, dtype and generator are the sum's, and so is the window (a 1-D part reads a
-    grid row-major), unless a part has a window_size of its own with as many tokens; then the sum has no
-    other sizes. Else those that every part takes. Schemes that look at the query are no parts.
+    It is a table and an index too: a row for every combination of the parts' rows that occurs,
+    table[r] = Σ_n table_n[rows_n[r]]. dtable_n is the scatter-add of dtable along rows_n.
+
+    parts: a dict for each scheme, keyword arguments of `RelativePositionBias`. Heads, prefix tokens,
+        dtype and generator are the sum's. So is the window (a part of one axis reads a grid row-major),
+        unless a part has a window_size of its own, with as many tokens. No part may look at the query.
+
+    Sizes at call time: those that every part takes; none if a part has a window of its own.
     State: parts.0.…, parts.1.…
+    Source: arXiv 2204.08387 (1-D + x + y). Used by LayoutLMv3.
     """
 
     bias_type = "sum"
@@ -26,18 +35,18 @@ class Sum(TableBias):
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        parts=(),
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        parts: Sequence[dict[str, Any]] = (),
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         from . import RelativePositionBias  # the registry of which this file is a part
 
-        common = {
+        common: dict[str, Any] = {
             "num_heads": num_heads,
             "window_size": window_size,
             "init_std": init_std,
@@ -47,25 +56,28 @@ class Sum(TableBias):
         }
         check_parts(parts, common.keys() - {"window_size", "init_std"})
         self._joints = {}  # by size: finding the combinations takes longer than using them
-        self._parts = [RelativePositionBias(**common | part) for part in parts]
+        made = [RelativePositionBias(**common | part) for part in parts]
+        self._parts = cast("list[TableBias]", made)  # `_check_parts` makes sure
         self._own_window = any("window_size" in part for part in parts)
         self._check_parts()
         self.window_ndim = max(len(part.window_size) for part in self._parts)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.parts = ModuleList(self._parts)
 
-    def as_window(self, name, size):
-        """As the part with the most axes reads it; the window is what the parts have made of it."""
+    def as_window(self, name: str, size: SizeLike) -> Size:
+        """Return the size as the part with the most axes reads it; the window is that part's own."""
         if name == "window_size":
             return max((part.window_size for part in self._parts), key=len)
         if self._own_window:
             return as_sizes(name, size)
         return max((part.as_window(name, size) for part in self._parts), key=len)
 
-    def make_index(self, q_size, k_size, q_offset=0):
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._joint(q_size, k_size, q_offset)[1]
 
-    def sizes(self, q_size=None, k_size=None, q_offset=0):
+    def sizes(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
         if self._own_window and sizes != (self.window_size, self.window_size, 0):
             raise ValueError(
@@ -76,28 +88,32 @@ class Sum(TableBias):
             part.sizes(*self._asked(*sizes))
         return sizes
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         sizes = self.sizes(q_size, k_size, q_offset)
         rows = self._joint(*sizes)[0].to(self.index.device)
         tables = [part.table(*self._asked(*sizes)) for part in self._parts]
-        total = sum(wide(table)[each] for table, each in zip(tables, rows, strict=True))
-        return total.to(self.dtype)  # autograd adds a row's gradients up before they are rounded
+        terms = [wide(table)[each] for table, each in zip(tables, rows, strict=True)]
+        return sum(terms[1:], start=terms[0]).to(
+            self.dtype
+        )  # autograd adds a row's gradients up before they are rounded
 
-    def _joint(self, *sizes):
+    def _joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
         return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
 
-    def _find_joint(self, *sizes):
-        """(rows (parts, R), index (P + Lq, P + Lk))"""
+    def _find_joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
+        """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""
         return joint_rows(
             torch.stack([part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts])
         )
 
-    def _asked(self, *sizes):
-        """What the parts are asked for: nothing, where it is the window, so that each keeps its own."""
+    def _asked(self, *sizes: Any) -> Any:
+        """Return the sizes to ask the parts for: none for the window, so that each part uses its own."""
         return () if sizes == (self.window_size, self.window_size, 0) else sizes
 
-    def _check_parts(self):
-        """Tables for the same pairs; raises ValueError."""
+    def _check_parts(self) -> None:
+        """Raise ValueError unless all parts are tables for the same pairs."""
         for part in self._parts:
             if part.looks_at_query or part.index.shape[0] != part.num_tokens:
                 raise ValueError(

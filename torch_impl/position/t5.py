@@ -3,39 +3,48 @@
 import math
 
 import torch
+from torch import Tensor
 
 from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
-from ._geometry import grid_offsets, with_prefix
+from ..types import DTypeLike, Generator, Size, SizeLike
+from ._geometry import axis_offsets, with_prefix
 from ._table import TableBias
 
 
 class T5(TableBias):
-    """bias[h, i, j] = table[bucket(i − j), h], table (num_buckets, num_heads).
+    """Learn a number for each bucket of offsets: bias[h, i, j] = table[bucket(i − j), h].
 
-    Distances below half of the buckets have one each; beyond, buckets widen logarithmically up to
-    max_distance, and all farther ones share the last. Bidirectional: the upper half of the table is
-    for keys after the query. Otherwise those keys share bucket 0 (T5's decoder masks them).
-    T5 writes key − query; here the offset is query − key and the buckets are the same.
-    The table is the original's relative_attention_bias.weight. Any sizes and q_offset at call time.
-    Prefix tokens: no bias. Init: truncated normal. Used by T5, UL2, LongT5 (without 1/√d), MPNet.
+    A distance d < m has bucket d. Farther ones have bucket m + floor(m · ln(d/m) / ln(max_distance/m)),
+    at most the last. The edges are exact: rounding moves none. T5 writes key − query; the buckets are
+    the same.
+
+    num_buckets: rows of the table, a multiple of 4, or of 2 if not bidirectional.
+    max_distance: distance where the buckets end, more than m; all beyond share the last.
+    bidirectional: m = num_buckets / 4, and the upper half of the table is for keys after the query.
+        Otherwise m = num_buckets / 2, and those keys have bucket 0 (T5's decoder masks them).
+
+    Prefix tokens: no bias. Sizes at call time: any, with q_offset.
+    State: relative_position_bias_table (num_buckets, H), truncated normal; the original's
+    relative_attention_bias.weight.
+    Source: arXiv 1910.10683 §2.1. Used by T5, UL2, LongT5 (without 1/√d), MPNet.
     """
 
     bias_type = "t5"
 
     def __init__(
         self,
-        num_heads,
-        window_size,
-        init_std=0.02,
+        num_heads: int,
+        window_size: SizeLike,
+        init_std: float = 0.02,
         *,
-        num_buckets=32,
-        max_distance=128,
-        bidirectional=True,
-        num_prefix_tokens=0,
-        dtype=None,
-        generator=None,
+        num_buckets: int = 32,
+        max_distance: int = 128,
+        bidirectional: bool = True,
+        num_prefix_tokens: int = 0,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
     ):
         check_bool(bidirectional=bidirectional)
         num_buckets, max_distance = check_positive_int(
@@ -56,24 +65,45 @@ class T5(TableBias):
             truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
-    def make_index(self, q_size, k_size, q_offset=0):
-        bucket = self.bucket(grid_offsets(q_size, k_size, q_offset)[..., 0])
+    def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+        bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset))
         return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
 
-    def bucket(self, offset):
-        """offset = query − key, any shape -> bucket in [0, num_buckets); T5's own steps."""
-        relative_position = -offset  # T5's sign
-        buckets, start = self.num_buckets, torch.zeros_like(offset)
-        if self.bidirectional:
-            buckets //= 2
-            start = (relative_position > 0).long() * buckets
-            distance = relative_position.abs()
-        else:
-            distance = (-relative_position).clamp(min=0)
-        exact = buckets // 2
-        growth = torch.log(distance.double() / exact) / math.log(self.max_distance / exact)
-        far = exact + (growth.clamp(min=0) * (buckets - exact)).long()
-        return start + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+    def bucket(self, offset: Tensor) -> Tensor:
+        """Return the bucket, in [0, num_buckets).
 
-    def table(self, q_size=None, k_size=None, q_offset=0):
+        offset: integers query − key, of any shape.
+        """
+        if not self.bidirectional:
+            return self._rank(offset, self.num_buckets)
+        half = self.num_buckets // 2
+        return torch.where(offset < 0, half, 0) + self._rank(offset.abs(), half)
+
+    def _rank(self, distance: Tensor, buckets: int) -> Tensor:
+        """Return how many buckets after the first begin at the distance or before; none below 0."""
+        furthest = int(distance.max()) if distance.numel() else 0
+        least = least_distances(buckets, self.max_distance, furthest)
+        return torch.bucketize(distance, least.to(distance.device), right=True)
+
+    def table(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
         return self.with_prefix_rows(self.relative_position_bias_table)
+
+
+def least_distances(buckets: int, max_distance: int, furthest: int) -> Tensor:
+    """Return the least distance in each bucket after the first, leaving out those beyond `furthest`.
+
+    m = buckets / 2 buckets have one distance each. Bucket m + t begins at m (D/m)^(t/m), D =
+    max_distance, rounded up. Where that is close to an integer d, integers decide: it is reached if
+    d^m ≥ D^t m^(m − t).
+    """
+    m = buckets // 2
+    edges = m * (max_distance / m) ** (torch.arange(1, m, dtype=torch.float64) / m)
+    edges = edges[edges < furthest + 1]
+    least, nearest = edges.ceil().long(), edges.round().long()
+    for n in torch.nonzero((edges - nearest).abs() < 1e-14 * edges).flatten().tolist():
+        d, t, common = int(nearest[n]), n + 1, math.gcd(n + 1, m)  # the same root of both sides
+        reached = d ** (m // common) >= max_distance ** (t // common) * m ** ((m - t) // common)
+        least[n] = d if reached else d + 1
+    return torch.cat([torch.arange(1, m + 1), least])
