@@ -1,4 +1,4 @@
-"""The kernels' memory: it grows with the length and not its square, and is used again."""
+"""The kernels' memory: it grows linearly with the length, and freed memory is reused."""
 
 import os
 
@@ -14,7 +14,7 @@ from numpy_ref.kernels import _buffers
 
 from .process import python
 
-LARGE = 1 << 20  # bytes, more than what never goes to the store
+LARGE = 1 << 20  # bytes; enough for an array to be kept for reuse
 
 PEAK = """
 import re, sys
@@ -45,7 +45,7 @@ print(1024 * (kilobytes("VmHWM") - before))
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="no peak of memory to reset")
 def test_attention_never_holds_the_scores():
-    """Twice the length needs twice the memory, and far less than the (H, L, L) scores."""
+    """Twice the length needs less than three times the memory, far less than the (H, L, L) scores."""
     short, long = (int(python(PEAK, length, NUMBA_NUM_THREADS="2")) for length in (2048, 4096))
     scores = 4 * 2 * 4096 * 4096
     assert 0 < long < scores / 4
@@ -54,7 +54,7 @@ def test_attention_never_holds_the_scores():
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """The sizes of all memory that comes from the system, beginning with an empty store."""
+    """Free the idle memory; return a list that gets the size of each allocation from the system."""
     _buffers.clear()
     sizes, aligned = [], _buffers._aligned
     monkeypatch.setattr(_buffers, "_aligned", lambda size: sizes.append(size) or aligned(size))
@@ -88,7 +88,7 @@ def test_from_the_third_step_on_training_needs_no_fresh_memory(options, fresh):
     )
 )
 def test_memory_that_somebody_looks_at_is_not_given_away(steps):
-    """Each array keeps what was written into it, also when only a view of it is left."""
+    """Each array keeps its values as long as it or a view of it exists."""
     held = []
     for number, (action, place, size, dtype) in enumerate(steps):
         if action == "take":
@@ -100,7 +100,7 @@ def test_memory_that_somebody_looks_at_is_not_given_away(steps):
             array, written = held.pop(place % len(held))
             if action == "view":
                 held.append((array[..., -1:].T, written))
-        array = None  # or it would be held here
+        array = None  # this variable must not keep the array alive
         assert all((array == written).all() for array, written in held)
 
 
@@ -124,7 +124,7 @@ def test_a_dropped_array_is_used_again_and_clear_gives_it_back(fresh):
 
 
 def test_what_lies_idle_is_bounded(fresh, monkeypatch):
-    """Asking for ever new sizes does not keep the memory of all of them."""
+    """After requests of many sizes the idle memory stays below a limit."""
     monkeypatch.setattr(_buffers, "MOST_IDLE", 8 * LARGE)
     for n in range(1, 9):
         _buffers.empty((n * LARGE,), np.uint8)

@@ -1,4 +1,4 @@
-"""The tool that plants bugs: what it finds in a source, which it draws, and where it puts them."""
+"""The mutation tool: which bugs it finds in a source, which it draws, and how it plants them."""
 
 import textwrap
 
@@ -24,7 +24,7 @@ SOURCE = textwrap.dedent('''
 
 
 def changes(source):
-    """{(function, now)} of the mutants of a source."""
+    """Return {(function, mutated line)} of the mutants of a source."""
     return {(m.function, m.lines[1]) for m in mutants_of("file.py", source)}
 
 
@@ -75,7 +75,7 @@ def test_each_kind_of_bug(was, now):
 
 
 def test_a_draw_is_valid_python_and_goes_on():
-    """A larger draw begins with the smaller one, and no mutant comes twice."""
+    """A larger draw begins with the smaller one, no mutant occurs twice, and each compiles."""
     files = {"file.py": SOURCE}
     few, many = (drawn(files, number, 0) for number in (5, 12))
     assert [m.key for m in many[:5]] == [m.key for m in few]
@@ -87,7 +87,7 @@ def test_a_draw_is_valid_python_and_goes_on():
 
 
 def test_a_mutant_stands_in_for_its_module(tmp_path):
-    """Also in a process that a test begins; the file of the project stays as it is."""
+    """A new process imports the mutant, though the project's file is unchanged."""
     source = (ROOT / "numpy_ref/ops/relu.py").read_text()
     (tmp_path / "relu.py").write_text(source.replace("np.maximum(x, 0)", "np.maximum(x, 7)"))
     code = "import numpy as np, numpy_ref.ops as ops; print(ops.relu_forward(np.zeros(2))[0].tolist())"

@@ -1,4 +1,4 @@
-"""The pages keep a form: width, links, signatures, commands and files that exist."""
+"""The form of the Markdown pages: width, links, signatures, and commands and files that exist."""
 
 import ast
 import inspect
@@ -32,7 +32,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relativ
 
 
 def unbreakable(line):
-    """A row of a table, or a line that is one link or picture."""
+    """Return whether a line is a row of a table, or one link or picture."""
     return line.startswith("|") or LINK.fullmatch(line.strip())
 
 
@@ -43,7 +43,7 @@ def test_lines_are_at_most_100_columns_wide(page):
 
 
 def anchors(page):
-    """The anchors that GitHub gives the page's headings."""
+    """Return the anchors that GitHub gives the page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -77,7 +77,7 @@ def test_source_files_exist(page):
 
 
 def printed_signatures():
-    """[(name, arguments)] that docs/api.md prints in full."""
+    """Yield (name, arguments) of each signature that docs/api.md prints in full."""
     for found in NAMED.findall((ROOT / "docs" / "api.md").read_text()):
         name, arguments = found[:2] if found[0] else found[2:]
         if "…" not in arguments:
@@ -85,7 +85,7 @@ def printed_signatures():
 
 
 def read_signature(arguments):
-    """{name: default} of the printed arguments; without a default: no value."""
+    """Return {name: default} of the printed arguments; Parameter.empty without a default."""
     args = ast.parse(f"def f({arguments}): pass").body[0].args
     names = [a.arg for a in args.args] + [a.arg for a in (args.vararg, args.kwarg) if a]
     defaults = [ast.literal_eval(default) for default in args.defaults]
@@ -94,7 +94,7 @@ def read_signature(arguments):
 
 
 def true_signature(public):
-    if hasattr(public, "_fields"):  # of a result, which nobody calls: only the names matter
+    if hasattr(public, "_fields"):  # a result: only the names of its fields matter
         return dict.fromkeys(public._fields, inspect.Parameter.empty)
     return {p.name: p.default for p in inspect.signature(public).parameters.values()}
 

@@ -1,4 +1,4 @@
-"""The wait for the compiler is shown, once, and only when there is one."""
+"""Compiling prints one line, and nothing if all kernels are loaded from disk."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A run can be used when the data it was trained on is gone."""
+"""A run can be used without the data it was trained on."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """(run, images): a run on a folder of images, which is elsewhere now."""
+    """Train a run on a folder of images, then move the images; return (run, images)."""
     base = tmp_path_factory.mktemp("insects")
     counts = dict.fromkeys(CLASSES, 30)
     write_images(base / "images", counts, mode="RGB", size=(8, 8))
@@ -117,7 +117,7 @@ def test_predict_names_a_file_that_is_none(trained, tmp_path, capsys):
 
 
 def test_evaluate_takes_other_images(trained, capsys, tmp_path):
-    """The same images in the same classes: the accuracy of all of them by hand; a class may lack."""
+    """The accuracy on a folder equals one computed by hand; the folder may lack some classes."""
     folder, images = trained
     line = refused(capsys, evaluate, [str(folder)])
     assert "--root takes a folder of other images" in line

@@ -1,4 +1,4 @@
-"""Which tests call which function of the project, and how long each takes: all run once, unmutated."""
+"""Record which tests call which function of the project and how long they take, without a mutant."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
-DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
+DRAWING = ("compare", "gallery", "plots")  # left out: they call many functions and check few results
 ROOT = Path(__file__).parent.parent.parent
-SIGNATURES = "parity_tests/test_api.py"  # looks at every function's defaults and calls few
-ALONE = 100  # where a file has fewer tests, one may see what another has had computed
+SIGNATURES = "parity_tests/test_api.py"  # checks the defaults of functions that it does not call
+ALONE = 100  # tests in a file with fewer than these may share a fixture's results
 
 
 class Recorder:
-    """A pytest plugin: {test: [seconds, [(file, function)]]} of the tests that are green."""
+    """A pytest plugin that records tests {test: [seconds, [(file, function)]]}, and the red ones."""
 
     def __init__(self, folders):
         self.folders = tuple(str(ROOT / folder) for folder in folders)
@@ -57,7 +57,7 @@ class Recorder:
 def record(folders, to):
     """Run the tests whose files are new or have changed, and write what they call.
 
-    One that is red without a mutant says nothing of one and is left out.
+    A test that is red without a mutant is left out.
     """
     known = json.loads(to.read_text()) if to.exists() else {}
     digests = {name: _digest(text) for name, text in _test_files().items()}
@@ -82,19 +82,19 @@ def _file(test):
 
 
 def _test_files():
-    """{name: text}"""
+    """Return {file: text} of the test files to record."""
     paths = [p for pattern in FILES for p in ROOT.glob(pattern) if p.stem[len("test_") :] not in DRAWING]
     return {str(p.relative_to(ROOT)): p.read_text() for p in sorted(paths)}
 
 
 def _digest(text):
-    """Of a test file, and of the table of cases where it reads it."""
+    """Return the digest of a test file and, if it uses the table of cases, of that table."""
     cases = sorted((ROOT / "parity_tests/cases").glob("*.py")) if "cases" in text else []
     return hashlib.sha256("".join([text, *(p.read_text() for p in cases)]).encode()).hexdigest()
 
 
 class Calls:
-    """What `record` has written, the other way round."""
+    """The tests that call each function and each file, from what `record` wrote."""
 
     def __init__(self, path):
         files = json.loads(path.read_text()).values()
@@ -112,10 +112,11 @@ class Calls:
                 self.of_file[file].add(test)
 
     def tests_of(self, mutant, importers, only=None):
-        """In the order to run them: those that call the function, or else its file or its importers.
+        """Return the tests for a mutant, in the order to run them.
 
-        What runs when a module is imported and what is jitted is not seen to be called. Of a small file
-        the other tests follow: they may see what one of these has had computed.
+        First those that call the function. If there are none (calls of jitted functions and at import
+        are not recorded), those that call its file or its importers. Then the other tests of the same
+        small test files, since they may share a fixture's results.
         """
         tests = self.of_function.get((mutant.file, mutant.function))
         if tests:
@@ -130,10 +131,10 @@ class Calls:
         return [test for test in order if only is None or _file(test) in only]
 
     def _width(self, test):
-        """Tests of one op come before those of a model."""
+        """Return a sort key that puts tests of one op before those of a model."""
         return self.size[test], self.seconds[test]
 
     def within(self, most, tests):
-        """The first of the tests, as many as take so many seconds."""
+        """Return the first tests that together take at most so many seconds."""
         sums = accumulate(self.seconds[test] for test in tests)
         return [test for test, seconds in zip(tests, sums, strict=True) if seconds <= most]
