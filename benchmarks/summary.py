@@ -55,8 +55,8 @@ READING = (
     "The share of the rate counts two products forward and five backward (one of them computes the "
     "scores again), 2·B·H·L²·d each, even for a contestant that does fewer or more.",
     "The torch contestants gather as Swin's code does, without torch_impl's check of the index.",
-    "The training step takes random images; with the kernels BLAS has one thread, as in "
-    "`make train-numpy`.",
+    "The training step takes random images. As in `make train-numpy`, BLAS has one thread for the "
+    "kernels.",
     "Memory: `own` is the peak growth of the resident memory after the inputs are made; `process` is "
     "the peak of the whole process, including libraries.",
 )

@@ -94,8 +94,9 @@ accuracy is that of the epoch with the best validation accuracy. One of the {ima
 of vectors, learn at {factor:g} times the common rate (docs/training.md says why); all other position \
 parameters learn at the common rate. A scheme may do better with a rate of its own.
 - `log_cpb` is meant for cosine attention, which is {cosine} here.
-- `halo` and `decomposed` have the same formula here, and `maxvit` is `2d` with another layout of the \
-table: the difference between them shows the effect of the random start.
+- `halo` and `decomposed` have the same formula and the same random start here, so their results are \
+equal. `maxvit` is `2d` with another layout of the table, so that only the random start differs: the \
+difference between these two rows shows its effect.
 - Position parameters are those that `none` lacks.
 - A step is {settings["training"]["batch_size"]} images on {settings["training"]["device"]} in the \
 {settings["backend"]} twin with one thread. Its time is the median over the steps of a run, then the \
