@@ -33,7 +33,7 @@ F = _Ops()
 
 def default_ops():
     """What modules compute with outside of `use_ops`: "numba", on a processor without FMA "numpy"."""
-    return "numba" if importlib.import_module("numpy_ref.kernels._target").HAS_FMA else "numpy"
+    return "numba" if importlib.import_module("numpy_ref.kernels.machine.target").HAS_FMA else "numpy"
 
 
 @contextmanager
@@ -71,4 +71,4 @@ def set_num_threads(n):
 
 
 def _threads():
-    return importlib.import_module("numpy_ref.kernels._threads")
+    return importlib.import_module("numpy_ref.kernels.machine.threads")

@@ -5,9 +5,11 @@ import math
 import numpy as np
 
 from ..ops.adamw import checked_adamw, checked_rates
-from . import _rows as loops
-from . import _threads
-from ._arrays import addresses, contiguous
+from .machine import threads
+from .machine.arrays import addresses, contiguous
+from .machine.jit import compiled
+from .machine.simd import fma, lanes, load_first, root, store_first
+from .machine.threads import PIECE, next_piece, share
 
 
 def adamw_update(
@@ -25,11 +27,34 @@ def adamw_update(
         1 - lr * weight_decay,
         lr / (1 - beta1**step),
     )
-    _threads.run(
-        loops.adamw,
-        -(-data.size // loops.PIECE),
+    threads.run(
+        _update,
+        -(-data.size // PIECE),
         np.empty(0, data.dtype),
         *addresses(data, grad, exp_avg, exp_avg_sq),
         data.size,
         rates,
     )
+
+
+@compiled
+def _update(worker, words, helpers, *arguments):
+    """One step of AdamW; rates: 1 − β₁, β₂, 1/√(1 − β₂ᵗ), ε, 1 − lr λ, lr / (1 − β₁ᵗ)."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, like, data, grad, m, v, elements, rates = arguments
+    size = like.itemsize
+    piece = next_piece(progress)
+    while piece < pieces:
+        end = min(piece * PIECE + PIECE, elements)
+        for j in range(piece * PIECE, end, lanes(like)):
+            at, left = j * size, end - j
+            g, first = load_first(like, grad + at, left), load_first(like, m + at, left)
+            first = fma(g - first, rates[0], first)
+            second = fma(g * g, 1 - rates[1], load_first(like, v + at, left) * rates[1])
+            change = first / (root(second) * rates[2] + rates[3])
+            store_first(m + at, first, left)
+            store_first(v + at, second, left)
+            kept = load_first(like, data + at, left) * rates[4]
+            store_first(data + at, kept - change * rates[5], left)
+        piece = next_piece(progress)

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..gate import Cache, gradient, made_by, recall
 from ..ops import attention as definition
-from . import _attention as loops
-from . import _threads
-from ._arrays import address_of, contiguous
-from ._buffers import empty
-from ._index import check_flat_index, checked_index
-from ._product import padded, product_for
+from . import attention_loops as loops
 from .bias import bias_forward
 from .heads import empty_qkv
+from .machine import threads
+from .machine.arrays import address_of, contiguous
+from .machine.buffers import empty
+from .machine.index import check_flat_index, checked_index
+from .machine.product import padded, product_for
 
 STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
 STRIP_ROWS = 28  # at least: below, packing costs more than it saves
@@ -64,7 +64,7 @@ def attention_forward(
     scale = q.dtype.type(scale)
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     places = _forward_places(shape, plan, q.dtype)
-    _threads.run(
+    threads.run(
         loops.forward,
         pieces,
         places,
@@ -102,7 +102,7 @@ def attention_backward(dout, cache):
     dq, dk, dv = _empty_gradients(shape, groups, q.dtype)
     dtable = empty((pieces, by_head.shape[1]), np.float64)
     dbias = None if bias_shape is None else empty((chunks, heads, q_len, k_len), q.dtype)
-    _threads.run(
+    threads.run(
         loops.backward,
         pieces,
         places,

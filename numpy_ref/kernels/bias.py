@@ -5,12 +5,12 @@ import numpy as np
 from ..checks import check_shape
 from ..gate import floating, integers
 from ..ops.bias import checked_scatter
-from . import _threads
-from ._arrays import contiguous
-from ._buffers import empty
-from ._index import all_within, checked_index, flat_index, gather_row, refuse, scatter_row
-from ._jit import compiled
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.buffers import empty
+from .machine.index import all_within, checked_index, flat_index, gather_row, refuse, scatter_row
+from .machine.jit import compiled
+from .machine.threads import next_piece, share
 
 MIN_PARALLEL = 1 << 14  # elements, about 10 µs of work: below, one call does it all
 
@@ -24,7 +24,7 @@ def bias_forward(table, index):
     bias, keys = empty((len(by_head), flat.size), table.dtype), index.shape[1]
     if bias.size >= MIN_PARALLEL:
         flat = checked_index(index, len(table))
-        _threads.run(_gather, len(bias), by_head, flat, keys, bias)
+        threads.run(_gather, len(bias), by_head, flat, keys, bias)
     elif not _gather_alone(by_head, flat, keys, bias):
         refuse(flat, len(table))
     return bias.reshape(len(by_head), *index.shape)
@@ -38,7 +38,7 @@ def bias_backward(dbias, index, num_rows):
     sums = np.zeros((len(dbias), num_rows))  # float64, as the definition
     if rows.size >= MIN_PARALLEL:
         flat = checked_index(index, num_rows)
-        _threads.run(_scatter_add, len(rows), rows, flat, keys, sums)
+        threads.run(_scatter_add, len(rows), rows, flat, keys, sums)
     elif not _scatter_add_alone(rows, flat, keys, sums):
         refuse(flat, num_rows)
     return sums.T.astype(dbias.dtype, order="C")

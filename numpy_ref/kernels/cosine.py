@@ -5,12 +5,12 @@ import numpy as np
 from ..gate import Cache, recall
 from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads, checked_cosine, checked_pair
 from ..ops.linear import rows_of
-from . import _threads
-from ._arrays import contiguous
-from ._buffers import empty
-from ._jit import compiled, inner
-from ._simd import address, fma, lanes, load_first, splat, store_first, total
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.buffers import empty
+from .machine.jit import compiled, inner
+from .machine.simd import address, fma, lanes, load_first, splat, store_first, total
+from .machine.threads import next_piece, share
 
 HEIGHT = 256  # rows of a piece
 
@@ -65,7 +65,7 @@ def _through(dhat, x, norms, factors):
 
 def _over_rows(loop, x, *arguments):
     rows = rows_of(x)
-    _threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
+    threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
 
 
 @inner

@@ -6,12 +6,12 @@ import numpy as np
 
 from ..gate import Cache, as_scalar, recall
 from ..ops.cross_entropy import checked_labels
-from . import _threads
-from ._arrays import contiguous
-from ._exp import exp
-from ._jit import compiled
-from ._simd import address, lanes, load_first, only_first, splat, store_first, total
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.exp import exp
+from .machine.jit import compiled
+from .machine.simd import address, lanes, load_first, only_first, splat, store_first, total
+from .machine.threads import next_piece, share
 
 HEIGHT = 64  # rows of a piece
 
@@ -21,7 +21,7 @@ def cross_entropy_forward(logits, labels, label_smoothing=0.0):
     logits, labels, smooth = checked_labels(logits, labels, label_smoothing)
     logits, labels = contiguous(logits, labels)
     losses, dlogits = np.empty(len(logits)), np.empty_like(logits)
-    _threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
+    threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
     return logits.dtype.type(losses.mean()), Cache(cross_entropy_forward, dlogits)
 
 

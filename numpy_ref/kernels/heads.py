@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..ops import heads as definition
-from ._buffers import empty
+from .machine.buffers import empty
 
 
 def empty_qkv(batch, heads, length, dim, dtype):

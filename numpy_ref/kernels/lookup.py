@@ -10,11 +10,11 @@ import numpy as np
 from ..gate import Cache, gradient, recall
 from ..ops.linear import rows_of
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, checked_lookup
-from . import _threads
-from ._arrays import contiguous
-from ._index import checked_index, gather_row, scatter_row
-from ._jit import compiled
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.index import checked_index, gather_row, scatter_row
+from .machine.jit import compiled
+from .machine.threads import next_piece, share
 
 PIECE = 1 << 14  # elements
 
@@ -78,7 +78,7 @@ def _checked(index, num_rows):
 def _over(loop, values, *arrays):
     """Rows in pieces of about PIECE elements of `values`."""
     height = max(1, PIECE // max(1, values.shape[1]))
-    _threads.run(loop, -(-len(values) // height), *arrays, height)
+    threads.run(loop, -(-len(values) // height), *arrays, height)
 
 
 @compiled

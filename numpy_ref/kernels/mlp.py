@@ -4,13 +4,14 @@ import math
 
 from ..gate import Cache, gradient, recall
 from ..ops.mlp import MlpGrads, checked_mlp
-from . import _mlp as loops
-from . import _threads
-from ._arrays import addresses, contiguous
-from ._buffers import empty
-from ._linear import CHUNK, TILE
-from ._product import padded, panels_of, product_for
-from .linear import empty_groups, empty_sums, groups_of, tiles_of
+from . import mlp_loops as loops
+from .linear import tiles_of
+from .linear_loops import CHUNK, TILE
+from .machine import threads
+from .machine.arrays import addresses, contiguous
+from .machine.buffers import empty
+from .machine.product import padded, panels_of, product_for
+from .sums import empty_groups, empty_sums, groups_of
 
 
 def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
@@ -21,7 +22,7 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     rows, columns, middle, depth = shape
     hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
     panels, packed = _empty_packed((columns, middle), (middle, depth), x.dtype)
-    _threads.run(
+    threads.run(
         loops.forward,
         panels[1] + tiles_of(rows),
         panels,
@@ -44,7 +45,7 @@ def mlp_backward(dout, cache):
     dweights, dweight, sums = empty_groups(groups, ((columns + depth) * middle,), x.dtype)
     dbiases, dbias = empty_sums(groups, middle + depth, x.dtype)
     panels, packed = _empty_packed((middle, columns), (depth, middle), x.dtype)
-    _threads.run(
+    threads.run(
         loops.backward,
         panels[1] + groups + sums,
         panels,

@@ -4,10 +4,12 @@ import numpy as np
 
 from ..gate import Cache, gradient, recall
 from ..ops.residual import ResidualGrads, checked_dropout, checked_residual
-from . import _rows as loops
-from . import _threads
-from ._arrays import addresses, contiguous
-from ._buffers import empty
+from .machine import threads
+from .machine.arrays import addresses, contiguous
+from .machine.buffers import empty
+from .machine.jit import compiled
+from .machine.simd import lanes, load_first, store_first, total
+from .machine.threads import PIECE, next_piece, share
 
 
 def residual_forward(x, branch, multiplier=None):
@@ -42,6 +44,34 @@ def _pass(x, branch, multiplier):
     out = empty(branch.shape, branch.dtype)
     rows = 1 if own else len(branch)
     width = branch.size // max(rows, 1)
-    pieces, like = rows * -(-width // loops.PIECE), np.empty(0, out.dtype)
-    _threads.run(loops.residual, pieces, like, *addresses(x, branch, multiplier, out), width, own)
+    pieces, like = rows * -(-width // PIECE), np.empty(0, out.dtype)
+    threads.run(_add, pieces, like, *addresses(x, branch, multiplier, out), width, own)
     return out
+
+
+@compiled
+def _add(worker, words, helpers, *arguments):
+    """out = x + multiplier · branch in rows of `width`, without x where its address is 0.
+
+    multiplier: none at address 0, one for each element where `own`, else one for each row.
+    """
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, like, x, branch, multiplier, out, width, own = arguments
+    size = like.itemsize
+    across = (width + PIECE - 1) // PIECE
+    piece = next_piece(progress)
+    while piece < pieces:
+        row, first = piece // across, piece % across * PIECE
+        start, end = row * width, min(first + PIECE, width)
+        for j in range(first, end, lanes(like)):
+            at, left = (start + j) * size, end - j
+            value = load_first(like, branch + at, left)
+            if multiplier and own:
+                value = value * load_first(like, multiplier + at, left)
+            elif multiplier:
+                value = value * total(load_first(like, multiplier + row * size, 1))
+            if x:
+                value = value + load_first(like, x + at, left)
+            store_first(out + at, value, left)
+        piece = next_piece(progress)

@@ -53,7 +53,7 @@ def place(array, shift=0):
 
 @contextmanager
 def results(buffers):
-    """Within the block the kernels write beside protected pages; buffers: `kernels._buffers`."""
+    """Within the block the kernels write beside protected pages; buffers: `kernels.machine.buffers`."""
     kept = buffers.SMALL, buffers._rounded, buffers._aligned
     buffers.SMALL, buffers._rounded, buffers._aligned = 0, lambda size: size, memory
     np.empty, np.zeros = empty, _zeros_beside

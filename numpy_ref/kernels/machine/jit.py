@@ -8,7 +8,7 @@ from numba.core.datamodel import models
 from numba.core.imputils import lower_constant
 from numba.extending import register_model, typeof_impl
 
-from ._kept import Kept
+from .kept import Kept
 
 
 def compiled(function):

@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import models, register_model
 
-from ._target import REGISTER_BYTES
+from .target import REGISTER_BYTES
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 

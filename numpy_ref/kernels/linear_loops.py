@@ -3,15 +3,14 @@
 The gradients of weight and bias are sums over groups of rows, added up in order by the last pieces.
 """
 
-from ._jit import compiled, inner
-from ._pack import pack_panel, pack_rows
-from ._product import product
-from ._simd import address, lane, lanes, load_first, splat, store_first
-from ._threads import await_pieces, finish_piece, next_piece, share
+from .machine.jit import compiled, inner
+from .machine.pack import pack_panel, pack_rows
+from .machine.product import product
+from .machine.simd import address, lanes, load_first, store_first
+from .machine.threads import await_pieces, finish_piece, next_piece, share
+from .sums import add_groups, add_rows, add_up
 
 TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole tiles of 7 and of 12 rows
-SHORT = 16  # rows whose sum in their own precision rounds no more than once or twice
-GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 
 @compiled
@@ -100,40 +99,3 @@ def backward(worker, words, helpers, *arguments):
                 add_up(dbiases, dbias)
         finish_piece(progress)
         piece = next_piece(progress)
-
-
-@inner
-def add_rows(like, rows, height, width, sums):
-    """sums (float64) += Σ of the rows; SHORT of them at a time are summed in their own precision."""
-    size, count = like.itemsize, lanes(like)
-    for start in range(0, height, SHORT):
-        end = min(start + SHORT, height)
-        for j in range(0, width, count):
-            left = min(width - j, count)
-            added = splat(like, 0.0)
-            for i in range(start, end):
-                added = added + load_first(like, rows + (i * width + j) * size, left)
-            for n in range(left):
-                sums[j + n] += lane(added, n)
-
-
-@inner
-def add_groups(like, sums, groups, elements, piece, total):
-    """A piece of total = Σ over the groups of sums[group], in order."""
-    size = like.itemsize
-    end = min(piece * GROUP_PIECE + GROUP_PIECE, elements)
-    for j in range(piece * GROUP_PIECE, end, lanes(like)):
-        added = splat(like, 0.0)
-        for g in range(groups):
-            added = added + load_first(like, sums + (g * elements + j) * size, end - j)
-        store_first(total + j * size, added, end - j)
-
-
-@inner
-def add_up(sums, total):
-    """total = Σ over the rows of sums (float64), in order; all of sums is used up."""
-    for group in range(1, len(sums)):
-        for j in range(total.size):
-            sums[0, j] += sums[group, j]
-    for j in range(total.size):
-        total[j] = sums[0, j] if len(sums) else 0

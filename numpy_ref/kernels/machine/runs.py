@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from ._ir import INT32, INT64, VectorType, pointer_ir, splat_ir, vector_ir
-from ._simd import lanes, view
+from .ir import INT32, INT64, VectorType, pointer_ir, splat_ir, vector_ir
+from .simd import lanes, view
 
 
 def _by_runs(builder, index, count, run, one):

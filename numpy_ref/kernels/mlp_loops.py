@@ -1,12 +1,13 @@
 """The perceptron: the loops. Both layers take the same few rows: what lies between stays in cache."""
 
-from ._jit import compiled, inner
-from ._linear import CHUNK, TILE, add_groups, add_rows, add_up, beginning
-from ._pack import pack_panel, pack_rows
-from ._product import PANEL_VECTORS, product
-from ._rows import cdf, gelu, slope
-from ._simd import address, lanes, load_first, store, store_first
-from ._threads import await_pieces, finish_piece, next_piece, share
+from .gelu import cdf, gelu, slope
+from .linear_loops import CHUNK, TILE, beginning
+from .machine.jit import compiled, inner
+from .machine.pack import pack_panel, pack_rows
+from .machine.product import PANEL_VECTORS, product
+from .machine.simd import address, lanes, load_first, store, store_first
+from .machine.threads import await_pieces, finish_piece, next_piece, share
+from .sums import add_groups, add_rows, add_up
 
 
 @inner

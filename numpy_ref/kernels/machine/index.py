@@ -6,13 +6,13 @@ the end. Rows are slices of one axis, of which LLVM knows that they don't overla
 
 import numpy as np
 
-from ..gate import integers
-from . import _threads
-from ._arrays import contiguous
-from ._jit import compiled, inner
-from ._runs import gather_lanes, scatter_lanes
-from ._simd import address, lanes
-from ._threads import next_piece, share
+from ...gate import integers
+from . import threads
+from .arrays import contiguous
+from .jit import compiled, inner
+from .runs import gather_lanes, scatter_lanes
+from .simd import address, lanes
+from .threads import next_piece, share
 
 PIECE = 1 << 17  # entries that one thread looks through
 
@@ -33,7 +33,7 @@ def flat_index(index):
 def check_flat_index(flat, num_rows):
     """All entries in [0, num_rows); raises ValueError. One pass over them."""
     highest = np.zeros(max(1, -(-flat.size // PIECE)), np.uint64)
-    _threads.run(_highest, len(highest), flat, highest)
+    threads.run(_highest, len(highest), flat, highest)
     if flat.size and highest.max() >= num_rows:
         refuse(flat, num_rows)
 

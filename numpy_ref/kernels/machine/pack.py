@@ -4,10 +4,10 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from ._ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
-from ._jit import inner
-from ._product import PANEL_VECTORS
-from ._simd import address, lanes, load_first, store, view
+from .ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
+from .jit import inner
+from .product import PANEL_VECTORS
+from .simd import address, lanes, load_first, store, view
 
 
 @inner

@@ -13,7 +13,7 @@ from numba import config, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
-from ._ir import (
+from .ir import (
     INT32,
     INT64,
     REGISTER_BYTES,

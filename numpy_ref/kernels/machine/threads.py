@@ -19,9 +19,9 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..checks import check_positive_int
-from ._buffers import empty
-from ._jit import compiled, inner
+from ...checks import check_positive_int
+from .buffers import empty
+from .jit import compiled, inner
 
 LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
 LINE = 8  # words: counters that different threads write lie in cache lines of their own
@@ -31,6 +31,7 @@ WORDS = 5 * LINE
 NEXT, DONE = 0, LINE  # in a job's progress
 CALLER = -1  # the worker that shares a job with the others
 MOST_THREADS = 1024
+PIECE = 1 << 14  # elements of a piece of elementwise work: about 10 µs of it
 
 _threads = None
 _teams = {}  # {num_threads(): _Team}, mostly one; setdefault and pop are atomic, and need no lock

@@ -4,11 +4,7 @@ An item is a head, a chunk of the batch and a group of strips. Its bias strip is
 whole chunk; the table's gradient is first added up over the chunk in a strip, then scattered once.
 """
 
-from ._jit import compiled, inner
-from ._pack import pack_columns, pack_rows
-from ._product import product
-from ._simd import address, lanes
-from ._strips import (
+from .attention_strips import (
     all_terms,
     apply_term,
     at,
@@ -22,7 +18,11 @@ from ._strips import (
     whole,
     write,
 )
-from ._threads import next_piece, share
+from .machine.jit import compiled, inner
+from .machine.pack import pack_columns, pack_rows
+from .machine.product import product
+from .machine.simd import address, lanes
+from .machine.threads import next_piece, share
 
 
 @inner

@@ -20,14 +20,14 @@ from numba import config
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
-from ._target import REGISTER_BYTES
+from .target import REGISTER_BYTES
 
 
 def sources():
     """The files that kernels are compiled from: their own and all they import."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     shared = (package / "checks.py", package / "gate.py")
-    return sorted([*package.glob("kernels/*.py"), *package.glob("ops/*.py"), *shared])
+    return sorted([*package.glob("kernels/**/*.py"), *package.glob("ops/*.py"), *shared])
 
 
 def _digest(*parts):

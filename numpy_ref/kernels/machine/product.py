@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-from ._ir import (
+from .ir import (
     INT64,
     REGISTER_BYTES,
     VectorType,
@@ -25,9 +25,9 @@ from ._ir import (
     suffix,
     vector_ir,
 )
-from ._jit import Loop, code_of, compiled
-from ._simd import view
-from ._target import REGISTERS
+from .jit import Loop, code_of, compiled
+from .simd import view
+from .target import REGISTERS
 
 
 def tile_size(registers):

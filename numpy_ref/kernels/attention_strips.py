@@ -5,10 +5,10 @@ Arrays come as (address, byte strides …), so that one compiled version serves 
 
 import numpy as np
 
-from ._exp import exp
-from ._index import gather_row, scatter_row
-from ._jit import inner
-from ._simd import (
+from .machine.exp import exp
+from .machine.index import gather_row, scatter_row
+from .machine.jit import inner
+from .machine.simd import (
     address,
     fma,
     lanes,
