@@ -25,7 +25,7 @@ from .ir import (
     suffix,
     vector_ir,
 )
-from .jit import Loop, code_of, compiled
+from .jit import called_by_address, code_address
 from .simd import view
 from .target import REGISTERS
 
@@ -44,6 +44,7 @@ WIDTHS = tuple(v for v in (1, 2, 4) if v <= PANEL_VECTORS)  # of a tile, in vect
 MOST_ROWS = 7  # of a tile: more gain nothing and take long to compile
 PANEL_BYTES = PANEL_VECTORS * REGISTER_BYTES
 DEPTH = 512  # terms in one chain of additions: thousands of them would round too often
+WORDS = (types.int64,) * 12  # the arguments of a compiled product
 
 
 def padded(columns, dtype):
@@ -215,35 +216,14 @@ def _panels(like, size, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s
             start += wide
 
 
-@Loop
+@called_by_address
 def _product32(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     _panels(np.float32(0), 4, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row)
 
 
-@Loop
+@called_by_address
 def _product64(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     _panels(np.float64(0), 8, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row)
-
-
-@intrinsic
-def _code(typingctx, loop):
-    words = (types.int64,) * 12
-    inner = typingctx.resolve_function_type(types.Dispatcher(loop.dispatcher), words, {})
-
-    def codegen(context, builder, sig, args):
-        return code_of(context, builder, loop, inner, len(words), lambda inside, given: given)
-
-    return types.int64(loop), codegen
-
-
-@compiled
-def _code32():
-    return _code(_product32)
-
-
-@compiled
-def _code64():
-    return _code(_product64)
 
 
 @cache
@@ -254,13 +234,13 @@ def product_for(dtype):
     """
     if config.DISABLE_JIT:
         return np.dtype(dtype)
-    return _code32() if dtype == np.float32 else _code64()
+    return code_address(_product32 if dtype == np.float32 else _product64, types.void(*WORDS))
 
 
 @intrinsic
 def _product(typingctx, compiled, rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
     def codegen(context, builder, sig, args):
-        kind = ir.FunctionType(ir.VoidType(), [INT64] * 12)
+        kind = ir.FunctionType(ir.VoidType(), [INT64] * len(WORDS))
         builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
         return context.get_dummy_value()
 
