@@ -6,8 +6,8 @@ Arrays come as (address, byte strides …), so that one compiled version serves 
 import numpy as np
 
 from .machine.exp import exp
-from .machine.index import gather_row, scatter_row
 from .machine.jit import inner
+from .machine.runs import gather_row, scatter_row
 from .machine.simd import (
     address,
     fma,

@@ -8,8 +8,9 @@ from ..ops.bias import checked_scatter
 from .machine import threads
 from .machine.arrays import contiguous
 from .machine.buffers import empty
-from .machine.index import all_within, checked_index, flat_index, gather_row, refuse, scatter_row
+from .machine.index import all_within, checked_index, flat_index, refuse
 from .machine.jit import compiled
+from .machine.runs import gather_row, scatter_row
 from .machine.threads import next_piece, share
 
 MIN_PARALLEL = 1 << 14  # elements, about 10 µs of work: below, one call does it all

@@ -12,8 +12,9 @@ from ..ops.linear import rows_of
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, checked_lookup
 from .machine import threads
 from .machine.arrays import contiguous
-from .machine.index import checked_index, gather_row, scatter_row
+from .machine.index import checked_index
 from .machine.jit import compiled
+from .machine.runs import gather_row, scatter_row
 from .machine.threads import next_piece, share
 
 PIECE = 1 << 14  # elements

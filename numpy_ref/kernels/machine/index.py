@@ -10,8 +10,6 @@ from ...gate import integers
 from . import threads
 from .arrays import contiguous
 from .jit import compiled, inner
-from .runs import gather_lanes, scatter_lanes
-from .simd import address, lanes
 from .threads import next_piece, share
 
 PIECE = 1 << 17  # entries that one thread looks through
@@ -68,41 +66,3 @@ def _highest(worker, words, helpers, *arguments):
     while piece < pieces:
         highest[piece] = _highest_of(index[piece * PIECE : piece * PIECE + PIECE])
         piece = next_piece(progress)
-
-
-@inner
-def gather_row(row, table, index, keys):
-    """row[n] = table[index[n]]; keys: the length of the index's rows."""
-    if not _may_have_runs(row, keys):
-        for n in range(row.size):
-            row[n] = table[index[n]]
-        return
-    count, n = lanes(row), 0
-    while n + count <= row.size:
-        gather_lanes(row, address(row, n), address(table, 0), address(index, n))
-        n += count
-    while n < row.size:
-        row[n] = table[index[n]]
-        n += 1
-
-
-@inner
-def scatter_row(sums, index, row, keys):
-    """sums[index[n]] += row[n], in order; sums in float64, keys as above."""
-    if not _may_have_runs(row, keys):
-        for n in range(row.size):
-            sums[index[n]] += row[n]
-        return
-    count, n = lanes(row), 0
-    while n + count <= row.size:
-        scatter_lanes(row, address(sums, 0), address(index, n), address(row, n))
-        n += count
-    while n < row.size:
-        sums[index[n]] += row[n]
-        n += 1
-
-
-@inner
-def _may_have_runs(row, keys):
-    """A square window of fewer than lanes² keys has no row that fills a vector: not worth a look."""
-    return keys >= lanes(row) ** 2

@@ -1,7 +1,7 @@
-"""A vector's worth of entries of an index, gathered and scattered: quickly where they are a run.
+"""Gather and scatter a vector's worth of index entries at once where the entries are a run.
 
-In a window the next key is looked up one row before this one, so most of a row of the index are runs of
-entries that count down (or up) by one, and `lanes` of them are one vector. Any others go one by one.
+In a window the next key is looked up one row before this one, so most of an index row is runs of entries
+that count down (or up) by one, and `lanes` of them are one vector. All others go one by one.
 """
 
 import numpy as np
@@ -9,130 +9,142 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from .ir import INT32, INT64, VectorType, pointer_ir, splat_ir, vector_ir
-from .simd import lanes, view
+from .ir import INT32, INT64, pointer_ir, splat_ir
+from .jit import inner
+from .simd import address, lanes, load, splat, store, view
 
 
-def _by_runs(builder, index, count, run, one):
-    """run(lowest entry, whether they count down) where the entries at `index` do, else one(n, entry)."""
-
-    def entry(n):
-        return builder.load(_at(builder, index, INT64(n), INT64, 8))
-
-    first = entry(0)
-    distance = builder.sub(entry(count - 1), first)
-    one_by_one, done = (builder.append_basic_block() for _ in range(2))
-    for step in (-1, 1):
-        likely, certain, following = (builder.append_basic_block() for _ in range(3))
-        builder.cbranch(
-            builder.icmp_signed("==", distance, INT64(step * (count - 1))), likely, following
-        )
-        builder.position_at_end(likely)
-        builder.cbranch(_counts(builder, index, first, step, count), certain, one_by_one)
-        builder.position_at_end(certain)
-        run(builder.add(first, INT64(min(step * (count - 1), 0))), step < 0)
-        builder.branch(done)
-        builder.position_at_end(following)
-    builder.branch(one_by_one)
-    builder.position_at_end(one_by_one)
-    for n in range(count):
-        one(n, entry(n))
-    builder.branch(done)
-    builder.position_at_end(done)
+@inner
+def gather_row(row, table, index, keys):
+    """row[n] = table[index[n]]; keys: the length of the index's rows."""
+    if not _may_have_runs(row, keys):
+        for n in range(row.size):
+            row[n] = table[index[n]]
+        return
+    count, n, like = lanes(row), 0, splat(row, 0.0)
+    while n + count <= row.size:
+        end = n + count - 1
+        step = _step(like, address(index, n), index[n], index[end])
+        if step == 1:
+            store(address(row, n), load(row, address(table, index[n])))
+        elif step == -1:
+            store(address(row, n), _reversed(load(row, address(table, index[end]))))
+        else:
+            for m in range(n, n + count):
+                row[m] = table[index[m]]
+        n += count
+    for m in range(n, row.size):
+        row[m] = table[index[m]]
 
 
-def _counts(builder, index, first, step, count):
-    """Whether the entries at `index` are first, first + step, …"""
-    entries = builder.load(pointer_ir(builder, index, ir.VectorType(INT64, count)), align=8)
-    distances = builder.sub(entries, splat_ir(builder, first, count))
-    wanted = ir.Constant(distances.type, [n * step for n in range(count)])
-    bits = builder.bitcast(builder.icmp_signed("==", distances, wanted), ir.IntType(count))
-    return builder.icmp_signed("==", bits, ir.Constant(bits.type, -1))
+@inner
+def scatter_row(sums, index, row, keys):
+    """sums[index[n]] += row[n], in order; sums in float64, keys as above."""
+    if not _may_have_runs(row, keys):
+        for n in range(row.size):
+            sums[index[n]] += row[n]
+        return
+    count, n = lanes(row), 0
+    while n + count <= row.size:
+        end, values = n + count - 1, load(row, address(row, n))
+        step = _step(values, address(index, n), index[n], index[end])
+        if step == 1:
+            _add_doubles(address(sums, index[n]), values)
+        elif step == -1:
+            _add_doubles(address(sums, index[end]), _reversed(values))
+        else:
+            for m in range(n, n + count):
+                sums[index[m]] += row[m]
+        n += count
+    for m in range(n, row.size):
+        sums[index[m]] += row[m]
 
 
-def _in_order(builder, vector, down):
-    """The vector, or its elements from the last to the first."""
-    if not down:
-        return vector
-    order = list(reversed(range(vector.type.count)))
-    return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(INT32, len(order)), order))
+@inner
+def _may_have_runs(row, keys):
+    """A square window of fewer than lanes² keys has no row that fills a vector: not worth a look."""
+    return keys >= lanes(row) ** 2
 
 
-def _at(builder, start, n, kind, size):
-    """Pointer to what lies n elements of that size after `start`."""
-    place = builder.add(start, builder.mul(n, INT64(size)))
-    return builder.inttoptr(place, kind.as_pointer())
+@inner
+def _step(like, entries, first, last):
+    """1 or −1 if as many entries as `like` has elements count up or down by one, else 0.
 
-
-@intrinsic
-def _gather_lanes_jitted(typingctx, like, row, table, index):
-    """row[:lanes] = table[index[:lanes]]; all three are addresses."""
-    vector = VectorType(like.dtype)
-    size = vector.itemsize
-
-    def codegen(context, builder, sig, args):
-        _, row, table, index = args
-        vec = vector_ir(vector)
-
-        def run(lowest, down):
-            values = builder.load(_at(builder, table, lowest, vec, size), align=size)
-            builder.store(_in_order(builder, values, down), pointer_ir(builder, row, vec), align=size)
-
-        def one(n, entry):
-            value = builder.load(_at(builder, table, entry, vec.element, size))
-            builder.store(value, _at(builder, row, INT64(n), vec.element, size))
-
-        _by_runs(builder, index, vec.count, run, one)
-        return context.get_dummy_value()
-
-    return types.void(like, *[types.int64] * 3), codegen
+    entries: their address; first, last: the entries at both ends, which rule most others out.
+    """
+    distance = np.int64(last) - np.int64(first)
+    if distance == _length(like) - 1 and _count_by(like, entries, 1):
+        return 1
+    if distance == 1 - _length(like) and _count_by(like, entries, -1):
+        return -1
+    return 0
 
 
 @intrinsic
-def _scatter_lanes_jitted(typingctx, like, sums, index, row):
-    """sums[index[:lanes]] += row[:lanes] in order; sums in float64, all three are addresses."""
-    vector = VectorType(like.dtype)
-    size = vector.itemsize
+def _count_by_jitted(typingctx, like, index, step):
+    """Whether the `lanes` entries at this address are first, first + step, first + 2 · step, …"""
+    count = like.lanes
 
     def codegen(context, builder, sig, args):
-        _, sums, index, row = args
-        vec, double = vector_ir(vector), ir.DoubleType()
+        _, index, step = args
+        entries = builder.load(pointer_ir(builder, index, ir.VectorType(INT64, count)), align=8)
+        first = splat_ir(builder, builder.extract_element(entries, INT32(0)), count)
+        places = ir.Constant(entries.type, list(range(count)))
+        wanted = builder.add(first, builder.mul(splat_ir(builder, step, count), places))
+        equal = builder.icmp_signed("==", entries, wanted)
+        bits = builder.bitcast(equal, ir.IntType(count))
+        return builder.icmp_signed("==", bits, ir.Constant(bits.type, -1))
 
-        def add(place, values, kind):
-            if size != 8:
-                values = builder.fpext(values, kind)
-            builder.store(builder.fadd(builder.load(place, align=8), values), place, align=8)
+    return types.boolean(like, types.int64, types.int64), codegen
 
-        def run(lowest, down):
-            doubles = ir.VectorType(double, vec.count)
-            values = builder.load(pointer_ir(builder, row, vec), align=size)
-            add(_at(builder, sums, lowest, doubles, 8), _in_order(builder, values, down), doubles)
 
-        def one(n, entry):
-            value = builder.load(_at(builder, row, INT64(n), vec.element, size))
-            add(_at(builder, sums, entry, double, 8), value, double)
+@intrinsic
+def _length_jitted(typingctx, value):
+    return types.int64(value), lambda context, builder, sig, args: INT64(value.lanes)
 
-        _by_runs(builder, index, vec.count, run, one)
+
+@intrinsic
+def _reversed_jitted(typingctx, value):
+    """The elements from the last to the first."""
+    order = ir.Constant(ir.VectorType(INT32, value.lanes), list(reversed(range(value.lanes))))
+
+    def codegen(context, builder, sig, args):
+        return builder.shuffle_vector(args[0], args[0], order)
+
+    return value(value), codegen
+
+
+@intrinsic
+def _add_doubles_jitted(typingctx, start, value):
+    """Add the vector, each element as a double, to the doubles at this address."""
+
+    def codegen(context, builder, sig, args):
+        doubles = ir.VectorType(ir.DoubleType(), value.lanes)
+        added = args[1] if value.itemsize == 8 else builder.fpext(args[1], doubles)
+        place = pointer_ir(builder, args[0], doubles)
+        builder.store(builder.fadd(builder.load(place, align=8), added), place, align=8)
         return context.get_dummy_value()
 
-    return types.void(like, *[types.int64] * 3), codegen
+    return types.void(types.int64, value), codegen
 
 
-def _entries(like, index):
-    return enumerate(view(np.empty(0, np.int64), index, lanes(like)).tolist())
+def _count_by_without_jit(like, index, step):
+    entries = view(np.empty(0, np.int64), index, len(like))
+    return bool((np.diff(entries) == step).all())
 
 
-def _gather_lanes_without_jit(like, row, table, index):
-    for n, entry in _entries(like, index):
-        view(like, row, lanes(like))[n] = view(like, table + entry * like.itemsize, 1)[0]
+def _reversed_without_jit(value):
+    return value[::-1]
 
 
-def _scatter_lanes_without_jit(like, sums, index, row):
-    for n, entry in _entries(like, index):
-        view(np.empty(0), sums + entry * 8, 1)[0] += view(like, row, lanes(like))[n]
+def _add_doubles_without_jit(start, value):
+    view(np.empty(0), start, len(value))[:] += value
 
 
 if config.DISABLE_JIT:
-    gather_lanes, scatter_lanes = _gather_lanes_without_jit, _scatter_lanes_without_jit
+    _length = len
+    _count_by, _reversed = _count_by_without_jit, _reversed_without_jit
+    _add_doubles = _add_doubles_without_jit
 else:
-    gather_lanes, scatter_lanes = _gather_lanes_jitted, _scatter_lanes_jitted
+    _length = _length_jitted
+    _count_by, _reversed, _add_doubles = _count_by_jitted, _reversed_jitted, _add_doubles_jitted
