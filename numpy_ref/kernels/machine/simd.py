@@ -231,7 +231,7 @@ if config.DISABLE_JIT:
 
     def address(array, index):
         places = index if isinstance(index, tuple) else (index,)
-        return array.ctypes.data + sum(p * s for p, s in zip(places, array.strides, strict=True))
+        return array.ctypes.data + sum(int(p) * s for p, s in zip(places, array.strides, strict=True))
 
     def load(like, where):
         return view(like, where, lanes(like)).copy()
