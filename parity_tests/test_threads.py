@@ -68,14 +68,12 @@ def counting(worker, words, helpers, *arguments):
     if kernel_threads.share(worker, words, helpers, arguments):
         return
     progress, pieces, scratches, work, done, workers = arguments
-    piece = kernel_threads.next_piece(progress)
-    while piece < pieces:
+    for piece in kernel_threads.taken(progress, pieces):
         scratches[worker, 0] = piece
         for _ in range(work):
             scratches[worker, 0] = (3 * scratches[worker, 0] + 1) % 1000003
         done[piece] += 1 if scratches[worker, 0] >= 0 else 0
         workers[worker] += 1
-        piece = kernel_threads.next_piece(progress)
 
 
 @njit(nogil=True)
@@ -84,8 +82,7 @@ def adding_up(worker, words, helpers, *arguments):
     if kernel_threads.share(worker, words, helpers, arguments):
         return
     progress, pieces, first, written, sums = arguments
-    piece = kernel_threads.next_piece(progress)
-    while piece < pieces:
+    for piece in kernel_threads.taken(progress, pieces):
         if piece < first:
             value = piece
             for _ in range(20000):
@@ -94,8 +91,6 @@ def adding_up(worker, words, helpers, *arguments):
         else:
             kernel_threads.await_pieces(progress, first)
             sums[piece - first] = written.sum()
-        kernel_threads.finish_piece(progress)
-        piece = kernel_threads.next_piece(progress)
 
 
 def count(pieces, work):

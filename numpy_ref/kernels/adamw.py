@@ -9,7 +9,7 @@ from .machine import threads
 from .machine.arrays import addresses, contiguous
 from .machine.jit import compiled
 from .machine.simd import fma, lanes, load_first, root, store_first
-from .machine.threads import PIECE, next_piece, share
+from .machine.threads import PIECE, share, taken
 
 
 def adamw_update(
@@ -44,8 +44,7 @@ def _update(worker, words, helpers, *arguments):
         return
     progress, pieces, like, data, grad, m, v, elements, rates = arguments
     size = like.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         end = min(piece * PIECE + PIECE, elements)
         for j in range(piece * PIECE, end, lanes(like)):
             at, left = j * size, end - j
@@ -57,4 +56,3 @@ def _update(worker, words, helpers, *arguments):
             store_first(v + at, second, left)
             kept = load_first(like, data + at, left) * rates[4]
             store_first(data + at, kept - change * rates[5], left)
-        piece = next_piece(progress)

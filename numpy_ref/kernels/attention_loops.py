@@ -22,7 +22,7 @@ from .machine.jit import compiled, inner
 from .machine.pack import pack_columns, pack_rows
 from .machine.product import product
 from .machine.simd import address, lanes
-from .machine.threads import next_piece, share
+from .machine.threads import share, taken
 
 
 @inner
@@ -68,8 +68,7 @@ def forward(worker, words, helpers, *arguments):
     _, _, q_len, k_len, dim, v_dim, length = shape
     count, size = lanes(scratch), scratch.itemsize
     columns, v_columns = whole(k_len, count), whole(v_dim, count)
-    item = next_piece(progress)
-    while item < pieces:
+    for item in taken(progress, pieces):
         head, b_first, b_last, t_first, t_last, _, _ = item_of(item, shape, plan)
         for t in range(t_first, t_last):
             i = q_len * t // plan[1]
@@ -97,7 +96,6 @@ def forward(worker, words, helpers, *arguments):
                 )  # fmt: skip
                 scale_rows(strip_out, v_columns, row_stats, rows)
                 write(strip_out, v_columns, out, b, head, i, rows, v_dim)
-        item = next_piece(progress)
 
 
 @compiled
@@ -114,8 +112,7 @@ def backward(worker, words, helpers, *arguments):
     p, dp = scratch[places[6] : places[7]], scratch[places[7] : places[8]]
     _, _, q_len, k_len, dim, v_dim, length = shape
     size, columns = scratch.itemsize, whole(k_len, lanes(scratch))
-    item = next_piece(progress)
-    while item < pieces:
+    for item in taken(progress, pieces):
         head, b_first, b_last, t_first, t_last, part, group = item_of(item, shape, plan)
         if dtable.size:
             dtable[item] = 0
@@ -165,4 +162,3 @@ def backward(worker, words, helpers, *arguments):
                 scatter(dtable[item], sums, length, index, i, rows, k_len)
             if dbias[0]:
                 write(sums, length, dbias, part, head, i, rows, k_len)
-        item = next_piece(progress)

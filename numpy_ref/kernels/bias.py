@@ -11,7 +11,7 @@ from .machine.buffers import empty
 from .machine.index import all_within, checked_index, flat_index, refuse
 from .machine.jit import compiled
 from .machine.runs import gather_row, scatter_row
-from .machine.threads import next_piece, share
+from .machine.threads import share, taken
 
 MIN_PARALLEL = 1 << 14  # elements, about 10 µs of work: below, one call does it all
 
@@ -70,10 +70,8 @@ def _gather(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, by_head, flat, keys, bias = arguments
-    head = next_piece(progress)
-    while head < pieces:
+    for head in taken(progress, pieces):
         gather_row(bias[head], by_head[head], flat, keys)
-        head = next_piece(progress)
 
 
 @compiled
@@ -81,7 +79,5 @@ def _scatter_add(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, dbias, flat, keys, sums = arguments
-    head = next_piece(progress)
-    while head < pieces:
+    for head in taken(progress, pieces):
         scatter_row(sums[head], flat, dbias[head], keys)
-        head = next_piece(progress)

@@ -10,7 +10,7 @@ from .machine.arrays import contiguous
 from .machine.buffers import empty
 from .machine.jit import compiled, inner
 from .machine.simd import address, fma, lanes, load_first, splat, store_first, total
-from .machine.threads import next_piece, share
+from .machine.threads import share, taken
 
 HEIGHT = 256  # rows of a piece
 
@@ -82,12 +82,10 @@ def _norm_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             row = address(x, (i, 0))
             norms[i] = _dot(x, row, row, x.shape[1]) ** 0.5
-        piece = next_piece(progress)
 
 
 @compiled
@@ -95,15 +93,13 @@ def _divide_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, out = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             factor = factors[i // length % len(factors)] / max(norms[i], EPS)
             for j in range(0, x.shape[1], lanes(x)):
                 left = x.shape[1] - j
                 value = load_first(x, address(x, (i, j)), left)
                 store_first(address(out, (i, j)), value * factor, left)
-        piece = next_piece(progress)
 
 
 @compiled
@@ -112,8 +108,7 @@ def _backward_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, dhat, dx, along = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             inverse = 1 / max(norms[i], EPS)
             along[i] = _dot(x, address(x, (i, 0)), address(dhat, (i, 0)), x.shape[1]) * inverse
@@ -124,4 +119,3 @@ def _backward_rows(worker, words, helpers, *arguments):
                 d = load_first(x, address(dhat, (i, j)), left)
                 value = load_first(x, address(x, (i, j)), left)
                 store_first(address(dx, (i, j)), (d - value * back) * factor, left)
-        piece = next_piece(progress)

@@ -11,7 +11,7 @@ from .machine.arrays import contiguous
 from .machine.exp import exp
 from .machine.jit import compiled
 from .machine.simd import address, lanes, load_first, only_first, splat, store_first, total
-from .machine.threads import next_piece, share
+from .machine.threads import share, taken
 
 HEIGHT = 64  # rows of a piece
 
@@ -39,8 +39,7 @@ def _rows(worker, words, helpers, *arguments):
     progress, pieces, logits, labels, smooth, losses, dlogits = arguments
     rows, classes = logits.shape
     count, size = lanes(logits), logits.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             row, drow = address(logits, (i, 0)), address(dlogits, (i, 0))
             highest = logits[i, 0]
@@ -60,4 +59,3 @@ def _rows(worker, words, helpers, *arguments):
             dlogits[i, labels[i]] -= (1 - smooth) / rows
             own = logits[i, labels[i]] - highest
             losses[i] = math.log(added) - (1 - smooth) * own - smooth / classes * plain
-        piece = next_piece(progress)

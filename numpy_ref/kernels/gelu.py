@@ -9,7 +9,7 @@ from .machine.buffers import empty
 from .machine.exp import erf, exp
 from .machine.jit import compiled, inner
 from .machine.simd import fma, lanes, load_first, store_first
-from .machine.threads import PIECE, next_piece, share
+from .machine.threads import PIECE, share, taken
 
 ROOT_HALF, DENSITY = 0.7071067811865476, 0.3989422804014327  # 1 / √2, 1 / √(2π)
 
@@ -43,11 +43,9 @@ def _forward(worker, words, helpers, *arguments):
         return
     progress, pieces, like, x, out, elements = arguments
     size = like.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         first = piece * PIECE
         gelu(like, x + first * size, out + first * size, min(PIECE, elements - first))
-        piece = next_piece(progress)
 
 
 @compiled
@@ -57,14 +55,12 @@ def _backward(worker, words, helpers, *arguments):
         return
     progress, pieces, like, x, dout, dx, elements = arguments
     size = like.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         end = min(piece * PIECE + PIECE, elements)
         for j in range(piece * PIECE, end, lanes(like)):
             value = load_first(like, x + j * size, end - j)
             change = load_first(like, dout + j * size, end - j) * slope(value, cdf(value))
             store_first(dx + j * size, change, end - j)
-        piece = next_piece(progress)
 
 
 @inner

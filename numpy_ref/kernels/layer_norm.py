@@ -11,7 +11,7 @@ from .machine.arrays import addresses, contiguous
 from .machine.buffers import empty
 from .machine.jit import compiled, inner
 from .machine.simd import fma, lane, lanes, load_first, only_first, splat, store_first, total
-from .machine.threads import PIECE, await_pieces, finish_piece, next_piece, share
+from .machine.threads import PIECE, await_pieces, share, taken
 from .sums import SHORT, add_up, empty_sums
 
 
@@ -76,8 +76,7 @@ def _forward(worker, words, helpers, *arguments):
         return
     progress, pieces, mean, rstd, x, weight, bias, out, width, eps, height = arguments
     count, size = lanes(mean), mean.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         last = min(piece * height + height, mean.size)
         for first in range(piece * height, last, SHORT):
             end = min(first + SHORT, last)
@@ -99,7 +98,6 @@ def _forward(worker, words, helpers, *arguments):
                     scale, shift = weight + j * size, bias + j * size
                     value = fma(x_hat, load_first(mean, scale, left), load_first(mean, shift, left))
                     store_first(out + at, value, left)
-        piece = next_piece(progress)
 
 
 @compiled
@@ -115,8 +113,7 @@ def _backward(worker, words, helpers, *arguments):
     sums, added_up, width, height = arguments[10:]
     scratch = scratches[worker]
     count, size = lanes(mean), mean.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         if piece == pieces - 1:
             await_pieces(progress, piece)
             add_up(sums, added_up)
@@ -143,8 +140,6 @@ def _backward(worker, words, helpers, *arguments):
                         change = change + load_first(mean, dresidual + at, left)
                     store_first(dx + at, change, left)
             _add_short(mean, rstd, x, dout, sums[piece], width, first, end)
-        finish_piece(progress)
-        piece = next_piece(progress)
 
 
 @inner

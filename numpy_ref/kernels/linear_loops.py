@@ -7,7 +7,7 @@ from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
 from .machine.product import product
 from .machine.simd import address, lanes, load_first, store_first
-from .machine.threads import await_pieces, finish_piece, next_piece, share
+from .machine.threads import await_pieces, share, taken
 from .sums import add_groups, add_rows, add_up
 
 TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole tiles of 7 and of 12 rows
@@ -21,8 +21,7 @@ def forward(worker, words, helpers, *arguments):
     progress, pieces, panels, code, x, weight, packed, bias, residual, out, shape = arguments
     rows, columns, depth = shape
     size = packed.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         if piece < panels:
             pack_panel(packed, 0, piece, weight, depth * size, depth, columns, True)
         else:
@@ -34,8 +33,6 @@ def forward(worker, words, helpers, *arguments):
                 code, height, columns, depth, x + i * depth * size, depth, 1,
                 address(packed, 0), 0, out_i, columns, start, row,
             )  # fmt: skip
-        finish_piece(progress)
-        piece = next_piece(progress)
 
 
 @inner
@@ -67,8 +64,7 @@ def backward(worker, words, helpers, *arguments):
     scratch = scratches[worker]
     rows, columns, depth = shape  # x: (rows, columns); dout: (rows, depth)
     size, elements = packed.itemsize, columns * depth
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         if piece < panels:
             pack_panel(packed, 0, piece, weight, columns * size, depth, columns, False)
         elif piece < panels + groups:
@@ -97,5 +93,3 @@ def backward(worker, words, helpers, *arguments):
             add_groups(packed, dweights, groups, elements, piece - panels - groups, dweight)
             if piece == pieces - 1:
                 add_up(dbiases, dbias)
-        finish_piece(progress)
-        piece = next_piece(progress)

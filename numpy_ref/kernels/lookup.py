@@ -15,7 +15,7 @@ from .machine.arrays import contiguous
 from .machine.index import checked_index
 from .machine.jit import compiled
 from .machine.runs import gather_row, scatter_row
-from .machine.threads import next_piece, share
+from .machine.threads import share, taken
 
 PIECE = 1 << 14  # elements
 
@@ -87,11 +87,9 @@ def _gather_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, product, index, out, height = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for row in range(piece * height, min(piece * height + height, len(out))):
             gather_row(out[row], product[row], index[row % len(index)], out.shape[1])
-        piece = next_piece(progress)
 
 
 @compiled
@@ -99,8 +97,6 @@ def _scatter_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, values, index, sums, height = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for row in range(piece * height, min(piece * height + height, len(values))):
             scatter_row(sums[row], index[row % len(index)], values[row], values.shape[1])
-        piece = next_piece(progress)

@@ -6,7 +6,7 @@ from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
 from .machine.product import PANEL_VECTORS, product
 from .machine.simd import address, lanes, load_first, store, store_first
-from .machine.threads import await_pieces, finish_piece, next_piece, share
+from .machine.threads import await_pieces, share, taken
 from .sums import add_groups, add_rows, add_up
 
 
@@ -43,8 +43,7 @@ def forward(worker, words, helpers, *arguments):
     rows, columns, middle, depth = shape
     size = active.itemsize
     packed1, packed2 = address(packed, 0), address(packed, panels[2])
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         if piece < panels[0]:
             pack_panel(packed, 0, piece, weight1, columns * size, columns, middle, True)
         elif piece < panels[1]:
@@ -66,8 +65,6 @@ def forward(worker, words, helpers, *arguments):
                 code, height, depth, middle, address(active, 0), middle, 1,
                 packed2, 0, out_i, depth, start, row,
             )  # fmt: skip
-        finish_piece(progress)
-        piece = next_piece(progress)
 
 
 @compiled
@@ -87,8 +84,7 @@ def backward(worker, words, helpers, *arguments):
     packed1, packed2 = address(packed, 0), address(packed, panels[2])
     dactive, turned = address(scratch, 0), CHUNK * middle
     right = address(scratch, turned)
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         if piece < panels[0]:
             pack_panel(packed, 0, piece, weight1, columns * size, middle, columns, False)
         elif piece < panels[1]:
@@ -129,5 +125,3 @@ def backward(worker, words, helpers, *arguments):
             add_groups(packed, dweights, groups, elements, piece - panels[1] - groups, dweight)
             if piece == pieces - 1:
                 add_up(dbiases, dbias)
-        finish_piece(progress)
-        piece = next_piece(progress)

@@ -10,7 +10,7 @@ from .machine import threads
 from .machine.arrays import address_of, contiguous
 from .machine.jit import compiled
 from .machine.simd import fma, lanes, load_first, splat, total
-from .machine.threads import PIECE, next_piece, share
+from .machine.threads import PIECE, share, taken
 
 ROW = 1 << 8  # elements that are summed in the array's own precision
 
@@ -34,8 +34,7 @@ def _squares(worker, words, helpers, *arguments):
         return
     progress, pieces, like, x, elements, sums = arguments
     size = like.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         end = min(piece * PIECE + PIECE, elements)
         for first in range(piece * PIECE, end, ROW):
             added, last = splat(like, 0.0), min(first + ROW, end)
@@ -43,4 +42,3 @@ def _squares(worker, words, helpers, *arguments):
                 value = load_first(like, x + j * size, last - j)
                 added = fma(value, value, added)
             sums[piece] += total(added)
-        piece = next_piece(progress)

@@ -10,7 +10,7 @@ from ...gate import integers
 from . import threads
 from .arrays import contiguous
 from .jit import compiled, inner
-from .threads import next_piece, share
+from .threads import share, taken
 
 PIECE = 1 << 17  # entries that one thread looks through
 
@@ -62,7 +62,5 @@ def _highest(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, index, highest = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         highest[piece] = _highest_of(index[piece * PIECE : piece * PIECE + PIECE])
-        piece = next_piece(progress)

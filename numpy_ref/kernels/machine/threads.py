@@ -236,22 +236,33 @@ def _serve(words, worker, seen, looks):
 
 
 @inner
+def taken(progress, pieces):
+    """Yield the pieces that this thread takes; one is done when the next is asked for.
+
+    A loop over them must not be left early: whoever awaits its piece would wait for ever.
+    """
+    piece = _next(progress)
+    while piece < pieces:
+        yield piece
+        _finish(progress)
+        piece = _next(progress)
+
+
+@inner
 def _next_jitted(progress):
-    """The next piece for this thread; there is none when it is not less than the number of pieces."""
     return _add(progress, NEXT, 1)
 
 
 @inner
 def _finish_jitted(progress):
-    """One more piece is done."""
     _add(progress, DONE, 1)
 
 
 @inner
 def _await_jitted(progress, pieces):
-    """Back when the first so many pieces are done: all are being worked on when a later one is taken.
+    """Return when the first `pieces` pieces are done: when a later one is taken, others work on them.
 
-    Whoever uses it finishes every piece, and waits in every piece that is not among the first.
+    The loop waits in every piece that is not among the first.
     """
     while _peek(progress, DONE) < pieces:
         pass
@@ -275,8 +286,8 @@ def _await_without_jit(progress, pieces):
 
 
 if config.DISABLE_JIT:
-    share, next_piece = _share_without_jit, _next_without_jit
-    finish_piece, await_pieces = _finish_without_jit, _await_without_jit
+    share, await_pieces = _share_without_jit, _await_without_jit
+    _next, _finish = _next_without_jit, _finish_without_jit
 else:
-    share, next_piece = _share_jitted, _next_jitted
-    finish_piece, await_pieces = _finish_jitted, _await_jitted
+    share, await_pieces = _share_jitted, _await_jitted
+    _next, _finish = _next_jitted, _finish_jitted
