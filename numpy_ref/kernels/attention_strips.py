@@ -1,7 +1,10 @@
-"""Strips of the scores, some rows of them at a time: what attention does to one between its products.
+"""Strips of the scores: what attention does to some rows of them between its products.
 
-Arrays come as (address, byte strides …), so that one compiled version serves every layout.
+A strip is an array of rows `stride` elements apart. Other arrays come as addresses and strides in bytes,
+so that one compiled version serves every layout.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,37 +27,71 @@ from .machine.simd import (
 )
 
 
+class Rows(NamedTuple):
+    """An array (B, H, L, ·) whose rows are contiguous."""
+
+    address: int
+    b_bytes: int  # from one b to the next
+    h_bytes: int
+    i_bytes: int
+
+
+class Term(NamedTuple):
+    """A term of the scores; an axis of one entry repeats. At address 0 there is none."""
+
+    address: int
+    batch: int
+    heads: int
+    rows: int
+    b_bytes: int
+    h_bytes: int
+    i_bytes: int
+
+
+class NextRows(NamedTuple):
+    """Rows of the next window, to be brought into the cache meanwhile; none at address 0."""
+
+    address: int
+    row_bytes: int
+
+
+NO_ROWS, NO_TERM = (0,) * 4, (0,) * 7
+
+
 @inner
-def whole(columns, count):
+def round_up(columns, count):
     """Columns rounded up to whole vectors."""
     return (columns + count - 1) // count * count
 
 
 @inner
-def at(array, b, h, i):
-    """Address of the row [b, h, i] of (address, stride of b, of h, of i)."""
-    return array[0] + b * array[1] + h * array[2] + i * array[3]
+def row_address(rows, b, h, i):
+    """Address of the row [b, h, i]."""
+    return rows.address + b * rows.b_bytes + h * rows.h_bytes + i * rows.i_bytes
 
 
 @inner
 def term_row(term, b, h, i):
-    """Address of the row of an additive term that repeats along its axes of fewer entries."""
-    where, batch, heads, rows = term[0], term[1], term[2], term[3]
-    return where + (b % batch) * term[4] + (h % heads) * term[5] + min(i, rows - 1) * term[6]
+    """Address of the term's row for [b, h, i]."""
+    start = term.address + (b % term.batch) * term.b_bytes + (h % term.heads) * term.h_bytes
+    return start + min(i, term.rows - 1) * term.i_bytes
 
 
 @inner
-def gather(strip, length, by_head, head, index, first, rows, columns):
-    """strip = table[index, head] or, without a table, 0; −inf in columns beyond: softmax drops them."""
+def gather(strip, stride, by_head, h, index, first, rows, columns):
+    """strip = table[index, h], 0 without a table; −inf in the columns beyond, which softmax drops.
+
+    strip: (rows, columns); index: flat (Lq · columns,), read from row `first` on.
+    """
     count = lanes(strip)
     for i in range(rows):
-        row, entries = strip[i * length : (i + 1) * length], (first + i) * columns
+        row, entries = strip[i * stride : (i + 1) * stride], (first + i) * columns
         if index.size:
-            gather_row(row[:columns], by_head[head], index[entries : entries + columns], columns)
+            gather_row(row[:columns], by_head[h], index[entries : entries + columns], columns)
         else:
             for j in range(columns):
                 row[j] = 0
-        for j in range(columns, whole(columns, count)):
+        for j in range(columns, round_up(columns, count)):
             row[j] = -np.inf
 
 
@@ -66,130 +103,134 @@ def copy(to, strip, elements):
 
 
 @inner
-def apply_term(strip, length, term, b, h, first, rows, columns, factor):
-    """strip += the term's rows, or ∘= them where it is a factor; its last axis is the strip's."""
+def apply_term(strip, stride, term, b, h, first, rows, columns, multiply):
+    """strip += term[b, h, first : first + rows] or, with `multiply`, strip ∘= the same."""
     count = lanes(strip)
     for i in range(rows):
         source = term_row(term, b, h, first + i)
         for j in range(0, columns, count):
-            place = address(strip, i * length + j)
-            old, other = load(strip, place), load_first(strip, source + j * strip.itemsize, columns - j)
-            store(place, old * other if factor else old + other)
+            target = address(strip, i * stride + j)
+            old, other = load(strip, target), load_first(strip, source + j * strip.itemsize, columns - j)
+            store(target, old * other if multiply else old + other)
 
 
 @inner
-def next_rows(array, b, b_last, h, i):
-    """Where the next window's rows begin, and their distance: what `fetch` is to bring in meanwhile."""
-    return (at(array, b + 1, h, i), array[3]) if b + 1 < b_last else (0, 0)
+def next_rows(rows, b, last_b, h, i):
+    """The rows from i on of the next window, none after the last."""
+    if b + 1 < last_b:
+        return NextRows(row_address(rows, b + 1, h, i), rows.i_bytes)
+    return NextRows(0, 0)
 
 
 @inner
 def fetch(rows, i, width):
-    """Row by row beside other work: all at once would wait for memory, which is to be avoided."""
-    if rows[0]:
+    """Prefetch row i; called row by row beside other work, since all rows at once would stall."""
+    if rows.address:
         for byte in range(0, width, 64):
-            prefetch(rows[0] + i * rows[1] + byte)
+            prefetch(rows.address + i * rows.row_bytes + byte)
 
 
 @inner
-def softmax(scores, terms, length, rows, columns, scale, stats, ahead, width):
+def softmax(scores, terms, stride, rows, columns, scale, stats, next_q, next_k, next_v, width):
     """scores = exp(scale · scores + terms − max) in place; stats[i] = max, 1 / sum.
 
     All maxima first, then all sums: rows do not wait for one another.
     """
     count = lanes(scores)
     for i in range(rows):
-        fetch(ahead[0], i, width)
-        top = splat(scores, -np.inf)
-        for j in range(i * length, i * length + columns, count):
-            place = address(scores, j)
-            score = fma(load(scores, place), scale, load(terms, address(terms, j)))
-            store(place, score)
-            top = larger(score, top)
-        stats[i, 0] = largest(top)
+        fetch(next_q, i, width)
+        maxima = splat(scores, -np.inf)
+        for j in range(i * stride, i * stride + columns, count):
+            target = address(scores, j)
+            score = fma(load(scores, target), scale, load(terms, address(terms, j)))
+            store(target, score)
+            maxima = larger(score, maxima)
+        stats[i, 0] = largest(maxima)
     for i in range(rows):
-        fetch(ahead[1], i, width)
-        fetch(ahead[2], i, width)
-        added, highest = splat(scores, 0.0), stats[i, 0]
-        for j in range(i * length, i * length + columns, count):
-            place = address(scores, j)
-            power = exp(load(scores, place) - highest)
-            added = added + power
-            store(place, power)
-        stats[i, 1] = 1 / total(added)
+        fetch(next_k, i, width)
+        fetch(next_v, i, width)
+        sums, maximum = splat(scores, 0.0), stats[i, 0]
+        for j in range(i * stride, i * stride + columns, count):
+            target = address(scores, j)
+            power = exp(load(scores, target) - maximum)
+            sums = sums + power
+            store(target, power)
+        stats[i, 1] = 1 / total(sums)
 
 
 @inner
-def probabilities(scores, terms, length, rows, columns, scale, stats, ahead, width):
+def probabilities(scores, terms, stride, rows, columns, scale, stats, next_k, next_v, width):
     """scores = P = exp(scale · scores + terms − max) / sum in place, from forward's stats."""
     for i in range(rows):
-        fetch(ahead[0], i, width)
-        fetch(ahead[1], i, width)
-        highest, inverse = stats[i, 0], stats[i, 1]
-        for j in range(i * length, i * length + columns, lanes(scores)):
-            place = address(scores, j)
-            score = fma(load(scores, place), scale, load(terms, address(terms, j)))
-            store(place, exp(score - highest) * inverse)
+        fetch(next_k, i, width)
+        fetch(next_v, i, width)
+        maximum, inverse = stats[i, 0], stats[i, 1]
+        for j in range(i * stride, i * stride + columns, lanes(scores)):
+            target = address(scores, j)
+            score = fma(load(scores, target), scale, load(terms, address(terms, j)))
+            store(target, exp(score - maximum) * inverse)
 
 
 @inner
-def softmax_backward(p, dp, sums, length, rows, columns, scale, first, ahead, width):
+def softmax_backward(p, dp, sums, stride, rows, columns, scale, first, next_q, next_dout, width):
     """dS = P ∘ (dP − Σ_j P dP); dp = scale · dS in place; sums = dS in the first window, then += dS.
 
-    A row of P adds up to 1 but for rounding; the sum is divided by it, so that a row of dS adds up to 0.
+    A row of P adds up to 1 but for rounding. Σ_j P dP is divided by Σ_j P, so that a row of dS adds up
+    to 0.
     """
     for i in range(rows):
-        fetch(ahead[0], i, width)
-        fetch(ahead[1], i, width)
-        along, mass = splat(p, 0.0), splat(p, 0.0)
-        for j in range(i * length, i * length + columns, lanes(p)):
-            chance = load(p, address(p, j))
-            along, mass = fma(chance, load(dp, address(dp, j)), along), mass + chance
-        delta = total(along) / total(mass)
-        for j in range(i * length, i * length + columns, lanes(p)):
-            place, added = address(dp, j), address(sums, j)
-            ds = load(p, address(p, j)) * (load(dp, place) - delta)
-            store(place, ds * scale)
-            store(added, ds if first else load(sums, added) + ds)
+        fetch(next_q, i, width)
+        fetch(next_dout, i, width)
+        p_dp, ones = splat(p, 0.0), splat(p, 0.0)
+        for j in range(i * stride, i * stride + columns, lanes(p)):
+            probability = load(p, address(p, j))
+            p_dp = fma(probability, load(dp, address(dp, j)), p_dp)
+            ones = ones + probability
+        delta = total(p_dp) / total(ones)
+        for j in range(i * stride, i * stride + columns, lanes(p)):
+            target, sum_target = address(dp, j), address(sums, j)
+            ds = load(p, address(p, j)) * (load(dp, target) - delta)
+            store(target, ds * scale)
+            store(sum_target, ds if first else load(sums, sum_target) + ds)
 
 
 @inner
-def scatter(drows, strip, length, index, first, rows, columns):
+def scatter(drows, strip, stride, index, first, rows, columns):
     """drows[index[i, j]] += strip[i, j], in float64."""
     for i in range(rows):
         entries = (first + i) * columns
-        row = strip[i * length : i * length + columns]
+        row = strip[i * stride : i * stride + columns]
         scatter_row(drows, index[entries : entries + columns], row, columns)
 
 
 @inner
-def all_terms(terms, static, length, bias, mask, b, h, first, rows, columns):
-    """The strip that is added to the scores: the static one, or terms = static + bias + mask."""
-    if not bias[0] and not mask[0]:
-        return static
-    copy(terms, static, rows * length)
-    if bias[0]:
-        apply_term(terms, length, bias, b, h, first, rows, columns, False)
-    if mask[0]:
-        apply_term(terms, length, mask, b, h, first, rows, columns, False)
+def all_terms(terms, gathered, stride, bias, mask, b, h, first, rows, columns):
+    """The strip that is added to the scores: `gathered` alone, or terms = gathered + bias + mask."""
+    if not bias.address and not mask.address:
+        return gathered
+    copy(terms, gathered, rows * stride)
+    if bias.address:
+        apply_term(terms, stride, bias, b, h, first, rows, columns, False)
+    if mask.address:
+        apply_term(terms, stride, mask, b, h, first, rows, columns, False)
     return terms
 
 
 @inner
-def write(strip, length, target, b, h, first, rows, columns):
-    """target[b, h, first:] = the strip's rows."""
+def write(strip, stride, target, b, h, first, rows, columns):
+    """target[b, h, first : first + rows] = strip."""
     count = lanes(strip)
     for i in range(rows):
-        row = at(target, b, h, first + i)
+        row = row_address(target, b, h, first + i)
         for j in range(0, columns, count):
-            value = load(strip, address(strip, i * length + j))
-            store_first(row + j * strip.itemsize, value, columns - j)
+            values = load(strip, address(strip, i * stride + j))
+            store_first(row + j * strip.itemsize, values, columns - j)
 
 
 @inner
-def scale_rows(strip, length, factors, rows):
-    """strip[i] *= factors[i, 1]"""
+def scale_rows(strip, stride, stats, rows):
+    """strip[i] *= stats[i, 1] = 1 / sum."""
     for i in range(rows):
-        for j in range(0, length, lanes(strip)):
-            place = address(strip, i * length + j)
-            store(place, load(strip, place) * factors[i, 1])
+        for j in range(0, stride, lanes(strip)):
+            target = address(strip, i * stride + j)
+            store(target, load(strip, target) * stats[i, 1])

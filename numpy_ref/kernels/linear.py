@@ -41,17 +41,15 @@ def linear_backward(dout, cache):
     groups, dx = groups_of(rows), empty(x.shape, x.dtype)
     dweights, dweight, sums = empty_groups(groups, (depth, columns), x.dtype)
     dbiases, dbias = empty_sums(groups, depth if has_bias else 0, x.dtype)
+    packed = empty((depth * padded(columns, x.dtype),), x.dtype)
     threads.run(
         loops.backward,
         panels + groups + sums,
         panels,
         product_for(x.dtype),
         groups,
-        *addresses(dout, x, weight),
-        empty((depth * padded(columns, x.dtype),), x.dtype),
-        *addresses(dx, dweights, dweight),
-        dbiases,
-        dbias,
+        (*addresses(dout, x, weight), packed),
+        (*addresses(dx, dweights, dweight), dbiases, dbias),
         (rows, columns, depth),
         scratch=(loops.CHUNK * padded(columns, x.dtype), x.dtype),
     )

@@ -24,11 +24,12 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     panels, packed = _empty_packed((columns, middle), (middle, depth), x.dtype)
     threads.run(
         loops.forward,
-        panels[1] + tiles_of(rows),
-        panels,
+        panels.both + tiles_of(rows),
+        tuple(panels),
         product_for(x.dtype),
         packed,
-        *addresses(x, weight1, bias1, weight2, bias2, residual, hidden, out),
+        tuple(addresses(x, weight1, bias1, weight2, bias2, residual)),
+        *addresses(hidden, out),
         shape,
         scratch=(TILE * middle, x.dtype),
     )
@@ -47,14 +48,13 @@ def mlp_backward(dout, cache):
     panels, packed = _empty_packed((middle, columns), (depth, middle), x.dtype)
     threads.run(
         loops.backward,
-        panels[1] + groups + sums,
-        panels,
+        panels.both + groups + sums,
+        tuple(panels),
         product_for(x.dtype),
         packed,
         groups,
-        *addresses(dout, x, hidden, weight1, weight2, dx, dweights, dweight),
-        dbiases,
-        dbias,
+        tuple(addresses(dout, x, hidden, weight1, weight2)),
+        (*addresses(dx, dweights, dweight), dbiases, dbias),
         shape,
         scratch=(CHUNK * (middle + padded(max(columns, middle), x.dtype)), x.dtype),
     )
@@ -65,10 +65,10 @@ def mlp_backward(dout, cache):
 
 
 def _empty_packed(first, second, dtype):
-    """(panels of the first, of both, where the second begins) and memory for two packed (K, columns)."""
+    """(Panels, memory) for two packed right-hand sides, each of a shape (K, columns)."""
     panels1, panels2 = (panels_of(columns, dtype) for _, columns in (first, second))
     start, more = (rows * padded(columns, dtype) for rows, columns in (first, second))
-    return (panels1, panels1 + panels2, start), empty((start + more,), dtype)
+    return loops.Panels(panels1, panels1 + panels2, start), empty((start + more,), dtype)
 
 
 def _shape(x, weight1, weight2):
