@@ -74,14 +74,14 @@ TILES = """
 import sys
 from llvmlite import binding, ir
 from numba import types
-from numpy_ref.kernels.machine import product
+from numpy_ref.kernels.machine import tile
 from numpy_ref.kernels.machine.ir import VectorType
 triple, name, features, registers, more = sys.argv[1:]
-accumulators, vectors = product.tile_size(int(registers))
-product.ACCUMULATORS = accumulators + int(more)
-product.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
+accumulators, vectors = tile.tile_size(int(registers))
+tile.ACCUMULATORS = accumulators + int(more)
+tile.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
 module = ir.Module()
-product._tiles_function(module, VectorType(types.float32)).linkage = "external"
+tile.tiles_function(module, VectorType(types.float32)).linkage = "external"
 binding.initialize_all_targets()
 binding.initialize_all_asmprinters()
 machine = binding.Target.from_triple(triple).create_target_machine(name, features, opt=3)

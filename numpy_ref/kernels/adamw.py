@@ -39,20 +39,21 @@ def adamw_update(
 
 @compiled
 def _update(worker, words, helpers, *arguments):
-    """One step of AdamW; rates: 1 − β₁, β₂, 1/√(1 − β₂ᵗ), ε, 1 − lr λ, lr / (1 − β₁ᵗ)."""
+    """m += (1 − β₁)(g − m),  v = β₂ v + (1 − β₂) g²,  θ = (1 − lr λ) θ − lr m̂ / (√v̂ + ε)."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, like, data, grad, m, v, elements, rates = arguments
+    one_minus_beta1, beta2, correction2, eps, decay, step = rates
     size = like.itemsize
     for piece in taken(progress, pieces):
         end = min(piece * PIECE + PIECE, elements)
         for j in range(piece * PIECE, end, lanes(like)):
-            at, left = j * size, end - j
-            g, first = load_first(like, grad + at, left), load_first(like, m + at, left)
-            first = fma(g - first, rates[0], first)
-            second = fma(g * g, 1 - rates[1], load_first(like, v + at, left) * rates[1])
-            change = first / (root(second) * rates[2] + rates[3])
-            store_first(m + at, first, left)
-            store_first(v + at, second, left)
-            kept = load_first(like, data + at, left) * rates[4]
-            store_first(data + at, kept - change * rates[5], left)
+            offset, left = j * size, end - j
+            g, first = load_first(like, grad + offset, left), load_first(like, m + offset, left)
+            first = fma(g - first, one_minus_beta1, first)
+            second = fma(g * g, 1 - beta2, load_first(like, v + offset, left) * beta2)
+            change = first / (root(second) * correction2 + eps)
+            store_first(m + offset, first, left)
+            store_first(v + offset, second, left)
+            kept = load_first(like, data + offset, left) * decay
+            store_first(data + offset, kept - change * step, left)

@@ -187,8 +187,8 @@ def _empty_gradients(shape, groups, dtype):
 
 def _rows(x):
     """x with its last axis contiguous, and aligned."""
-    whole = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    return x if whole and x.flags.aligned else np.array(x, order="C")
+    contiguous_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
+    return x if contiguous_rows and x.flags.aligned else np.array(x, order="C")
 
 
 def _place(x):

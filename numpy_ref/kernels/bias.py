@@ -47,7 +47,7 @@ def bias_backward(dbias, index, num_rows):
 
 @compiled
 def _gather_alone(by_head, flat, keys, bias):
-    """Whether the index fits; where it does not, nothing is done."""
+    """The gather in one call -> True; False, with nothing done, if an entry is outside the table."""
     if not all_within(flat, by_head.shape[1]):
         return False
     for head in range(len(bias)):
@@ -57,7 +57,7 @@ def _gather_alone(by_head, flat, keys, bias):
 
 @compiled
 def _scatter_add_alone(dbias, flat, keys, sums):
-    """Whether the index fits; where it does not, nothing is done."""
+    """The scatter-add in one call -> True; False, with nothing done, if an entry is outside."""
     if not all_within(flat, sums.shape[1]):
         return False
     for head in range(len(dbias)):
@@ -67,6 +67,7 @@ def _scatter_add_alone(dbias, flat, keys, sums):
 
 @compiled
 def _gather(worker, words, helpers, *arguments):
+    """bias (H, Lq · Lk) = by_head (H, R) under the index, a head a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, by_head, flat, keys, bias = arguments
@@ -76,6 +77,7 @@ def _gather(worker, words, helpers, *arguments):
 
 @compiled
 def _scatter_add(worker, words, helpers, *arguments):
+    """sums (H, R) += dbias (H, Lq · Lk) under the index, a head a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, dbias, flat, keys, sums = arguments

@@ -70,15 +70,17 @@ def _over_rows(loop, x, *arguments):
 
 @inner
 def _dot(like, a, b, width):
+    """Σ_j a[j] b[j]; a and b: addresses."""
     added = splat(like, 0.0)
     for j in range(0, width, lanes(like)):
-        at, left = j * like.itemsize, width - j
-        added = fma(load_first(like, a + at, left), load_first(like, b + at, left), added)
+        offset, left = j * like.itemsize, width - j
+        added = fma(load_first(like, a + offset, left), load_first(like, b + offset, left), added)
     return total(added)
 
 
 @compiled
 def _norm_rows(worker, words, helpers, *arguments):
+    """norms (rows,) = √Σ_j x²; x: (rows, d)."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms = arguments
@@ -90,6 +92,7 @@ def _norm_rows(worker, words, helpers, *arguments):
 
 @compiled
 def _divide_rows(worker, words, helpers, *arguments):
+    """out = τ x / max(‖x‖, ε), τ of the row's head; a head has `length` rows one after the other."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, out = arguments
@@ -104,7 +107,7 @@ def _divide_rows(worker, words, helpers, *arguments):
 
 @compiled
 def _backward_rows(worker, words, helpers, *arguments):
-    """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where the norm is not the smallest allowed."""
+    """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where ‖x‖ > ε; along = dx̂·x̂."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, dhat, dx, along = arguments

@@ -42,20 +42,20 @@ def _rows(worker, words, helpers, *arguments):
     for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             row, drow = address(logits, (i, 0)), address(dlogits, (i, 0))
-            highest = logits[i, 0]
+            maximum = logits[i, 0]
             for c in range(1, classes):
-                highest = max(highest, logits[i, c])
-            powers, plain = splat(logits, 0.0), 0.0
+                maximum = max(maximum, logits[i, c])
+            powers, sum_centred = splat(logits, 0.0), 0.0
             for j in range(0, classes, count):
-                power = exp(load_first(logits, row + j * size, classes - j) - highest)
+                power = exp(load_first(logits, row + j * size, classes - j) - maximum)
                 powers = powers + only_first(power, classes - j)
             for c in range(classes):
-                plain += logits[i, c] - highest
-            added = total(powers)
+                sum_centred += logits[i, c] - maximum
+            sum_powers = total(powers)
             for j in range(0, classes, count):
-                power = exp(load_first(logits, row + j * size, classes - j) - highest)
-                excess = (power * (1 / added) - smooth / classes) * (1 / rows)
-                store_first(drow + j * size, excess, classes - j)
+                power = exp(load_first(logits, row + j * size, classes - j) - maximum)
+                gradient = (power * (1 / sum_powers) - smooth / classes) * (1 / rows)
+                store_first(drow + j * size, gradient, classes - j)
             dlogits[i, labels[i]] -= (1 - smooth) / rows
-            own = logits[i, labels[i]] - highest
-            losses[i] = math.log(added) - (1 - smooth) * own - smooth / classes * plain
+            own = logits[i, labels[i]] - maximum
+            losses[i] = math.log(sum_powers) - (1 - smooth) * own - smooth / classes * sum_centred

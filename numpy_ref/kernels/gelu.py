@@ -50,7 +50,7 @@ def _forward(worker, words, helpers, *arguments):
 
 @compiled
 def _backward(worker, words, helpers, *arguments):
-    """dx = dout (Φ(x) + x φ(x)), both computed again: that is cheaper than to keep them."""
+    """dx = dout (Φ(x) + x φ(x)); Φ and φ are computed again, which is cheaper than to keep them."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, like, x, dout, dx, elements = arguments
@@ -65,7 +65,7 @@ def _backward(worker, words, helpers, *arguments):
 
 @inner
 def gelu(like, x, out, elements):
-    """out = x Φ(x)"""
+    """out = x Φ(x); like: an array of the dtype, x and out: addresses."""
     for j in range(0, elements, lanes(like)):
         value = load_first(like, x + j * like.itemsize, elements - j)
         store_first(out + j * like.itemsize, value * cdf(value), elements - j)

@@ -44,20 +44,22 @@ def layer_norm_backward(dout, cache, dresidual=None):
         dresidual = gradient("dresidual", dresidual, x.shape, x.dtype)
     (dout, dresidual), width = contiguous(dout, dresidual), x.shape[-1]
     height, pieces = _cut(len(mean), width)
-    dx, (sums, added_up) = empty(x.shape, x.dtype), empty_sums(pieces, 2 * width, x.dtype)
+    dx, (sums, sums_total) = empty(x.shape, x.dtype), empty_sums(pieces, 2 * width, x.dtype)
+    *inputs, dx_start = addresses(x, weight, dout, dresidual, dx)
     threads.run(
         _backward,
         pieces + 1,
         mean,
         rstd,
-        *addresses(x, weight, dout, dresidual, dx),
+        tuple(inputs),
+        dx_start,
         sums,
-        added_up,
+        sums_total,
         width,
         height,
         scratch=(2 * SHORT, x.dtype),
     )
-    return LayerNormGrads(dx, added_up[:width], added_up[width:])
+    return LayerNormGrads(dx, sums_total[:width], sums_total[width:])
 
 
 def _cut(rows, width):
@@ -68,9 +70,10 @@ def _cut(rows, width):
 
 @compiled
 def _forward(worker, words, helpers, *arguments):
-    """out = (x − mean) · rstd · weight + bias; `height` rows a piece.
+    """out = x̂ · weight + bias, x̂ = (x − mean) · rstd; `height` rows a piece.
 
-    SHORT rows at a time, all means first, then all variances: rows do not wait for one another.
+    x, out: (rows, width), as addresses; mean, rstd: (rows,). SHORT rows at a time, all means first, then
+    all variances: rows do not wait for one another.
     """
     if share(worker, words, helpers, arguments):
         return
@@ -80,79 +83,85 @@ def _forward(worker, words, helpers, *arguments):
         last = min(piece * height + height, mean.size)
         for first in range(piece * height, last, SHORT):
             end = min(first + SHORT, last)
+            # 1  mean = Σ_j x / width
             for i in range(first, end):
-                added = splat(mean, 0.0)
+                sums = splat(mean, 0.0)
                 for j in range(0, width, count):
-                    added = added + load_first(mean, x + (i * width + j) * size, width - j)
-                mean[i] = total(added) / width
+                    sums = sums + load_first(mean, x + (i * width + j) * size, width - j)
+                mean[i] = total(sums) / width
+            # 2  rstd = 1 / √(Σ_j (x − mean)² / width + ε)
             for i in range(first, end):
                 squares = splat(mean, 0.0)
                 for j in range(0, width, count):
                     centred = load_first(mean, x + (i * width + j) * size, width - j) - mean[i]
                     squares = squares + only_first(centred * centred, width - j)
                 rstd[i] = 1 / math.sqrt(total(squares) / width + eps)
+            # 3  out = (x − mean) · rstd · weight + bias
             for i in range(first, end):
                 for j in range(0, width, count):
-                    at, left = (i * width + j) * size, width - j
-                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
+                    offset, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + offset, left) - mean[i]) * rstd[i]
                     scale, shift = weight + j * size, bias + j * size
                     value = fma(x_hat, load_first(mean, scale, left), load_first(mean, shift, left))
-                    store_first(out + at, value, left)
+                    store_first(out + offset, value, left)
 
 
 @compiled
 def _backward(worker, words, helpers, *arguments):
-    """dx, and the sums over all rows of dout · x̂ and of dout one after the other, in float64.
+    """dx = rstd · (g − Σ g / width − x̂ · Σ g x̂ / width) + dresidual, g = dout · weight, and sums.
 
-    dresidual is added to dx; there is none at address 0. The last piece adds up those of the others.
-    scratch: of SHORT rows the means of g and of g · x̂, g = dout · weight.
+    x, dout, dresidual, dx: (rows, width), as addresses; no dresidual at address 0. sums: (pieces,
+    2 · width) in float64, Σ dout · x̂ and Σ dout over the rows of a piece; the last piece adds them up.
+    scratch: the two means of SHORT rows.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, scratches, mean, rstd, x, weight, dout, dresidual, dx = arguments[:10]
-    sums, added_up, width, height = arguments[10:]
+    progress, pieces, scratches, mean, rstd, inputs, dx, sums, sums_total, width, height = arguments
+    x, weight, dout, dresidual = inputs
     scratch = scratches[worker]
     count, size = lanes(mean), mean.itemsize
     for piece in taken(progress, pieces):
         if piece == pieces - 1:
             await_pieces(progress, piece)
-            add_up(sums, added_up)
+            add_up(sums, sums_total)
         last = min(piece * height + height, mean.size)
         for first in range(piece * height, last, SHORT):
             end = min(first + SHORT, last)
+            # 3  Σ_j g / width and Σ_j g x̂ / width
             for i in range(first, end):
-                plain, along = splat(mean, 0.0), splat(mean, 0.0)
+                sum_g, sum_g_x_hat = splat(mean, 0.0), splat(mean, 0.0)
                 for j in range(0, width, count):
-                    at, left = (i * width + j) * size, width - j
-                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
-                    g = load_first(mean, dout + at, left) * load_first(mean, weight + j * size, left)
-                    plain, along = plain + g, fma(g, x_hat, along)
-                scratch[2 * (i - first)] = total(plain) / width
-                scratch[2 * (i - first) + 1] = total(along) / width
+                    offset, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + offset, left) - mean[i]) * rstd[i]
+                    g = load_first(mean, dout + offset, left) * load_first(mean, weight + j * size, left)
+                    sum_g, sum_g_x_hat = sum_g + g, fma(g, x_hat, sum_g_x_hat)
+                scratch[2 * (i - first)] = total(sum_g) / width
+                scratch[2 * (i - first) + 1] = total(sum_g_x_hat) / width
+            # 2, 1  dx
             for i in range(first, end):
-                mean_g, mean_along = scratch[2 * (i - first)], scratch[2 * (i - first) + 1]
+                mean_g, mean_g_x_hat = scratch[2 * (i - first)], scratch[2 * (i - first) + 1]
                 for j in range(0, width, count):
-                    at, left = (i * width + j) * size, width - j
-                    x_hat = (load_first(mean, x + at, left) - mean[i]) * rstd[i]
-                    g = load_first(mean, dout + at, left) * load_first(mean, weight + j * size, left)
-                    change = (g - mean_g - x_hat * mean_along) * rstd[i]
+                    offset, left = (i * width + j) * size, width - j
+                    x_hat = (load_first(mean, x + offset, left) - mean[i]) * rstd[i]
+                    g = load_first(mean, dout + offset, left) * load_first(mean, weight + j * size, left)
+                    change = (g - mean_g - x_hat * mean_g_x_hat) * rstd[i]
                     if dresidual:
-                        change = change + load_first(mean, dresidual + at, left)
-                    store_first(dx + at, change, left)
+                        change = change + load_first(mean, dresidual + offset, left)
+                    store_first(dx + offset, change, left)
             _add_short(mean, rstd, x, dout, sums[piece], width, first, end)
 
 
 @inner
 def _add_short(mean, rstd, x, dout, sums, width, first, last):
-    """sums (2 · width, float64) += Σ over a few rows of dout · x̂ and of dout, in their own precision."""
+    """sums (2 · width,) += Σ dout · x̂ and Σ dout over a few rows, added in x's own precision."""
     count, size = lanes(mean), mean.itemsize
     for j in range(0, width, count):
         left = min(width - j, count)
         dweight, dbias = splat(mean, 0.0), splat(mean, 0.0)
         for i in range(first, last):
-            at = (i * width + j) * size
-            d = load_first(mean, dout + at, left)
-            dweight = fma(d, (load_first(mean, x + at, left) - mean[i]) * rstd[i], dweight)
+            offset = (i * width + j) * size
+            d = load_first(mean, dout + offset, left)
+            dweight = fma(d, (load_first(mean, x + offset, left) - mean[i]) * rstd[i], dweight)
             dbias = dbias + d
         for n in range(left):
             sums[j + n] += lane(dweight, n)

@@ -15,9 +15,7 @@ from .machine.arrays import contiguous
 from .machine.index import checked_index
 from .machine.jit import compiled
 from .machine.runs import gather_row, scatter_row
-from .machine.threads import share, taken
-
-PIECE = 1 << 14  # elements
+from .machine.threads import PIECE, share, taken
 
 
 def score_lookup_forward(q, embedding, index):
@@ -84,6 +82,7 @@ def _over(loop, values, *arrays):
 
 @compiled
 def _gather_rows(worker, words, helpers, *arguments):
+    """out (B · H · Lq, Lk) = product (B · H · Lq, R) under the index, `height` rows a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, product, index, out, height = arguments
@@ -94,6 +93,7 @@ def _gather_rows(worker, words, helpers, *arguments):
 
 @compiled
 def _scatter_rows(worker, words, helpers, *arguments):
+    """sums (B · H · Lq, R) += values (B · H · Lq, Lk) under the index, `height` rows a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, values, index, sums, height = arguments

@@ -6,9 +6,10 @@ from .gelu import cdf, gelu, slope
 from .linear_loops import CHUNK, TILE, product_start
 from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
-from .machine.product import PANEL_VECTORS, product
+from .machine.product import product
 from .machine.simd import address, lanes, load_first, store, store_first
 from .machine.threads import await_pieces, share, taken
+from .machine.tile import PANEL_VECTORS
 from .sums import add_groups, add_rows, add_up
 
 

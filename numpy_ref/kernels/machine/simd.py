@@ -1,4 +1,4 @@
-"""Vectors of one register for jitted loops: numba knows numbers and arrays, LLVM also what lies between.
+"""Vectors of one register for jitted loops: numba knows numbers and arrays, LLVM also vectors.
 
 A vector holds `lanes(array)` neighbours of an array. `+ − *` work on two of them or on one and a number;
 the functions here do the rest. Without the jit (NUMBA_DISABLE_JIT=1) a vector is a short NumPy array and
