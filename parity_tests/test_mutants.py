@@ -1,10 +1,14 @@
 """The tool that plants bugs: what it finds in a source, which it draws, and where it puts them."""
 
 import textwrap
+from types import SimpleNamespace
 
 import pytest
+from numba import njit
+from numba.extending import overload
 
 from .mutants.__main__ import drawn
+from .mutants.calls import Recorder
 from .mutants.plant import mutants_of
 from .mutants.trial import SITE
 from .process import ROOT, python
@@ -94,3 +98,24 @@ def test_a_mutant_stands_in_for_its_module(tmp_path):
     paths = {"PYTHONPATH": f"{SITE}:{ROOT}"}
     assert python(code) == "[0.0, 0.0]\n"
     assert python(code, MUTANT=f"numpy_ref.ops.relu={tmp_path / 'relu.py'}", **paths) == "[7.0, 7.0]\n"
+
+
+def twice(x):
+    return 2 * x
+
+
+@overload(twice)
+def compiled_twice(x):
+    return lambda x: 2 * x
+
+
+def test_what_runs_while_numba_compiles_is_not_called():
+    """With the kernels on disk it does not run, so a mutant there needs them compiled anew."""
+    recorder = Recorder(["parity_tests"])
+    protocol = recorder.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
+    next(protocol)
+    assert njit(lambda x: twice(x))(twice(3)) == 12
+    protocol.close()
+    _, called = recorder.tests["test"]
+    assert ("parity_tests/test_mutants.py", "twice") in called
+    assert ("parity_tests/test_mutants.py", "compiled_twice") not in called

@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from numba.core import event
 
 FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
 DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
@@ -18,15 +19,32 @@ SIGNATURES = "parity_tests/test_api.py"  # looks at every function's defaults an
 ALONE = 100  # where a file has fewer tests, one may see what another has had computed
 
 
+class _Compilations(event.Listener):
+    """How many of numba's compilations are going on; they nest."""
+
+    running = 0
+
+    def on_start(self, event):
+        self.running += 1
+
+    def on_end(self, event):
+        self.running -= 1
+
+
 class Recorder:
-    """A pytest plugin: {test: [seconds, [(file, function)]]} of the tests that are green."""
+    """A pytest plugin: {test: [seconds, [(file, function)]]} of the tests that are green.
+
+    What runs while numba compiles is not called: the next process finds its result on disk.
+    """
 
     def __init__(self, folders):
         self.folders = tuple(str(ROOT / folder) for folder in folders)
         self.tests, self.red, self._called, self._known = {}, [], set(), {}
+        self._compilations = _Compilations()
 
-    def _trace(self, frame, event, argument):
-        self._called.add(frame.f_code)
+    def _trace(self, frame, what, argument):
+        if not self._compilations.running:
+            self._called.add(frame.f_code)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
@@ -35,7 +53,8 @@ class Recorder:
         sys.settrace(self._trace)
         threading.settrace(self._trace)
         try:
-            return (yield)
+            with event.install_listener("numba:compile", self._compilations):
+                return (yield)
         finally:
             sys.settrace(None)
             threading.settrace(None)
