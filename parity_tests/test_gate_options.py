@@ -1,5 +1,7 @@
 """The gate before modules: options at their bounds, and a state that is not the module's."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,26 @@ def test_an_entry_that_no_int64_holds_is_named(twin, entry):
     index[1, 2] = entry
     with pytest.raises(ValueError, match=rf"index has the entry {entry}\b"):
         custom(twin, index)
+
+
+FLAGS = [
+    (bias_type, option.name)
+    for bias_type, scheme in numpy_ref.SCHEMES.items()
+    for option in inspect.signature(scheme).parameters.values()
+    if isinstance(option.default, bool)
+]
+
+
+@TWINS
+@pytest.mark.parametrize(("bias_type", "flag"), FLAGS)
+def test_a_schemes_flag_is_true_or_false(twin, bias_type, flag):
+    head_dim = inspect.signature(numpy_ref.SCHEMES[bias_type]).parameters.get("head_dim")
+    options = {"head_dim": 4} if head_dim and head_dim.default is head_dim.empty else {}
+    for value in (True, False):
+        assert twin.RelativePositionBias(2, 4, bias_type, **options, **{flag: value})
+    for no_bool in (1, 0, np.True_, "yes", None):
+        with pytest.raises(TypeError, match=rf"{flag} is .*, expected True or False"):
+            twin.RelativePositionBias(2, 4, bias_type, **options, **{flag: no_bool})
 
 
 @pytest.mark.parametrize("nn", [numpy_ref.nn, torch_impl.nn], ids=["numpy", "torch"])
