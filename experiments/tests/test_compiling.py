@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from experiments.compiling import compiled_ahead
+
 ROOT = Path(__file__).parents[2]
 CODE = """
 import numpy as np
@@ -44,6 +48,11 @@ def test_compiling_says_so_once_and_loading_says_nothing(tmp_path):
 def test_nothing_is_compiled_ahead_where_the_first_kernel_is_on_disk(tmp_path):
     run(tmp_path, FIRST)
     assert run(tmp_path, AHEAD) == ([], "")
+
+
+def test_an_error_in_the_block_is_not_held_up():
+    with pytest.raises(KeyError, match="first"), compiled_ahead("numpy", "float32"):
+        raise KeyError("first")
 
 
 def test_the_twin_without_kernels_has_nothing_to_compile():
