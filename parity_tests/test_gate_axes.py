@@ -7,7 +7,8 @@ from .calls import SIDES, SMALL, forward, given_to
 
 # What may have any number of leading axes, or repeats along those it lacks.
 ANY_AXES = {"bias", "mask", "multiplier"}
-ANY_AXES_OF = {"gelu", "relu", "sigmoid", "silu", "softmax", "dropout", "layer_norm", "linear", "mlp"}
+ANY_AXES_OF = {"dropout", "gelu", "layer_norm", "layer_scale", "linear", "mlp", "relu", "sigmoid"}
+ANY_AXES_OF |= {"silu", "softmax"}
 
 
 def axes_are_fixed(case, name):
