@@ -1,7 +1,7 @@
 """The tool that plants bugs: what it finds in a source, which it draws, and where it puts them."""
 
 import textwrap
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import pytest
 from numba import njit
@@ -109,13 +109,27 @@ def compiled_twice(x):
     return lambda x: 2 * x
 
 
-def test_what_runs_while_numba_compiles_is_not_called():
-    """With the kernels on disk it does not run, so a mutant there needs them compiled anew."""
-    recorder = Recorder(["parity_tests"])
+def recorded(calls):
+    """[(file, function)] that the recorder saw, in either twin and in the tests."""
+    recorder = Recorder(["numpy_ref", "torch_impl", "parity_tests"])
     protocol = recorder.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
     next(protocol)
-    assert njit(lambda x: twice(x))(twice(3)) == 12
+    calls()
     protocol.close()
-    _, called = recorder.tests["test"]
+    return recorder.tests["test"][1]
+
+
+def test_what_runs_while_numba_compiles_is_not_called():
+    """With the kernels on disk it does not run, so a mutant there needs them compiled anew."""
+    called = recorded(lambda: njit(lambda x: twice(x))(twice(3)))
     assert ("parity_tests/test_mutants.py", "twice") in called
     assert ("parity_tests/test_mutants.py", "compiled_twice") not in called
+
+
+def test_functions_that_are_alike_in_both_twins_are_told_apart():
+    """Python calls two code objects equal that differ in their file alone."""
+    files = [f"{twin}/alike.py" for twin in ("numpy_ref", "torch_impl")]
+    alike = [FunctionType(compile("0", str(ROOT / file), "eval"), {}) for file in files]
+    assert alike[0].__code__ == alike[1].__code__
+    called = recorded(lambda: [function() for function in alike])
+    assert {(file, "<module>") for file in files} <= {*called}

@@ -44,7 +44,8 @@ class Recorder:
 
     def _trace(self, frame, what, argument):
         if not self._compilations.running:
-            self._called.add(frame.f_code)
+            code = frame.f_code  # equal to that of the other twin where they are written alike
+            self._called.add((code.co_filename, code.co_qualname))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
@@ -65,12 +66,12 @@ class Recorder:
         if report.failed:
             self.red.append(report.nodeid)
 
-    def _name(self, code):
-        if code not in self._known:
-            inside = code.co_filename.startswith(self.folders)
-            file = str(Path(code.co_filename).relative_to(ROOT)) if inside else None
-            self._known[code] = (file, code.co_qualname) if inside else None
-        return self._known[code]
+    def _name(self, called):
+        path, function = called
+        if path not in self._known:
+            inside = path.startswith(self.folders)
+            self._known[path] = str(Path(path).relative_to(ROOT)) if inside else None
+        return self._known[path] and (self._known[path], function)
 
 
 def record(folders, to):
