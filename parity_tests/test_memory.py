@@ -176,3 +176,24 @@ def test_arrays_that_lie_anyhow_are_merged_as_defined(arrays):
     merged = kernels.merge_qkv(*given)
     assert merged.flags.c_contiguous or merged.size == 1
     np.testing.assert_array_equal(merged, ops.merge_qkv(*given))
+
+
+BESIDE = """
+import sys
+from parity_tests.calls import given_to, results
+from parity_tests.cases.ops import OPS
+from parity_tests.fuzz import guarded
+from parity_tests.fuzz.judge import buffers
+
+for case in OPS:
+    print(case.id, file=sys.stderr)
+    given = {name: guarded.place(a) for name, a in given_to(case, "float32").items()}
+    with guarded.results(buffers):
+        results("kernels", case, given)
+"""
+
+
+@pytest.mark.parametrize("side", ["begin", "end"])
+def test_no_kernel_touches_what_lies_beside_its_arrays(side):
+    """Every input, result and scratch lies beside a page that ends the process when it is touched."""
+    python(BESIDE, FUZZ_GUARD=side)
