@@ -1,1 +1,1 @@
-"""Both twins against the clock: checked first, then timed in turns in one process."""
+"""Benchmarks of both twins: each result is checked, then all are timed in turns in one process."""

@@ -1,4 +1,4 @@
-"""Contestants checked for what they compute, then timed in turns: python -m benchmarks --quick"""
+"""Check what each contestant computes, then time them in turns: python -m benchmarks --quick"""
 
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ def main(argv=None):
 
 
 def measure(suites, settings):
-    """The Result of these suites, entry by entry."""
+    """Run every entry of these suites and return the Result."""
     found = result.begin(settings)
     entries = [entry for name in dict.fromkeys(suites) for entry in SUITES[name](settings)]
     with tqdm(entries, unit="entry", disable=None) as bar:
@@ -53,26 +53,26 @@ def _parser():
         "--suites", nargs="+", choices=tuple(SUITES), default=list(SUITES), help="what to measure"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="less and smaller work, nothing that is compiled"
+        "--quick", action="store_true", help="fewer and smaller workloads, without torch.compile"
     )
     parser.add_argument(
         "--rounds",
         type=int | None,
-        help=f"turns a contestant has; default {ROUNDS}, quick {QUICK_ROUNDS}",
+        help=f"timed rounds, one turn per contestant in each; default {ROUNDS}, quick {QUICK_ROUNDS}",
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the PyTorch contestants"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device of PyTorch"
     )
     parser.add_argument(
         "--out",
         type=str | None,
-        help=f"folder of the report; default {PUBLISHED}/<device>, of a part {PARTIAL}/<device>",
+        help=f"folder of the report; default {PUBLISHED}/<device>, of a partial run {PARTIAL}/<device>",
     )
     return parser
 
 
 def _settings(options):
-    """Raises ValueError for what cannot be measured."""
+    """Return the Settings; raise ValueError for fewer than one round or a missing device."""
     import torch
 
     if options.rounds is not None and options.rounds < 1:
@@ -86,7 +86,7 @@ def _settings(options):
 
 
 def _folder(options, settings):
-    """A part of the measurements does not replace the published report of all."""
+    """Return the report's folder: a partial run must not replace the published full report."""
     if options.out is not None:
         return Path(options.out)
     whole = set(options.suites) == set(SUITES) and not options.quick

@@ -1,4 +1,4 @@
-"""Right before fast: what a contestant computes is held to the project's budget before it is timed."""
+"""The check before the timing: each contestant's tensors must lie within the parity tests' budget."""
 
 from dataclasses import dataclass
 
@@ -21,10 +21,10 @@ class Check:
 
 
 def check(costs, mine):
-    """Every tensor of `mine` against the float64 truth, by what rounding to float32 costs it.
+    """Compare every tensor with the float64 truth and return the Check of the worst.
 
-    costs: {name: Yardstick}, mine: {name: array or tensor}. A tensor that is missing, or too many, is
-    over budget without limit.
+    costs: {name: Yardstick}, the truth and the error that rounding to float32 causes.
+    mine: {name: array or tensor}; a missing or unexpected tensor has an infinite error.
     """
     if costs.keys() != mine.keys():
         (*_, odd) = sorted(costs.keys() ^ mine.keys())
@@ -35,5 +35,5 @@ def check(costs, mine):
 
 
 def as_array(x):
-    """A NumPy array of either twin's result; without importing PyTorch where it is not there."""
+    """Return a NumPy array or a tensor as a NumPy array, without importing PyTorch."""
     return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)

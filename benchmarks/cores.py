@@ -1,7 +1,7 @@
-"""What more cores than one are worth here: arithmetic in registers, by all threads over by one.
+"""The speed-up that this machine's cores allow at best: arithmetic in registers, all threads over one.
 
-No kernel can gain more from threads than what needs neither memory nor glue, and a machine that is
-shared with others gives less than its number of cores.
+This work needs no memory and no coordination, so no kernel can gain more from threads. A machine that
+is shared with others reaches less than its number of cores.
 """
 
 import threading
@@ -12,11 +12,11 @@ import numpy_ref
 
 from . import timing
 
-TERMS, ROUNDS = 1 << 22, 30  # about 8 ms of work a thread, as long as attention's own jobs
+TERMS, ROUNDS = 1 << 22, 30  # about 8 ms of work per thread, as long as one of attention's jobs
 
 
 def gain():
-    """Spread of n · (seconds alone) / (seconds of n threads at once, each at as much work)."""
+    """Return the spread of n · t(1) / t(n), where t(n) is the time of n threads with equal work each."""
     threads = numpy_ref.num_threads()
     _chains(1)
     pairs = [(_seconds(1), _seconds(threads)) for _ in range(ROUNDS)]
@@ -37,7 +37,7 @@ def _seconds(count):
 
 @njit(nogil=True)
 def _chains(terms):
-    """Four sums that do not wait for one another."""
+    """Compute four independent recurrences, so that the additions overlap."""
     a = b = c = d = 1.0
     for _ in range(terms):
         a = a * 0.999 + 1.0

@@ -1,4 +1,4 @@
-"""All that was measured of every contestant in every race, folded away on the page."""
+"""The page's table of every contestant in every race, in a block that is folded at first."""
 
 from . import tables
 from .tables import Table
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def details(result):
-    """A block of Markdown that opens on a click."""
+    """Return the table as a folded <details> block."""
     rows = [_row(race, name) for race in result.races for name in race.lines]
     table = tables.markdown(Table("Every contestant", COLUMNS, rows, 4), 3)
     return (

@@ -1,4 +1,4 @@
-"""An entry of a suite: a race that is still to be run."""
+"""The type of a race that is yet to be run, and the one of attention."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,9 +14,13 @@ def as_it_is(truth, results):
 
 @dataclass(frozen=True)
 class Entry:
-    """`places` says where the contestants are (contestants/__init__.py); backward: gradients too.
+    """A race to run.
 
-    sizes: {name: number} for the report. settle(truth, results) -> the results as they can be compared.
+    part: what of the work is timed, as the report prints it.
+    places: {contestant: module}, one of the tables in contestants/__init__.py.
+    backward: also compute the gradients.
+    sizes: {name: number} for the report.
+    settle(truth, results): return the results without what no float32 computation can get right.
     """
 
     suite: str

@@ -1,4 +1,4 @@
-"""The machine: what it is, and how fast it multiplies large matrices."""
+"""What the machine is, and how fast it multiplies large matrices."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ OTHERS = ("transformers", "timm")
 
 
 def describe(device):
-    """{"processor", "cores", "gain" of all threads, "versions", "gpu"} of the machine."""
+    """Return {"processor", "cores", "gain" (see cores.py), "versions", "gpu" on CUDA}."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found = {"processor": _processor(), "cores": cores, "gain": asdict(gain()), "versions": versions()}
     if device == "cuda":
@@ -40,9 +40,9 @@ def versions():
 
 
 def rates(device):
-    """{library: flop a second} of the best of some float32 products of 2048 × 2048, all cores at it.
+    """Return {library: flop per second} of float32 products of 2048 × 2048 matrices, best of 5.
 
-    One thread's is what a product of our own on one core is held against.
+    "numpy on one thread" is the rate of a single core.
     """
     import torch
 
@@ -68,7 +68,7 @@ def _best(product):
 
 
 def _processor():
-    """Linux says more than `platform` does."""
+    """Return the processor's name; on Linux /proc/cpuinfo has a better one than `platform`."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""Peak memory, each contestant in a process: python -m benchmarks.memory KIND NUMBER NAME DEVICE.
+"""Peak memory, one process per contestant: python -m benchmarks.memory KIND NUMBER NAME DEVICE.
 
-A small piece of the same work comes first, so that compiled code and threads are there; then the
-inputs; what the resident memory grows by from there, at most, is the work's own.
+First a small piece of the same work is run, so that compiled code and threads exist; then the inputs are
+made. The peak growth of the resident memory from then on is the work's own memory.
 """
 
 import gc
@@ -21,9 +21,11 @@ WHO = ("numpy", "numba", "torch eager", "torch sdpa")
 
 @dataclass(frozen=True)
 class Memory:
-    """MiB: `own` beyond imports and inputs (None where the system does not tell), `whole` process.
+    """Peak memory of one process in MiB.
 
-    absent: why there is neither.
+    own: beyond imports and inputs; None where the system does not report it.
+    whole: of the whole process; on CUDA, of all allocated tensors.
+    absent: why neither could be measured.
     """
 
     kind: str
@@ -37,7 +39,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Entry:
-    """One process to be run; kind: "attention", with its work by number, or "vit"."""
+    """A process to run; kind: "attention", where `number` indexes workloads.MEMORY, or "vit"."""
 
     kind: str
     number: int
@@ -56,7 +58,7 @@ def entries(settings):
 
 
 def run(entry, settings):
-    """Start the process and read what it found, which may be only why it failed."""
+    """Run the entry's process and return its Memory, or one that says why it failed."""
     arguments = [entry.kind, str(entry.number), entry.contestant, settings.device]
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -72,7 +74,7 @@ def work_of(kind, number):
 
 
 def measure(kind, number, name, device):
-    """The Memory of this process, doing the work some times."""
+    """Do the work in this process and return its Memory."""
     work = work_of(kind, number)
     small = replace(work, batch=2) if kind == "vit" else replace(work, window=7, batch=8)
     _do(_contestant(kind, small, name, device), 1)

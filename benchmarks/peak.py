@@ -1,4 +1,4 @@
-"""The most memory that was in use since a moment: resident on the CPU, allocated on CUDA."""
+"""The peak of the memory in use since a call of `start`: resident on the CPU, allocated on CUDA."""
 
 import resource
 import sys
@@ -10,7 +10,7 @@ UNIT = 2**20
 
 @dataclass(frozen=True)
 class Began:
-    """Where it was asked to begin; bytes in use then, None where the system does not tell."""
+    """The state at `start`: bytes in use (None where the system does not report it), peak before."""
 
     on_gpu: bool
     used: int | None
@@ -18,7 +18,7 @@ class Began:
 
 
 def start(name, device):
-    """Forget the peak so far. name: the contestant, as those of the NumPy twin stay on the CPU."""
+    """Reset the peak and return the state. name: the contestant; only PyTorch's use the GPU."""
     if device == "cuda" and name.startswith("torch"):
         import torch
 
@@ -34,7 +34,7 @@ def start(name, device):
 
 
 def since(began):
-    """(MiB beyond what was in use, MiB of the whole process or, on CUDA, of all that is allocated)."""
+    """Return (peak beyond the start, peak of the whole process or of all CUDA tensors), in MiB."""
     if began.on_gpu:
         import torch
 
@@ -53,6 +53,9 @@ def _status(field):
 
 
 def _whole():
-    """In KiB on Linux, where it begins with that of the process that started this one; else in bytes."""
+    """Return the peak of this process in bytes.
+
+    On Linux it is at least the memory that the parent process had when it started this one.
+    """
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

@@ -12,7 +12,7 @@ COLOURS = dict(zip(ATTENTION, head_colours(len(ATTENTION)), strict=True))
 
 
 def pictures(result):
-    """{file: (what it shows, Figure)} of what there is to be drawn."""
+    """Return {file: (what it shows, Figure)} of every picture that the result has data for."""
     drawn = {}
     races = [race for race in result.of_suite("attention") if race.part == BOTH]
     if any(race.fastest_torch for race in races):
@@ -34,7 +34,7 @@ def pictures(result):
 
 @styled
 def ratios(races, title):
-    """A group of bars for each race; the dashed line is the fastest torch contestant."""
+    """Draw a group of bars per race; the dashed line is the fastest torch contestant."""
     names = [name for name in COLOURS if any(name in race.lines for race in races)]
     width = 0.85 / len(names)
     figure = new_figure(11, 4.2, title)
@@ -62,7 +62,7 @@ def ratios(races, title):
 
 @styled
 def curves(points, xlabel, ylabel, title):
-    """points: [(x, {contestant: y})]; both axes logarithmic."""
+    """Draw a line per contestant, both axes logarithmic; points: [(x, {contestant: y})]."""
     figure = new_figure(7, 4.2, title)
     ax = figure.subplots()
     for name, colour in COLOURS.items():

@@ -1,4 +1,4 @@
-"""A race: contestants do the same work, are checked against the truth, then timed in turns."""
+"""A race: contestants do the same work, are checked against the float64 truth, then timed in turns."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from . import timing, workloads
 from .check import Check, check
 from .contestants import compiles, is_ours, make, of_torch
 
-DRAWS = 4  # of the definition with random rounding: the work is large, and rounding errors are many
+DRAWS = 4  # random roundings of the definition; few suffice, as large work averages over many errors
 
 
 @dataclass(frozen=True)
 class Line:
-    """One contestant: its check, seconds of its first call (compilers included) and of each round."""
+    """One contestant's check, seconds of its first call (with compilation) and of each round."""
 
     check: Check
     first_call: float
@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Race:
-    """work on what; lines {contestant: Line}; absent {contestant: why}; sizes {name: number}."""
+    """The result of a race: lines {contestant: Line}, absent {contestant: why}, sizes {name: number}."""
 
     suite: str
     work: str
@@ -36,7 +36,7 @@ class Race:
 
     @property
     def fastest_torch(self):
-        """The torch contestant with the least median, or None."""
+        """The torch contestant with the smallest median, or None."""
         theirs = [name for name in self.lines if of_torch(name)]
         return min(theirs, key=lambda name: self.time(name).median, default=None)
 
@@ -44,12 +44,15 @@ class Race:
         return timing.spread(self.lines[name].seconds)
 
     def ratio(self, name, reference):
-        """Spread of the time of `name` over that of `reference`, round by round."""
+        """Return the spread of the ratio time(name) / time(reference), taken round by round."""
         return timing.ratio(self.lines[name].seconds, self.lines[reference].seconds)
 
 
 def run(entry, settings):
-    """Make, check and time them; raises what one of ours raises, others are absent with the reason."""
+    """Make, check and time the entry's contestants and return the Race.
+
+    An error of the NumPy twin is raised; any other contestant's is noted in `absent`.
+    """
     given = workloads.inputs_of(entry.work)
     contestants, results, first_calls, absent = {}, {}, {}, {}
     forget_compiled()
@@ -74,7 +77,7 @@ def run(entry, settings):
 
 
 def first_call(contestant):
-    """({name: array}, seconds) of the call that compiles whatever is to be compiled."""
+    """Call the contestant once and return ({name: array}, seconds, including any compilation)."""
     with contestant.within():
         started = time.perf_counter()
         result = contestant.run()
@@ -83,14 +86,14 @@ def first_call(contestant):
 
 
 def truth_of(entry, given):
-    """{name: array}: what the definition computes in float64 from the same values."""
+    """Return {name: array}, computed by plain NumPy in float64 from the same values."""
     given = workloads.in_float64(given)
     contestant = make(entry.places, "numpy", entry.work, given, entry.backward)
     return first_call(contestant)[0]
 
 
 def costs_of(entry, given):
-    """{name: Yardstick}: the truth, and what rounding to float32 costs the definition."""
+    """Return {name: Yardstick}: the truth, and the error of plain NumPy with float32 rounding."""
     truth = truth_of(entry, given)
 
     def run(rounding):
@@ -102,20 +105,20 @@ def costs_of(entry, given):
 
 
 def _checks(entry, given, results):
-    """{name: Check} of every contestant."""
+    """Return {contestant: Check}."""
     costs = costs_of(entry, given)
     truth = {name: cost.truth for name, cost in costs.items()}
     return {name: check(costs, entry.settle(truth, result)) for name, result in results.items()}
 
 
 def forget_compiled():
-    """Each race compiles for its own shapes, as a program with one shape would."""
+    """Clear torch.compile's caches: each race compiles for its shapes only, as a program would."""
     import torch
 
     torch.compiler.reset()
 
 
 def reason(error):
-    """The first line of an error's message."""
+    """Return the first line of the error's message, or its type where there is no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -16,13 +16,13 @@ JSON, PAGE = "results.json", "README.md"
 
 
 def text(result):
-    """What the terminal shows."""
+    """Return the report for the terminal."""
     parts = [tables.text(table) for table in tables_of(result)]
     return "\n".join(["", heading(result), "", *parts, *notes(result)])
 
 
 def markdown(result, pictures=()):
-    """The page; pictures: {file: what it shows}."""
+    """Return the report as a Markdown page; pictures: {file: what it shows}."""
     shown = "\n\n".join(f"![{what}]({name})" for name, what in dict(pictures).items())
     parts = [tables.markdown(table) for table in tables_of(result)]
     remarks = wrapped("\n".join(f"- {note}" for note in notes(result)))
@@ -32,13 +32,16 @@ def markdown(result, pictures=()):
 
 
 def refuse_other_folders(folder):
-    """Raises ValueError for a folder that holds something else: it would be replaced."""
+    """Raise ValueError if the folder holds anything but a report, since `write` replaces it."""
     if Path(folder).exists() and not (Path(folder) / JSON).is_file() and any(Path(folder).iterdir()):
-        raise ValueError(f"{folder} holds something else than a report of the benchmarks")
+        raise ValueError(f"{folder} holds something else than a benchmark report")
 
 
 def write(folder, result):
-    """The folder as it was, or with this report and nothing else; returns the paths of its files."""
+    """Replace the folder by this report and return the paths of its files.
+
+    If writing fails, the folder stays as it was.
+    """
     from experiments.pictures import write_picture  # matplotlib takes a second to import
 
     from .plots import pictures

@@ -13,7 +13,7 @@ from .settings import Settings
 
 @dataclass
 class Result:
-    """rates: {library: flop a second of large products}, the better of before and after."""
+    """A run's measurements; rates: {library: flop per second of large products}, see machine.rates."""
 
     settings: Settings
     machine: dict
@@ -23,12 +23,12 @@ class Result:
 
     @property
     def rate(self):
-        """The best that the CPU's cores have shown."""
+        """The highest rate measured on the CPU, in flop per second."""
         return max(rate for library, rate in self.rates.items() if library != "cuda")
 
     @property
     def wrong(self):
-        """[(race, contestant)] over the budget."""
+        """[(race, contestant)] of every contestant over its error budget."""
         return [
             (race, name) for race in self.races for name in race.lines if not race.lines[name].check.ok
         ]
@@ -41,7 +41,7 @@ class Result:
         return [race for race in self.races if race.suite == suite]
 
     def memory(self, kind, work, contestant):
-        """The Memory of that process, or None."""
+        """Return the Memory of this kind, work and contestant, or None."""
         found = (m for m in self.memories if (m.kind, m.work, m.contestant) == (kind, work, contestant))
         return next(found, None)
 
@@ -51,7 +51,7 @@ def begin(settings):
 
 
 def end(result):
-    """Measure the rates once more: the machine may have been busy before."""
+    """Measure the rates again and keep the better: the machine may have been busy at the start."""
     for library, rate in machine.rates(result.settings.device).items():
         result.rates[library] = max(rate, result.rates[library])
 
@@ -61,7 +61,7 @@ def to_json(result):
 
 
 def _finite(value):
-    """JSON knows no inf and no NaN."""
+    """Return the value with inf and NaN as strings, since JSON has neither."""
     if isinstance(value, dict):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How attention with its backward grows with the batch, the length, and the number of threads."""
+"""Races of attention, forward and backward, over the batch, the length and the number of threads."""
 
 from . import contestants, entry, workloads
 
@@ -7,7 +7,7 @@ THREADS = WHO | {f"{name}, 1 thread": "one_thread" for name in WHO}
 
 
 def entries(settings):
-    """Compiling for each of so many shapes is left out."""
+    """Return the entries; torch.compile is left out, as it would compile for each of the shapes."""
     quick = settings.quick
     batches = workloads.QUICK_BATCHES if quick else workloads.BATCHES
     lengths = workloads.QUICK_LENGTHS if quick else workloads.LENGTHS

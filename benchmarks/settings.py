@@ -1,11 +1,11 @@
-"""What a run of the benchmarks is asked for."""
+"""The settings of a run of the benchmarks."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Settings:
-    """quick: less and smaller work, nothing that is compiled. rounds: turns of each contestant."""
+    """quick: fewer and smaller workloads, without torch.compile. rounds: turns of each contestant."""
 
     quick: bool = False
     rounds: int = 5

@@ -1,4 +1,4 @@
-"""What is measured: for each suite its entries, each a race or the memory of a process."""
+"""The suites {name: function of the settings -> entries}; an entry is a race or a memory measurement."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def modules(settings):
 
 
 def bias(settings):
-    """The gather alone, then the scatter-add alone."""
+    """Return the races of the gather alone and of the scatter-add alone."""
     works = workloads.QUICK_BIAS if settings.quick else workloads.BIAS
     parts = (("gather", GATHER, False), ("scatter-add", SCATTER, True))
     return [Entry("bias", work, *part) for work in works for part in parts]
@@ -31,9 +31,9 @@ def vit(settings):
 
 
 def settled_weights(truth, results):
-    """The results with only those weights whose step is not the sign of a rounding error.
+    """Return the results with the truth in place of weights whose gradient g is nearly zero.
 
-    AdamW's first step is lr · g / |g|: where g is next to nothing it goes anywhere, in either twin.
+    AdamW's first step is lr · g / |g|: where g is only rounding error, so is the step's sign.
     """
     kept = dict(results)
     for name, grad in truth.items():

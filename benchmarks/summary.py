@@ -1,4 +1,4 @@
-"""The tables that are read first: targets, times with ratios, memory; the remarks below them."""
+"""The main tables (targets, times with ratios, memory) and the notes below them."""
 
 from .contestants import compiles, is_ours
 from .machine import SIZE
@@ -17,7 +17,7 @@ TITLES = {
 
 
 def heading(result):
-    """The machine, the versions, the rate of large products."""
+    """Return the lines above the tables: machine, versions, rate of large products, rounds."""
     machine = result.machine
     rates = ", ".join(f"{library} {rate / 1e9:.0f}" for library, rate in result.rates.items())
     listed = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -33,30 +33,32 @@ def heading(result):
 
 
 def tables_of(result):
-    """[Table], the targets first."""
+    """Return the tables that have rows, the targets first."""
     races = [_races(result, suite) for suite in TITLES]
     found = [_targets(targets(result)), *races, _shares(result), _memory(result)]
     return [table for table in found if table.rows]
 
 
 def notes(result):
-    """How to read it, and what did not go as it should."""
+    """Return the notes: how to read the tables, then what was wrong or absent."""
     return [*READING, *_first_calls(result), *_wrong(result), *_absent(result)]
 
 
 READING = (
-    "Times are medians over rounds, in each of which every contestant has a turn; × is the median of "
-    "the rounds' ratios to the fastest torch contestant.",
-    "Who allocates large arrays is up to twice as fast once the C library's heap has grown in the same "
-    "process: compare contestants within a row, not the same work in two suites.",
-    "First every tensor is held to the budget of the parity tests (float32, the truth in float64).",
-    "Forward alone is without gradients in PyTorch (no_grad).",
-    "The share of the rate counts two products forward and five backward (the scores computed again "
-    "among them), 2·B·H·L²·d each, whoever may do less or more.",
-    "torch's gather is Swin's own: torch_impl's looks for an index outside the table first.",
-    "The training step takes random images; its kernels' BLAS has one thread, as in `make train-numpy`.",
-    "Memory: `own` is what the resident memory grows by at most, from the inputs on; `process` is all "
-    "of it, the libraries included.",
+    "Times are medians over rounds; every contestant has one turn per round. × is the median over "
+    "rounds of the ratio to the fastest torch contestant.",
+    "Code that allocates large arrays is up to twice as fast once the C library's heap has grown in the "
+    "same process: compare contestants within a row, not the same work in two suites.",
+    "Before the timing, every tensor must be within the budget of the parity tests (float32 against the "
+    "truth in float64).",
+    "In PyTorch, forward alone runs without gradients (no_grad).",
+    "The share of the rate counts two products forward and five backward (one of them computes the "
+    "scores again), 2·B·H·L²·d each, even for a contestant that does fewer or more.",
+    "The torch contestants gather as Swin's code does, without torch_impl's check of the index.",
+    "The training step takes random images. As in `make train-numpy`, BLAS has one thread for the "
+    "kernels.",
+    "Memory: `own` is the peak growth of the resident memory after the inputs are made; `process` is "
+    "the peak of the whole process, including libraries.",
 )
 
 
@@ -75,7 +77,7 @@ def _targets(found):
 
 
 def _races(result, suite):
-    """A row a race, a column a contestant: milliseconds and the ratio to the fastest of torch."""
+    """Return a row per race, a column per contestant: milliseconds, ratio to the fastest torch."""
     races = result.of_suite(suite)
     names = list(dict.fromkeys(name for race in races for name in race.lines))
     rows = [(race.work, race.part, *(_cell(race, name) for name in names)) for race in races]
@@ -92,7 +94,7 @@ def _cell(race, name):
 
 
 def _shares(result):
-    """Of the rate of large products on the same cores; no question where the contestants are on CUDA."""
+    """Return the table of flop per second over the rate of large products; empty on CUDA."""
     races = result.of_suite("attention") if result.settings.device == "cpu" else []
     names = list(dict.fromkeys(name for race in races for name in race.lines))
     rows = []
@@ -120,17 +122,17 @@ def _mib(memory):
 
 
 def _first_calls(result):
-    """Compiling is not within the times: how long it was."""
+    """Say how long each compiled contestant's first call took; the times do not include it."""
     for name in dict.fromkeys(name for race in result.races for name in race.lines if compiles(name)):
         calls = [race.lines[name].first_call for race in result.races if name in race.lines]
         yield (
             f"{name}: the first call, which compiles, took {min(calls):.1f} to {max(calls):.1f} s (less "
-            "where PyTorch still has the code from a run before)"
+            "where PyTorch has cached the code of an earlier run)"
         )
 
 
 def _wrong(result):
-    """Of ours it fails the run; of others it is said."""
+    """Name every tensor over budget; one of the NumPy twin is marked WRONG and fails the run."""
     for race, name in result.wrong:
         check = race.lines[name].check
         blame = ": WRONG" if is_ours(name) else ""
@@ -141,7 +143,7 @@ def _wrong(result):
 
 
 def _absent(result):
-    """Each contestant and reason once, with where."""
+    """Name each absent contestant with its reason and the races that lack it."""
     where = {(m.contestant, m.absent): {f"memory, {m.work}"} for m in result.memories if m.absent}
     for race in result.races:
         for name, why in race.absent.items():

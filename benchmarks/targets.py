@@ -1,4 +1,4 @@
-"""What was aimed at, beside what was measured."""
+"""The targets for time and memory, compared with the measurements."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ MINE, EAGER = "numba", "torch eager"
 
 @dataclass(frozen=True)
 class Target:
-    """measured must be at most `goal`, or at least where `more` is better."""
+    """A target: `measured` must be at most `goal`, or at least `goal` if `more`."""
 
     what: str
     work: str
@@ -25,7 +25,7 @@ class Target:
 
 
 def targets(result):
-    """[Target] of everything in the result that a target was set for; on the CPU, where numba is."""
+    """Return a Target for each measurement that has a goal; none for CUDA, where numba does not run."""
     if result.settings.device != "cpu":
         return []
     found = []
@@ -75,7 +75,7 @@ def _against_torch(what, race, goal):
 
 
 def _memory(result):
-    """Of what the work takes itself, and of the whole process."""
+    """Return the targets for the work's own memory and for the whole process."""
     found = []
     for mine in (m for m in result.memories if m.contestant == MINE):
         eager = result.memory(mine.kind, mine.work, EAGER)

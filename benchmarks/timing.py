@@ -1,6 +1,6 @@
-"""Contestants take turns in one process: what disturbs the machine disturbs all of them alike.
+"""Timing in turns in one process, so that other load on the machine affects all contestants alike.
 
-A number is the median over the rounds, a ratio the median over the ratios of each round.
+A reported time is the median over the rounds; a ratio is the median of each round's ratio.
 """
 
 import math
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Threads spin after their work, PyTorch's OpenMP for 5 ms, NumPy's OpenBLAS for more than 100: whoever
-# comes next would be starved of cores. So a turn begins when the process has been idle for a pause.
-PAUSE, MOST_PAUSES = 0.02, 100
-TURN = 0.2  # a turn lasts at least as long: as in training, what is called was called just before
+# Threads spin after their work, PyTorch's OpenMP for 5 ms, NumPy's OpenBLAS for more than 100 ms, and
+# would take cores from the next contestant. So a turn begins after the process was idle for a pause.
+PAUSE, MOST_PAUSES = 0.02, 100  # seconds, number
+TURN = 0.2  # seconds of a turn at least: calls follow one another at once, as in training
 MOST_CALLS = 2000
 
 
@@ -31,14 +31,14 @@ def spread(values):
 
 
 def ratio(mine, reference):
-    """Of each round's times: Spread of mine / reference."""
+    """Return the Spread of mine / reference; both are lists of seconds, one for each round."""
     return spread(np.divide(mine, reference))
 
 
 def take_turns(contestants, rounds):
-    """{name: Contestant} -> {name: [seconds a call, one for each round]}.
+    """Time all contestants {name: Contestant} and return {name: [seconds per call, one per round]}.
 
-    The one that begins moves on by one each round.
+    Each round begins with the next contestant.
     """
     names = list(contestants)
     seconds = {name: [] for name in names}
@@ -50,7 +50,7 @@ def take_turns(contestants, rounds):
 
 
 def take_turn(contestant):
-    """Seconds of a call: the median over a turn, whose first call is not counted."""
+    """Return the median seconds of a call over a turn, without the first call."""
     with contestant.within():
         let_threads_sleep()
         once = seconds_of(contestant.run)
@@ -59,7 +59,7 @@ def take_turn(contestant):
 
 
 def let_threads_sleep():
-    """Back when the process has used next to no processor time for a pause, or after MOST_PAUSES."""
+    """Wait until the process uses almost no processor time during a pause, for MOST_PAUSES at most."""
     for _ in range(MOST_PAUSES):
         before = time.process_time()
         time.sleep(PAUSE)
@@ -68,7 +68,7 @@ def let_threads_sleep():
 
 
 def seconds_of(run):
-    """What the call returns is let go of within the time: giving memory back is part of the work."""
+    """Return the seconds of a call, including the release of the memory of its result."""
     started = time.perf_counter()
     run()
     return time.perf_counter() - started

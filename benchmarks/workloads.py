@@ -1,4 +1,4 @@
-"""THE table of work: what is timed, its shapes, its inputs."""
+"""The workloads that are timed: their shapes and inputs."""
 
 from dataclasses import dataclass
 
@@ -27,13 +27,13 @@ class Attention:
         return f"{self.window}², {self.batch} × {self.heads} heads"
 
     def flops(self, backward):
-        """Two products of 2·B·H·L²·d forward, five backward, the scores computed again among them."""
+        """Count two products of 2·B·H·L²·d forward and five backward, one to recompute the scores."""
         return (7 if backward else 2) * 2 * self.batch * self.heads * self.tokens**2 * self.head_dim
 
 
 @dataclass(frozen=True)
 class Bias:
-    """A table ((2w − 1)², heads) to a bias (heads, w², w²) and back."""
+    """A gather from a table ((2w − 1)², heads) to a bias (heads, w², w²), and the scatter-add back."""
 
     window: int
     heads: int
@@ -91,7 +91,7 @@ BIAS = (Bias(7, 3), Bias(16, 4), Bias(32, 4))
 QUICK_BIAS = (Bias(7, 3), Bias(16, 4))
 BATCHES = tuple(Attention(7, batch, 3) for batch in (16, 64, 256, 1024))
 QUICK_BATCHES = BATCHES[:2]
-# 8192 rows of scores each: what grows is their length
+# about 8192 rows of scores each, so that only the length of a row grows
 LENGTHS = tuple(Attention(w, 4096 // w**2, 2) for w in (7, 12, 16, 24, 32, 64))
 QUICK_LENGTHS = LENGTHS[:3:2]
 THREADS = (Attention(7, 256, 3), Attention(16, 32, 4), Attention(32, 2, 3))
@@ -101,14 +101,14 @@ QUICK_MEMORY = MEMORY[:1]
 
 
 def index_of(window):
-    """Swin's index of a window, (L, L)."""
+    """Return Swin's index of a window × window grid, (L, L)."""
     return numpy_ref.RelativePositionBias(1, window, bias_type="2d").index
 
 
 def inputs_of(work):
-    """{name: array} for any work: float32 drawn from N(0, 1), and integers where they are needed.
+    """Return {name: array} for any work: float32 from N(0, 1), and integer labels or index.
 
-    "dout" and "dbias" are cotangents.
+    "dout" and "dbias" are the gradients of the loss with respect to the output and the bias.
     """
     rng = np.random.default_rng([SEED, *work.name.encode()])
     shapes = _SHAPES[type(work)](work)
@@ -121,7 +121,7 @@ def inputs_of(work):
 
 
 def weights_of(work):
-    """{name: array} for the attention of a Module, as large as in a trained one."""
+    """Return {name: array} for the attention of a Module, of the magnitude of trained weights."""
     rng = np.random.default_rng([SEED + 1, *work.name.encode()])
     width, rows = work.width, (2 * work.window - 1) ** 2
     state = {
@@ -135,7 +135,7 @@ def weights_of(work):
 
 
 def in_float64(given):
-    """The same values in float64: what the truth is computed from."""
+    """Return the same values in float64; the truth is computed from them."""
     return {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in given.items()}
 
 

@@ -2,8 +2,9 @@
 
     python -m examples.demo [--out examples/pictures]
 
-Trains a small vision transformer on scikit-learn's digits with each scheme that learns, and draws what
-the biases of its last layer are made of and have become. All randomness is seeded.
+Trains a small vision transformer on scikit-learn's digits with each of five schemes, then draws the
+table, index and bias of its last layer. alibi's biases are fixed and are drawn without training. All
+randomness is seeded.
 """
 
 import argparse
@@ -25,12 +26,12 @@ HERO_SUBTITLE = (
     "red: attend more, blue: attend less (a head of a vision transformer trained on handwritten digits)"
 )
 SEEN = {
-    "hero.png": "table, index, bias and one query's view, for the head that varies most",
-    "1d_overview.png": "a diagonal of the index reads one row; the middle offsets are the frequent ones",
-    "2d_overview.png": "the same in blocks: a block is a Δy, a diagonal in it a Δx",
-    "2d_bias.png": "red offsets get more attention, blue ones less; each head has its own taste",
-    "before_after.png": "the random start is nearly zero on the scale of what was learned",
-    "schemes.png": "1d, t5 and alibi read the grid as one row, 2d and log_cpb know both axes",
+    "hero.png": "table, index, bias and one query's bias on the grid, for the head that varies most",
+    "1d_overview.png": "each diagonal of the index reads one row; offsets near 0 occur most often",
+    "2d_overview.png": "the index in 2-D: each block has one Δy, each diagonal in it one Δx",
+    "2d_bias.png": "red offsets get more attention, blue ones less; the heads differ",
+    "before_after.png": "the random start is nearly zero on the scale of the trained bias",
+    "schemes.png": "1d, t5 and alibi read the grid as one row; 2d and log_cpb use both axes",
 }
 
 
@@ -50,13 +51,13 @@ def main():
         trained[bias_type] = model.rel_pos_biases()[LAYER]
         if list(trained[bias_type].parameters()):  # alibi's slopes are fixed
             trainer = train(model, dataset)
-            print(f"{bias_type:8} {accuracy(trainer, dataset.test):.1%} of the test digits")
+            print(f"{bias_type:8} {accuracy(trainer, dataset.test):.1%} of the test digits correct")
     for name, figure in pictures(before, trained).items():
         print(f"{write_picture(figure, out / name)}: {SEEN[name]}")
 
 
 def build(bias_type):
-    """An untrained ViT of two layers and four heads, mean pooling, always from the same seed."""
+    """Return an untrained ViT with two layers, four heads and mean pooling, always from seed 0."""
     return VisionTransformer(
         img_size=8,
         patch_size=2,
@@ -83,12 +84,12 @@ def accuracy(trainer, split):
 
 
 def pictures(before, trained):
-    """{file: Figure}; before: the untrained 2-D bias (H, L, L); trained: {bias_type: scheme}."""
+    """Return {file: Figure}; before: the untrained 2-D bias (H, L, L); trained: {bias_type: scheme}."""
     biases = {bias_type: patch_bias(scheme, 0) for bias_type, scheme in trained.items()}
     one, two = trained["1d"], trained["2d"]
-    liveliest = int(two.table().std(0).argmax())
+    most_varied = int(two.table().std(0).argmax())
     return {
-        "hero.png": plots.hero(two.index, two.table(), GRID, QUERY, KEY, liveliest, HERO_SUBTITLE),
+        "hero.png": plots.hero(two.index, two.table(), GRID, QUERY, KEY, most_varied, HERO_SUBTITLE),
         "1d_overview.png": plots.overview(
             one.index,
             one.table(),

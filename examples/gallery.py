@@ -1,9 +1,10 @@
-"""Every scheme in the same frame, drawn with NumPy alone.
+"""Draw every scheme in the same layout, with NumPy alone.
 
     python -m examples.gallery [scheme …] [--out docs/pictures/schemes]
 
-A picture of each scheme (<scheme>.png), a small one (thumb_<scheme>.png), and overview.png when all are
-drawn. What a scheme learns is fitted to the same four shapes: what it cannot say is seen.
+Writes a picture of each scheme (<scheme>.png), a small one (thumb_<scheme>.png), and overview.png when
+all are drawn. Every scheme with parameters is fitted to the same four shapes; the pictures show which of
+them it can represent.
 """
 
 import argparse
@@ -26,15 +27,15 @@ TITLE = "What each scheme makes of the same four shapes: the bias over the offse
 
 
 def along(axis, size=7):
-    """index (L, L) of the offsets along one axis of a size × size grid, counted from 0."""
+    """Return the index (L, L) of the offsets along one axis of a size × size grid, counted from 0."""
     places = np.unravel_index(np.arange(size**2), (size, size))[axis]
     return places[:, None] - places + size - 1
 
 
 def steps_around_wall(size=7):
-    """index (L, L): steps between the cells of a grid with a wall right of its middle column.
+    """Return the index (L, L) of the steps between cells of a grid with a wall.
 
-    The wall is open in the last line.
+    The wall is to the right of the middle column and has a gap in the last line.
     """
     y, x = np.divmod(np.arange(size**2), size)
     across = abs(x[:, None] - x)
@@ -43,7 +44,7 @@ def steps_around_wall(size=7):
     return across + np.where(parted, below[:, None] + below, abs(y[:, None] - y))
 
 
-# {scheme: (options, remark)} where the defaults would not show much at these sizes, or there are none.
+# {scheme: (options, remark)} where there are no defaults, or they would show little at these sizes.
 EXAMPLES = {
     "custom": (
         {"window_size": (7, 7), "index": steps_around_wall()},
@@ -89,7 +90,7 @@ def main(argv=None):
 
 
 def figures(names, overview):
-    """(file, Figure), one after the other."""
+    """Yield (file, Figure) pairs, one at a time."""
     views = [view_of(name) for name in names]
     for view in views:
         yield f"{view.name}.png", plots.scheme_page(view)
@@ -99,7 +100,7 @@ def figures(names, overview):
 
 
 def note_on(views):
-    """What a reader of the overview has to know."""
+    """Return the note under the overview: what the heads are, which schemes learn nothing."""
     fixed = [view.name for view in views if view.heads != HEADS]
     matrices = [view.name for view in views if view.by_offset()[0] is None]
     return (
@@ -110,7 +111,7 @@ def note_on(views):
 
 
 def write_all(named_figures, out):
-    """Write (file, Figure) pairs into the folder `out`, none before all of them are drawn."""
+    """Write (file, Figure) pairs into the folder `out` after all are drawn; return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as drawn:
         files = [write_picture(figure, Path(drawn) / name) for name, figure in named_figures]
@@ -120,7 +121,7 @@ def write_all(named_figures, out):
 
 
 def view_of(name):
-    """The SchemeView of a scheme, built as its example says and fitted where it learns."""
+    """Return the SchemeView of a scheme built with the options in EXAMPLES, fitted if it learns."""
     options, remark = EXAMPLES.get(name, ({}, ""))
     with use_ops("numpy"):
         scheme = build(name, **options)
@@ -154,13 +155,16 @@ def build(name, window_size=None, **options):
 
 
 def constants(bias, learns):
-    """What is taken off each head (H,), for softmax does not see it and the fit leaves it open."""
+    """Return what to subtract from each head, (H,).
+
+    Softmax ignores a constant per head, and the fit does not determine it.
+    """
     means = np.ma.masked_invalid(bias).mean((1, 2)).data
     return means if learns or plots.without_level(bias)[1] else np.zeros_like(means)
 
 
 def origin(scheme, learns, levelled):
-    """Where the numbers come from, as a reader of the picture has to know it."""
+    """Return the lines of a picture that say where its numbers come from."""
     lines = "nothing is learned: drawn as it is"
     if learns:
         lines = f"fitted to the four shapes that all learned schemes get here ({', '.join(HEADS)})"
@@ -173,7 +177,7 @@ def origin(scheme, learns, levelled):
 
 
 def query_and_key(scheme):
-    """q and k for a scheme that looks at them, in each head one random vector everywhere; or ()."""
+    """Return q and k, one random vector per head at every place; () for a static scheme."""
     if not scheme.looks_at_query:
         return ()
     rng = np.random.default_rng(0)
@@ -183,13 +187,13 @@ def query_and_key(scheme):
 
 
 def bias_of(scheme, inputs):
-    """(H, Lq, Lk)"""
+    """Return the bias (H, Lq, Lk); inputs: of `query_and_key`."""
     bias = scheme(*inputs)
     return bias[0] if inputs else bias
 
 
 def fit(scheme, inputs):
-    """Least squares between the bias and `shapes`, up to a constant per head, which softmax ignores."""
+    """Fit the bias to `shapes` by least squares, up to a constant per head, which softmax ignores."""
     wanted = shapes(scheme)
     optimizer = AdamW(
         [{"params": dict(scheme.named_parameters()), "weight_decay": 0.0, "lr_factor": 1.0}]
@@ -204,7 +208,7 @@ def fit(scheme, inputs):
 
 
 def shapes(scheme):
-    """The four shapes over the offsets of the window: (H, Lq, Lk)."""
+    """Return the four shapes over the offsets of the window, (H, Lq, Lk)."""
     size = scheme.window_size
     places = np.stack(np.unravel_index(np.arange(scheme.num_tokens), size), axis=-1)
     offsets = places[queries_of(scheme), None] - places  # (Lq, Lk, axes), query − key
@@ -217,12 +221,12 @@ def shapes(scheme):
 
 
 def queries_of(scheme):
-    """The places of the queries among the keys."""
+    """Return the places of the queries among the keys, (Lq,)."""
     return np.arange(scheme.num_tokens) if scheme.query_tokens is None else scheme.query_tokens
 
 
 def lookup(scheme):
-    """(tables, indices); tables (R, H) of numbers, or (R, d or H·d) of vectors for the query."""
+    """Return (tables, indices); a table is (R, H) of numbers, or (R, d or H·d) of vectors."""
     if not hasattr(scheme, "embeddings"):
         table, index = scheme.lookup()
         return [table], [index]

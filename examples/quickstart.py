@@ -1,4 +1,4 @@
-"""The README's snippet, for either twin: `python -m examples.quickstart numpy` (or torch)."""
+"""Run the README's snippet with either twin: `python -m examples.quickstart numpy` (or torch)."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""What drives one twin: config, data, training, evaluation, checkpoints, pictures."""
+"""Experiments with one twin at a time: config, data, training, evaluation, checkpoints, pictures."""

@@ -1,4 +1,4 @@
-"""From a config to a trainer of either twin."""
+"""Build the data set and the trainer of either twin from a config."""
 
 import importlib
 
@@ -19,7 +19,7 @@ TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
 
 
 def load_dataset(data):
-    """The data set that a DataConfig names, split and standardised."""
+    """Load the data set of a DataConfig, split and standardised."""
     size = tuple(data.image_size) if isinstance(data.image_size, list) else data.image_size
     return load_data(data.name, data.root, data.val_fraction, data.test_fraction, size, data.split_seed)
 
@@ -29,10 +29,10 @@ def steps_per_epoch(config, summary):
 
 
 def build_trainer(backend, config, summary):
-    """A fresh Trainer for data with this Summary; the same seed gives the same weights in both twins.
+    """Build a fresh Trainer for data with this Summary.
 
-    Raises ValueError/TypeError when values do not fit together, before anything is computed, and
-    ModuleNotFoundError's message as a ValueError when the twin's packages are not installed.
+    The same seed gives the same weights in both twins. Raises ValueError or TypeError when values do
+    not fit together, before anything is computed, and ValueError when a package is missing.
     """
     twin = import_twin(backend)
     training = config.training
@@ -53,7 +53,7 @@ def build_trainer(backend, config, summary):
 
 
 def import_twin(backend):
-    """The twin's package; ValueError when what it needs is not installed."""
+    """Import the twin's package; raise ValueError when a package that it needs is not installed."""
     try:
         return importlib.import_module(TWINS[backend])
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
-"""Checkpoints in safetensors: weights and optimizer state as tensors, the progress as JSON beside them.
+"""Checkpoints in safetensors: weights and optimizer state as tensors, the progress as JSON metadata.
 
-Both twins write the same names, so either can read what the other wrote. The metadata hold a SHA-256 of
-the whole file, written with zeros in its own place: no bit can change unseen.
+Both twins write the same names, so each can read the other's files. The metadata hold a SHA-256 of the
+whole file, computed with zeros in the place of the digest, so every changed bit is noticed.
 """
 
 import hashlib
@@ -13,37 +13,31 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from .fields import check_fields, is_int, is_number
-from .files import write_whole
 
 NO_DIGEST = "0" * 64
 
 
 class Checkpoint(NamedTuple):
-    """arrays {name: ndarray} and progress, what `pack` was given."""
+    """The content of a checkpoint; arrays {name: ndarray}, progress: see `check_progress`."""
 
     arrays: dict
     progress: dict
 
 
 def pack(arrays, progress):
-    """The bytes of a checkpoint file; arrays {name: ndarray}, progress: see `check_progress`."""
+    """Return the bytes of a checkpoint file; arrays {name: ndarray}, progress: see `check_progress`."""
     arrays = {name: array.copy(order="C") for name, array in arrays.items()}
-    # One entry of metadata: the order of several is not fixed, and equal runs shall be equal files.
+    # One entry of metadata: the order of several is not fixed, but equal runs must give equal files.
     text = json.dumps({"sha256": NO_DIGEST, "progress": progress})
     content = safetensors.numpy.save(arrays, {"checkpoint": text})
     digest = hashlib.sha256(content).hexdigest()
     return content.replace(NO_DIGEST.encode(), digest.encode(), 1)
 
 
-def save(path, arrays, progress):
-    """Write a checkpoint; the file is replaced whole."""
-    write_whole(path, pack(arrays, progress))
-
-
 def load(path):
-    """The Checkpoint in a file.
+    """Read the Checkpoint in a file.
 
-    Raises FileNotFoundError, or ValueError naming the file when a bit of it is not as it was written.
+    Raises FileNotFoundError, or ValueError naming the file when any bit of it has changed.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
@@ -63,13 +57,13 @@ def load(path):
     ) as error:
         raise ValueError(f"{path}: damaged, or no checkpoint of this version ({error})") from error
     if digest.decode() != hashlib.sha256(content.replace(digest, NO_DIGEST.encode(), 1)).hexdigest():
-        raise ValueError(f"{path}: damaged, its content does not have the SHA-256 it was written with")
+        raise ValueError(f"{path}: damaged, its content does not match the SHA-256 in it")
     check_progress(path, progress)
     return Checkpoint(arrays, progress)
 
 
 def check_progress(path, progress):
-    """Raise ValueError naming the file and the first field that is not what it should be.
+    """Raise ValueError naming the file and the first missing or bad field.
 
     epoch, best_epoch: counted from 1; step: of the optimizer; best_val_accuracy: of best_epoch;
     metrics: the digest of the epochs' rows, see experiments.metrics; generator: checked by the trainer.

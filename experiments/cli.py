@@ -1,4 +1,4 @@
-"""What the commands share: one clear line and exit code 2 for bad input, threads, backends."""
+"""What the commands share: parsers, threads, and one clear line with exit code 2 for bad input."""
 
 import sys
 from functools import wraps
@@ -10,18 +10,21 @@ from . import plain_yaml, runs
 from .build import TWINS, import_twin
 from .config import one_line
 
-# What a wrong value can raise while a run is set up, before anything is trained or written.
+# The errors of a bad value while a run is set up, before anything is trained or written.
 MISTAKES = (ValueError, TypeError, OverflowError, MemoryError, OSError)
 
 
 def fail(program, error):
-    """Print one line to stderr and leave with exit code 2."""
+    """Print the error in one line to stderr and exit with code 2."""
     print(f"{program}: error: {one_line(error)}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def command(main):
-    """Ctrl-C leaves with 130, a full disk or memory with one line and 2; bugs keep their traceback."""
+    """Wrap main(argv): Ctrl-C exits with code 130; OSError and MemoryError print a line, exit code 2.
+
+    Any other error is a bug and keeps its traceback.
+    """
 
     @wraps(main)
     def wrapped(argv=None):
@@ -47,7 +50,7 @@ def parser_for(program, description):
 
 
 def parse(parser, argv):
-    """The parsed options; a mistake ends with one line, no usage, no traceback."""
+    """Return the parsed options; a bad argument ends the program with one line and exit code 2."""
     try:
         return parser.parse_args(argv)
     except (ArgumentError, ValueError, TypeError, OSError) as error:
@@ -55,7 +58,7 @@ def parse(parser, argv):
 
 
 def add_backend(parser, otherwise):
-    """--backend, None when it is not given; `otherwise` says in the help which twin that means."""
+    """Add --backend, which is None when not given; otherwise: the default, as the help names it."""
     parser.add_argument(
         "--backend",
         choices=tuple(TWINS),
@@ -64,7 +67,7 @@ def add_backend(parser, otherwise):
 
 
 def parser_of_a_run(program, description):
-    """A parser with what the commands share that look at a run: folder, --backend and --checkpoint."""
+    """Return a parser for a command on a finished run: folder, --backend and --checkpoint."""
     parser = parser_for(program, description)
     parser.add_argument("folder", type=str, help="folder of a run, as printed by experiments.train")
     add_backend(parser, "the one that trained the run")
@@ -84,7 +87,10 @@ def add_split(parser):
 
 
 def loaded_run(options):
-    """(run, trainer) that the options of `parser_of_a_run` name; its MISTAKES are the caller's."""
+    """Open and load the run that the options of `parser_of_a_run` name; return (run, trainer).
+
+    Raises one of MISTAKES for a bad run or checkpoint.
+    """
     run = runs.open_run(options.folder)
     backend = options.backend or run.twin
     use_threads(backend)
@@ -92,14 +98,14 @@ def loaded_run(options):
 
 
 def use_threads(backend):
-    """One thread for NumPy's BLAS, whose bits would depend on their number; the kernels have their own.
+    """Limit BLAS to one thread for the NumPy twin, as its bits depend on the number of threads.
 
-    Returns what the user is told about it.
+    The kernels have threads of their own. Returns the number of threads as a text for the user.
     """
     twin = import_twin(backend)
     if backend != "numpy":
         return f"{twin.num_threads()} on the CPU"
     threadpool_limits(1, "blas")
     if twin.dispatch.default_ops() == "numpy":
-        return "1 for BLAS; no kernels: the definition (this processor has no FMA)"
+        return "1 for BLAS; plain NumPy instead of the kernels (this processor has no FMA)"
     return f"{twin.num_threads()} for the kernels, 1 for BLAS"

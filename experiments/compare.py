@@ -1,6 +1,6 @@
-"""Which scheme should I use? Trains the same vision transformer with every one, over several seeds.
+"""Compare the schemes: train the same vision transformer with each of them, over several seeds.
 
-A run that is finished is not done again, so the same command goes on where the last one stopped.
+A finished run is not repeated, so the same command continues where the last one stopped.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from .config import Config, add_sections, to_config
 from .data import Dataset
 from .train import train
 
-DEFAULT_TWIN = "torch"  # on one core it needs a third of the NumPy twin's time
+DEFAULT_TWIN = "torch"  # on one core it takes a third of the NumPy twin's time
 CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
 MOST_SEEDS = 1000
 SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "rpb_kwargs"))
@@ -31,7 +31,7 @@ SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias
 
 @dataclass(frozen=True)
 class Common:
-    """What all rows have in common; num_parameters: without any position."""
+    """What all rows have in common; num_parameters: of the model without any position."""
 
     backend: str
     config: Config
@@ -46,8 +46,8 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     parser = parser_for("experiments.compare", __doc__)
     add_backend(parser, DEFAULT_TWIN)
-    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2; one: 4,")
-    parser.add_argument("--schemes", type=str | None, help=f"some of the rows: {','.join(ROWS)}")
+    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2 or 4,")
+    parser.add_argument("--schemes", type=str | None, help=f"comma-separated, some of: {','.join(ROWS)}")
     parser.add_argument(
         "--out", type=str | None, help="folder of the table and the picture; default runs/compare-<data>"
     )
@@ -61,11 +61,11 @@ def main(argv=None):
     except MISTAKES as error:
         fail(parser.prog, error)
     try:
-        # One thread: two that wait for each other crawl on a busy machine, and the times would jump.
+        # One thread: on a busy machine two threads wait for each other, and the times would vary.
         with threadpool_limits(1):
             _train_all(folder, common, found, left)
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from here")
+        print("\ninterrupted; the same command continues from here")
         return 130
     except FloatingPointError as error:
         print(f"training stopped: {error}", file=sys.stderr)
@@ -76,7 +76,10 @@ def main(argv=None):
 
 
 def _set_up(options, argv):
-    """(folder, Common, results so far, [(row, seed)] to be trained); makes the folder when all fits."""
+    """Check everything and make the folder.
+
+    Returns (folder, Common, results so far, [(row, seed)] still to train).
+    """
     if given := _given(argv, (*SET_BY_ROWS, "--training.seed")):
         raise ValueError(f"{given[0]} differs from run to run here: choose with --schemes and --seeds")
     names, seeds = _names(options.schemes), _seeds(options.seeds)
@@ -86,7 +89,7 @@ def _set_up(options, argv):
     rows = {name: written(row) for name, row in ROWS.items()}
     found = results.load(folder, _settings(common), rows)
     left = [(n, s) for s in seeds for n in names if not results.has(found, n, s)]
-    for name in names:  # what does not fit is said now, not after an hour
+    for name in names:  # an option that does not fit a row is reported now, not after an hour
         build_trainer(common.backend, _config(common, name, seeds[0]), common.dataset.summary)
     folder.mkdir(parents=True, exist_ok=True)
     return folder, common, found, left
@@ -101,7 +104,7 @@ def _common(backend, config):
 
 
 def _settings(common):
-    """All that the results depend on, apart from the row and the seed."""
+    """Return all settings that the results depend on, apart from the row and the seed."""
     sections = asdict(common.config)
     del sections["visualization"], sections["training"]["seed"]
     sections["relative_position"] = {"init_std": common.config.relative_position.init_std}
@@ -141,14 +144,17 @@ def _train_all(folder, common, found, left):
 
 
 def _train_one(common, name, seed):
-    """(what the row is, the result of the seed); the best epoch is tested, as in experiments.train."""
+    """Train one seed and return (description of the row, result of the seed).
+
+    The epoch with the best validation accuracy is tested, as in experiments.train.
+    """
     config, dataset = _config(common, name, seed), common.dataset
     trainer = build_trainer(common.backend, config, dataset.summary)
     seconds = _time_steps(trainer)
     with tempfile.TemporaryDirectory() as name_of_run:
         folder = Path(name_of_run)
         run = runs.create(folder, config, common.backend, trainer.device, dataset.summary)
-        with contextlib.redirect_stdout(io.StringIO()):  # a line an epoch is too much here
+        with contextlib.redirect_stdout(io.StringIO()):  # drop the line that each epoch prints
             train(run, dataset, trainer, dict(runs.FRESH))
         arrays, progress = checkpoint.load(folder / runs.BEST)
     trainer.load_state_dict(arrays, progress)
@@ -163,7 +169,7 @@ def _train_one(common, name, seed):
 
 
 def _describe(common, name, trainer):
-    """What all runs of a row share."""
+    """Return the part of a row's results that is the same for all seeds."""
     row, total = ROWS[name], _count(trainer.model.parameters())
     schemes = trainer.model.rel_pos_biases().values()
     return {
@@ -178,7 +184,7 @@ def _describe(common, name, trainer):
 
 
 def _time_steps(trainer):
-    """Have the trainer take the time of its steps; returns the list that they fill."""
+    """Make the trainer time its steps; return the list to which each step appends its seconds."""
     seconds, train_step = [], trainer.train_step
 
     def timed(images, labels):
@@ -199,7 +205,7 @@ def _names(text):
 
 
 def _seeds(text):
-    """'3' -> [0, 1, 2], '3,' -> [3], '4,7' -> [4, 7]."""
+    """Parse --seeds: '3' -> [0, 1, 2], '3,' -> [3], '4,7' -> [4, 7]."""
     numbers = text.rstrip(",").split(",")
     if not all(number.isdecimal() and len(number) < 10 for number in numbers):
         raise ValueError(f"--seeds is {text!r}, expected how many, or which: 0,1,2")

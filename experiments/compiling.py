@@ -1,17 +1,17 @@
-"""Compile before the first step, and say so, so that the first run of a kernel is no silent wait."""
+"""Compile the kernels before the first step and print that, so that the user knows why it waits."""
 
 import sys
 from contextlib import contextmanager
 
 KEPT = ", once; the next run finds them on disk"
-NOT_KEPT = ", for this run only: there is no folder to keep them in; NUMBA_CACHE_DIR names one"
+NOT_KEPT = ", for this run only: no cache folder is writable; set NUMBA_CACHE_DIR to one"
 
 
 @contextmanager
 def compiled_ahead(backend, dtype):
-    """Load and build in the block: at its end the kernels of a step are compiled, if need be.
+    """Compile the kernels of a step while the block loads and builds; wait for them at its end.
 
-    The twin that has no kernels has nothing to wait for, nor has a processor without FMA.
+    Does nothing for the torch twin or on a processor without FMA, where the kernels are not used.
     """
     if backend != "numpy" or not _has_kernels():
         yield
@@ -30,9 +30,9 @@ def _has_kernels():
 
 
 def say_what_is_compiled():
-    """From now on the first compilation prints a line, and on a terminal each kernel its name.
+    """Print a line at the first compilation from now on and, on a terminal, each kernel's name.
 
-    What is found on disk is not compiled and says nothing.
+    A kernel that is loaded from disk is not compiled and prints nothing.
     """
     from numba.core import event
 
@@ -41,7 +41,7 @@ def say_what_is_compiled():
 
 def _listener(base):
     class Compilations(base):
-        """Compilations nest: what is named is the outermost."""
+        """Names the outermost of nested compilations."""
 
         def __init__(self):
             self.depth, self.said = 0, False

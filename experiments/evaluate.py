@@ -1,4 +1,4 @@
-"""Accuracy of a run, class by class."""
+"""Evaluate a run: loss, accuracy, and accuracy per class."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_o
 from .data.folder import labelled_images
 from .files import write_whole
 
-GIVEN = "given"  # in place of a split's name, for images of --root
+GIVEN = "given"  # the name of the split when the images come from --root
 
 
 @command
@@ -21,7 +21,7 @@ def main(argv=None):
     parser.add_argument(
         "--root",
         type=str | None,
-        help="folder of other images, in a subfolder for each class; the run's own data is not read",
+        help="folder of other images with one subfolder per class, used instead of the run's own data",
     )
     options = parse(parser, argv)
     try:
@@ -39,7 +39,7 @@ def main(argv=None):
 
 
 def _images(run, options):
-    """The Split to look at: of the run's data, or of a folder in the same classes."""
+    """Return the Split to evaluate: from the run's data, or from a folder with the same classes."""
     if options.root is not None:
         return labelled_images(options.root, run.data)
     try:
@@ -49,7 +49,7 @@ def _images(run, options):
 
 
 def report(folder, classes, split, trainer, name):
-    """Evaluate a Split and write evaluation_<name>.json; returns what it holds."""
+    """Evaluate a Split, write evaluation_<name>.json and return its content."""
     loss, correct, predicted = trainer.evaluate(split.images, split.labels)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)

@@ -1,12 +1,13 @@
-"""Fields that come from a file: each is there, each is what it should be."""
+"""Checks of fields read from a file: all are present, and each has a valid value."""
 
 import math
 
 
 def check_fields(where, given, expected):
-    """Raise ValueError naming the place and the first field at fault.
+    """Raise ValueError naming the place and the first bad field.
 
-    given: what JSON gave; expected: {name: (a test of the value, what it should be in words)}.
+    where: the place, for the message. given: the value from JSON.
+    expected: {name: (a test of the value, the expected value in words)}.
     """
     if not isinstance(given, dict) or given.keys() != expected.keys():
         raise ValueError(f"{where} is {given}, expected the fields {', '.join(expected)}")

@@ -1,4 +1,4 @@
-"""Files that survive a kill and a power cut, and a folder that one process at a time writes to."""
+"""Writing files so that they survive a kill or a power cut, and locking a folder for one process."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ LOCK = "lock"
 def write_whole(path, content):
     """Write bytes or text beside the file, flush it to disk, then put it in place in one step.
 
-    Killed at any moment, or without power, the path holds the old content or the new one.
+    After a kill or a power cut at any moment the path holds either the old or the new content.
     """
     path = Path(path)
     partial = path.with_name(path.name + PARTIAL)
@@ -22,7 +22,7 @@ def write_whole(path, content):
 
 
 def append(path, text):
-    """Add text at the end of a file and flush it to disk; killed meanwhile, it may hold a part of it."""
+    """Append text to a file and flush it to disk; after a kill the file may hold a part of the text."""
     new = not Path(path).exists()
     _write(path, text, "ab")
     if new:
@@ -30,7 +30,7 @@ def append(path, text):
 
 
 def make_folder(folder):
-    """Make a folder and those above it, and flush their names to disk."""
+    """Make a folder and its missing parents, and flush their names to disk."""
     folder = Path(folder).absolute()
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
@@ -49,10 +49,10 @@ def sync_folder(folder):
 
 @contextmanager
 def locked(folder):
-    """Within the block no other process gets past here with this folder.
+    """Lock the folder against other processes during the block.
 
-    The lock is the system's (flock on the file "lock"): it ends with the process, also by kill -9.
-    Raises ValueError when another process has it.
+    The lock (flock on the file "lock") ends with the process, even after kill -9.
+    Raises ValueError when another process holds it.
     """
     with open(Path(folder) / LOCK, "ab") as file:
         try:

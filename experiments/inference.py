@@ -1,4 +1,4 @@
-"""The network of a run, for images it has never seen; the data it was trained on may be gone."""
+"""Classify new images with the network of a run, without its training data."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from . import runs
 from .data import standardise
 from .data.folder import read_images
 
-SLACK = 1e-3  # of the range: resizing rounds
+SLACK = 1e-3  # allowed outside [0, 1], for rounding in a resize
 
 
 class Classifier:
-    """A trained network and what it needs to know about its images.
+    """A trained network with the summary of its training data.
 
-    classes: their names. image_shape: (C, H, W).
+    classes: the names of the classes. image_shape: (C, H, W).
     """
 
     def __init__(self, trainer, summary):
@@ -22,13 +22,16 @@ class Classifier:
         self.classes, self.image_shape = summary.classes, summary.image_shape
 
     def read(self, paths):
-        """Images (N, C, H, W) float32 in [0, 1] from files, resized; ValueError naming a file."""
+        """Read image files, resized, as (N, C, H, W) float32 in [0, 1].
+
+        Raises FileNotFoundError or ValueError naming the file.
+        """
         return read_images([Path(path) for path in paths], self.image_shape)
 
     def predict(self, images):
-        """Probabilities (N, number of classes), float64; images (N, C, H, W) in [0, 1].
+        """Return probabilities (N, number of classes), float64, of images (N, C, H, W) in [0, 1].
 
-        Raises TypeError/ValueError when the images are not numbers, or of another shape or range.
+        Raises TypeError if the images are not numbers, ValueError for a wrong shape or range.
         """
         images = np.array(images)
         if images.dtype.kind not in "fiub":
@@ -45,10 +48,11 @@ class Classifier:
 
 
 def load_model(folder, backend=None, which="best"):
-    """The Classifier of a run, from its folder alone.
+    """Load the Classifier of a run from its folder.
 
-    backend: "numpy" or "torch", by default the twin that trained it. which: "best" or "last".
-    Raises FileNotFoundError/ValueError naming the file that is missing or damaged.
+    backend: "numpy" or "torch", by default the twin that trained the run.
+    which: "best" or "last", the checkpoint.
+    Raises FileNotFoundError or ValueError naming the file that is missing or damaged.
     """
     run = runs.open_run(folder)
     return Classifier(runs.load(run, backend, which), run.data)

@@ -1,8 +1,8 @@
-"""metrics.jsonl: a row an epoch, each with a checksum, all held by the checkpoint that stands on them.
+"""metrics.jsonl: one row per epoch, each with a checksum, and a digest of all rows in the checkpoint.
 
-A row is a JSON object on a line; its last field, "crc32", is that of the line without it. A checkpoint
-holds the digest of a chain over the rows of its epochs, without their times, so that equal runs have
-equal checkpoints.
+A row is a JSON object on a line; its last field, "crc32", is the checksum of the line without it. A
+checkpoint holds a digest chained over the rows of its epochs, without their times, so that equal runs
+have equal checkpoints.
 """
 
 import functools
@@ -21,18 +21,18 @@ NO_ROWS = "0" * 64
 
 
 def chain(so_far, row):
-    """The digest of the rows so far and this one; of none it is NO_ROWS."""
+    """Return the digest of the rows so far and this one; so_far: their digest, NO_ROWS for none."""
     timeless = {name: row[name] for name in COUNTS + NUMBERS}
     return hashlib.sha256((so_far + json.dumps(timeless)).encode()).hexdigest()
 
 
 def digest(rows):
-    """The digest of all these rows."""
+    """Return the digest of all these rows."""
     return functools.reduce(chain, rows, NO_ROWS)
 
 
 def record(folder, row):
-    """Append an epoch to metrics.jsonl and to log.txt; returns the log line."""
+    """Append an epoch's row to metrics.jsonl and its line to log.txt; return the line."""
     append(Path(folder) / NAME, _line(row))
     line = log_line(row)
     append(Path(folder) / LOG, line + "\n")
@@ -40,33 +40,33 @@ def record(folder, row):
 
 
 def read(folder, progress=None):
-    """The rows that a checkpoint with this progress stands on; None: before the first checkpoint.
+    """Read the rows up to the epoch of a checkpoint's progress (None: there is no checkpoint yet).
 
-    What a kill can leave is taken: one more row than the checkpoint knows, and half a line after it.
-    Raises ValueError naming the file, and the line where one is at fault, for anything else.
+    A kill can leave one row more than the checkpoint knows, and half a line after it; both are ignored.
+    Raises ValueError naming the file and, where one line is wrong, the line.
     """
     path = Path(folder) / NAME
     epochs = progress["epoch"] if progress else 0
     text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
-    lines = text.split("\n")[:-1]  # after the last end of a line is nothing, or half a line
+    lines = text.split("\n")[:-1]  # drop what follows the last line end: nothing, or half a line
     if not epochs <= len(lines) <= epochs + 1:
         raise ValueError(
-            f"{path} has the rows of {len(lines)} epochs, but last.safetensors is of {epochs}"
+            f"{path} has the rows of {len(lines)} epochs, but last.safetensors is of epoch {epochs}"
         )
     rows = [_row(path, number, line) for number, line in enumerate(lines[:epochs], start=1)]
     if progress and digest(rows) != progress["metrics"]:
-        raise ValueError(f"{path}: its rows are not those that last.safetensors was written with")
+        raise ValueError(f"{path}: its rows do not match the digest in last.safetensors")
     return rows
 
 
 def rewind(folder, rows):
-    """Cut metrics and log back to these rows, so that a resumed run repeats nothing."""
+    """Rewrite metrics.jsonl and log.txt with these rows only, so that a resumed run repeats none."""
     write_whole(Path(folder) / NAME, "".join(map(_line, rows)))
     write_whole(Path(folder) / LOG, "".join(log_line(row) + "\n" for row in rows))
 
 
 def log_line(row):
-    """The same form for both twins and no times in it, so that two logs can be compared with diff."""
+    """Return a row's log line, the same for both twins and without times, for comparison with diff."""
     return (
         f"epoch {row['epoch']:3d}/{row['epochs']}  lr {row['lr']:.2e}  "
         f"train_loss {row['train_loss']:.4f}  train_accuracy {row['train_accuracy']:.4f}  "

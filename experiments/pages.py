@@ -6,7 +6,7 @@ WIDTH = 100
 
 
 def wrapped(text):
-    """The text with each line filled to at most WIDTH columns; what follows a "- " is indented."""
+    """Return the text wrapped at WIDTH columns; further lines of a "- " item are indented."""
     return "\n".join(
         textwrap.fill(
             line,

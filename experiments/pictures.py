@@ -1,4 +1,4 @@
-"""From a trained model to a folder of pictures."""
+"""Draw the pictures of a trained model into a folder."""
 
 import io
 from pathlib import Path
@@ -10,14 +10,16 @@ from .files import write_whole
 
 
 def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num_images=5) -> list[Path]:
-    """Draw what a run learned; returns the files written.
+    """Draw what a run learned and return the paths of the files.
 
-    confusion.png and attention.png (unless dataset is None), curves.png (unless metrics is empty),
-    and for a model with a relative position bias that does not look at the query one_query.png and a
-    bias_<layer>.png for each layer's scheme.
-    trainer: a Trainer of either twin. metrics: the dicts `plots.training_curves` takes. layer: the
-    one that one_query.png and attention.png show. attention.png has the first image of `split` of
-    each of the first num_images classes.
+    Writes confusion.png and attention.png (unless dataset is None), curves.png (unless metrics is
+    empty) and, for a relative position bias that does not depend on the query, one_query.png and a
+    bias_<layer>.png per layer.
+
+    trainer: a Trainer of either twin.
+    metrics: the rows that `plots.training_curves` takes.
+    layer: the layer shown in one_query.png and attention.png.
+    num_images: attention.png has the first image in `split` of each of so many classes.
     """
     folder, part = Path(folder), getattr(dataset, split, None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num
 
 
 def write_picture(figure, path) -> Path:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all, and return its path."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", pil_kwargs={"optimize": True})
     write_whole(path, buffer.getvalue())
@@ -42,7 +44,7 @@ def write_picture(figure, path) -> Path:
 
 
 def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:
-    """The dense bias (H, L, L) between patches that a scheme of either twin gives."""
+    """Return a scheme's dense bias (H, L, L) between patches, as a NumPy array for either twin."""
     bias = scheme()
     if hasattr(bias, "detach"):
         bias = bias.detach().cpu()
@@ -62,7 +64,7 @@ def _bias_figures(model, layer):
         title = f"{label}: bias of each head over the offset query − key"
         figures[f"bias_{label.replace('.', '_')}"] = plots.bias_over_offsets(bias, grid, title)
     if biases:
-        # A bias that all layers share is the one entry, whatever the layer.
+        # A bias that all layers share is the only entry, whatever `layer` is.
         shown = list(biases.values())[layer if len(biases) > 1 else 0]
         figures["one_query"] = plots.one_query(shown, grid, _middle(grid))
     return figures
@@ -83,7 +85,7 @@ def _middle(grid):
 
 
 def _some_patches(grid):
-    """A corner, the middle and two in between."""
+    """Return the tokens of four patches: a corner, the middle and two others."""
     height, width = grid
     places = [(0, 0), (height // 2, width // 4), (height // 2, width // 2), (height // 4, width - 1)]
     return sorted({int(np.ravel_multi_index(place, grid)) for place in places})

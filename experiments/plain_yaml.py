@@ -1,6 +1,6 @@
-"""YAML that holds what it shows: no alias, little nesting, no long text.
+"""A safe subset of YAML: no aliases, limited nesting, limited length.
 
-An alias (*name) can make a value contain itself, or a few lines stand for gigabytes; so there is none.
+With aliases (*name) a value can contain itself, and a few lines can expand to gigabytes.
 """
 
 import yaml
@@ -12,7 +12,7 @@ DEEPEST = 20  # lists and mappings within one another
 
 
 def load(text):
-    """What the text stands for; raises YAMLError for what is no YAML or not plain."""
+    """Return the value of the text; raise YAMLError if it is not YAML or not in the subset."""
     if len(text) > LONGEST:
         raise yaml.YAMLError(f"{len(text)} characters of YAML, expected at most {LONGEST}")
     depth = 0
@@ -29,7 +29,7 @@ def load(text):
 
 
 def dump(value):
-    """YAML that `load` takes; raises ValueError when it would be too long."""
+    """Return the value as YAML that `load` accepts; raise ValueError if it would be too long."""
     text = yaml.dump(value, Dumper=_Plain, sort_keys=False)
     if len(text) > LONGEST:
         raise ValueError(f"the options are {len(text)} characters of YAML, expected at most {LONGEST}")

@@ -1,4 +1,4 @@
-"""Class and probability of image files, by the network of a run; no training data is needed."""
+"""Print class and probability of image files, from the network of a run; needs no training data."""
 
 import sys
 
@@ -10,7 +10,7 @@ from .inference import Classifier
 def main(argv=None):
     parser = parser_of_a_run("experiments.predict", __doc__)
     parser.add_argument(
-        "images", type=str, nargs="+", help="image files, resized to what the run learned"
+        "images", type=str, nargs="+", help="image files, resized to the size the run was trained on"
     )
     options = parse(parser, argv)
     try:

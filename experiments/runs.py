@@ -1,7 +1,7 @@
-"""A run's folder: what it was started with, its checkpoints, and a trainer from them.
+"""A run's folder: its settings and checkpoints, and a trainer made from them.
 
-docs/training.md lists the files. run.json is written first and config.yaml last: a folder with
-config.yaml is a run, whatever killed it.
+docs/training.md lists the files. run.json is written before config.yaml, so a folder with config.yaml
+is a complete run, even if its process was killed.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ BEFORE_A_RUN = {LOCK, ABOUT, ABOUT + PARTIAL, CONFIG + PARTIAL}
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its folder tells it: the twin and the device that train it, and its data's summary."""
+    """A run as read from its folder; twin, device: what trains it; data: the summary of its data."""
 
     folder: Path
     config: Config
@@ -37,28 +37,31 @@ class Run:
 
 
 def folder_for(config, twin, name=None):
-    """The folder of a new run, made; raises ValueError when there is something in it.
+    """Make the folder of a new run and return its path; raise ValueError if it is not empty.
 
-    What a start leaves that was killed before there was a run does not count.
+    Files of a start that was killed before config.yaml was written are ignored.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     folder = Path(name) if name else Path("runs") / f"{config.data.name}-{twin}-{stamp}"
     check_new(folder)
-    _config_text(config)  # what cannot be written is refused before there is a folder
+    _config_text(config)  # raises for a config that cannot be written, before the folder is made
     make_folder(folder)
     return folder
 
 
 def check_new(folder):
-    """Raise ValueError when a folder holds a run, or anything else."""
+    """Raise ValueError if the folder holds a run or any other file."""
     if (folder / CONFIG).exists():
         raise ValueError(f"{folder} already holds a run: continue it with --resume {folder}")
     if folder.exists() and {path.name for path in folder.iterdir()} - BEFORE_A_RUN:
-        raise ValueError(f"{folder} is not empty: --run wants a new folder")
+        raise ValueError(f"{folder} is not empty: --run needs a new folder")
 
 
 def create(folder, config, twin, device, summary):
-    """Write what makes an empty folder a run, and return the Run; hold its lock meanwhile."""
+    """Write run.json and config.yaml into an empty folder and return the Run.
+
+    The caller holds the folder's lock.
+    """
     check_new(folder)
     text = _config_text(config)
     about = {
@@ -75,25 +78,26 @@ def create(folder, config, twin, device, summary):
 
 
 def open_run(folder):
-    """The Run in a folder; raises FileNotFoundError/ValueError naming the file that is at fault."""
+    """Read the Run in a folder; raise FileNotFoundError or ValueError naming the bad file."""
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(
-            f"{folder} is not a run: it has no {CONFIG}; one that was killed before it began is "
+            f"{folder} is not a run: it has no {CONFIG}; a run that was killed before it began is "
             f"started again with --run {folder}"
         )
     if not (folder / ABOUT).is_file():
-        raise FileNotFoundError(f"{folder} has no {ABOUT}: lost, or the run is of an older version")
+        raise FileNotFoundError(f"{folder} has no {ABOUT}: lost, or the run is from an older version")
     about = _read_about(folder / ABOUT, (folder / CONFIG).read_bytes())
     config = load_config(folder / CONFIG)
     return Run(folder, config, about["twin"], about["device"], about["versions"], about["data"])
 
 
 def load(run, backend=None, which="best", device="auto"):
-    """A trainer with the run's weights; no data is read. `which` is "best" or "last".
+    """Build a trainer with the run's weights, without reading any data.
 
-    backend: either twin, by default the run's. device: by default what this machine has, not the one
-    the run was trained on.
+    backend: "numpy" or "torch", by default the twin that trained the run.
+    which: "best" or "last", the checkpoint.
+    device: "auto" for the best device of this machine, whatever the run was trained on.
     """
     path = run.folder / f"{which}.safetensors"
     arrays, progress = checkpoint.load(path)
@@ -104,25 +108,25 @@ def load(run, backend=None, which="best", device="auto"):
 
 
 def fresh_trainer(run, backend=None, device="auto"):
-    """A trainer as the run begins; see `load`."""
+    """Build a trainer in the state in which the run begins; arguments as for `load`."""
     config = replace(run.config, training=replace(run.config.training, device=device))
     return build_trainer(backend or run.twin, config, run.data)
 
 
 def dataset_of(run):
-    """The data set of a run, read again; ValueError/FileNotFoundError if it differs or is gone."""
+    """Read the data set of a run again; raise ValueError if it differs, FileNotFoundError if missing."""
     dataset = load_dataset(run.config.data)
     run.data.check_same(dataset.summary)
     return dataset
 
 
 def read_metrics(run):
-    """The rows of the epochs that are in the last checkpoint, held against it; see `metrics.read`."""
+    """Read the metrics up to the last checkpoint and check them against it; see `metrics.read`."""
     return metrics.read(run.folder, last_progress(run))
 
 
 def last_progress(run):
-    """The progress of the last checkpoint; None when the run was killed before there was one."""
+    """Return the progress of the last checkpoint; None if the run was killed before the first."""
     if (run.folder / LAST).exists():
         return checkpoint.load(run.folder / LAST).progress
     if (run.folder / BEST).exists():
@@ -133,7 +137,7 @@ def last_progress(run):
 def save(run, arrays, progress):
     """Write last.safetensors, then the same as best.safetensors if it is the best epoch so far.
 
-    Killed between the two, `mend` makes up for it.
+    After a kill between the two, `mend` writes the second.
     """
     content = checkpoint.pack(arrays, progress)
     write_whole(run.folder / LAST, content)
@@ -142,20 +146,20 @@ def save(run, arrays, progress):
 
 
 def mend(run):
-    """Bring the folder of a killed run to where its last checkpoint is; returns the progress.
+    """Bring the folder of a killed run to the state of its last checkpoint; return its progress.
 
-    Raises ValueError, changing nothing, when a file is not as it was written.
+    Raises ValueError, changing nothing, when a file has changed since it was written.
     """
     progress = last_progress(run)
     rows = metrics.read(run.folder, progress)
     if progress and rows[progress["best_epoch"] - 1]["val_accuracy"] != progress["best_val_accuracy"]:
-        raise ValueError(f"{run.folder / LAST}: its best epoch and best accuracy are not those of a row")
+        raise ValueError(f"{run.folder / LAST}: its best accuracy is not that of its best epoch's row")
     if progress and progress["best_epoch"] == progress["epoch"]:
         write_whole(run.folder / BEST, (run.folder / LAST).read_bytes())
-    elif progress:  # damaged, it would only be missed at the end
+    elif progress:  # check best.safetensors now: the run itself would read it only at its end
         best = checkpoint.load(run.folder / BEST).progress
         if best["metrics"] != metrics.digest(rows[: progress["best_epoch"]]):
-            raise ValueError(f"{run.folder / BEST} is not the best epoch that {LAST} knows of")
+            raise ValueError(f"{run.folder / BEST} is not of the best epoch that {LAST} names")
     for path in (LAST, BEST, metrics.NAME, metrics.LOG):
         (run.folder / (path + PARTIAL)).unlink(missing_ok=True)
     metrics.rewind(run.folder, rows)
@@ -164,7 +168,7 @@ def mend(run):
 
 def _config_text(config):
     sections = asdict(config)
-    if config.data.root is not None:  # the run is continued from anywhere
+    if config.data.root is not None:  # the run can be continued from another working directory
         sections["data"]["root"] = str(Path(config.data.root).absolute())
     return plain_yaml.dump(sections)
 
@@ -180,20 +184,20 @@ def _check_step(path, run, progress):
 
 
 def _digest(about, config):
-    """SHA-256 of what a run was started with, as it is in its two files."""
+    """Return the SHA-256 of run.json's fields and of config.yaml's bytes."""
     rest = {name: value for name, value in about.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + config).hexdigest()
 
 
 def _read_about(path, config):
-    """What run.json holds, its data as a Summary; ValueError naming the file or the field."""
+    """Read run.json, with its data as a Summary; raise ValueError naming the file or the field."""
     try:
         about = json.loads(path.read_bytes())
         as_written = about["sha256"] == _digest(about, config)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} does not describe a run ({error})") from error
     if not as_written:
-        raise ValueError(f"{path}, or {CONFIG} beside it, is not as it was when the run began")
+        raise ValueError(f"{path}, or {CONFIG} beside it, has changed since the run began")
     check_fields(str(path), about, _FIELDS)
     try:
         return about | {"data": Summary.from_json(about["data"])}

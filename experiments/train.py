@@ -33,7 +33,8 @@ def main(argv=None):
     parser.add_argument(
         "--resume",
         type=str | None,
-        help="folder of a run to continue, to the same bits; no option goes with it but data.root",
+        help="folder of a run to continue, with the same bits as without a break; allows no other "
+        "option than --backend and --data.root",
     )
     add_sections(parser)
     options = parse(parser, argv)
@@ -66,7 +67,7 @@ def _train_and_finish(run, dataset, trainer, progress, threads):
 
 
 def train(run, dataset, trainer, progress):
-    """Run the epochs that are left; returns the seconds spent in them."""
+    """Run the remaining epochs and return the seconds they took."""
     epochs = run.config.training.epochs
     per_epoch = steps_per_epoch(run.config, run.data)
     first, seconds = progress["epoch"] + 1, 0.0
@@ -83,7 +84,7 @@ def train(run, dataset, trainer, progress):
 
 
 def _train_epoch(epoch, config, dataset, trainer, bar):
-    """One pass over the training split and a look at the validation split -> a row of metrics."""
+    """Train one epoch, evaluate the validation split and return the row of metrics."""
     training, data = config.training, config.data
     started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
     for images, labels in batches(
@@ -121,7 +122,7 @@ def _train_epoch(epoch, config, dataset, trainer, bar):
 
 
 def _save(run, trainer, progress, row):
-    """Put the epoch into `progress` and write the checkpoint."""
+    """Update `progress` by the epoch's row and write the checkpoint."""
     arrays, state = trainer.state_dict()
     progress |= state | {"epoch": row["epoch"], "metrics": metrics.chain(progress["metrics"], row)}
     if row["val_accuracy"] >= progress["best_val_accuracy"]:
@@ -130,7 +131,7 @@ def _save(run, trainer, progress, row):
 
 
 def _start(config, twin, name, held):
-    """(run, dataset, trainer, progress) of a new run; the folder is written last, when all fits."""
+    """Set up a new run and return (run, dataset, trainer, progress); the folder is made last."""
     dataset = load_dataset(config.data)
     trainer = build_trainer(twin, config, dataset.summary)
     folder = runs.folder_for(config, twin, name)
@@ -140,17 +141,17 @@ def _start(config, twin, name, held):
 
 
 def _open_resumed(options, argv):
-    """The Run that is continued, as it was configured; only its data may have moved."""
+    """Open the run to continue; raise ValueError for any option that would change it."""
     given = [a.split("=")[0] for a in argv if a.startswith("--")]
     if extra := [a for a in given if a not in ("--resume", "--backend", "--data.root")]:
         raise ValueError(
-            f"--resume continues a run as it was configured, but got {', '.join(extra)} too"
+            f"--resume continues a run with its own options, but got {', '.join(extra)} too"
         )
     run = runs.open_run(options.resume)
     if options.backend not in (None, run.twin):
         raise ValueError(
             f"--backend is {options.backend}, but {run.folder} is trained by {run.twin}, and only "
-            "that gives the same bits: leave it out"
+            f"{run.twin} gives the same bits: leave it out"
         )
     if "--data.root" in given:
         run.config.data.root = options.data.root
@@ -158,16 +159,16 @@ def _open_resumed(options, argv):
 
 
 def _resume(run, held):
-    """(run, dataset, trainer, progress) where the last checkpoint is."""
+    """Restore the last checkpoint and return (run, dataset, trainer, progress)."""
     held.enter_context(locked(run.folder))
     dataset = runs.dataset_of(run)
     if runs.last_progress(run):
         trainer = runs.load(run, run.twin, "last", run.device)
-    else:  # killed within the first epoch
+    else:  # killed before the end of the first epoch
         trainer = runs.fresh_trainer(run, run.twin, run.device)
     progress = runs.mend(run)
     if changed := differences(run.versions):
-        print(f"note    begun with {changed}: the bits may be others", flush=True)
+        print(f"note    begun with {changed}: the bits may differ", flush=True)
     return run, dataset, trainer, progress
 
 
@@ -184,7 +185,7 @@ def _introduce(run, trainer, threads):
 
 
 def _finish(run, dataset, trainer, seconds):
-    """Evaluate the best checkpoint on the test split, draw, and say what to do next."""
+    """Evaluate the best checkpoint on the test split, draw pictures, and print the next commands."""
     arrays, progress = checkpoint.load(run.folder / runs.BEST)
     trainer.load_state_dict(arrays, progress)
     accuracy = report(run.folder, dataset.classes, dataset.test, trainer, "test")["accuracy"]

@@ -1,4 +1,4 @@
-"""What a run was made with."""
+"""The versions of Python, the project and its packages."""
 
 import platform
 import re
@@ -9,7 +9,7 @@ PACKAGES = ("numpy", "numba", "torch")
 
 
 def versions():
-    """{"python", "project" and each installed package: version}."""
+    """Return {"python", "project" and each installed package: version}."""
     found = {"python": platform.python_version(), "project": _project()}
     for name in PACKAGES:
         try:
@@ -20,7 +20,7 @@ def versions():
 
 
 def differences(before):
-    """What has another version than before, as text; empty when nothing has."""
+    """Return a text that names each version that differs from `before`; empty if none does."""
     now = versions()
     return ", ".join(
         f"{name} {before[name]} (now {now.get(name, 'missing')})"
@@ -30,6 +30,6 @@ def differences(before):
 
 
 def _project():
-    """As the NumPy twin says; read and not imported, since numba may be missing."""
+    """Return the NumPy twin's version, read from its source: importing it needs numba."""
     source = (Path(__file__).parents[1] / "numpy_ref" / "__init__.py").read_text()
     return re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)[1]

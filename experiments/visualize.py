@@ -1,4 +1,4 @@
-"""Pictures of a run, written into its folder; without its data, those that need no images."""
+"""Draw the pictures of a run into its folder; without its data, only those that need no images."""
 
 import sys
 
@@ -24,7 +24,7 @@ def main(argv=None):
 
 
 def _dataset(run):
-    """The run's data, or None, and then a line that says what is not drawn."""
+    """Return the run's data; without it print what is not drawn and return None."""
     try:
         return runs.dataset_of(run)
     except MISTAKES as error:
@@ -33,8 +33,8 @@ def _dataset(run):
 
 
 def draw(run, trainer, dataset, split="test"):
-    """Write the pictures into the run's folder; returns their paths. dataset may be None."""
-    from .pictures import save_pictures  # matplotlib takes a second to import; training need not wait
+    """Write the pictures into the run's folder and return their paths; dataset may be None."""
+    from .pictures import save_pictures  # imported late: matplotlib takes a second
 
     options = run.config.visualization
     return save_pictures(

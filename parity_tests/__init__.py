@@ -1,1 +1,1 @@
-"""Both twins side by side: the table of cases, the tolerance, and the tests that hold them together."""
+"""The comparison of both twins: the table of cases, the tolerance, and all tests of the twins."""

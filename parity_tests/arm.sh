@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Run the kernels' tests as an ARM64 processor would, emulated: parity_tests/arm.sh [arguments of pytest]
+# Run the kernels' tests on an emulated ARM64 processor: parity_tests/arm.sh [arguments of pytest]
 #
-# Without arguments: every case of an op, the kernels against the definition. Emulated code cannot start
-# another process of the kind, so tests that do are for a real one.
+# Without arguments it compares the kernels with plain NumPy on every case of an op. Emulated code cannot
+# start another emulated process, so tests that start processes need a real ARM64 machine.
 #
-# Wants qemu-user-static and debootstrap (Debian, Ubuntu: apt install qemu-user-static debootstrap). What it
-# fetches, a Debian of ARM64 and wheels (about 250 MB), is kept in FOLDER (default: .arm) for the next time.
+# Needs qemu-user-static and debootstrap (Debian, Ubuntu: apt install qemu-user-static debootstrap). It
+# downloads a Debian for ARM64 and wheels (about 250 MB) and keeps them in FOLDER (default: .arm).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${FOLDER:-.arm}
@@ -17,7 +17,7 @@ done
 if [ ! -e "$folder/ready" ]; then
   rm -rf "$folder"
   mkdir -p "$folder/wheels" "$folder/site"
-  # Only the packages' files are needed, nothing is set up: so this works without root and binfmt.
+  # The packages are only unpacked, not installed, so this works without root and binfmt.
   debootstrap --foreign --arch=arm64 --variant=minbase --include=python3,libpython3-stdlib bookworm "$folder/root"
   for package in "$folder"/root/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
   "$python" -m pip download --quiet --dest "$folder/wheels" --only-binary=:all: --python-version 3.11 \

@@ -1,4 +1,4 @@
-"""What tests that run each twin by itself share: the twins, filled schemes, arrays in and out."""
+"""Helpers for tests that run with either twin: filled schemes, conversion of arrays."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ TWINS = pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "
 
 
 def filled(twin, *args, **options):
-    """(scheme, state): a scheme whose parameters are drawn anew from a fixed seed, in float64."""
+    """Return (scheme, state), with all parameters drawn from a fixed seed, in float64."""
     return fill(twin, twin.RelativePositionBias(*args, dtype=float64(twin), **options))
 
 
 def fill(twin, module):
-    """(module, state {name: array}): every parameter drawn from a fixed seed."""
+    """Draw every parameter from a fixed seed; return (module, state {name: array})."""
     rng = np.random.default_rng(0)
     state = {name: rng.standard_normal(tuple(a.shape)) for name, a in module.state_dict().items()}
     module.load_state_dict({name: tensor(twin, np.asarray(a)) for name, a in state.items()})

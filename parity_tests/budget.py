@@ -1,13 +1,13 @@
-"""THE tolerance: how far a computation may be from the truth, in one place. There is no other.
+"""The tolerance of all comparisons: how far a result may be from the truth.
 
-- integers, and floats that are only moved (a gather): equal, bit for bit;
+- integers, and floats that are only copied (a gather): equal, bit for bit;
 - float64: |a − b| ≤ 1e-10 · max(1, max|ref|);
-- lower precision: the truth is the definition in float64, on the rounded inputs. Of three measures of
-  the error (`errors`) each is at most ROUNDING times what rounding costs the definition (`yardstick`:
-  the worst of 16 runs, every result rounded up or down at random).
+- lower precision: the truth is plain NumPy in float64 on the rounded inputs. Each of three measures of
+  the error (see `errors`) is at most ROUNDING times its value when plain NumPy itself rounds (see
+  `yardstick`: the worst of 16 runs, every result rounded up or down at random).
 
-Whoever is judged is judged alone: not by how well another side did, and with no tolerance for single
-rows. Everything finite, except where the truth itself is −inf (a causal mask): there both must be −inf.
+Each side is judged by itself, whatever the error of the other, and no single row has a larger tolerance.
+All results must be finite, except that where the truth is −inf (a causal mask) the result must be −inf.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ TRAINING_LOSS, TRAINING_WEIGHTS = 1e-9, 1e-8
 
 @dataclass(frozen=True)
 class Row:
-    """One tensor that one side computed: its largest error and the share of the budget that it used."""
+    """The largest error of one tensor of one side, and that error's share of the budget (≤ 1 is ok)."""
 
     tensor: str
     max_error: float
@@ -41,9 +41,9 @@ class Row:
 
 
 def row(tensor, truth, other, yardstick=None, moved=False, side=""):
-    """The Row for a tensor by the rule that fits it.
+    """Return the Row of a tensor by the rule for its kind.
 
-    yardstick: given where the precision is below float64. moved: copied, not computed.
+    yardstick: a Yardstick, for a precision below float64. moved: whether it is copied, not computed.
     """
     if moved or np.asarray(truth).dtype.kind in "iu":
         found = exact(tensor, truth, other)
@@ -55,18 +55,18 @@ def row(tensor, truth, other, yardstick=None, moved=False, side=""):
 
 
 def is_gradient(tensor):
-    """Gradients are named d<input> or grad.<parameter>; all else is an output."""
+    """Return whether a tensor is a gradient, named d<input> or grad.<parameter>, not an output."""
     return tensor.startswith(("grad.", "d"))
 
 
 def exact(tensor, ref, *others):
-    """Equal shapes and bits."""
+    """Return the Row for the rule: equal shapes and values."""
     same = all(np.shape(o) == np.shape(ref) and np.array_equal(o, ref, equal_nan=False) for o in others)
     return Row(tensor, 0.0 if same else np.inf, 0.0 if same else np.inf)
 
 
 def float64(tensor, ref, other, tolerance=FLOAT64):
-    """|ref − other| ≤ tolerance · max(1, max|ref|)."""
+    """Return the Row for the rule |ref − other| ≤ tolerance · max(1, max|ref|)."""
     if np.shape(ref) != np.shape(other):
         return Row(tensor, np.inf, np.inf)
     largest = float(np.max(np.abs(error(ref, other)), initial=0.0))
@@ -74,7 +74,7 @@ def float64(tensor, ref, other, tolerance=FLOAT64):
 
 
 def within_rounding(tensor, yardstick, other):
-    """Each measure of the error at most ROUNDING times the yardstick's."""
+    """Return the Row for the rule: each measure of the error ≤ ROUNDING times the yardstick's."""
     if np.shape(yardstick.truth) != np.shape(other):
         return Row(tensor, np.inf, np.inf)
     off = error(yardstick.truth, other)
@@ -84,7 +84,7 @@ def within_rounding(tensor, yardstick, other):
 
 
 def rounded(truth, dtype):
-    """The best that a side of this precision could do: the truth, rounded once."""
+    """Return the truth rounded once to this dtype, the best possible result, as float64."""
     if dtype == "bfloat16":  # eight bits of mantissa, to nearest even
         bits = np.asarray(truth, np.float32).view(np.uint32)
         bits = bits + 0x7FFF + ((bits >> 16) & 1)

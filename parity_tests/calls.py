@@ -1,4 +1,4 @@
-"""Every op through the definition, the kernels and PyTorch, to be called with what is unusual."""
+"""Calls of every op in plain NumPy, the kernels and PyTorch, for tests with unusual arguments."""
 
 import math
 
@@ -16,17 +16,18 @@ SMALL = [case for case in OPS if all(math.prod(s.shape) < 1200 for s in case.inp
 NUMPY_SIDES = {"ops": numpy_ref.ops, "kernels": numpy_ref.kernels}
 SIDES = NUMPY_SIDES | {"torch": torch_impl.ops}
 INDICES = ("index", "value_index", "labels")
-BACKWARDS = [case for case in SMALL if case.name not in ("bias", "cross_entropy")]  # theirs differ
+# The backward of these two ops has another signature.
+BACKWARDS = [case for case in SMALL if case.name not in ("bias", "cross_entropy")]
 
 
 def given_to(case, dtype="float32"):
-    """{name: array} of a valid call."""
+    """Return {name: array}, the inputs of a valid call."""
     inputs = given_of(case, dtype).inputs
     return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in inputs.items()}
 
 
 def forward(side, case, given, **options):
-    """(out, cache), or out in PyTorch, whose arrays become tensors."""
+    """Call forward; return (out, cache), or only out for "torch", which gets tensors."""
     options = case.options | options
     if side == "torch":
         return getattr(torch_impl.ops, case.name)(**as_tensors(given), **options)
@@ -42,19 +43,19 @@ def as_tensors(given):
 
 
 def cotangent(out):
-    """Random, like the output; a tuple where there are several."""
+    """Return a random gradient of the loss for the output, or a tuple for several outputs."""
     if isinstance(out, tuple):
         return tuple(cotangent(each) for each in out)
     return np.random.default_rng(0).standard_normal(out.shape).astype(out.dtype)
 
 
 def first(out):
-    """The output of a call, of several the first."""
+    """Return the output, or the first of several."""
     return out[0] if isinstance(out, tuple) else out
 
 
 def results(side, case, given, relaid=lambda dout: dout):
-    """Everything forward and backward give, as a list of arrays; relaid: what is done with dout."""
+    """Return all results of forward and backward as a list of arrays; relaid: applied to dout."""
     if case.name == "bias":
         out = SIDES[side].bias_forward(**given)
         rows = len(given["table"])

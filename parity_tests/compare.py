@@ -1,4 +1,4 @@
-"""Hold each twin by itself to the truth on one case: pair tensors by name, apply the budget."""
+"""Compare each twin with the truth on one case, tensor by tensor."""
 
 import torch_impl
 
@@ -8,9 +8,9 @@ from .verdict import judge
 
 
 def compare(case, dtype, device="cpu", implementation="eager"):
-    """[budget.Row], one for each twin and tensor; raises AssertionError when the names differ.
+    """Return [budget.Row], one per twin and tensor; raise AssertionError if the names differ.
 
-    The NumPy twin is left out in half precision, which it has not.
+    In half precision only the PyTorch twin is compared; the NumPy twin does not have it.
     """
     given = given_of(case, dtype)
     with torch_impl.use_ops(implementation):
@@ -21,6 +21,6 @@ def compare(case, dtype, device="cpu", implementation="eager"):
 
 
 def implementations(case):
-    """Those of the PyTorch twin that compute the case in different ways."""
+    """Return the PyTorch twin's implementations that differ on this case."""
     attends = case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
     return ("eager", "sdpa") if attends else ("eager",)

@@ -1,9 +1,9 @@
-"""Collects what the parity tests measured and shows it at the end."""
+"""Collect the results of the parity tests and print them at the end."""
 
 import os
 from pathlib import Path
 
-os.environ.setdefault("NUMBA_NUM_THREADS", "2")  # numba asks once; also one core can run two threads
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")  # two threads on one core too; numba reads it once
 
 import pytest
 
@@ -31,5 +31,5 @@ def pytest_sessionfinish(session):
     if not RESULTS:
         return
     every = {(case.id, dtype) for case in CASES for dtype in report.dtypes()}
-    if every <= RESULTS.keys():  # a part of the cases must not replace the report of all
+    if every <= RESULTS.keys():  # a run of some cases must not replace the report of all
         report.write(RESULTS, Path(session.config.rootpath) / "reports")

@@ -1,7 +1,7 @@
-"""What an editor says about the twins: `make lint` checks this file, nothing runs it.
+"""Types that an editor infers for the twins. `make lint` type-checks this file; it is never run.
 
-`assert_type` fails when the checker infers another type. A line with `pyright: ignore` has to be an
-error, or the checker reports the comment.
+`assert_type` fails when the checker infers another type. A line with `pyright: ignore` must be an
+error, otherwise the checker reports the comment.
 """
 
 from typing import Any, assert_type
@@ -25,7 +25,7 @@ index = np.zeros((3, 3), int)
 
 
 def ops_are_reached_through_the_dispatcher():
-    """F has the signatures of the definition."""
+    """F has the signatures of `numpy_ref.ops`."""
     out, cache = F.attention_forward(x, x, x, index=index, table=x[0, 0])
     assert_type(out, np.ndarray)
     assert_type(cache, Cache)
@@ -56,7 +56,7 @@ def layers():
 
 
 def options_of_a_scheme():
-    """Known by its name; an option that it lacks, a wrong value and an unknown name are errors."""
+    """A name selects the scheme's class; a wrong option, value or name is an error."""
     scheme = numpy_ref.RelativePositionBias(4, (7, 7), "t5", num_buckets=8)
     assert_type(scheme, T5)
     assert_type(scheme(q_size=3), np.ndarray)
@@ -69,7 +69,7 @@ def options_of_a_scheme():
 
 
 def options_of_a_scheme_in_a_module():
-    """rpb_kwargs has the keys of the scheme that its bias_type names."""
+    """rpb_kwargs accepts the keys of the scheme that its bias_type names."""
     numpy_ref.MultiHeadAttention(8, 2, rpb_kwargs={"window_size": 7})
     numpy_ref.MultiHeadAttention(
         8, 2, rpb_kwargs={"bias_type": "t5", "window_size": 7, "num_buckets": 8}

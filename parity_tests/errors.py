@@ -1,10 +1,10 @@
-"""How far a result is from the truth: three numbers, each of which sees what the others miss.
+"""Three measures of how far a result is from the truth; each notices a different kind of fault.
 
-Of a tensor with the truth t, the error e and the spread s (how far rounding takes each element):
+For a tensor with truth t, error e and spread s (each element's error from rounding alone):
 
     largest   max_i |e_i| / s_i               one wrong element
-    typical   √(mean_i (e_i / s_i)²)          a lower precision on the way
-    common    |Σ_i e_i t_i| / Σ_i t_i²        a factor that all elements have in common
+    typical   √(mean_i (e_i / s_i)²)          a lower precision in between
+    common    |Σ_i e_i t_i| / Σ_i t_i²        a wrong factor on all elements
 """
 
 from typing import NamedTuple
@@ -19,14 +19,14 @@ class Measures(NamedTuple):
 
 
 def error(truth, other):
-    """other − truth in float64, for two arrays of one shape; 0 where both are −inf, inf where one is."""
+    """Return other − truth in float64; 0 where both are −inf, infinite where only one is."""
     truth, other = np.asarray(truth, np.float64), np.asarray(other, np.float64)
     both = np.isneginf(truth) & np.isneginf(other)
     return np.subtract(other, truth, out=np.zeros(truth.shape), where=~both)
 
 
 def measures(truth, off, spread):
-    """The Measures of the error `off`; NaN in it makes NaN."""
+    """Return the Measures of the error `off`; a NaN in it gives NaN."""
     if not off.size:
         return Measures(0.0, 0.0, 0.0)
     scaled = off / spread

@@ -1,9 +1,9 @@
-"""Errors planted on purpose, of graded size: what a suite is worth is what it catches.
+"""Planted errors of graded size: they measure how small an error the budget notices.
 
-A `Plant` spoils what one op of the kernels returns. Its size is relative: 2⁻¹⁶ is 1 in 65,536.
-`python -m parity_tests.plants` measures for each the least power of two that the budget turns red in
-float32, in one of its rows and in half of them, and writes docs/results/plants.json. `test_plants` asks
-for it again, so that a rule that sees less, or rows that ask less, turn it red.
+A `Plant` changes the result of one op of the kernels by a relative size: 2⁻¹⁶ is 1 in 65,536.
+`python -m parity_tests.plants` measures the smallest power of two that the budget notices in float32, in
+one of the plant's cases and in half of them, and writes docs/results/plants.json. `test_plants` checks
+these sizes again; it turns red when a rule or the cases become less sensitive.
 """
 
 import json
@@ -27,9 +27,9 @@ SMALLEST, LARGEST = -24, 0  # exponents of the sizes
 
 @dataclass(frozen=True)
 class Plant:
-    """change(array, size) spoils what `op` returns under `field` ("out" for a forward's result).
+    """change(array, size) changes what `op` returns as `field` ("out" for a forward's result).
 
-    rows: a pattern for the ids of the cases that are asked.
+    rows: a pattern for the ids of the cases that are run.
     """
 
     op: str
@@ -46,7 +46,7 @@ class Plant:
 
 
 class Spoiled:
-    """The kernels, one op of which returns what the plant makes of it."""
+    """The kernels with a plant in the result of one op."""
 
     def __init__(self, plant, size):
         self._plant, self._size = plant, size
@@ -72,7 +72,7 @@ class Spoiled:
 
 
 def reds(plant, size):
-    """{case id: [tensors]} that the budget turns red in float32."""
+    """Return {case id: [tensors]} of the tensors over budget in float32."""
     found = {}
     for case in plant.cases():
         results = run_numpy(given_of(case, "float32"), implementation=Spoiled(plant, size))
@@ -81,7 +81,7 @@ def reds(plant, size):
 
 
 def measured(plant):
-    """{"seen", "half"}: the exponents of the least sizes seen in one row and in half of the rows."""
+    """Return {"seen", "half"}: exponents of the smallest sizes noticed in one and half of the cases."""
     found, rows = {}, len(plant.cases())
     for exponent in range(SMALLEST, LARGEST + 1):
         red = len(reds(plant, 2.0**exponent))
@@ -124,14 +124,14 @@ def shifted(x, size):
 
 
 def _at(x, rank, size):
-    """x with one element off by `size` of itself, the one of this rank by magnitude."""
+    """Multiply the element of this rank by magnitude by 1 + size; return x."""
     flat = x.reshape(-1)
     place = np.argsort(np.abs(flat), kind="stable")[rank]
     flat[place] *= 1 + size
     return x
 
 
-# {(op, field): the rows that ask it}, with every kind of error; single elements where there are many.
+# {(op, field): pattern of its cases}; each is combined with every kind of error.
 TARGETS = {
     ("attention_forward", "out"): "op-attention",
     ("attention_backward", "dq"): "op-attention",
@@ -166,7 +166,7 @@ PLANTS = [Plant(*target, kind, rows) for target, rows in TARGETS.items() for kin
 
 
 def main():
-    """Measure every plant anew; the columns of the rule of before stay as they are."""
+    """Measure every plant again; other entries of the file, as of an earlier rule, are kept."""
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for plant in PLANTS:
         found[plant.name] = {**found.get(plant.name, {}), **measured(plant)}

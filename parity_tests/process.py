@@ -1,4 +1,4 @@
-"""Code in a Python process of its own."""
+"""Run code in a new Python process."""
 
 import os
 import subprocess
@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LONG = 1800  # seconds: only what hangs takes them, however busy the machine
+LONG = 1800  # seconds; even on a busy machine only a hang takes so long
 
 
 def python(code, *arguments, cwd=ROOT, **environment):
-    """What the code prints; fails when it does."""
+    """Run the code and return what it prints; raise CalledProcessError if it fails."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(
         command, cwd=cwd, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=LONG

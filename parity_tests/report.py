@@ -1,4 +1,4 @@
-"""What `make parity` prints and writes: a line for each case, the device, the versions."""
+"""The report of `make parity`, printed and written: a line per case, the device, the versions."""
 
 import json
 import os
@@ -15,7 +15,10 @@ COLUMNS = ("case", "dtype", "error out", "error grad", "share of budget", "")
 
 
 def device():
-    """ "cuda" or "cpu"; DEVICE=cuda insists, DEVICE=cpu stays. Raises RuntimeError/ValueError."""
+    """Return "cuda" or "cpu", as the variable DEVICE says: auto (default), cpu or cuda.
+
+    Raises ValueError for another value, RuntimeError for cuda where there is none.
+    """
     wanted = os.environ.get("DEVICE") or "auto"
     if wanted not in ("auto", "cpu", "cuda"):
         raise ValueError(f"DEVICE is {wanted!r}, expected auto, cpu or cuda")
@@ -28,7 +31,7 @@ def device():
 
 
 def dtypes():
-    """float64 and float32, on CUDA also float16 and bfloat16; DTYPES=a,b chooses."""
+    """Return the dtypes in the variable DTYPES=a,b; by default float64 and float32, on CUDA all four."""
     if os.environ.get("DTYPES"):
         return tuple(os.environ["DTYPES"].split(","))
     return ("float64", "float32") + (("float16", "bfloat16") if device() == "cuda" else ())
@@ -41,7 +44,7 @@ def device_name():
 
 
 def versions():
-    """Of PyTorch only where something has imported it: the kernels are tested without."""
+    """Return {package: version}; PyTorch only if already imported, as kernels are tested without it."""
     named = {"python": platform.python_version()}
     modules = [np, numba, *filter(None, [sys.modules.get("torch")])]
     return named | {m.__name__: str(m.__version__) for m in modules}
@@ -54,7 +57,7 @@ def _cuda():
 
 
 def lines(results):
-    """results: {(case id, dtype): [budget.Row]} -> (columns of strings), one line a case and dtype."""
+    """Return a line of strings per case and dtype; results: {(case id, dtype): [budget.Row]}."""
     return [_line(case_id, dtype, rows) for (case_id, dtype), rows in results.items()]
 
 
@@ -85,7 +88,7 @@ def text_table(results):
 
 
 def write(results, folder):
-    """folder/parity.md and folder/parity.json, each replaced whole."""
+    """Write parity.md and parity.json into the folder, each replaced whole."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     markdown = [" | ".join(row) for row in (COLUMNS, ["---"] * len(COLUMNS), *lines(results))]
@@ -110,12 +113,12 @@ def write(results, folder):
 
 
 def number(value):
-    """JSON knows no inf and no NaN."""
+    """Return the number, or a string for inf and NaN, which JSON does not have."""
     return float(value) if np.isfinite(value) else str(value)
 
 
 def write_whole(path, text):
-    """The file as it was, or with the text, never a part of it."""
+    """Replace the file by the text, whole or not at all."""
     partial = path.with_suffix(path.suffix + ".part")
     partial.write_text(text)
     os.replace(partial, path)

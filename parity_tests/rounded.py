@@ -1,8 +1,8 @@
-"""Arrays whose arithmetic rounds at random: the definition runs on them as it is (`rounding`).
+"""Arrays whose arithmetic rounds at random, so that `numpy_ref.ops` runs on them unchanged.
 
-A `Rounded` array holds float64 numbers of a lower precision's grid, and whatever NumPy computes from it
-is rounded to that grid too. NumPy drops the mark in places (`np.ascontiguousarray`), so `RoundedOps`
-puts it on what goes into each op and on what comes out.
+A `Rounded` array holds float64 numbers on the grid of a lower precision. Whatever NumPy computes from it
+is rounded to that grid too, as rounding.py says. Some functions of NumPy return plain arrays
+(`np.ascontiguousarray`), so `RoundedOps` marks the arguments and results of each op again.
 """
 
 import math
@@ -15,14 +15,14 @@ from numpy_ref.position.fire import FIRE
 
 from .rounding import Rounding
 
-# How far off the exact value a library's function may be, in eps: measured 1.7 (NumPy's exp) and 3.1
-# (erf in PyTorch's gelu). NumPy has no erf: the definition calls Python's, which makes objects.
+# The error that a library's function may have, in eps: measured 1.7 (NumPy's exp) and 3.1 (erf in
+# PyTorch's gelu). NumPy has no erf, so `numpy_ref.ops` calls Python's, which makes object arrays.
 ULPS = dict.fromkeys((np.exp, np.log, np.log1p, np.log2, np.sin, np.cos, np.power, np.tanh), 2)
 ERF_ULPS = 4
 
 
 class Rounded(np.ndarray):
-    """Use `on_grid` to make one; `rounding` is what its results are rounded by."""
+    """An array made by `on_grid`; rounding: the Rounding of its results."""
 
     rounding = None
 
@@ -55,9 +55,9 @@ class Rounded(np.ndarray):
 
 
 def on_grid(x, rounding):
-    """x with every float array in it on the grid and marked, tuples gone through; None leaves x.
+    """Return x with every float array in it, also within tuples, rounded and marked as Rounded.
 
-    A number of Python's stays: it is rounded where it meets an array.
+    With rounding None x is returned as it is. A Python number is rounded later, where it meets an array.
     """
     if rounding is None:
         return x
@@ -71,9 +71,9 @@ def on_grid(x, rounding):
 
 
 def round_weights(module, rounding):
-    """Mark the module's parameters; in half precision what makes a table is computed in float32.
+    """Mark the module's parameters as Rounded; computed tables are rounded as float32.
 
-    Both twins have it so (`torch_impl/wide.py`): such a table is rounded once, at the end.
+    Both twins compute such a table in float32 (`torch_impl/wide.py`) and round it once, at the end.
     """
     wide = Rounding("float32", rounding.run)
     for part in module.modules():
@@ -87,7 +87,7 @@ def round_weights(module, rounding):
 
 
 class RoundedOps:
-    """`numpy_ref.ops`, each op given and giving `Rounded` arrays; a cache stays as it is."""
+    """`numpy_ref.ops` with `Rounded` arrays as arguments and results; caches are not marked."""
 
     def __init__(self, rounding):
         self._rounding = rounding
@@ -110,7 +110,7 @@ class RoundedOps:
 
 
 def _finest(x):
-    """Of all arrays within x the rounding with the smallest eps: what NumPy would promote them to."""
+    """Return the rounding with the smallest eps of all arrays in x, as NumPy's promotion would."""
     if isinstance(x, Rounded):
         return x.rounding
     if isinstance(x, dict):
@@ -122,7 +122,7 @@ def _finest(x):
 
 
 def _plain(x, rounding):
-    """Without the mark; constants are numbers of the grid too."""
+    """Return x with plain arrays in place of Rounded ones, and constants rounded."""
     if isinstance(x, list | tuple):
         return _like(x, [_plain(each, rounding) for each in x])
     if isinstance(x, dict):
@@ -142,7 +142,7 @@ def _like(sequence, elements):
 
 
 def _fitted(rounding, x, ulps=0):
-    """What came out of a function of NumPy, rounded."""
+    """Round the result of a NumPy function; ulps: the function's own error in eps."""
     if isinstance(x, list | tuple):
         return _like(x, [_fitted(rounding, each, ulps) for each in x])
     if isinstance(x, np.ndarray) and x.dtype == object:
@@ -185,7 +185,7 @@ def _einsum(rounding, spec, *operands, optimize=False):
 
 
 def _add_at(rounding, ufunc, target, rows, values):
-    """np.add.at(target, rows, values), in place."""
+    """Do np.add.at(target, rows, values) in place, with rounding."""
     assert ufunc is np.add, f"{ufunc}.at has no rounding here"
     plain, values = np.asarray(target), np.broadcast_to(values, np.asarray(target)[rows].shape)
     total, squares, counts = plain.copy(), np.square(plain), (plain != 0).astype(np.int64)

@@ -1,7 +1,7 @@
-"""A case through the NumPy twin -> {name: array}: "out", "d<input>", "grad.<parameter>", "index", …
+"""Run a case in the NumPy twin -> {name: array}: "out", "d<input>", "grad.<parameter>", "index", …
 
-What goes in is drawn here once for whoever is judged, and rounded to a dtype, so that a lower precision
-is judged on what it was really given. `run_torch` sends the same through the PyTorch twin.
+The inputs are drawn here, the same for all sides, and rounded to the dtype, so that rounding the inputs
+is not counted as an error. `run_torch` runs the same in the PyTorch twin.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,10 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Given:
-    """A case's inputs and weights {name: array}: floats in float64 holding values that `dtype` can
-    hold, integers as int64. An op has no weights: {}."""
+    """A case's inputs and weights, {name: array}; `state` is {} for an op.
+
+    Floats are float64 arrays of values that `dtype` can hold; integers are int64.
+    """
 
     case: Case
     dtype: str
@@ -34,7 +36,7 @@ class Given:
     state: dict
 
     def cotangents(self, outs):
-        """One for each output. Random normal, never ones: softmax would make the comparison blind."""
+        """Return a random gradient for each output; with ones, all gradients behind a softmax are 0."""
         rng = _generator(self.case, "cotangents")
         return [budget.rounded(rng.standard_normal(tuple(o.shape)), self.dtype) for o in outs]
 
@@ -52,7 +54,7 @@ def given_of(case, dtype):
 
 
 def build(twin, case, dtype):
-    """The case's module in one twin, its dropout drawn from the same seed in both."""
+    """Build the case's module in one twin, with the same seed for dropout in both."""
     generator = np.random.default_rng(case.seed)
     return getattr(twin, MODULES[case.kind])(
         **_constructor(case), dtype=dtype, generator=generator
@@ -60,9 +62,10 @@ def build(twin, case, dtype):
 
 
 def run_numpy(given, dtype=None, implementation="numba", rounding=None):
-    """The NumPy twin in float64 or float32; in what was given for unless dtype says otherwise.
+    """Run the case in the NumPy twin and return {name: array}.
 
-    rounding: a `Rounding`; the definition then computes in float64, each result rounded at random.
+    dtype: "float64" or "float32", by default that of `given`.
+    rounding: a `Rounding`; then plain NumPy computes in float64 with each result rounded at random.
     """
     dtype = dtype or given.dtype
     if rounding:
@@ -70,7 +73,7 @@ def run_numpy(given, dtype=None, implementation="numba", rounding=None):
     with numpy_ref.use_ops(implementation):
         run = _run_op if given.case.kind == "op" else _run_module
         results = run(given, lambda a: _cast(a, dtype, rounding), np.dtype(dtype), rounding)
-    # a table's gradient is made in float32 and rounded once, as it is added to the parameter's
+    # a table's gradient is computed in float32 and rounded once, when added to the parameter's
     return (
         {name: on_grid(np.asarray(a), rounding) for name, a in results.items()} if rounding else results
     )
@@ -78,7 +81,7 @@ def run_numpy(given, dtype=None, implementation="numba", rounding=None):
 
 def _run_op(given, cast, dtype, rounding):
     case, inputs = given.case, {name: cast(a) for name, a in given.inputs.items()}
-    if case.name == "bias":  # its backward takes the geometry, as there is nothing to remember
+    if case.name == "bias":  # its backward takes index and number of rows instead of a cache
         out = F.bias_forward(**inputs)
         (dout,) = given.cotangents([out])
         return {"out": out, "dtable": F.bias_backward(cast(dout), inputs["index"], len(inputs["table"]))}
@@ -117,7 +120,7 @@ def _run_module(given, cast, dtype, rounding):
 
 
 def index_of(module, case):
-    """The index that a scheme of either twin used in the case."""
+    """Return the index that a scheme of either twin used in the case."""
     sizes = {name: value for name, value in case.call.items() if name != "index"}
     if module.looks_at_query:
         return module.make_index(*module.sizes(**sizes))
@@ -125,7 +128,7 @@ def index_of(module, case):
 
 
 def has_grad(case, name):
-    """Whether the gradient of this input is compared."""
+    """Return whether the gradient of this input is compared."""
     return isinstance(case.inputs[name], Normal)
 
 
@@ -150,7 +153,7 @@ def _draw(spec, rng, dtype):
 
 
 def _weight(name, shape, rng):
-    """Sizes as in a trained model: tables and biases of order one, products that keep the variance."""
+    """Draw a weight of the size in a trained model: tables near 1, matrices that keep the variance."""
     draw = rng.standard_normal(shape)
     if name.endswith(("L_multiplier", "gru_rel_pos_const")) or ("norm" in name and "weight" in name):
         return 1 + 0.3 * draw

@@ -1,4 +1,4 @@
-"""A case through the PyTorch twin -> {name: array}, as `run.run_numpy` has them for the NumPy twin."""
+"""Run a case in the PyTorch twin -> {name: array}, with the same names as `run.run_numpy`."""
 
 import torch
 
@@ -11,7 +11,10 @@ TORCH_DTYPES = {name: getattr(torch, name) for name in ("float64", "float32", "f
 
 
 def run_torch(given, dtype=None, device="cpu"):
-    """The PyTorch twin in any of its dtypes, on the device; float results as float64 arrays."""
+    """Run the case in the PyTorch twin; return {name: array}, floats as float64.
+
+    dtype: name of a dtype, by default that of `given`.
+    """
     case, kind = given.case, TORCH_DTYPES[dtype or given.dtype]
     inputs = {}
     for name, a in given.inputs.items():
@@ -24,7 +27,7 @@ def run_torch(given, dtype=None, device="cpu"):
     if differentiable:
         torch.autograd.backward(*zip(*differentiable, strict=True))
     results |= {f"d{name}": x.grad for name, x in inputs.items() if x.requires_grad}
-    # None: the output does not depend on it (Shaw's values do not touch the scores)
+    # A gradient is None if the output does not depend on the parameter (Shaw's values and the scores).
     results |= {f"grad.{n}": torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters}
     return {name: _array(x) for name, x in results.items()}
 

@@ -1,8 +1,8 @@
-"""The table of cases over many seeds and simulated processors: how much of the budget is ever used.
+"""Run the table of cases with many seeds on simulated processors; report the share of the budget used.
 
-A verdict that depends on the numbers drawn, or on the processor, is luck. Each processor is a process of
-its own, whose environment keeps numba, PyTorch (ATen, MKL, oneDNN), OpenBLAS and NumPy from using more
-than that processor has. The truth and the yardsticks are made once for each seed, by this processor.
+This shows whether a verdict depends on the seed or the processor. Each processor is simulated in a
+process whose environment keeps numba, PyTorch (ATen, MKL, oneDNN), OpenBLAS and NumPy from using other
+instructions. The truth and the yardsticks are made once per seed, by a process without these limits.
 """
 
 import argparse
@@ -24,11 +24,11 @@ ROOT = Path(__file__).parent.parent
 # The processes run side by side, each in one thread: results do not depend on their number.
 ALONE = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 QUANTILES = {"median": 0.5, "99 %": 0.99, "99.99 %": 0.9999, "largest": 1.0}
-WORST = 10  # rows of each process that are listed
+WORST = 10  # comparisons that are listed
 
 
 def processors():
-    """{name: environment}; "this" is the machine as it is."""
+    """Return {name: environment}; "this" is the machine without limits."""
     features = np._core._multiarray_umath
     dispatched = [name for name in features.__cpu_dispatch__ if features.__cpu_features__.get(name)]
     wide = [name for name in dispatched if "AVX512" in name or name == "X86_V4"]
@@ -53,7 +53,7 @@ def _environment(kernels, aten, openblas, mkl, onednn, numpy_without):
 
 
 def soak(seeds, names, dtypes, every=1, show=print):
-    """{name: [(share, seed, dtype, case, tensor, side)]} of every comparison, largest share first."""
+    """Run all comparisons; return {name: [(share, seed, dtype, case, tensor, side)]}, largest first."""
     with tempfile.TemporaryDirectory() as folder:
         common = [sys.executable, "-m", __package__ + ".soak", "--folder", folder, "--every", str(every)]
         common += ["--dtypes", ",".join(dtypes), "--seeds", ",".join(map(str, seeds))]
@@ -74,7 +74,7 @@ def soak(seeds, names, dtypes, every=1, show=print):
 
 
 def _make_truths(folder, seeds, dtypes, every):
-    """A file for each seed, whole when it is there: {(case id, dtype): what `truth_of` says}."""
+    """Write a file per seed, whole or not at all: {(case id, dtype): result of `truth_of`}."""
     from .verdict import truth_of
 
     for seed in seeds:
@@ -110,7 +110,7 @@ def _share(row):
 
 
 def table(results):
-    """Lines: for each processor how many comparisons, how many over budget, quantiles of the share."""
+    """Return a line per processor: comparisons, how many over budget, quantiles of the share."""
     lines = [("processor", "comparisons", "over", *QUANTILES)]
     for name, rows in results.items():
         shares = np.array([row[0] for row in rows])
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--seeds", default="30", help="how many, from 1, or a list with commas")
     parser.add_argument("--processors", default="this,AVX2,SSE,no FMA")
     parser.add_argument("--dtypes", default="float32")
-    parser.add_argument("--every", type=int, default=1, help="of the cases only every n-th")
+    parser.add_argument("--every", type=int, default=1, help="run only every n-th case")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -138,7 +138,7 @@ def main():
     results = soak(seeds, options.processors.split(","), dtypes, options.every)
     for line in table(results):
         print("  ".join(cell.ljust(12) for cell in line).rstrip())
-    print("\nmost of the budget used:")
+    print("\nlargest shares of the budget:")
     for row in sorted((row for rows in results.values() for row in rows), reverse=True)[:WORST]:
         print(f"  {row[0]:.3f}  seed {row[1]}  {row[2]}  {row[3]}  {row[4]}  {row[5]}")
     return int(any(row[0] > 1 for rows in results.values() for row in rows))

@@ -3,7 +3,7 @@
     python -m parity_tests.stubs            (make stubs)
 
 The options of `RelativePositionBias` and the keys of `rpb_kwargs` depend on bias_type, so their types
-are an overload and a TypedDict for each scheme. The schemes' constructors say what is in them.
+are an overload and a TypedDict for each scheme. They are made from the schemes' constructors.
 """
 
 import inspect
@@ -37,12 +37,12 @@ def scheme_options(bias_type: BiasType) -> list[str]: ...
 
 
 def path_of(twin):
-    """The stub's place in the twin's folder."""
+    """Return the path of the twin's stub."""
     return Path(twin.position.__file__).with_suffix(".pyi")
 
 
 def stub(twin):
-    """The text of the twin's stub."""
+    """Return the text of the twin's stub."""
     schemes = twin.position.SCHEMES
     public = (getattr(twin.position, name) for name in twin.position.__all__)
     base = [c for c in public if getattr(c, "__module__", "").endswith("._base")]
@@ -60,12 +60,12 @@ def stub(twin):
 
 
 def file_of(scheme):
-    """The module in the twin's folder."""
+    """Return the name of the scheme's module."""
     return scheme.__module__.rpartition(".")[2]
 
 
 def typed_dict(twin, scheme):
-    """The keys of rpb_kwargs for the scheme; "2d" is meant where bias_type is left out."""
+    """Return the TypedDict of the scheme's rpb_kwargs; bias_type may be left out for "2d"."""
     lines = [f"class {scheme.__name__}Kwargs(TypedDict, total=False):"]
     for p in parameters_of(scheme):
         kind = text(twin, p.annotation)
@@ -76,7 +76,7 @@ def typed_dict(twin, scheme):
 
 
 def overload(twin, scheme):
-    """RelativePositionBias as the scheme's constructor, with its bias_type."""
+    """Return the overload of RelativePositionBias for the scheme's bias_type."""
     lines = ["@overload", "def RelativePositionBias("]
     for p in parameters_of(scheme):
         default = p.default
@@ -90,7 +90,7 @@ def overload(twin, scheme):
 
 
 def parameters_of(scheme):
-    """Those of the constructor, with bias_type where RelativePositionBias has it."""
+    """Return the constructor's parameters, with bias_type in its place in RelativePositionBias."""
     own = list(inspect.signature(scheme).parameters.values())
     bias_type = inspect.Parameter(
         "bias_type",
@@ -101,7 +101,7 @@ def parameters_of(scheme):
 
 
 def text(twin, annotation):
-    """The annotation as it is written in a signature, with the names of the twin's types."""
+    """Return the annotation as source text, with the names of the twin's types."""
     if annotation == twin.position.RpbKwargs:
         return "RpbKwargs"
     for name in ALIASES:
@@ -120,7 +120,7 @@ def text(twin, annotation):
 
 
 def union(kinds):
-    """kinds[0] | kinds[1] | …"""
+    """Return kinds[0] | kinds[1] | …"""
     first, *others = kinds
     for kind in others:
         first = first | kind
@@ -128,7 +128,7 @@ def union(kinds):
 
 
 def quoted(value):
-    """As in source text: strings in double quotes."""
+    """Return the value as source text, strings in double quotes."""
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""AdamW over flat arrays: each parameter is its part of one, whatever is put in its place."""
+"""AdamW, which keeps the parameters of a group as parts of one flat array, even if one is replaced."""
 
 import copy
 import functools
@@ -51,7 +51,7 @@ def step(adamw, named, number, lr=1e-2):
 
 
 class Definition:
-    """The same by `numpy_ref.ops`, an array at a time."""
+    """The same steps by `numpy_ref.ops.adamw_update` on each array by itself."""
 
     def __init__(self, named):
         self.data = {name: p.data.copy() for name, p in named.items()}
@@ -104,7 +104,7 @@ def test_a_groups_parameters_lie_in_one_array_and_so_do_their_gradients():
 
 
 def test_what_is_put_in_a_parameters_place_counts():
-    """New arrays for data and gradient, of another dtype and layout, between any two steps."""
+    """New arrays for data and gradient, of another dtype and layout, are set between steps."""
     named = parameters()
     adamw, definition = optimizer(named), Definition(named)
     for number in range(4):
@@ -135,7 +135,7 @@ def test_a_replaced_gradient_is_clipped_and_set_to_zero_too():
 
 
 def test_two_optimizers_one_after_the_other():
-    """Each begins with its own moments and moves the same parameters, also the first one once more."""
+    """Each has its own moments and updates the same parameters; the first still works afterwards."""
     named = parameters()
     first, definition = optimizer(named), Definition(named)
     step(first, named, 0)
@@ -184,7 +184,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
 
 
 def arrays_of(size, dtype):
-    """data, gradient and moments as after some steps: v of the size of g²."""
+    """Return [data, gradient, m, v], with v of the size of g² as after some steps."""
     data, grad, m, v = np.random.default_rng(size).standard_normal((4, size)).astype(dtype)
     return [data, grad, m, v * v]
 
@@ -227,7 +227,7 @@ def assert_refused(module, arrays, error, message, **rates):
 @pytest.mark.parametrize("shift", [0, 1, 35])
 @pytest.mark.parametrize("pair", [(0, 1), (0, 2), (0, 3), (2, 1), (2, 3), (3, 1)])
 def test_the_update_refuses_arrays_that_overlap(pair, shift, module):
-    """Also by one element at their ends; what lies end to end in one array is fine (`_Flat`)."""
+    """An overlap by one element is refused; adjacent parts of one array are accepted."""
     memory, arrays = arrays_of(80, np.float64)[3], arrays_of(36, np.float64)
     arrays[pair[0]], arrays[pair[1]] = memory[:36], memory[shift : shift + 36]
     assert_refused(module, arrays, ValueError, "overlaps")
@@ -307,7 +307,7 @@ def test_the_squared_norm_is_the_definition(shape, dtype):
     truth, norm = {"out": np.array(ops.squared_norm(x.astype("float64")))}, kernels.squared_norm(x)
     assert isinstance(norm, float)
     cost = None
-    if dtype == "float32":  # the kernel adds 256 squares at a time in float32
+    if dtype == "float32":  # the kernel adds blocks of 256 squares in float32
         wide = x.astype("float64")
         cost = yardsticks(truth, lambda r: {"out": RoundedOps(r).squared_norm(wide)}, dtype)["out"]
     assert budget.row("out", truth["out"], norm, cost).ok

@@ -1,4 +1,4 @@
-"""The twins offer the same things: names, signatures, files, state-dict keys; and share no code."""
+"""The twins have the same names, signatures, files and state-dict keys, and share no code."""
 
 import ast
 import inspect
@@ -100,7 +100,7 @@ def test_every_op_has_its_twin_with_the_same_arguments():
 @pytest.mark.parametrize("folder", ["position", "ops"])
 def test_folders_are_the_same(folder):
     ours, theirs = ({f.name for f in (ROOT / twin / folder).glob("*.py")} for twin in TWINS)
-    # what torch.optim and autograd do by themselves
+    # torch.optim and autograd do the work of these files
     taken_from_torch = {"adamw.py", "heads.py", "norm.py"} if folder == "ops" else set()
     assert ours - taken_from_torch == theirs
 
@@ -134,13 +134,13 @@ def test_twins_do_not_import_each_other(twin):
 
 @pytest.mark.parametrize("twin", TWINS)
 def test_a_twin_loads_without_the_other(twin):
-    """Seen from outside: nothing pulls the other twin in, also not indirectly."""
+    """Importing a twin in a new process must not import the other, even indirectly."""
     code = f"import sys, {twin}; sys.exit(any(m in sys.modules for m in {TWINS[twin]!r}))"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_a_kernel_is_judged_without_pytorch():
-    """Cases, inputs, truth and verdict: whoever writes a kernel elsewhere need not install it."""
+    """Cases, inputs, truth and verdict work without PyTorch, so a kernel can be tested without it."""
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from parity_tests import report, soak\n"

@@ -1,4 +1,4 @@
-"""Bad input is named before anything is computed: the argument, what came, what was expected."""
+"""Bad input raises an error that names the argument, what came and what was expected."""
 
 import numpy as np
 import pytest
@@ -122,7 +122,7 @@ NEEDS = {"custom": {"index": [[0, 1, 2]] * 3}, "sum": {"parts": [{"bias_type": "
     ],
 )
 def test_what_every_scheme_is_given_is_checked(twin, bias_type, argument, bad, error):
-    """Also where a scheme makes no use of it: one without parameters draws nothing."""
+    """A scheme that ignores the argument must check it too, as one without parameters the generator."""
     options = options_of(bias_type)
     twin.RelativePositionBias(**options)
     with pytest.raises(error, match=f"^{argument} is "):
@@ -130,7 +130,7 @@ def test_what_every_scheme_is_given_is_checked(twin, bias_type, argument, bad, e
 
 
 def options_of(bias_type):
-    """What the scheme cannot do without."""
+    """Return the options that the scheme needs."""
     ndim = numpy_ref.SCHEMES[bias_type].window_ndim
     options = {"num_heads": 2, "window_size": (1, 3, 1)[:ndim] if ndim in (2, 3) else 3}
     options |= {"bias_type": bias_type} | NEEDS.get(bias_type, {})
@@ -150,7 +150,7 @@ COUNTS = (
 )
 @pytest.mark.parametrize("bad", [64.0, "64", True])
 def test_a_count_is_an_integer(twin, bias_type, option, bad):
-    """Not a float of that value, which would do for arithmetic."""
+    """A float of that value is refused, though it would work in the arithmetic."""
     with pytest.raises(TypeError, match=f"^{option} is {bad!r}, expected an integer"):
         twin.RelativePositionBias(**options_of(bias_type) | {option: bad})
 
@@ -214,7 +214,7 @@ def test_bad_options_of_a_block_are_named(twin, options, error, message):
 
 @TWINS
 def test_the_gate_of_gated_t5_needs_heads_that_share_the_input(twin):
-    """It reads the layer's input split into heads, so num_heads · head_dim has to be its width."""
+    """The gate reads the layer's input split into heads, so num_heads · head_dim must be its width."""
     rpb = {"window_size": 3, "bias_type": "gated_t5"}
     attn = twin.MultiHeadAttention(8, 2, rpb_kwargs=rpb, head_dim=6)
     with pytest.raises(ValueError, match=r"x has shape \(1, 3, 8\), expected \(any, any, 12\)"):
@@ -294,7 +294,7 @@ def test_fewer_queries_than_the_attention_has_are_named(twin):
 @pytest.mark.parametrize("op", ["linear", "mlp"])
 @pytest.mark.parametrize("shape", [(1, 6), (5, 1), (5, 7)])
 def test_a_residual_of_another_shape_is_named(module, op, shape):
-    """Also one that would broadcast, whose gradient would have another shape than it has."""
+    """A residual that would broadcast is refused too, since its gradient would have another shape."""
     twin = torch_impl if module is torch_impl.ops else numpy_ref
     x, weight, bias = (tensor(twin, np.ones(s)) for s in ((5, 6), (6, 6), (6,)))
     parameters = (weight, bias) * (2 if op == "mlp" else 1)
@@ -326,7 +326,7 @@ def test_bad_lookups_are_named(module, op, x, embedding, index, message):
 @pytest.mark.parametrize("bad", [-1, 3])
 @pytest.mark.parametrize("op", ["score", "value"])
 def test_an_index_outside_the_embedding_is_named(module, op, bad):
-    """Also −1, with which NumPy takes the last row."""
+    """−1 must be refused too; NumPy would take the last row."""
     index = np.zeros((5, 4), np.int64)
     index[2, 1] = bad
     x, embedding = np.ones((1, 2, 5, 6 if op == "score" else 4)), np.ones((2, 3, 6))
@@ -337,7 +337,7 @@ def test_an_index_outside_the_embedding_is_named(module, op, bad):
 @pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
 def test_an_index_without_entries_gives_a_bias_without_entries(module, shape):
-    """There is no lowest and no highest entry to look at."""
+    """The check of the lowest and highest entry must not fail where there is none."""
     twin = torch_impl if module is torch_impl.ops else numpy_ref
     arguments = (tensor(twin, a) for a in (np.ones((4, 2)), np.zeros(shape, np.int64)))
     call = module.bias if twin is torch_impl else module.bias_forward
@@ -369,7 +369,7 @@ INTEGERS = {
     ("op", "argument"), [(op, argument) for op, shapes in INTEGERS.items() for argument in shapes]
 )
 def test_integers_are_named(module, op, argument):
-    """One of the arguments holds integers, all others are float64."""
+    """One argument is int64, the others are float64; the error must name that one."""
     arrays = {name: np.ones(shape) for name, shape in INTEGERS[op].items()}
     arrays[argument] = arrays[argument].astype(np.int64)
     with pytest.raises(TypeError, match=rf"{argument.rstrip('12')}[12]? has dtype int64"):
@@ -386,7 +386,7 @@ def test_causal_is_true_or_false(twin, bias_type):
 @pytest.mark.parametrize("module", [numpy_ref.ops, numpy_ref.kernels, torch_impl.ops])
 @pytest.mark.parametrize("label_smoothing", [0, 1])
 def test_label_smoothing_goes_from_0_to_1_and_no_further(module, label_smoothing):
-    """At 1 the target is 1/C for each class, whatever the label."""
+    """0 and 1 are accepted and 0.01 beyond is refused; at 1 the target is 1/C for each class."""
     logits, labels = np.random.default_rng(0).standard_normal((4, 3)), np.array([0, 2, 1, 1])
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     expected = -np.log(p).mean() if label_smoothing else -np.log(p[np.arange(4), labels]).mean()
@@ -400,14 +400,14 @@ def test_label_smoothing_goes_from_0_to_1_and_no_further(module, label_smoothing
         call(*given, beyond)
 
 
-# One case of each op; what has no shape to hold the gradient against is left out.
+# One case per op, without ops whose cache has no shape to check the gradient against.
 OP_CASES = {c.name: c for c in CASES if c.kind == "op" and c.name not in ("residual", "dropout", "bias")}
 
 
 @NUMPY_OPS
 @pytest.mark.parametrize("name", OP_CASES)
 def test_a_gradient_of_another_shape_is_named(module, name):
-    """Backward takes the gradient of what forward gave: no other length, though it would broadcast."""
+    """Backward refuses a gradient of another shape than the output, even if it would broadcast."""
     case = OP_CASES[name]
     out, cache = getattr(module, f"{name}_forward")(**given_of(case, "float64").inputs, **case.options)
     several = isinstance(out, tuple)

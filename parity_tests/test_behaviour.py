@@ -1,4 +1,4 @@
-"""What both twins could do wrong alike beside formulas: dropout, initialisation, optimisation, input."""
+"""Faults that both twins could share: in dropout, initialisation, optimisation, checks of input."""
 
 import math
 from itertools import pairwise
@@ -46,7 +46,7 @@ def test_nothing_is_dropped_in_evaluation(twin):
 @GENERATORS
 @pytest.mark.parametrize("layer", ["Dropout", "DropPath"])
 def test_dropout_keeps_the_mean(twin, generator, layer):
-    """0 or 1 / (1 − rate): of 20,000 draws the share of zeros is the rate to 5 standard deviations."""
+    """Outputs are 0 or 1 / (1 − rate); the share of zeros in 20,000 draws is the rate within 5 σ."""
     module = getattr(__import__(f"{twin.__name__}.nn", fromlist=["nn"]), layer)(0.2, generator())
     shape = (200, 100) if layer == "Dropout" else (20000, 2)
     out = array(module.train()(tensor(twin, np.ones(shape, np.float32))))
@@ -65,7 +65,7 @@ def test_stochastic_depth_grows_over_the_blocks(twin):
 
 @GENERATORS
 def test_tables_start_truncated_normal(twin, generator):
-    """±2 std; the standard deviation of a normal cut there is 0.8796 std."""
+    """Entries lie within ±2 std; a normal truncated there has the standard deviation 0.8796 std."""
     scheme = twin.RelativePositionBias(16, (20, 20), init_std=0.5, generator=generator())
     table = array(scheme.table())
     assert table.shape == (1521, 16)
@@ -87,7 +87,7 @@ def test_weights_start_as_documented(twin):
 
 @TWINS
 def test_layer_norm_epsilon(twin):
-    """For tiny input eps decides: x / √(var + 1e-6)."""
+    """With a tiny input the result depends on eps: (x − mean) / √(var + 1e-6)."""
     norm = model_of(twin).norm
     x = 1e-3 * np.random.default_rng(0).standard_normal((2, 16), dtype=np.float32)
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
@@ -97,7 +97,7 @@ def test_layer_norm_epsilon(twin):
 @TWINS
 @pytest.mark.parametrize("size", [0.0, 1e-13, 1e-9])
 def test_cosine_of_tiny_vectors(twin, size):
-    """q / max(‖q‖, 1e-12): also nothing divided by nothing is nothing, and its gradient is finite."""
+    """The result is q / max(‖q‖, 1e-12): 0 for q = 0, with a finite gradient."""
     direction = np.array([0.6, 0.8]).reshape(1, 1, 1, 2)
     q, k, scale = size * direction, direction, np.zeros((1, 1, 1))
     expected = q / max(size, 1e-12)
@@ -147,7 +147,7 @@ def test_parameter_groups_by_name(twin):
     ],
 )
 def test_what_an_index_looks_up_is_a_table(twin, bias_type, options, expected):
-    """Tables learn at a rate of their own; nothing that makes a bias is decayed."""
+    """These parameters are in the group of tables; no parameter of a scheme has weight decay."""
     model = model_of(twin, rpb_kwargs={"bias_type": bias_type} | options)
     decayed, _, tables = twin.parameter_groups(model.named_parameters(), 0.1, 7.0)
     assert {name.split(".")[-1] for name in tables["params"]} == expected
@@ -158,14 +158,14 @@ def test_what_an_index_looks_up_is_a_table(twin, bias_type, options, expected):
 def test_learning_rate_by_hand(twin):
     rates = [twin.learning_rate(step, 12, 1.0, 4, 0.2) for step in range(13)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[8] == pytest.approx(0.6)  # half way down the cosine
+    assert rates[8] == pytest.approx(0.6)  # the middle of the cosine
     assert rates[12] == pytest.approx(0.2)
     assert all(a > b for a, b in pairwise(rates[4:]))
 
 
 @TWINS
 def test_one_step_of_adamw_by_hand(twin):
-    """θ(1 − lr λ) − lr m̂ / (√v̂ + ε): in the first step m̂ = g and v̂ = g²."""
+    """The step is θ(1 − lr λ) − lr m̂ / (√v̂ + ε); at first m̂ = g and v̂ = g²."""
     model = model_of(twin, embed_dim=4, depth=1, num_heads=1)
     parameters = dict(model.named_parameters())
     before = {name: array(a).astype(np.float64).copy() for name, a in model.state_dict().items()}
@@ -195,7 +195,7 @@ def test_clipping_by_hand(twin, max_norm, factor):
 
 @TWINS
 def test_the_trainer_uses_what_it_is_given(twin):
-    """Label smoothing, clipping, schedule and decay all reach the step."""
+    """Label smoothing, clipping, schedule and decay all have their effect on a step."""
 
     def step(**options):
         trainer = twin.Trainer(model_of(twin), 1e-2, 10, device="cpu", **options)
@@ -239,7 +239,7 @@ def test_the_trainer_uses_what_it_is_given(twin):
     ],
 )
 def test_a_bad_batch_is_named(twin, change, error, message):
-    """Before anything is computed: the next batch drops what it would have dropped."""
+    """The batch is refused before anything is computed: the state of the generator stays."""
     batch = {"images": np.zeros((4, 1, 8, 8), np.float32), "labels": np.arange(4)} | change
     trainer = twin.Trainer(model_of(twin, drop_rate=0.5), 1e-3, 10, device="cpu")
     before = trainer.state_dict()[1]

@@ -1,15 +1,15 @@
-"""What is compiled when: nothing on import, once for all processes, anew when a file has changed."""
+"""When kernels are compiled: not on import, once for all processes, again when a file has changed."""
 
+import ast
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from numpy_ref.kernels import _kept
+from numpy_ref.kernels.machine import kept
 
 from .process import ROOT, python
 
@@ -34,7 +34,7 @@ print(json.dumps([sum(sum(c.values()) for c in cs) for cs in (
 
 
 def test_importing_numpy_ref_is_light():
-    """The compiler comes with the first kernel."""
+    """Importing numpy_ref must import neither numba nor PyTorch."""
     code = "import sys, numpy_ref; print({'numba', 'llvmlite', 'torch'} & set(sys.modules))"
     assert python(code) == "set()\n"
 
@@ -48,7 +48,7 @@ def test_importing_the_kernels_compiles_nothing():
 
 @pytest.fixture
 def copied(tmp_path):
-    """A copy of numpy_ref's sources: (its folder, how to run code there)."""
+    """Copy numpy_ref's sources; return (folder of the copy, function that runs code there)."""
     only_sources = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "numpy_ref", tmp_path / "numpy_ref", ignore=only_sources)
     cache = str(tmp_path / "cache")
@@ -61,37 +61,50 @@ def copied(tmp_path):
 
 @pytest.fixture
 def calling(copied):
-    """(found on disk, compiled) of what is kept there, when a new process calls a kernel of the copy."""
+    """Return a function that calls a kernel of the copy in a new process.
+
+    It returns (functions loaded from disk, functions compiled and kept there).
+    """
     return lambda **environment: json.loads(copied[1](NORM, **environment))
 
 
 @pytest.mark.slow
 def test_compiled_code_is_kept_until_a_file_that_it_comes_from_changes(calling, copied):
-    """Also the one of a helper or of the definition: numba looks only at the file of what is called."""
+    """A change in a helper or in `ops` counts too; numba checks only the called function's own file."""
     hits, compiled = calling()
     assert (hits, compiled > 0) == (0, True)
     assert calling() == [compiled, 0]
-    for name in ("kernels/_simd.py", "ops/cosine.py", "checks.py"):
+    for name in ("kernels/machine/simd.py", "ops/cosine.py", "checks.py"):
         with (copied[0] / "numpy_ref" / name).open("a") as file:
             file.write("# another comment\n")
         assert calling() == [0, compiled]
-    assert len(list(copied[0].glob("cache/*/_rows.squares*"))) == 1  # what is outdated has gone
+    assert len(list(copied[0].glob("cache/*/norm._squares*"))) == 1  # outdated files are removed
     assert calling(NUMBA_BOUNDSCHECK="1") == [0, compiled]
     assert calling() == [compiled, 0]
 
 
 def test_kernels_import_no_file_that_does_not_count():
-    """Of numpy_ref; whatever they import may be compiled in."""
-    counted = {path.relative_to(ROOT / "numpy_ref").parts[0] for path in _kept.sources()}
+    """Code that kernels import may be compiled in, so its files must be among `kept.sources()`."""
+    counted = {path.relative_to(ROOT / "numpy_ref").parts[0] for path in kept.sources()}
     assert counted == {"kernels", "ops", "checks.py", "gate.py", "types.py"}
-    for path in _kept.sources():
-        imported = re.findall(r"^ *from \.\.(\w*)", path.read_text(), re.MULTILINE)
-        assert {name for name in imported if name} <= {"ops", "checks", "gate", "types"}, path
+    for path in kept.sources():
+        assert imported_by(path) <= {"kernels", "ops", "checks", "gate", "types"}, path
+
+
+def imported_by(path):
+    """The files and folders of numpy_ref that this file of it imports from."""
+    folder, found = path.relative_to(ROOT).parts[:-1], set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = folder[: len(folder) + 1 - node.level]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found |= {(*start, *name.split("."))[1] for name in names}
+    return found
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"", lambda data: data[::-1]])
 def test_damaged_code_counts_as_none(damage, tmp_path):
-    files, key = _kept._Files(tmp_path, "kernel"), (("float32",), "processor", "bytes")
+    files, key = kept._Files(tmp_path, "kernel"), (("float32",), "processor", "bytes")
     files.save(key, "code")
     (path,) = tmp_path.iterdir()
     path.write_bytes(damage(path.read_bytes()))
@@ -102,12 +115,12 @@ def test_damaged_code_counts_as_none(damage, tmp_path):
 
 @pytest.mark.slow
 def test_without_a_folder_to_write_to_kernels_are_compiled_all_the_same(calling, copied):
-    """A file in the place of each folder that numba would take: also root cannot write there."""
+    """Each folder that numba would use is replaced by a file, so that not even root can write there."""
     (copied[0] / "numpy_ref" / "kernels" / "__pycache__").write_text("")
     nowhere = str(copied[0] / "numpy_ref" / "__init__.py")
     environment = {"NUMBA_CACHE_DIR": nowhere, "HOME": nowhere, "XDG_CACHE_HOME": nowhere}
     for _ in range(2):
-        assert calling(**environment) == [0, 0]  # of what is kept, which is nothing
+        assert calling(**environment) == [0, 0]  # only kept functions are counted, and none is
     said = copied[1](AHEAD + SAID, PYTHONPATH=str(ROOT), **environment)
     assert said.startswith("compiling the kernels, for this run only")
     assert said.endswith("\n[]\n")
@@ -143,7 +156,7 @@ for dtype in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
-    """numba's index of a function is read, changed and written by each of them."""
+    """Two processes that save at once must not overwrite each other's code, as in numba's own index."""
     command = [sys.executable, "-c", DISPATCHERS + MIXED]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     running = [
@@ -155,8 +168,8 @@ def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
 
 
 def test_a_key_finds_only_what_was_saved_under_it(tmp_path):
-    """While two processes save: each has read what was there before the other wrote."""
-    ours, theirs = (_kept._Files(tmp_path, "kernel") for _ in range(2))
+    """Two savers, neither of which knows what the other wrote, keep both codes."""
+    ours, theirs = (kept._Files(tmp_path, "kernel") for _ in range(2))
     keys = [((kind,), "processor", "bytes") for kind in ("float32", "float64")]
     ours.save(keys[0], "code of float32")
     theirs.save(keys[1], "code of float64")
@@ -204,11 +217,12 @@ except KeyboardInterrupt:
 
 
 def test_compiled_ahead_leaves_nothing_to_compile_in_a_step(tmp_path):
-    """Attention is compiled by a second process, and only when nothing is found on disk."""
+    """A second process compiles attention, but only if its code is not on disk yet."""
     cache = str(tmp_path)
     helpers, compiled, late = json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache))
     assert (helpers, late) == (1, [])
-    assert {"numpy_ref.kernels._mlp.backward", "numpy_ref.kernels._linear.forward"} <= set(compiled)
+    loops = {f"numpy_ref.kernels.{name}" for name in ("mlp_loops.backward", "linear_loops.forward")}
+    assert loops <= set(compiled)
     assert not [name for name in compiled if "attention" in name]
     assert json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache)) == [0, [], []]
 

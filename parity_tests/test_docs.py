@@ -21,15 +21,15 @@ FILE, RUN = "# file: ", "runs/NAME"
 
 
 def blocks(page):
-    """[(code, what it prints)] of the page's Python blocks."""
+    """Return [(code, expected output)] of the page's Python blocks."""
     return BLOCK.findall(page.read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_do_what_the_page_says(page):
-    """Blocks of a page share one namespace, as when a reader types them in order.
+    """The blocks of a page run in order in one namespace.
 
-    Blocks that show a file belong to the test below, the one that needs a trained run to
+    Blocks that show a file are run by the test below, the one that needs a trained run by
     experiments/tests/test_self_contained.py.
     """
     namespace = {}
@@ -47,7 +47,7 @@ def test_blocks_do_what_the_page_says(page):
 
 
 def test_the_example_of_a_new_scheme_is_right(monkeypatch):
-    """Its two files and its cases, as architecture.md shows them, agree within the budget."""
+    """The example in architecture.md (two files and their cases) is within the budget in both twins."""
     code = [c for c, _ in blocks(ROOT / "docs" / "architecture.md") if c.startswith(FILE)]
     *files, cases = [dict(re.findall(rf"{FILE}(.+)\n((?:(?!{FILE}).*\n)+)", c)) for c in code]
     for twin, file in zip((numpy_ref, torch_impl), files, strict=True):

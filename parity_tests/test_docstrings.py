@@ -1,4 +1,4 @@
-"""The twins' schemes say the same: one text for a class and for each public method that both define."""
+"""The schemes of both twins have the same docstrings, for classes and for public methods."""
 
 import inspect
 
@@ -9,7 +9,7 @@ import torch_impl
 
 
 def documented(scheme):
-    """{name: docstring} of the scheme's classes and of their public methods and properties."""
+    """Return {name: docstring} of the scheme's classes and their public methods and properties."""
     texts = {}
     for part in scheme.__mro__:
         if ".position" in part.__module__:

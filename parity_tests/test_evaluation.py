@@ -1,4 +1,4 @@
-"""predict, evaluate and attention_maps of both trainers: the same numbers, in evaluation mode."""
+"""predict, evaluate and attention_maps of both trainers give plain NumPy's numbers, without dropout."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ PARAMETERS = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 
 
 def trainer(twin, options):
-    """In training mode, as after a step; the same weights in both twins."""
+    """Return a trainer in training mode, with the same weights in both twins."""
     model = twin.VisionTransformer(
         **SIZES | options, dtype=float64(twin), generator=np.random.default_rng(0)
     )
@@ -32,7 +32,7 @@ def images(count=20):
 
 
 def defined(options):
-    """The definition's logits and maps of the images, all in one batch."""
+    """Return plain NumPy's logits and attention maps of the images, all in one batch."""
     with numpy_ref.use_ops("numpy"):
         model = trainer(numpy_ref, options).model.eval()
         return model(images()), model.attention_maps(images())
@@ -49,7 +49,7 @@ def test_predict(twin, options, batch_size):
 @TWINS
 @PARAMETERS
 def test_evaluate(twin, options):
-    """−log p of the label, without smoothing; a third of the labels is right."""
+    """The loss is the mean of −log p of the label, without smoothing; 7 of 20 labels are right."""
     logits = defined(options)[0]
     answers = logits.argmax(-1)
     labels = np.where(np.arange(20) % 3 == 0, answers, (answers + 1) % 5)
@@ -62,7 +62,7 @@ def test_evaluate(twin, options):
 
 @TWINS
 def test_evaluate_goes_over_more_images_than_a_batch(twin):
-    """300 images are two batches of the default size."""
+    """300 images take two batches of the default size."""
     small = MODELS["mean"] | {"depth": 1}
     many, one = trainer(twin, small), trainer(twin, small)
     labels = np.arange(300) % 5
@@ -86,7 +86,7 @@ def test_attention_maps(twin, options):
 @TWINS
 @PARAMETERS
 def test_attention_maps_are_those_of_the_forward_pass(twin, options, monkeypatch):
-    """A layer's map: its attention's weights for what the forward pass hands to that attention."""
+    """A layer's map equals its attention's weights for the arguments that the forward pass gives it."""
     model, given, expected = trainer(twin, options).model.eval(), tensor(twin, images()), []
     for block in model.blocks:
         monkeypatch.setattr(block.attn, "forward", _watched(block.attn, expected))

@@ -1,8 +1,8 @@
-"""Every backward against central differences in float64, by the NumPy twin alone.
+"""Every backward of the NumPy twin against central differences in float64.
 
-<grad, u> = (f(θ + hu) − f(θ − hu)) / 2h, where f is the output (or outputs) paired with a random
-cotangent. Each tensor is checked along random directions, which see all its entries, and along single
-entries, which say where.
+<grad, u> = (f(θ + hu) − f(θ − hu)) / 2h, where f is the inner product of the outputs with random
+gradients. Each tensor is checked along random directions, which cover all its entries, and along single
+entries, which locate a fault.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from .cases import CASES
 from .run import build, given_of, has_grad, run_numpy
 
 DIRECTIONS, ENTRIES = 3, 6
-SLOW = {"op-gelu-large", "op-bias-large", "op-linear-large"}  # the same code as their small rows
+SLOW = {"op-gelu-large", "op-bias-large", "op-linear-large"}  # plain NumPy runs the same code for small
 DIFFERENTIABLE = [c for c in CASES if c.id not in SLOW]
 
 
@@ -45,7 +45,7 @@ def _directions(leaf, rng):
 
 
 def _slope(given, leaf, direction):
-    """Moves the leaf in place, both ways, and puts it back."""
+    """Return the slope along the direction; the leaf is changed in place and restored."""
     start = leaf.copy()
     values = []
     for sign in (1, -1):

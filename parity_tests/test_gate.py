@@ -1,4 +1,4 @@
-"""The gate before every op: what definition, kernels and PyTorch refuse, and with which error."""
+"""The checks of every op's arguments: what plain NumPy, kernels and PyTorch refuse, with which error."""
 
 import inspect
 import subprocess
@@ -78,7 +78,7 @@ def test_what_is_no_array_of_floats_is_a_type_error(case, side):
     "case", [c for c in SMALL if {*INDICES} & {*c.inputs}], ids=lambda case: case.id
 )
 def test_an_index_may_have_any_integer_dtype_and_nothing_else(case, side):
-    """uint8 is a mask to PyTorch, and so is bool to both; −1 counts from the end to NumPy."""
+    """PyTorch would take uint8 for a mask, both would take bool for one, and NumPy would accept −1."""
     given = given_to(case)
     for name in {*INDICES} & given.keys():
         expected = first(forward(side, case, given))
@@ -90,7 +90,7 @@ def test_an_index_may_have_any_integer_dtype_and_nothing_else(case, side):
             with pytest.raises(TypeError, match=name.removeprefix("value_")):
                 forward(side, case, given | {name: spoil(given[name])})
         high = getattr(case.inputs[name], "high", given[name].max() + 1)
-        for bad in (-1, high, -100, -(2**62), 2**62, -(2**63)):  # PyTorch's own for nothing is −100
+        for bad in (-1, high, -100, -(2**62), 2**62, -(2**63)):  # PyTorch ignores the label −100
             wrong = given[name].copy()
             wrong.flat[-1] = bad
             if bad > 0 and case.name == "bias" and bad < len(given["table"]):
@@ -99,7 +99,7 @@ def test_an_index_may_have_any_integer_dtype_and_nothing_else(case, side):
                 forward(side, case, given | {name: wrong})
 
 
-# Arguments that fit with a shorter last axis: nothing else is as long.
+# Arguments whose last axis may have any length, since no other argument has the same axis.
 FREE = {("bias", "table"), ("bias", "index"), ("attention", "v"), ("cross_entropy", "logits")}
 FREE |= {("score_lookup", "index"), ("value_lookup", "embedding"), ("dropout", "x")}
 
@@ -118,10 +118,10 @@ def test_a_shape_that_does_not_fit_is_a_value_error(case, side):
 @BY_NUMPY_SIDE
 @BY_CASE
 def test_what_is_only_read_may_lie_anyhow(case, side, tmp_path):
-    """Strided, turned, misaligned, read-only, mapped from a file, other integers: the same results."""
+    """Strided, transposed, misaligned, read-only or memory-mapped arrays must give the same results."""
 
     def mapped(a):
-        path = tmp_path / str(len(list(tmp_path.iterdir())))  # one that is still mapped must not shrink
+        path = tmp_path / str(len(list(tmp_path.iterdir())))  # a new file, as others are still mapped
         a.tofile(path)
         return np.memmap(path, a.dtype, "r", shape=a.shape)
 
@@ -143,7 +143,7 @@ def test_what_is_only_read_may_lie_anyhow(case, side, tmp_path):
                 assert type(other) is np.ndarray
                 if side == "kernels" and f"{case.name}_forward" in numpy_ref.kernels.ACCELERATED:
                     np.testing.assert_array_equal(one, other)
-                elif dtype == "float64":  # BLAS rounds otherwise when a product is turned
+                elif dtype == "float64":  # BLAS rounds differently for transposed arrays
                     assert budget.float64("out", one, other).ok
 
 
@@ -174,7 +174,7 @@ def test_a_cache_that_is_not_the_forwards_own_is_refused(case, side):
     (out, cache), given = forward(side, case, given_to(case)), given_to(case)
     strangers = [None, (), [], 0, cache.values, forward(side, other, given_to(other))[1]]
     accelerated = f"{case.name}_forward" in numpy_ref.kernels.ACCELERATED
-    if accelerated and case.name != "attention":  # its kernel gives way to the definition
+    if accelerated and case.name != "attention":  # its kernel sometimes calls plain NumPy instead
         strangers.append(forward(other_side, case, given)[1])
     for stranger in strangers:
         with pytest.raises(TypeError, match="cache is"):
@@ -184,7 +184,7 @@ def test_a_cache_that_is_not_the_forwards_own_is_refused(case, side):
 @BY_NUMPY_SIDE
 @BY_BACKWARD
 def test_a_cache_that_was_changed_is_refused(case, side):
-    """Each array in it with another dtype, shape or layout, and one too few."""
+    """Arrays in the cache with another dtype, shape or layout, and a missing one, must be noticed."""
     out, cache = forward(side, case, given_to(case))
     kept = cache.values
     changes = [lambda a: a.astype(np.float16), lambda a: a[None], lambda a: a[:-1]]
@@ -210,13 +210,13 @@ def test_an_array_that_was_resized_after_forward_is_refused(op, side):
     out, cache = forward(side, case, given)
     dout = cotangent(out)
     kept = next(value for value in cache.values if isinstance(value, np.ndarray))
-    kept.resize((1,), refcheck=False)  # its memory is given back
+    kept.resize((1,), refcheck=False)  # frees its memory
     with pytest.raises(ValueError, match="cache has arrays of another shape"):
         backward(side, case, dout, cache)
 
 
 def test_five_axes_do_not_reach_cosines_loop():
-    """It wrote past the end of its rows' norms: in a process of its own, should it do so again."""
+    """The loop once wrote past an array's end; the call is made in a new process, as it may crash."""
     code = (
         "import numpy as np, numpy_ref.kernels as k\n"
         "q = np.ones((2, 2, 3, 500, 4), np.float32)\n"
@@ -274,7 +274,7 @@ def test_the_number_of_rows_is_a_natural_number(num_rows, error, side):
 
 @BY_NUMPY_SIDE
 def test_an_index_that_was_changed_after_forward_is_refused(side):
-    """By all that read it: a table's gather, score and value lookup."""
+    """Each op's backward that reads an index must check it again."""
     for case in SMALL:
         given = given_to(case)
         for name in {"index", "value_index"} & given.keys():

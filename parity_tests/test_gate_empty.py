@@ -1,4 +1,4 @@
-"""Nothing in an array: the kernels do what the definition does, and so does PyTorch."""
+"""Empty arrays: plain NumPy, the kernels and PyTorch give the same results or all raise ValueError."""
 
 import warnings
 
@@ -77,7 +77,7 @@ def name_of(call):
 
 
 def outcome(side, op, given):
-    """Shapes and values of everything, or the type of the error; a warning is an error too."""
+    """Return all results as a list of arrays, or "ValueError"; a warning is raised as an error."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

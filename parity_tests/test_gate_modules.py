@@ -1,4 +1,4 @@
-"""The gate before modules: NumPy integers as options, absurd sizes, inputs, gradients, their order."""
+"""The checks of modules: NumPy integers as options, absurd sizes, inputs, gradients, order of calls."""
 
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ VIT = {"img_size": 8, "patch_size": 4, "embed_dim": 12, "depth": 2, "num_heads":
 
 
 def narrow(value):
-    """Every integer within as the narrowest of NumPy's that holds it: sums of it overflow."""
+    """Return the value with each integer in the narrowest NumPy dtype that holds it."""
     if isinstance(value, bool) or not isinstance(value, int | tuple | list | dict):
         return value
     if isinstance(value, dict):
@@ -36,7 +36,7 @@ for kind in ("attention", "block", "vit"):
 
 @pytest.mark.parametrize("case", WITH_OPTIONS, ids=lambda case: case.id)
 def test_integers_of_numpy_are_pythons(case):
-    """Bit for bit, in both twins: `max_distance=np.uint8(100)` is 100."""
+    """`max_distance=np.uint8(100)` gives the same bits as 100, in both twins, without overflow."""
     given = given_of(case, "float64")
     narrowed = replace(case, options=narrow(case.options), call=narrow(case.call))
     for run in (partial(run_numpy, implementation="numpy"), run_torch):
@@ -194,7 +194,7 @@ BAD_INPUTS = {
 def test_an_input_that_does_not_fit_is_named(name, bad, twin):
     build, shapes, _ = MODULES[name]
     if (bad == "axes" and name in ANY_AXES) or (bad == "last" and name in ANY_WIDTH):
-        return  # any will do
+        return  # these modules accept it
     spoil, error = BAD_INPUTS[bad]
     module, given = build(twin), given_to(shapes)
     for argument in shapes:
@@ -245,7 +245,7 @@ def test_a_gradient_that_does_not_fit_is_named(name, bad, ops):
 @pytest.mark.parametrize("ops", ["numpy", "numba"])
 @pytest.mark.parametrize("name", MODULES)
 def test_backward_needs_a_forward_of_its_own(name, ops):
-    """Before any forward, and once more after one backward, which would count its gradient twice."""
+    """A backward before any forward, or a second one after the same forward, is a RuntimeError."""
     build, shapes, _ = MODULES[name]
     with numpy_ref.use_ops(ops):
         module, given = build(numpy_ref), given_to(shapes)
@@ -266,7 +266,7 @@ def test_backward_needs_a_forward_of_its_own(name, ops):
 @TWINS
 @pytest.mark.parametrize("distance", [100, 127, 200])
 def test_a_narrow_distance_is_that_of_pythons(distance, twin):
-    """The fault as it was found: −100 and 2 · 200 + 1 are no uint8."""
+    """−100 and 2 · 200 + 1 do not fit into uint8, which once gave a wrong index."""
     schemes = [
         twin.RelativePositionBias(
             2, 150, "shaw", head_dim=2, max_distance=d, generator=np.random.default_rng(0)
@@ -289,7 +289,7 @@ def test_the_number_of_tokens_is_an_integer(twin, no_integer):
 @TWINS
 @pytest.mark.parametrize("bias_type", ["1d", "2d", "alibi", "t5"])
 def test_the_number_of_tokens_is_one_that_the_scheme_covers(twin, bias_type):
-    """None at all, more than a table has offsets for, more than an index can have."""
+    """Refused are 0, more tokens than the table has offsets for, and more than an index can have."""
     built = scheme(twin, bias_type)
     assert array(built.lookup_tokens(np.uint8(6))[1]).shape == (6, 6)
     for number in (0, -1, 10**9) if bias_type in ("alibi", "t5") else (0, -1, 5000, 10**9):

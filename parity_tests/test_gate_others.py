@@ -1,4 +1,4 @@
-"""The gate before what has no backward, and what of it PyTorch can trace."""
+"""The checks of functions without a backward, and that torch.compile can trace the PyTorch twin's."""
 
 import sys
 
@@ -9,7 +9,7 @@ import torch
 
 import torch_impl.ops
 from numpy_ref import kernels
-from numpy_ref.kernels._arrays import contiguous
+from numpy_ref.kernels.machine.arrays import contiguous
 
 from .calls import (
     NUMPY_SIDES,
@@ -31,7 +31,7 @@ BY_NUMPY_SIDE = pytest.mark.parametrize("side", NUMPY_SIDES)
 
 
 def weights(side, case, given):
-    """`attention_weights` of the case, which takes no values."""
+    """Return `attention_weights` of the case, which takes no v."""
     given = {name: a for name, a in given.items() if name != "v"}
     given = as_tensors(given) if side == "torch" else given
     return np.asarray(SIDES[side].attention_weights(**given, **case.options))
@@ -85,7 +85,7 @@ def test_heads_that_do_not_fit_are_not_merged(place, spoil, error, side):
 @BY_NUMPY_SIDE
 @pytest.mark.parametrize("owner", [bytes, bytearray])
 def test_heads_in_memory_that_is_no_array_are_merged(owner, side):
-    """As `attention_backward` lays them out, but in bytes: their one base is no array."""
+    """Heads laid out as by `attention_backward`, but in bytes, so that their common base is no array."""
     values = np.arange(2 * 5 * 3 * 3 * 4, dtype=np.float32)
     memory, strides = owner(values.tobytes()), (5 * 36 * 4, 4 * 4, 36 * 4, 4)
     heads = [np.ndarray((2, 3, 5, 4), np.float32, memory, n * 12 * 4, strides) for n in range(3)]
@@ -141,14 +141,14 @@ def test_cosine_has_a_pair_of_gradients(side):
 
 
 def arrays_within(kind):
-    """The array types in numba's type of an argument, which may be a tuple of others."""
+    """Return the array types in numba's type of an argument, which may be a tuple."""
     if isinstance(kind, numba.types.BaseTuple):
         return [array for part in kind for array in arrays_within(part)]
     return [kind] if isinstance(kind, numba.types.Array) else []
 
 
 def test_nothing_is_compiled_anew_for_read_only_or_misaligned_arrays():
-    """numba has a type of its own for either, and would compile every loop once more."""
+    """numba has separate types for such arrays; without a copy it would compile every loop again."""
     for case in SMALL:
         for lay in (read_only, misaligned):
             results("kernels", case, {name: lay(a) for name, a in given_to(case).items()}, lay)
@@ -163,7 +163,7 @@ def test_nothing_is_compiled_anew_for_read_only_or_misaligned_arrays():
 
 @pytest.mark.parametrize("shape", [(3, 5), (0, 5), ()])
 def test_a_loop_gets_memory_in_one_piece_aligned_and_writeable(shape):
-    """Copied only where it is not: numba's loops take alignment for granted."""
+    """A plain array is passed on; any other is copied, as compiled loops assume alignment."""
     plain = np.ones(shape, np.float32)
     assert contiguous(plain, None)[0] is plain
     assert kernels.attention._rows(misaligned(np.ones((1, 2, 3, 4)))).flags.aligned
@@ -181,7 +181,7 @@ def test_a_loop_gets_memory_in_one_piece_aligned_and_writeable(shape):
 
 
 def test_autocast_may_mix_dtypes():
-    """PyTorch casts then; a residual of another dtype than the branch is what autocast makes."""
+    """Under autocast PyTorch casts, so the residual and the branch may have different dtypes."""
     x, weight = (torch.ones(4, 4) for _ in range(2))
     with torch.autocast("cpu", torch.bfloat16):
         branch = torch_impl.ops.linear(x, weight)
@@ -191,7 +191,7 @@ def test_autocast_may_mix_dtypes():
         torch_impl.ops.residual(x, branch)
 
 
-# A table's index is looked at where it lies on the CPU, which breaks the graph.
+# The check of a table's index reads its values on the CPU, which breaks the graph.
 TRACED = {c.name: c for c in SMALL if c.name != "bias" and "table" not in c.inputs}
 
 

@@ -1,6 +1,6 @@
-"""The twins write their geometry in two ways: at random sizes and options they agree on every index.
+"""The twins compute their geometry in two ways; for random sizes and options all indices are equal.
 
-Where a bucket begins is also held to exact arithmetic: rounding must not move it in either twin.
+The first offset of each bucket is also compared with exact arithmetic: rounding must not move it.
 """
 
 import math
@@ -27,42 +27,42 @@ class Draws:
         self.rng = rng
 
     def __call__(self, low, high):
-        """An integer from low to high."""
+        """Draw an integer from low to high, inclusive."""
         return int(self.rng.integers(low, high, endpoint=True))
 
     def flag(self):
         return bool(self(0, 1))
 
     def prefix(self):
-        """A number of prefix tokens, every other time none."""
+        """Draw a number of prefix tokens, 0 with probability 1/2."""
         return max(self(-2, 3), 0)
 
     def within(self, *sizes):
-        """A size within the given one."""
+        """Draw a size that is nowhere larger than the given one."""
         return tuple(self(1, size) for size in sizes)
 
     def sequence(self, **options):
-        """Any numbers of queries and keys; an offset of the queries if there are no prefix tokens."""
+        """Draw numbers of queries and keys, and an offset of the queries if there is no prefix."""
         prefix = self.prefix()
         offset = 0 if prefix else self(0, 70)
         call = {"q_size": self(1, 50), "k_size": self(1, 50), "q_offset": offset}
         return self(1, 30), options | {"num_prefix_tokens": prefix}, call
 
     def covered_sequence(self):
-        """One whose offsets are those of a window."""
+        """Draw a sequence whose offsets are all within a window."""
         _, options, call = self.sequence()
         furthest = max(call["q_size"] - 1 + call["q_offset"], call["k_size"] - 1 - call["q_offset"])
         return furthest + self(1, 5), options, call
 
     def grids(self, longest=9, **options):
-        """Any two grids; one in four is long and thin, so that it has far offsets."""
+        """Draw two grids; one in four pairs is long and thin, so that it has far offsets."""
         call = {name: self.within(longest, longest) for name in ("q_size", "k_size")}
         if self(0, 3) == 0:
             call = {"q_size": (1, self(1, 400)), "k_size": (self(1, 3), 1)}
         return self.within(7, 7), options | {"num_prefix_tokens": self.prefix()}, call
 
     def window(self, *longest, **options):
-        """Grids within a window."""
+        """Draw grids within a window."""
         size = self.within(*longest)
         call = {"q_size": self.within(*size), "k_size": self.within(*size)}
         return size, options | {"num_prefix_tokens": self.prefix()}, call
@@ -85,7 +85,7 @@ class Draws:
         return tuple(map(max, call["q_size"], call["k_size"])), options, call
 
     def buckets(self, **options):
-        """T5's: now and then as many, and as far, as nobody would ask for."""
+        """Draw T5's options, sometimes with very many buckets or a very large max_distance."""
         half = self(1, 20) if self(0, 5) else self(20, 400)
         reach = 2 * half + (self(1, 300) if self(0, 5) else self(300, 2**30))
         t5 = {"num_buckets": 4 * half, "max_distance": reach, "bidirectional": self.flag()}
@@ -146,7 +146,7 @@ DRAWS = {
 
 
 def geometry(twin, bias_type, window, options, call):
-    """The tables and the indices of a scheme, for its own window and for a call's sizes."""
+    """Return the tables and indices of a scheme, for its own window and for a call's sizes."""
     dtype, rng = "float64", np.random.default_rng(0)
     scheme = twin.RelativePositionBias(4, window, bias_type, dtype=dtype, generator=rng, **options)
     tables, indices = [], [array(scheme.index)]
@@ -192,7 +192,7 @@ def offsets(twin, values):
     [(10, 160), (20, 320), (54, 64), (54, 125), (72, 361), (100, 1058), (32, 128), (64, 256)],
 )
 def test_t5_rounds_no_edge_away(twin, buckets, max_distance):
-    """Integer edges, as (160/5)^(1/5) · 5 = 10: a logarithm rounded down would be a bucket behind."""
+    """At integer edges, as (160/5)^(1/5) · 5 = 10, a logarithm rounded down gives a wrong bucket."""
     options = {"num_buckets": buckets, "max_distance": max_distance, "bidirectional": False}
     scheme = twin.RelativePositionBias(1, 1, "t5", **options)
     distances = range(max_distance + 2)
@@ -201,7 +201,7 @@ def test_t5_rounds_no_edge_away(twin, buckets, max_distance):
 
 
 def t5_edge(exact, max_distance, step):
-    """The least integer d with d^m ≥ D^t m^(m − t), by bisection."""
+    """Return the smallest integer d with d^m ≥ D^t m^(m − t), by bisection."""
     low, high = exact, max_distance
     while low < high:
         middle = (low + high) // 2
@@ -212,7 +212,7 @@ def t5_edge(exact, max_distance, step):
 
 @TWINS
 def test_t5_buckets_begin_at_their_edges(twin):
-    """However far: the distance before an edge is in an earlier bucket."""
+    """At every edge a bucket begins, and the distance before is in an earlier bucket."""
     draw = Draws(np.random.default_rng(0))
     near_miss = 56, 810759034  # an edge lies 4e-7 beyond the integer 186012978
     drawn = ((exact, exact + draw(1, 2**30)) for exact in [draw(2, 60) for _ in range(30)])
@@ -229,7 +229,10 @@ def test_t5_buckets_begin_at_their_edges(twin):
 
 
 def irpe_edge(ratio, n):
-    """The least integer with g(x) ≥ n: n up to α, beyond x ≥ α · 8^((n − ½)/α − 1); ties to even."""
+    """Return the smallest integer x with g(x) ≥ n: n up to α, then x ≥ α · 8^((n − ½)/α − 1).
+
+    Ties are rounded to even.
+    """
     with localcontext(prec=50):
         if n <= ratio:
             return n
@@ -242,8 +245,11 @@ def irpe_edge(ratio, n):
 
 @TWINS
 def test_irpe_buckets_begin_at_their_edges(twin):
-    """Ratios of k + ½ have ties, as 4.5 · 8^(2/3) = 18, where g rounds 7.5 to the even 8. At 30.99 the
-    logarithmic part alone would have bucket 31 begin at 30, where g(x) is still x."""
+    """Every bucket begins at the exact edge, for ratios with special cases too.
+
+    Ratios of k + ½ have ties, as 4.5 · 8^(2/3) = 18, where g rounds 7.5 to the even 8. At 30.99 the
+    logarithmic part alone would begin bucket 31 at 30, where g(x) is still x.
+    """
     draw = Draws(np.random.default_rng(0))
     ratios = [1.5, 1.9, 4.5, 7.5, 10.5, 30.99, *(draw.rng.uniform(0.3, 30) for _ in range(15))]
     for ratio in ratios:

@@ -1,4 +1,4 @@
-"""The harness itself: each planted error must turn it red, and in the tensor where it was planted."""
+"""The comparison itself: each planted error is reported, in the tensor in which it is planted."""
 
 import json
 
@@ -23,14 +23,14 @@ MODEL = BY_ID["vit-2d-class_token"]
 
 
 def red(case, dtype="float64"):
-    """Names of the tensors over budget, all of the NumPy twin, in which the errors are planted."""
+    """Return the names of tensors over budget; all must be the NumPy twin's, which has the error."""
     over = [row for row in compare(case, dtype) if not row.ok]
     assert {row.side for row in over} <= {"numpy"}
     return {row.tensor for row in over}
 
 
 def plant(monkeypatch, op, change):
-    """Wrap numpy_ref.kernels.<op> so that `change` spoils what it returns."""
+    """Replace numpy_ref.kernels.<op> by one whose result is changed by `change`."""
     original = getattr(numpy_ref.kernels, op)
     monkeypatch.setattr(numpy_ref.kernels, op, lambda *a, **k: change(original(*a, **k)))
 
@@ -54,7 +54,7 @@ def test_missing_factor(monkeypatch, dtype):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_one_gradient_of_many_slightly_off(monkeypatch, dtype):
-    """One entry of one table row is off by 1 in 10,000."""
+    """One entry of the table's gradient is off by 1 in 10,000."""
 
     def change(dtable):
         dtable[0, 0] *= 1.0001
@@ -65,7 +65,7 @@ def test_one_gradient_of_many_slightly_off(monkeypatch, dtype):
 
 
 def test_rows_swapped_with_columns(monkeypatch):
-    """bias[h, j, i]: key − query instead of query − key."""
+    """The bias is transposed: key − query instead of query − key."""
     plant(monkeypatch, "bias_forward", lambda bias: bias.swapaxes(1, 2))
     assert red(SCHEME) == {"out"}
 
@@ -112,7 +112,7 @@ def test_nan_is_red_even_where_the_truth_is_nan():
 
 
 def test_residual_gradient_forgotten(monkeypatch):
-    """A whole path missing: the block's branch is dropped in backward."""
+    """The MLP's backward returns zeros, so its branch has no gradient."""
     monkeypatch.setattr(numpy_ref.nn.Mlp, "backward", lambda self, dout: np.zeros_like(dout))
     assert {"dimages", "grad.blocks.0.mlp.fc1.weight"} <= red(MODEL)
 
@@ -122,11 +122,11 @@ def yardstick_of(truth, spread=1e-3):
 
 
 def test_each_measure_has_its_limit():
-    """Three times the yardstick's: of the largest element, of the typical one, of a common factor."""
+    """Each measure (largest, typical, common) has the limit of three times the yardstick's."""
     truth = np.array([1.0, -1.0] * 50)
     cost = yardstick_of(truth)
-    one, turns = np.eye(1, 100)[0], np.array([1.0, 1.0] * 50)  # turns: at right angles to the truth
-    for off, limit in ((one, 6e-3), (turns, 3e-3), (truth, 3e-3)):
+    one, orthogonal = np.eye(1, 100)[0], np.array([1.0, 1.0] * 50)  # orthogonal to the truth
+    for off, limit in ((one, 6e-3), (orthogonal, 3e-3), (truth, 3e-3)):
         below, above = (
             budget.within_rounding("out", cost, truth + part * limit * off) for part in (0.99, 1.01)
         )
@@ -162,7 +162,7 @@ def test_rounded_is_torchs_rounding(dtype):
 
     x = np.random.default_rng(0).standard_normal(10_000) * 10
     expected = torch.tensor(x, dtype=torch.float32).to(getattr(torch, dtype)).double().numpy()
-    if dtype == "float16":  # straight from float64; going through float32 rounds twice
+    if dtype == "float16":  # directly from float64, since through float32 it would be rounded twice
         expected = torch.tensor(x).to(torch.float16).double().numpy()
     np.testing.assert_array_equal(budget.rounded(x, dtype), expected)
 

@@ -1,4 +1,4 @@
-"""The files of sdist and wheel, and the wheel installed beside nothing but numpy and numba."""
+"""The files of sdist and wheel, and the wheel installed in an environment with only numpy and numba."""
 
 import os
 import re
@@ -25,7 +25,7 @@ NEEDED = ("numpy", "numba", "llvmlite")  # by numpy_ref; llvmlite by numba
 
 
 def output(*command, cwd, **environment):
-    """What the command prints; fails when it does. Nothing of this checkout is on its path."""
+    """Run a command without PYTHONPATH and return its output; raise CalledProcessError if it fails."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | environment
     command = [str(part) for part in command]
     done = subprocess.run(
@@ -37,16 +37,16 @@ def output(*command, cwd, **environment):
 
 @pytest.fixture(scope="module")
 def sources():
-    """The files that a commit of everything here would have."""
+    """Return the names of all files that git tracks or would add."""
     if not (ROOT / ".git").exists():
-        pytest.skip("what belongs to the project is asked of git, and this is no clone")
+        pytest.skip("needs a git clone, to know which files belong to the project")
     listed = output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     return {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
 
 
 @pytest.fixture(scope="module")
 def sdist(sources, tmp_path_factory):
-    """The sdist of a copy, as building leaves files behind; the copy has been used: there are caches."""
+    """Build the sdist of a copy, as building leaves files behind; the copy has caches, as after use."""
     copy = tmp_path_factory.mktemp("copy")
     for name in sources:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def sdist(sources, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(sdist, tmp_path_factory):
-    """The wheel of what the sdist unpacks to."""
+    """Build the wheel from the unpacked sdist."""
     unpacked = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
         archive.extractall(unpacked, filter="data")
@@ -91,7 +91,7 @@ def test_the_wheel_has_the_packages_whole_and_nothing_else(sources, wheel):
 
 @pytest.fixture(scope="module")
 def bare(wheel, tmp_path_factory):
-    """(the Python of an environment with numpy, numba and the wheel, where packages lie)."""
+    """Return (Python, site-packages) of an environment with only numpy, numba and the wheel."""
     home = tmp_path_factory.mktemp("bare")
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
@@ -105,7 +105,7 @@ def bare(wheel, tmp_path_factory):
 
 
 def borrow(distribution, site):
-    """Link an installed distribution, so that pip finds it as well: no registry is asked."""
+    """Link an installed distribution into `site`, so that pip finds it without a registry."""
     for name in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
         (site / name).symlink_to(distribution.locate_file(name))
 
@@ -122,7 +122,7 @@ print(numpy_ref.__file__, {"torch", "torch_impl", "experiments"} & set(sys.modul
 
 @pytest.mark.slow
 def test_numpy_ref_and_the_cases_need_numpy_and_numba_only(bare, tmp_path):
-    """pip finds every requirement without a registry, and the README's snippets run."""
+    """The wheel's requirements are met without a registry, and the README's snippets run."""
     python, site = bare
     assert output(python, "-c", ABOUT, cwd=tmp_path) == f"{site / 'numpy_ref' / '__init__.py'} set()\n"
     blocks = BLOCK.findall((ROOT / "README.md").read_text())
@@ -140,7 +140,7 @@ assert kernels.squared_norm(np.array([3.0, 4.0])) == 25
 
 @pytest.mark.slow
 def test_a_folder_of_packages_that_cannot_be_written_to_is_left_alone(bare, tmp_path):
-    """A file in the place of each cache: also root cannot write there. The user's cache serves."""
+    """Each cache folder is replaced by a file, so that not even root can write; the user's is used."""
     python, site = bare
     package = site / "numpy_ref"
     for cache in list(package.rglob("__pycache__")):
@@ -154,7 +154,7 @@ def test_a_folder_of_packages_that_cannot_be_written_to_is_left_alone(bare, tmp_
 
 
 def test_the_version_is_one(wheel):
-    """CHANGELOG.md begins with it, or with what is unreleased; CITATION.cff cites the last release."""
+    """CHANGELOG.md begins with the version or "Unreleased"; CITATION.cff cites the last release."""
     version = wheel.name.split("-")[1]
     assert (numpy_ref.__version__, torch_impl.__version__) == (version, version)
     headings = re.findall(

@@ -1,4 +1,4 @@
-"""The pages keep a form: width, links, signatures, commands and files that exist."""
+"""The form of the Markdown pages: width, links, signatures, and commands and files that exist."""
 
 import ast
 import inspect
@@ -28,11 +28,16 @@ WIDTH = 100
 LINK = re.compile(r"!?\[(?:!\[[^]]*\]\([^)]*\)|[^]])*\]\(([^)\s]+)\)")
 NAMED = re.compile(r"`(\w+)\(([^`]*)\)`|```text\n(\w+)\(([^`]*)\)\n```")
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+def page_id(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=page_id)
 
 
 def unbreakable(line):
-    """A row of a table, or a line that is one link or picture."""
+    """Return whether a line is a row of a table, or one link or picture."""
     return line.startswith("|") or LINK.fullmatch(line.strip())
 
 
@@ -43,7 +48,7 @@ def test_lines_are_at_most_100_columns_wide(page):
 
 
 def anchors(page):
-    """The anchors that GitHub gives the page's headings."""
+    """Return the anchors that GitHub gives the page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -67,17 +72,20 @@ def test_make_targets_exist(page):
     assert set(re.findall(r"(?:^|`|\$ )make ([a-z-]+)", code, re.MULTILINE)) <= {*targets, "help"}
 
 
-@each_page
+@pytest.mark.parametrize("page", [page for page in PAGES if "results" not in page.parts], ids=page_id)
 def test_source_files_exist(page):
-    """A file is named from the repository's root, from numpy_ref/ or parity_tests/, or by its name."""
-    packages = ("numpy_ref", "numpy_ref/position", "parity_tests")
-    folders = [page.parent, ROOT, *(ROOT / name for name in packages)]
+    """A file is named from the repository's root, from the page's folder or from one of four others.
+
+    Pages of results are left out: they name files as they were when the results were made.
+    """
+    others = ("numpy_ref", "numpy_ref/position", "parity_tests", "experiments/tests")
+    folders = [ROOT, page.parent, *(ROOT / folder for folder in others)]
     for name in re.findall(r"`([\w/*]+\.py)`", page.read_text()):
         assert any(list(folder.glob(name)) for folder in folders), name
 
 
 def printed_signatures():
-    """[(name, arguments)] that docs/api.md prints in full."""
+    """Yield (name, arguments) of each signature that docs/api.md prints in full."""
     for found in NAMED.findall((ROOT / "docs" / "api.md").read_text()):
         name, arguments = found[:2] if found[0] else found[2:]
         if "…" not in arguments:
@@ -85,7 +93,7 @@ def printed_signatures():
 
 
 def read_signature(arguments):
-    """{name: default} of the printed arguments; without a default: no value."""
+    """Return {name: default} of the printed arguments; Parameter.empty without a default."""
     args = ast.parse(f"def f({arguments}): pass").body[0].args
     names = [a.arg for a in args.args] + [a.arg for a in (args.vararg, args.kwarg) if a]
     defaults = [ast.literal_eval(default) for default in args.defaults]
@@ -94,7 +102,7 @@ def read_signature(arguments):
 
 
 def true_signature(public):
-    if hasattr(public, "_fields"):  # of a result, which nobody calls: only the names matter
+    if hasattr(public, "_fields"):  # a result: only the names of its fields matter
         return dict.fromkeys(public._fields, inspect.Parameter.empty)
     return {p.name: p.default for p in inspect.signature(public).parameters.values()}
 

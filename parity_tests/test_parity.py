@@ -1,4 +1,4 @@
-"""Every case through both twins, each held to the truth: outputs and gradients by name."""
+"""Every case in both twins: the outputs and gradients of each are compared with the truth."""
 
 import math
 from dataclasses import replace
@@ -23,12 +23,12 @@ FUSED = [case for case in CASES if "sdpa" in implementations(case)]
 @pytest.mark.parametrize("dtype", report.dtypes())
 @pytest.mark.parametrize("case", FUSED, ids=lambda case: case.id)
 def test_the_fused_kernel_agrees(case, dtype, results):
-    """The same attention by torch's scaled_dot_product_attention, the bias handed over as its mask."""
+    """Attention by PyTorch's scaled_dot_product_attention, with the bias as its mask."""
     check(case, dtype, results, f"{case.id}-sdpa", "sdpa")
 
 
 def check(case, dtype, results, name, implementation):
-    """Record what was measured, then fail: a case that breaks must not vanish from the report."""
+    """Compare a case, record the result, then assert; a case that raises is in the report too."""
     results[name, dtype] = [budget.Row("not compared", math.inf, math.inf)]
     rows = results[name, dtype] = compare(case, dtype, report.device(), implementation)
     over = [row for row in rows if not row.ok]
@@ -38,7 +38,7 @@ def check(case, dtype, results, name, implementation):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_the_models_norms_add_up_in_float32(dtype, seed):
-    """With one thread PyTorch's own layer norm adds a whole column up in half precision."""
+    """PyTorch's own layer norm adds up a whole column in half precision if it has one thread."""
     case = next(case for case in CASES if case.id == "vit-2d-mean_six_heads")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Planted errors (`plants`) turn the harness red, at twice the size that was measured to be seen."""
+"""Planted errors (see plants.py) of twice the smallest size noticed in plants.json are over budget."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Other processors, as NUMBA_CPU_NAME and NUMBA_CPU_FEATURES describe them: one machine plays all."""
+"""Other processors, simulated on this machine by NUMBA_CPU_NAME and NUMBA_CPU_FEATURES."""
 
 import re
 
@@ -9,7 +9,7 @@ from .process import python
 
 pytestmark = pytest.mark.skipif(
     not {"fma", "avx2"} <= {name for name, has in binding.get_host_cpu_features().items() if has},
-    reason="an x86 processor with AVX2 and FMA plays the others",
+    reason="only an x86 processor with AVX2 and FMA can simulate the others",
 )
 
 # {bytes of a register: features}
@@ -25,7 +25,7 @@ import numpy as np
 import numpy_ref
 from numpy_ref import kernels, ops
 from numpy_ref.dispatch import F, default_ops
-from numpy_ref.kernels._target import HAS_FMA, REGISTER_BYTES, REGISTERS
+from numpy_ref.kernels.machine.target import HAS_FMA, REGISTER_BYTES, REGISTERS
 
 def chosen():
     return next(m.__name__ for m in (ops, kernels) if F.linear_forward is m.linear_forward)
@@ -67,21 +67,21 @@ print(use_threads("numpy"), "numpy_ref.kernels.ahead" in sys.modules)
 
 def test_without_fma_training_says_so_and_compiles_nothing():
     said = python(INTRODUCTION, **processor(""))
-    assert said == "1 for BLAS; no kernels: the definition (this processor has no FMA) False\n"
+    assert said == "1 for BLAS; plain NumPy instead of the kernels (this processor has no FMA) False\n"
 
 
 TILES = """
 import sys
 from llvmlite import binding, ir
 from numba import types
-from numpy_ref.kernels import _product
-from numpy_ref.kernels._ir import VectorType
+from numpy_ref.kernels.machine import tile
+from numpy_ref.kernels.machine.ir import VectorType
 triple, name, features, registers, more = sys.argv[1:]
-accumulators, vectors = _product.tile_size(int(registers))
-_product.ACCUMULATORS = accumulators + int(more)
-_product.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
+accumulators, vectors = tile.tile_size(int(registers))
+tile.ACCUMULATORS = accumulators + int(more)
+tile.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
 module = ir.Module()
-_product._tiles_function(module, VectorType(types.float32)).linkage = "external"
+tile.tiles_function(module, VectorType(types.float32)).linkage = "external"
 binding.initialize_all_targets()
 binding.initialize_all_asmprinters()
 machine = binding.Target.from_triple(triple).create_target_machine(name, features, opt=3)
@@ -103,7 +103,7 @@ TARGETS = {
 
 
 def loops(name, more=0):
-    """{products in an inner loop of the tiles: vectors that it moves to or from the stack}"""
+    """Return {products in an inner loop of the tiles: vectors that it moves to or from the stack}."""
     features, target, registers = TARGETS[name]
     code = python(TILES, *target, registers, more, **processor(features))
     found = {}
@@ -137,7 +137,7 @@ print(kernels.squared_norm(x), hashlib.sha256(out).hexdigest())
 
 
 def test_processors_share_a_cache_and_each_finds_its_own_code(tmp_path):
-    """In both orders; code of the wrong width would give other bits, or write where it must not."""
+    """Processors use a shared cache in both orders; code of the wrong width would give other bits."""
 
     def computed(size, folder):
         return python(RESULTS, **processor(FEATURES[size]), NUMBA_CACHE_DIR=str(tmp_path / folder))

@@ -1,4 +1,4 @@
-"""The arithmetic that rounds at random, and what it says rounding costs."""
+"""The arithmetic that rounds at random, and the yardsticks made with it."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ BY_ID = {case.id: case for case in CASES}
 
 
 def numbers(dtype, size=20_000):
-    """Of all sizes that the dtype has, below its least normal number too."""
+    """Return numbers of all magnitudes of the dtype, including subnormal ones."""
     rng = np.random.default_rng(0)
     _, least = GRIDS[dtype]
     return rng.standard_normal(size) * 2.0 ** rng.integers(least - 4, 12, size)
@@ -44,7 +44,7 @@ def test_up_and_down_are_as_likely_and_equal_numbers_go_together(dtype):
     y = rounding.round(x)
     np.testing.assert_array_equal(rounding.round(y), y)
     np.testing.assert_array_equal(rounding.round(-x), -y)
-    np.testing.assert_array_equal(rounding.round(x * (1 + 2.0**-50)), y)  # float64's own last bits
+    np.testing.assert_array_equal(rounding.round(x * (1 + 2.0**-50)), y)  # float64's last bits
     away = np.abs(y) > np.abs(x)
     moved = np.abs(y - x) > 1e-5 * np.abs(x) * rounding.eps
     assert abs(away[moved].mean() - 0.5) < 0.02
@@ -73,13 +73,13 @@ def test_arithmetic_stays_on_the_grid():
 
 
 def test_a_sum_errs_as_one_made_in_float32():
-    """Root mean square over many sums, of both signs and of one, each step rounded or all at once."""
+    """The modelled error of a sum is within 25 % of the error when each step is rounded (RMS)."""
     rng, rounding = np.random.default_rng(0), Rounding("float32", 0)
     for shift in (0.0, 1.0):
         x = budget.rounded(rng.standard_normal((4000, 400)) + shift, "float32")
         steps = np.zeros(4000)
         for column in x.T:
-            steps = rounding.round(steps + column)  # one after the other
+            steps = rounding.round(steps + column)
         at_once = np.asarray(on_grid(x, rounding).sum(1))
         by_steps, modelled = (np.sqrt(np.mean((y - x.sum(1)) ** 2)) for y in (steps, at_once))
         assert 0.8 < modelled / by_steps < 1.25
@@ -99,7 +99,7 @@ def test_a_yardstick_that_would_allow_anything_is_refused(value):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_truth_rounded_once_is_within_every_budget(dtype):
-    """A correctly rounded result is the best there is; the rule before this one called some red."""
+    """A correctly rounded result is the best possible and must be within the budget."""
     for case in CASES[::9]:
         truth, _ = truth_of(case, dtype)
         rounded = {n: budget.rounded(a, dtype) if a.dtype.kind == "f" else a for n, a in truth.items()}
@@ -107,7 +107,7 @@ def test_the_truth_rounded_once_is_within_every_budget(dtype):
 
 
 def test_a_table_gradient_added_up_in_bfloat16_is_red():
-    """Pair by pair, as atomic additions do it; in float32 and rounded once it is right."""
+    """Adding in bfloat16, as atomic additions do, is over budget; adding in float32 is not."""
     case = BY_ID["op-attention-swin_256_windows"]
     given, dtype = given_of(case, "bfloat16"), "bfloat16"
     truth, _ = truth_of(case, dtype)
@@ -115,7 +115,7 @@ def test_a_table_gradient_added_up_in_bfloat16_is_red():
     assert np.allclose(np.bincount(index, dscores.sum(0)), truth["dtable"][:, 0])
     for dtype_of_sum, red in (("float32", set()), (dtype, {"dtable"})):
         dtable = np.zeros_like(truth["dtable"])
-        for pair_of_row in range(49):  # each row of the table meets at most 49 pairs of a window
+        for pair_of_row in range(49):  # each row of the table is read by at most 49 pairs of a window
             pairs = [np.flatnonzero(index == r)[pair_of_row:][:1] for r in range(len(dtable))]
             rows = np.array([r for r, pair in enumerate(pairs) if pair.size])
             for dscore in dscores[:, np.concatenate(pairs)]:
@@ -125,7 +125,7 @@ def test_a_table_gradient_added_up_in_bfloat16_is_red():
 
 
 def dscores_of(given):
-    """dS = P (dP − Σ P dP) of the one head, rounded: a row for each window."""
+    """Return dS = P (dP − Σ P dP) of the single head, a row per window."""
     q, k, v, table, index = (given.inputs[name] for name in ("q", "k", "v", "table", "index"))
     p = attention_weights(q, k, table, index)
     (dout,) = given.cotangents([v])

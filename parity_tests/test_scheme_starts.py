@@ -1,4 +1,4 @@
-"""Schemes in the state they begin with, which random weights never show."""
+"""Schemes with their initial parameters, which the cases with random weights do not test."""
 
 import math
 
@@ -25,7 +25,7 @@ def test_learned_slopes_begin_at_the_fixed_ones(twin):
 @TWINS
 @pytest.mark.parametrize("kernel", ["log", "power"])
 def test_kerple_begins_where_the_original_does(twin, kernel):
-    """p from U(0, 2), a from U(0, 1): over many heads the means are 1 and 1/2, to 5 standard errors."""
+    """p is drawn from U(0, 2) and a from U(0, 1): over 4000 heads the means are 1 and 1/2 within 5 σ."""
     generator = np.random.default_rng(0)
     scheme = twin.RelativePositionBias(4000, 1, "kerple", kernel=kernel, generator=generator)
     state = {name: array(a) for name, a in scheme.state_dict().items()}
@@ -36,7 +36,7 @@ def test_kerple_begins_where_the_original_does(twin, kernel):
 
 
 def test_fire_at_its_threshold_from_the_start():
-    """At first the threshold is exactly init_length: the twins agree on a position that ties."""
+    """The initial threshold is exactly init_length; at a position equal to it the twins must agree."""
     grads = []
     for twin in (numpy_ref, torch_impl):
         scheme = twin.RelativePositionBias(
@@ -56,7 +56,7 @@ def test_fire_at_its_threshold_from_the_start():
 
 @TWINS
 def test_dynamic_1d_with_norms_begins_with_gradients_of_order_one(twin):
-    """With hidden biases of zero, Δ = 0 would be a constant row, whose norm multiplies by 1/√eps."""
+    """With hidden biases of zero, Δ = 0 would give a constant row, whose norm scales by 1/√eps."""
     norms = {}
     for norm in (False, True):
         options = {"bias_type": "dynamic_1d", "norm": norm, "depth": 4}

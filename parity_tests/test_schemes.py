@@ -1,4 +1,4 @@
-"""Each scheme against its paper's formula in plain loops: what both twins could get wrong alike."""
+"""Schemes against their papers' formulas in plain loops, for faults that both twins could share."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_1d(twin, length):
 @TWINS
 @pytest.mark.parametrize("window", [(1, 1), (2, 2), (3, 5), (5, 2)])
 def test_2d(twin, window):
-    """Swin: row (Δy + h − 1)(2w − 1) + Δx + w − 1, Δ = query − key, patches row-major."""
+    """Swin's row is (Δy + h − 1)(2w − 1) + Δx + w − 1, with Δ = query − key and patches row-major."""
     scheme, state = filled(twin, 2, window, "2d")
     height, width = window
     table, bias = state["relative_position_bias_table"], array(scheme())
@@ -54,7 +54,7 @@ def test_prefix_rows(twin, prefix):
 
 
 def exact_bucket(offset, num_buckets, max_distance, bidirectional):
-    """T5's bucket in integer arithmetic: the largest t with (n/m)^(B−m) ≥ (D/m)^t, without rounding."""
+    """Return T5's bucket, with the largest t for which (n/m)^(B−m) ≥ (D/m)^t in integer arithmetic."""
     start = 0
     if bidirectional:
         num_buckets //= 2
@@ -76,7 +76,7 @@ def exact_bucket(offset, num_buckets, max_distance, bidirectional):
     quarter=st.integers(1, 16), beyond=st.integers(1, 200), bidirectional=st.booleans(), data=st.data()
 )
 def test_t5_buckets_are_exact(twin, quarter, beyond, bidirectional, data):
-    """The floating-point logarithm never lands on the wrong side of a bucket's edge."""
+    """Rounding of the logarithm must not move an offset across a bucket's edge."""
     buckets = 4 * quarter
     distance = buckets // (4 if bidirectional else 2) + beyond
     scheme = twin.RelativePositionBias(
@@ -114,7 +114,7 @@ PAPER_SLOPES = {
 @pytest.mark.parametrize("heads", PAPER_SLOPES)
 @pytest.mark.parametrize("causal", [False, True])
 def test_alibi(twin, heads, causal):
-    """−slope · distance; heads beyond a power of two take every second slope of the next."""
+    """The bias is −slope · distance; heads beyond a power of two have every second slope of the next."""
     scheme, state = filled(twin, heads, 5, "alibi", causal=causal)
     assert not state
     bias = array(scheme())
@@ -151,7 +151,7 @@ def test_log_cpb(twin, window, pretrained):
 
 @TWINS
 def test_cosine_attention(twin):
-    """softmax(τ cos(q, k) + B) v with τ = exp(min(logit_scale, ln 100)), written out for one query."""
+    """The output is softmax(τ cos(q, k) + B) v with τ = exp(min(logit_scale, ln 100))."""
     dtype = np.float64 if twin is numpy_ref else torch.float64
     attn = twin.MultiHeadAttention(
         8, 2, rpb_kwargs={"window_size": 5, "bias_type": "1d"}, cosine_attention=True, dtype=dtype
@@ -183,7 +183,7 @@ def test_cosine_attention(twin):
 
 @TWINS
 def test_shifted_window_mask_order(twin):
-    """Window b of the batch uses mask[b mod nW]: Swin lays the windows of an image side by side."""
+    """Window b of the batch uses mask[b mod nW], as the windows of an image are adjacent in Swin."""
     dtype = np.float64 if twin is numpy_ref else torch.float64
     attn = twin.MultiHeadAttention(4, 1, use_relative_position=False, dtype=dtype)
     make = (lambda a: a) if twin is numpy_ref else torch.from_numpy

@@ -17,7 +17,7 @@ def called(twin, scheme, q, k=None, **sizes):
 
 
 def check(bias, expected):
-    """expected(b, h, i, j) for every entry of bias (B, H, Lq, Lk)."""
+    """Assert that every entry of bias (B, H, Lq, Lk) is expected(b, h, i, j)."""
     assert bias.shape[:2] == (B, H)
     for at in np.ndindex(bias.shape):
         assert budget.float64("bias", np.array(expected(*at)), bias[at]).ok, at
@@ -25,7 +25,7 @@ def check(bias, expected):
 
 @TWINS
 def test_shaw(twin):
-    """e_ij = q_i · w^K[clip(j − i)] / √d: the paper's index, its table read backwards."""
+    """e_ij = q_i · w^K[clip(j − i)] / √d as in the paper, where the table's order is reversed."""
     scheme, state = filled(twin, H, 7, "shaw", head_dim=D, max_distance=2)
     keys, q = state["relative_position_keys"][::-1], normal(B, H, 7, D)
     assert keys.shape == (5, D)
@@ -36,7 +36,7 @@ def test_shaw(twin):
 
 
 def relative_shift(x):
-    """Transformer-XL's trick: pad a column, read row by row anew: row i moves i places to the left."""
+    """Return Transformer-XL's shift: with a padded column and a new shape, row i moves left."""
     rows, columns = x.shape
     padded = np.concatenate([np.zeros((rows, 1)), x], axis=1)
     return padded.reshape(columns + 1, rows)[1:].reshape(rows, columns)
@@ -57,7 +57,7 @@ def test_transformer_xl(twin):
         shifted = relative_shift((q[b, h] + state["r_r_bias"][h]) @ vectors.T)
         expected = (shifted + state["r_w_bias"][h] @ k[b, h].T) / math.sqrt(D)
         for i, j in np.ndindex(length, memory + length):
-            if j <= memory + i:  # the shift leaves rubbish beyond the query, which is masked there
+            if j <= memory + i:  # beyond the query the shift is wrong; the original masks those keys
                 assert budget.float64("bias", expected[i, j], bias[b, h, i, j]).ok
 
 
@@ -79,7 +79,7 @@ def test_transformer_xl_looks_ahead_with_negative_sines(twin):
 
 @TWINS
 def test_decomposed(twin):
-    """SAM: q · R_h[Δy] + q · R_w[Δx], q unscaled, prefix tokens left alone."""
+    """SAM: q · R_h[Δy] + q · R_w[Δx], with q unscaled; 0 for prefix tokens."""
     scheme, state = filled(twin, H, (2, 3), "decomposed", head_dim=D, num_prefix_tokens=1)
     q, at = normal(B, H, 7, D), cells((2, 3))
 
@@ -94,7 +94,7 @@ def test_decomposed(twin):
 
 @TWINS
 def test_decomposed_with_fewer_keys(twin):
-    """MViTv2's pooled keys, 2 × 2 under 4 × 6 queries: a key lies on every 2nd row, every 3rd column."""
+    """MViTv2's pooled keys, 2 × 2 for 4 × 6 queries: a key at every 2nd row and every 3rd column."""
     scheme, state = filled(twin, H, (4, 6), "decomposed", head_dim=D)
     q = normal(B, H, 24, D)
 
@@ -109,7 +109,7 @@ def test_decomposed_with_fewer_keys(twin):
 @TWINS
 @pytest.mark.parametrize(("window", "halo"), [((2, 3), 0), ((4, 5), 1)])
 def test_halo(twin, window, halo):
-    """HaloNet: keys of the whole window, queries of its middle, offsets between true places."""
+    """HaloNet: keys are the whole window, queries its middle, with offsets in the window."""
     scheme, state = filled(twin, H, window, "halo", head_dim=D, halo_size=halo)
     block = [(y, x) for y in range(halo, window[0] - halo) for x in range(halo, window[1] - halo)]
     q = normal(B, H, len(block), D)
@@ -126,7 +126,7 @@ def test_halo(twin, window, halo):
 @pytest.mark.parametrize("method", ["euclidean", "quant", "product", "cross"])
 @pytest.mark.parametrize("shared_head", [True, False])
 def test_irpe_contextual(twin, method, shared_head):
-    """On keys q · W_k[r(Δ)], on queries k · W_q[r of the pair the other way round], both over √d."""
+    """On keys q · W_k[r(Δ)], on queries k · W_q[r(−Δ)], both divided by √d."""
     options = {"method": method, "shared_head": shared_head, "rpe_on": "qk", "head_dim": D}
     scheme, state = filled(twin, H, (4, 6), "irpe", **options)
     q, k, at = normal(B, H, 24, D), normal(B, H, 24, D, seed=2), cells((4, 6))
@@ -145,7 +145,7 @@ def test_irpe_contextual(twin, method, shared_head):
 
 @TWINS
 def test_gated_t5(twin):
-    """WavLM's code: r = a (b c − 1) + 2 with a, b the sigmoids of two sums of four."""
+    """WavLM's code: gate = a (b c − 1) + 2, where a and b are sigmoids of sums of four numbers."""
     scheme, state = filled(twin, H, 5, "gated_t5", head_dim=D, num_buckets=8, max_distance=4)
     x, bucket = normal(B, H, 5, D), array(scheme.index)
     table = state["relative_position_bias_table"]
@@ -160,7 +160,7 @@ def test_gated_t5(twin):
 
 
 def attended(twin, rpb_kwargs, length, width=H * D):
-    """(x, out, state, heads): an attention with random weights, and its q, k, v split into heads."""
+    """Run an attention with random weights; return (x, out, state, (q, k, v) split into heads)."""
     module = twin.MultiHeadAttention(width, H, rpb_kwargs=rpb_kwargs, dtype=float64(twin))
     module, state = fill(twin, module)
     x = normal(B, length, width)
@@ -170,7 +170,7 @@ def attended(twin, rpb_kwargs, length, width=H * D):
 
 
 def projected(values, state):
-    """values (B, H, L, d) -> the attention's output."""
+    """Return the attention's output from its heads' values (B, H, L, d)."""
     merged = values.transpose(0, 2, 1, 3).reshape(B, values.shape[2], -1)
     return merged @ state["proj.weight"].T + state["proj.bias"]
 
@@ -210,7 +210,7 @@ def test_irpe_on_values(twin):
 
 @TWINS
 def test_neighbourhood_attention(twin):
-    """A query sees 3 × 3 keys, moved inwards at the border; their rows count key − query."""
+    """A query attends to 3 × 3 keys, shifted inwards at the border; the rows count key − query."""
     grid, index = (3, 5), np.full((15, 15), -1)
     for i, (y, x) in enumerate(cells(grid)):
         top, left = (min(max(at - 1, 0), size - 3) for at, size in zip((y, x), grid, strict=True))
@@ -252,7 +252,7 @@ def test_the_gate_reads_the_input(twin):
     ],
 )
 def test_fewer_queries_than_keys(twin, rpb, tokens):
-    """LeViT's shrinking attention and HaloNet's block: only these tokens of 3 × 5 are queries."""
+    """With LeViT's stride and HaloNet's block only these tokens of 3 × 5 are queries."""
     _, out, state, (q, k, v) = attended(twin, rpb | {"window_size": (3, 5)}, 15)
     scheme = twin.RelativePositionBias(
         H, (3, 5), dtype=float64(twin), **rpb | ({"head_dim": D} if "halo_size" in rpb else {})
@@ -268,7 +268,7 @@ def test_fewer_queries_than_keys(twin, rpb, tokens):
 
 @TWINS
 def test_few_sizes_are_remembered(twin):
-    """The pairs of rows of the window and of the sizes asked for last, however many there were."""
+    """After calls with many sizes the scheme has cached at most two of them."""
     scheme, _ = filled(twin, 2, (3, 3), "irpe_bias", method="cross")
     for height, width in np.ndindex(3, 3):
         size = (height + 1, width + 1)

@@ -12,7 +12,7 @@ SLOPES = {4: [2**-2, 2**-4, 2**-6, 2**-8], 3: [2**-4, 2**-8, 2**-2], 2: [2**-4, 
 
 
 def check(bias, expected):
-    """expected(h, i, j) for every entry of bias (H, Lq, Lk), −inf included."""
+    """Assert that every entry of bias (H, Lq, Lk) is expected(h, i, j), including −inf."""
     assert bias.size
     for at in np.ndindex(bias.shape):
         assert budget.float64("bias", np.array(expected(*at)), bias[at]).ok, at
@@ -25,7 +25,7 @@ def cells(grid):
 @TWINS
 @pytest.mark.parametrize("window", [(2, 3, 4), (3, 1, 2), (1, 1, 1)])
 def test_3d(twin, window):
-    """Video Swin: strides (2h − 1)(2w − 1), 2w − 1, 1, with the sizes of each axis of its own."""
+    """Video Swin's row has the strides (2h − 1)(2w − 1), 2w − 1 and 1."""
     scheme, state = filled(twin, 2, window, "3d")
     t, h, w = window
     table, at = state["relative_position_bias_table"], cells(window)
@@ -41,7 +41,7 @@ def test_3d(twin, window):
 @TWINS
 @pytest.mark.parametrize(("window", "stride"), [((4, 4), 1), ((3, 5), 1), ((5, 4), 2)])
 def test_levit(twin, window, stride):
-    """As LeViT builds it: a new row for each new pair of absolute offsets, in the order they turn up."""
+    """LeViT's code: a new row for each new pair of absolute offsets, in the order they occur."""
     scheme, state = filled(twin, 2, window, "levit", stride=stride)
     queries = [(y, x) for y, x in cells(window) if y % stride == 0 and x % stride == 0]
     rows = {}
@@ -81,7 +81,7 @@ def test_alibi2d(twin, learned):
 
 @TWINS
 def test_asymmetric_alibi(twin):
-    """Heads 0, 1 look back, heads 2, 3 ahead; each half with the slopes of two heads."""
+    """Heads 0 and 1 look back, heads 2 and 3 ahead; each half has the slopes of two heads."""
     bias = array(filled(twin, 4, 5, "alibi", asymmetric=True)[0]())
 
     def expected(h, i, j):
@@ -130,7 +130,7 @@ def test_fire(twin, init_length):
 
 @TWINS
 def test_sandwich(twin):
-    """p_i · p_j of sinusoidal embeddings, over the compression ratio 8h/H of head h = 1 … H."""
+    """p_i · p_j of sinusoidal embeddings, divided by the compression ratio 8h/H of head h = 1 … H."""
     bias = array(filled(twin, 4, 7, "sandwich", sinusoid_dim=6)[0]())
 
     def embedding(position):
@@ -171,7 +171,7 @@ def test_rel_pos_mlp_only_drops_in_training(twin):
 
 
 def layer(state, name, x):
-    """LayerNorm – ReLU – Linear, as CrossFormer's pos1, pos2 and pos3."""
+    """Return LayerNorm – ReLU – Linear of x, as CrossFormer's pos1, pos2 and pos3."""
     normed = (x - x.mean()) / math.sqrt(x.var() + 1e-5) * state[f"{name}.0.weight"]
     hidden = np.maximum(normed + state[f"{name}.0.bias"], 0)
     return state[f"{name}.2.weight"] @ hidden + state[f"{name}.2.bias"]
@@ -226,7 +226,7 @@ def test_custom_by_distance_in_a_graph(twin):
 
 @TWINS
 def test_sum_of_three(twin):
-    """LayoutLMv3: buckets along the text, of x and of y, added up; each part as it is alone."""
+    """LayoutLMv3: the sum of a bias for text order, one for x and one for y."""
     x = [[abs(i - j) % 3 for j in range(6)] for i in range(6)]
     y = [[(i * j) % 4 for j in range(6)] for i in range(6)]
     parts = [
@@ -241,7 +241,7 @@ def test_sum_of_three(twin):
 
 
 def irpe_bucket(x, ratio=1.9):
-    """Eq. 18 of the paper, and int(β) added so that buckets begin at 0."""
+    """Return eq. 18 of the paper plus int(β), so that buckets begin at 0."""
     alpha, beta, gamma = ratio, 2 * ratio, 8 * ratio
     if abs(x) <= alpha:
         return int(beta) + round(x)
@@ -250,7 +250,7 @@ def irpe_bucket(x, ratio=1.9):
 
 
 def irpe_rows(method, offset):
-    """Rows of the table that are added up for an offset (Δy, Δx)."""
+    """Return the rows of the table whose sum is the bias of an offset (Δy, Δx)."""
     dy, dx = (int(d) for d in offset)
     if method == "euclidean":
         return [irpe_bucket(round(math.hypot(dy, dx)))]

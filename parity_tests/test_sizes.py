@@ -1,4 +1,4 @@
-"""Other sizes at call time: what a definition allows, and a clear word where it does not."""
+"""Other sizes at call time: the bias where the scheme allows them, a clear error where not."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import numpy_ref
 from . import budget
 from .both import TWINS, array, filled, float64, normal, tensor
 
-# Every scheme of one axis; a cache of 7 keys, of which the queries are the last two.
+# Every scheme of one axis, with options for sequences of 7 tokens.
 SEQUENCES = {
     "1d": {},
     "alibi": {"learned_slopes": True},
@@ -57,7 +57,7 @@ def test_every_scheme_of_one_axis_is_here():
 @TWINS
 @pytest.mark.parametrize("bias_type", SEQUENCES)
 def test_a_cache_gives_the_rows_of_the_whole(twin, bias_type):
-    """q_offset = 5: the rows of the queries 5 and 6 of a sequence of 7."""
+    """With q_offset = 5 the bias is rows 5 and 6 of that of a sequence of 7, as with a key cache."""
     scheme, _ = filled(twin, 3, 7, bias_type, **SEQUENCES[bias_type])
     q, k = normal(2, 3, 7, 4), normal(2, 3, 7, 4, seed=2)
     whole = bias(twin, scheme, q, k)
@@ -71,7 +71,7 @@ def test_a_cache_gives_the_rows_of_the_whole(twin, bias_type):
 @TWINS
 @pytest.mark.parametrize("bias_type", SEQUENCES.keys() - {"1d"})
 def test_a_longer_sequence_contains_the_shorter(twin, bias_type):
-    """The same offsets have the same bias, whatever the length; beyond the window too."""
+    """Equal offsets have the same bias for every length, also for lengths beyond the window."""
     scheme, _ = filled(twin, 3, 4, bias_type, **SEQUENCES[bias_type])
     q, k = normal(2, 3, 9, 4), normal(2, 3, 9, 4, seed=2)
     longer = bias(twin, scheme, q, k, q_size=9, k_size=9)
@@ -96,7 +96,7 @@ def test_a_smaller_grid_is_a_part_of_the_window(twin, bias_type):
 @pytest.mark.parametrize("q_first", [True, False], ids=["fewer_queries", "more_queries"])
 @pytest.mark.parametrize("name", NO_PREFIX_BIAS)
 def test_prefix_tokens_stand_beside_any_sizes(twin, name, q_first):
-    """The tokens have the bias they have without a prefix; whatever meets a prefix token has none."""
+    """Prefix tokens change no bias between other tokens and have none themselves."""
     (bias_type, *causal), options = name.split("-"), NO_PREFIX_BIAS[name]
     window, small = (7, 3) if bias_type in SEQUENCES else ((3, 4), (2, 3))
     sizes = {"q_size": small, "k_size": window} if q_first else {"q_size": window, "k_size": small}
@@ -115,7 +115,7 @@ def test_prefix_tokens_stand_beside_any_sizes(twin, name, q_first):
 def test_prefix_tokens_stand_beside_any_sizes_of_a_scheme_that_looks_at_the_query(
     twin, bias_type, q_first
 ):
-    """Transformer-XL's u · k stays for them: it is the content's, whatever the offset."""
+    """Prefix tokens have no bias but Transformer-XL's u · k, which does not depend on the offset."""
     options = SEQUENCES.get(bias_type, {"head_dim": 4})
     window, small = (7, 3) if bias_type in SEQUENCES else ((3, 4), (2, 3))
     sizes = {"q_size": small, "k_size": window} if q_first else {"q_size": window, "k_size": small}
@@ -179,7 +179,7 @@ def test_what_is_not_covered_says_so(twin, arguments, options, sizes, message):
 @pytest.mark.parametrize("prefix", [0, 1])
 @pytest.mark.parametrize("sizes", [{"q_size": (4, 1)}, {"q_size": (1, 5)}, {"k_size": (4, 6)}])
 def test_halo_covers_its_window_only(twin, prefix, sizes):
-    """Queries begin halo_size within the window, so one row more of them looks beyond the table."""
+    """Queries begin halo_size within the window; one more row of them has offsets beyond the table."""
     options = {"head_dim": 4, "halo_size": 1, "num_prefix_tokens": prefix, "dtype": float64(twin)}
     scheme = twin.RelativePositionBias(2, (4, 5), "halo", **options)
     assert scheme(tensor(twin, normal(1, 2, prefix + 6, 4))).shape == (1, 2, prefix + 6, prefix + 20)
@@ -198,7 +198,7 @@ def test_decomposed_says_which_sides_fit(twin):
 
 @TWINS
 def test_attention_over_another_length(twin):
-    """A scheme of one axis takes shorter and longer sequences in attention; a grid cannot be guessed."""
+    """With a scheme of one axis attention accepts other lengths; for a grid the length is not enough."""
     x = tensor(twin, normal(1, 6, 8))
     for bias_type in ("t5", "shaw", "transformer_xl", "gated_t5", "fire", "sum"):
         rpb = {"window_size": 4, "bias_type": bias_type, "num_prefix_tokens": 1}
@@ -213,7 +213,7 @@ def test_attention_over_another_length(twin):
 
 @TWINS
 def test_a_part_may_have_a_window_of_its_own(twin):
-    """49 tokens in a row and 7 × 7: the sum has the window with the most axes, and adds them up."""
+    """Parts with windows 49 and 7 × 7 are added; the sum's window is the one with most axes."""
     parts = [{"bias_type": "1d"}, {"bias_type": "2d", "window_size": (7, 7)}]
     scheme, state = filled(twin, 2, 49, "sum", parts=parts)
     assert scheme.window_size == (7, 7)
@@ -226,7 +226,7 @@ def test_a_part_may_have_a_window_of_its_own(twin):
 
 @TWINS
 def test_spread_positions_are_rounded_down_exactly(twin):
-    """24 queries over 22 keys: i − j · 24/22 + 21 · 24/22, which floats get wrong in places."""
+    """For 24 queries and 22 keys the row is ⌊i − j · 24/22 + 21 · 24/22⌋; floats err in places."""
     scheme = twin.RelativePositionBias(1, (24, 24), "decomposed", head_dim=2)
     rows = array(scheme.axis_rows(24, 22, 24))
     for i, j in np.ndindex(24, 22):

@@ -1,4 +1,4 @@
-"""Other random numbers on simulated processors, in short; `make soak` is the long form."""
+"""A short run of soak.py, with another seed on simulated processors; `make soak` is a long one."""
 
 import pytest
 from llvmlite import binding
@@ -9,7 +9,7 @@ WITHOUT_AVX2 = not binding.get_host_cpu_features().get("avx2")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(WITHOUT_AVX2, reason="an x86 processor with AVX2 plays the others")
+@pytest.mark.skipif(WITHOUT_AVX2, reason="only an x86 processor with AVX2 can simulate the others")
 def test_no_processor_and_no_seed_is_over_the_budget():
     names, dtypes = [*soak.processors()], ["float32", "bfloat16", "float16"]
     results = soak.soak([1], names, dtypes, every=12)

@@ -1,4 +1,4 @@
-"""What Trainer, AdamW, the schedule and clipping refuse: alike in both twins, before a change."""
+"""Arguments that Trainer, AdamW, the schedule and clipping of both twins refuse, changing nothing."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ TRAINER = {
 @TWINS
 @pytest.mark.parametrize("name", TRAINER)
 def test_the_trainer_refuses(twin, name):
-    """And the model's parameters still are arrays of their own."""
+    """A refused Trainer must not have moved the model's parameters into its flat arrays."""
     model = model_of(twin)
     before = [p.data for p in model.parameters()]
     options = {"lr": 1e-3, "total_steps": 10, "device": "cpu"}
@@ -62,7 +62,7 @@ def test_the_trainer_refuses_what_is_no_model(twin, model):
 
 @TWINS
 def test_numbers_of_numpy_are_numbers(twin):
-    """Integers of eight bits become Python's, which do not overflow in the schedule."""
+    """NumPy integers become Python's, so that 8-bit ones do not overflow in the schedule."""
     trainer = trainer_of(
         twin,
         total_steps=np.uint8(200),
@@ -105,7 +105,7 @@ def test_parameter_groups_refuse(twin, name):
 
 @TWINS
 def test_clipping_refuses(twin):
-    """A negative one would turn the gradient round."""
+    """A bad max_norm is refused and the gradients stay; a negative one would reverse them."""
     trainer = trainer_of(twin)
     trainer.train_step(*batch())
     parameters = list(trainer.model.parameters())

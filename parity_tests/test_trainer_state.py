@@ -1,4 +1,4 @@
-"""A state that is spoiled in any field is refused before the trainer changes, alike in both twins."""
+"""A state with any bad field is refused by both twins before the trainer changes."""
 
 import numpy as np
 import pytest
@@ -112,14 +112,14 @@ def test_adamw_refuses_a_state_and_changes_nothing(twin):
 
 
 def moved(twin):
-    """(a trainer, the state of another one after a step)."""
+    """Return a trainer, and arrays and progress of another trainer after a step."""
     other = trainer_of(twin)
     other.train_step(*batch())
     return trainer_of(twin), *other.state_dict()
 
 
 def test_a_tensor_is_no_array_of_a_state():
-    """The state is NumPy's in both twins; PyTorch's own is a TypeError, not half a load."""
+    """States hold NumPy arrays in both twins; a tensor is a TypeError before anything is loaded."""
     torch_impl = pytest.importorskip("torch_impl")
     trainer, arrays, progress = moved(torch_impl)
     tensors = {name: tensor(torch_impl, a) for name, a in arrays.items()}

@@ -1,4 +1,4 @@
-"""Twenty steps from the same weights on the same batches, in float64: the twins stay together."""
+"""Twenty float64 training steps from the same weights on the same batches agree in both twins."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_twenty_steps(options):
 
 @pytest.mark.parametrize("direction", ["numpy to torch", "torch to numpy"])
 def test_state_goes_from_twin_to_twin(direction):
-    """Ten steps in one twin, its state into a fresh other one, ten more in both: still together."""
+    """After ten steps one twin's state is loaded into the other; ten more steps agree in both."""
     options = MODELS["t5_dropout"]
     twins = [(numpy_ref, np.float64), (torch_impl, torch.float64)]
     (a, a_dtype), (b, b_dtype) = twins if direction == "numpy to torch" else twins[::-1]
@@ -119,7 +119,7 @@ HEAD = "head.bias"
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(twin, spoil, named):
-    """Weights, moments, step and generator stay, whichever part of the new state is wrong."""
+    """Weights, moments, step and generator stay as they were, whichever part of the state is bad."""
     one, (images, labels) = trainer(twin, "float64", {"drop_rate": 0.1}), next(batches())
     one.train_step(images, labels)
     before, progress = one.state_dict()

@@ -1,4 +1,4 @@
-"""What is public says what it takes and gives; what the types mean to an editor is in editor.py."""
+"""Every public function is annotated and the stubs are up to date; editor.py tests the types."""
 
 import inspect
 
@@ -11,7 +11,7 @@ MODULES = [part for twin in stubs.TWINS for part in (twin, twin.ops, twin.nn, tw
 
 
 def functions_of(public, name):
-    """(name, function): the function itself, or a class's constructor and public methods of ours."""
+    """Return [(name, function)]: the function itself, or a class's constructor and public methods."""
     if inspect.isfunction(public):
         return [(name, public)]
     if not inspect.isclass(public):
@@ -26,7 +26,7 @@ def functions_of(public, name):
 
 
 def assert_annotated(name, function):
-    """Each argument has a type, and so has the result."""
+    """Assert that each argument and the result have a type."""
     signature = inspect.signature(function)
     bare = {p.name for p in signature.parameters.values() if p.annotation is p.empty} - {"self"}
     assert not bare, f"{name} does not say what {', '.join(bare)} is"
@@ -51,5 +51,5 @@ def test_schemes_are_annotated(twin):
 
 @pytest.mark.parametrize("twin", stubs.TWINS, ids=lambda twin: twin.__name__)
 def test_stub_is_up_to_date(twin):
-    """It has the names and defaults of the schemes' constructors."""
+    """The stub on disk is what stubs.py makes from the schemes' constructors now."""
     assert stubs.path_of(twin).read_text() == stubs.stub(twin), "`make stubs` writes it anew"

@@ -1,4 +1,4 @@
-"""`use_ops` in both twins: a choice of this thread or task, which nobody else's undoes."""
+"""`use_ops` in both twins: the choice of a thread or task, which no other thread or task changes."""
 
 import asyncio
 import contextvars
@@ -20,7 +20,7 @@ def chosen_by_numpy_ref():
 
 
 def chosen_by_torch_impl():
-    """A row that is masked altogether tells them apart."""
+    """Return the implementation in use: for a fully masked row "eager" gives NaN, "sdpa" does not."""
     q, mask = torch.zeros((1, 1, 1, 4)), torch.full((1, 1), -np.inf)
     out = torch_impl.ops.attention(q, q, q, mask=mask)
     return "eager" if out.isnan().any() else "sdpa"
@@ -34,7 +34,7 @@ TWINS = {
 
 @pytest.fixture(params=TWINS)
 def twin(request):
-    """(use_ops, what is chosen now, the default, the other)"""
+    """Return (use_ops, function that returns the current choice, the default, the other choice)."""
     return TWINS[request.param]
 
 

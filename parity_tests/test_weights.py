@@ -1,6 +1,6 @@
-"""The probabilities that the op `attention_weights` gives are those that `attention` uses.
+"""The op `attention_weights` returns the probabilities that `attention` uses.
 
-`MultiHeadAttention.attention_weights` is in the table of cases, as "weights".
+`MultiHeadAttention.attention_weights` is tested by the table of cases, as "weights".
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ TERMS = ("table", "index", "bias", "mask")
 
 @pytest.mark.parametrize("case", OPS, ids=lambda case: case.id)
 def test_weights_are_what_attention_multiplies_the_values_with(case):
-    """With the unit matrix as values attention's result is P itself."""
+    """With the identity matrix as v, attention returns the probabilities."""
     inputs = given_of(case, "float64").inputs
     q, k = inputs["q"], inputs["k"]
     terms = {name: inputs.get(name) for name in TERMS} | {"scale": case.options.get("scale")}

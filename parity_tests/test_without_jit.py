@@ -1,4 +1,4 @@
-"""NUMBA_DISABLE_JIT=1: the kernels as plain Python, to step through, give the same results."""
+"""With NUMBA_DISABLE_JIT=1 the kernels run as plain Python, for debugging, with the same results."""
 
 import functools
 
@@ -20,7 +20,7 @@ MODELS = {
     "dropout": DROPPED,
     "cosine": {"cosine_attention": True},
     "cosine_dropout": {"cosine_attention": True, **DROPPED},
-    "uneven": {"embed_dim": 10, "patch_size": 1},  # no whole vectors, and more rows than a piece has
+    "uneven": {"embed_dim": 10, "patch_size": 1},  # sizes that are no multiple of a vector or a piece
     "looks_at_query": {"rpb_kwargs": {"bias_type": "irpe", "rpe_on": "qkv"}},
 }
 SAVE = """
@@ -32,7 +32,7 @@ np.savez(sys.argv[1], **test_without_jit.computed())
 
 
 def computed(implementation="numba"):
-    """{"<model>/<dtype>/<array>": array} of every model, and of the gather and its gradient."""
+    """Return {"<model>/<dtype>/<array>": array} of every model, and of the gather and its gradient."""
     with numpy_ref.use_ops(implementation):
         found = {}
         for name, options in MODELS.items():
@@ -43,7 +43,7 @@ def computed(implementation="numba"):
 
 
 def model_of(options, dtype):
-    """The same weights in both dtypes: those of float32."""
+    """Return a model with the weights that are drawn in float32, whatever the dtype."""
     sizes = {"img_size": 8, "patch_size": 4, "embed_dim": 8, "depth": 1, "num_heads": 2} | options
     models = (
         numpy_ref.VisionTransformer(**sizes, dtype=d, generator=np.random.default_rng(3))
@@ -92,7 +92,7 @@ def tables(module):
 
 @functools.cache
 def costs_of(name, dtype):
-    """What rounding costs each tensor of a model in this precision; {} in float64."""
+    """Return {tensor: Yardstick} of a model in this precision; {} in float64."""
     if dtype == "float64":
         return {}
 

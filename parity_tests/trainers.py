@@ -1,4 +1,4 @@
-"""What the tests of the trainer's arguments and of its state share."""
+"""Helpers of the tests of the trainer's arguments and of its state."""
 
 import fractions
 
@@ -10,17 +10,17 @@ NO_INT = ("1", None, True, 1.0, NAN, np.float32(1), fractions.Fraction(1))
 
 
 def no_number(*outside):
-    """[(value, error)]: what is no number, NaN, and numbers outside of what is expected."""
+    """Return [(value, error)] of values that are no number, NaN, and the numbers in `outside`."""
     return [(value, TypeError) for value in NO_NUMBER] + [(v, ValueError) for v in (NAN, *outside)]
 
 
 def no_int(*outside):
-    """[(value, error)]: what is no integer, and integers outside of what is expected."""
+    """Return [(value, error)] of values that are no integer, and the integers in `outside`."""
     return [(value, TypeError) for value in NO_INT] + [(value, ValueError) for value in outside]
 
 
 def assert_refused(call, name, pairs):
-    """call(value) raises just the error of each (value, error), and the message begins with the name."""
+    """Assert that call(value) raises exactly `error` for each pair, with the message "<name> is …"."""
     for value, error in pairs:
         try:
             call(value)
@@ -28,7 +28,7 @@ def assert_refused(call, name, pairs):
             assert type(raised) is error, (value, raised)
             assert str(raised).startswith(f"{name} is "), (value, raised)
         else:
-            raise AssertionError(f"{name} {value!r} was taken")
+            raise AssertionError(f"{name} {value!r} was accepted")
 
 
 def model_of(twin):
@@ -45,7 +45,7 @@ def batch():
 
 
 def assert_unchanged(trainer, arrays, progress):
-    """The trainer's state is what its `state_dict` gave before."""
+    """Assert that the trainer's state is (arrays, progress), as its `state_dict` returned it before."""
     after, after_progress = trainer.state_dict()
     assert after_progress == progress
     for name, before in arrays.items():

@@ -1,4 +1,4 @@
-"""What anybody computed for a case, held to the truth: a budget.Row for each tensor. No PyTorch."""
+"""Compare any results of a case with the truth: a budget.Row per tensor. Works without PyTorch."""
 
 from functools import cache
 
@@ -8,9 +8,10 @@ from .yardstick import yardsticks
 
 
 def judge(case, dtype, results, side=""):
-    """[budget.Row] for results {name: array}; raises AssertionError when the names differ.
+    """Return [budget.Row] for results {name: array}; raise AssertionError if the names differ.
 
-    side: whose results they are, for messages. The inputs are those of `run.given_of(case, dtype)`.
+    results: computed from the inputs of `run.given_of(case, dtype)`.
+    side: what computed them, for messages.
     """
     truth, costs = truth_of(case, dtype)
     differing = truth.keys() ^ results.keys()
@@ -24,9 +25,9 @@ def judge(case, dtype, results, side=""):
 
 @cache
 def truth_of(case, dtype):
-    """({name: array}, {name: Yardstick}): the definition in float64, and what rounding costs it.
+    """Return plain NumPy's results in float64, {name: array}, and their {name: Yardstick}.
 
-    There is no yardstick in float64, nor for integers.
+    There are no yardsticks for float64 and for integers.
     """
     given = given_of(case, dtype)
     truth = run_numpy(given, "float64", "numpy")
@@ -38,10 +39,10 @@ def truth_of(case, dtype):
 
 @cache
 def moved_in(case):
-    """The tensors that are only moved, never computed: the gather of a table that was given."""
+    """Return the names of the tensors that are only copied: the gather from a parameter's table."""
     gather = (case.kind, case.name) == ("op", "bias") or (
         case.kind == "scheme"
         and [*given_of(case, "float64").state] == ["relative_position_bias_table"]
-        and case.options.get("method") != "cross"  # iRPE's, which adds two rows up
+        and case.options.get("method") != "cross"  # iRPE's method that adds two rows
     )
     return {"out"} if gather else set()

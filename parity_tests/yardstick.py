@@ -1,4 +1,4 @@
-"""What rounding costs: how far runs of the definition with random rounding are off the truth."""
+"""Yardsticks: how far runs of plain NumPy with random rounding are from the truth."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from .errors import Measures, error, measures
 from .rounding import Rounding
 
 DRAWS = 16
-POOLED = 4  # draws' worth of the whole tensor's mean square steady the spread of an element
-LEAST = {"float32": 2.0**-126, "float16": 2.0**-24, "bfloat16": 2.0**-126}  # below, all may become 0
+POOLED = 4  # weight, in draws, of the tensor's mean squared error in each element's spread
+LEAST = {"float32": 2.0**-126, "float16": 2.0**-24, "bfloat16": 2.0**-126}  # smaller numbers may be 0
 
 
 @dataclass(frozen=True)
 class Yardstick:
     """The truth, the spread of each element, and the Measures of the worst draw.
 
-    The spread is the root mean square of an element's error over the draws. A draw is measured by the
-    spread of the others.
+    The spread is the root mean square of an element's error over the draws. The error of a draw is
+    measured with the spread of the other draws.
     """
 
     truth: np.ndarray
@@ -26,9 +26,11 @@ class Yardstick:
 
 
 def yardsticks(truth, run, dtype, draws=DRAWS):
-    """{tensor: Yardstick}; truth: {name: array} in float64, run(Rounding): the same, rounded by it.
+    """Return {name: Yardstick}.
 
-    Raises ValueError where a draw is not finite and the truth is: such a yardstick would allow anything.
+    truth: {name: array} in float64. run(Rounding): return the same tensors, computed with that rounding.
+    draws: the number of runs. Raises ValueError where a draw is not finite but the truth is: such a
+    yardstick would allow any error.
     """
     with np.errstate(all="ignore"):
         results = [run(Rounding(dtype, n)) for n in range(draws)]
@@ -50,15 +52,15 @@ def _yardstick(truth, drawn, dtype):
 
 
 def _once(truth, dtype):
-    """The spread of rounding the truth once: anywhere within half a spacing, which makes 1/√3 of it."""
+    """Return the spread from rounding the truth once: uniform within half a spacing, so 1/√3 of that."""
     size = np.where(np.isfinite(truth), np.abs(truth), 0)
     return np.maximum(Rounding(dtype, 0).eps / 2 * size, LEAST[dtype]) / np.sqrt(3)
 
 
 def _cost_of_independent(truth, spread):
-    """The Measures of errors of this spread that are independent of each other, as far as they go.
+    """Return the largest plausible Measures of independent errors with this spread.
 
-    √3 spreads is the most for one rounding. What they have in common is normal: 2 deviations.
+    A single rounding is at most √3 spreads off. The common part is normal: 2 standard deviations.
     """
     finite = np.where(np.isfinite(truth), truth, 0)
     power = np.sum(finite * finite)
@@ -67,6 +69,6 @@ def _cost_of_independent(truth, spread):
 
 
 def _spread(squares, draws, least):
-    """From the sum over the draws of each element's squared error."""
+    """Return each element's spread; squares: the sum of its squared errors over the draws."""
     pooled = POOLED * np.mean(squares) / draws if squares.size else 0
     return np.maximum(np.sqrt((squares + pooled) / (draws + POOLED)), least)

@@ -1,5 +1,8 @@
-"""Who takes part in what. A contestant's packages are imported when it is made, not before: a process
-that measures the memory of one twin must not hold the other."""
+"""The tables {contestant: its module in this folder}, one per kind of work.
+
+A contestant's packages are imported when it is made, not before: a process that measures the memory of
+one twin must not load the other.
+"""
 
 import importlib
 
@@ -31,26 +34,28 @@ STEP = {**dict.fromkeys(OURS, "step_numpy"), **dict.fromkeys(SWITCHES, "step_tor
 
 
 def make(places, name, work, given, backward=True, device="cpu"):
-    """The Contestant `name` of one of the tables above; raises CannotRunError with the reason.
+    """Return the Contestant `name`; raise CannotRunError with the reason where it cannot run.
 
-    given: the arrays of `workloads.inputs_of`. backward: gradients too.
+    places: one of the tables above.
+    given: {name: array}, from `workloads.inputs_of`.
+    backward: also compute the gradients.
     """
     module = importlib.import_module(f".{places[name]}", __package__)
     return module.make(name, work, given, backward, device)
 
 
 def compiles(name):
-    """Whether torch.compile is part of it."""
+    """Return whether this contestant uses torch.compile."""
     return name.startswith(("torch.compile", "flex"))
 
 
 def is_ours(name):
-    """Whether it is the NumPy twin, whose errors fail a run; with one thread or with all."""
+    """Return whether this contestant is the NumPy twin: a run fails if that is wrong."""
     return name.partition(",")[0] in OURS
 
 
 def of_torch(name):
-    """Whether it is one to be measured against."""
+    """Return whether this contestant runs on PyTorch, as every reference for a ratio does."""
     return not name.startswith("num")
 
 

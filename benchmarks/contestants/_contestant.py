@@ -1,4 +1,4 @@
-"""What a contestant is."""
+"""The type of a contestant, and the error of one that cannot run."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 
 class CannotRunError(Exception):
-    """Says why a contestant takes no part in a race."""
+    """Raised where a contestant cannot run here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """run() does the work once; named(what it returned) -> {name: array or tensor}, not timed.
+    """One implementation of a workload.
 
-    `within()` is entered around each of its turns.
+    run() does the work once and is timed.
+    within() returns a context that is entered around each turn.
+    named(result of run) returns {name: array or tensor} for the check; it is not timed.
     """
 
     run: Callable

@@ -1,4 +1,4 @@
-"""The training step that both twins' contestants take: the model, its data, what a step leaves."""
+"""What both twins' training-step contestants share: the trainer, its data, the results of a step."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +10,12 @@ from experiments.config import load_config
 from experiments.data import Dataset, Split
 
 CONFIG = Path(__file__).parents[2] / "configs" / "fashion_mnist.yaml"
-STEPS_PER_EPOCH = 800  # as Fashion-MNIST has, for the schedule
+STEPS_PER_EPOCH = 800  # as with Fashion-MNIST; the learning-rate schedule depends on it
 CLASSES = tuple(map(str, range(10)))
 
 
 def trainer_of(backend, dtype, device="cpu"):
-    """A fresh trainer of the config, from the same weights in either twin and dtype."""
+    """Return a fresh trainer of the config; its weights are the same in both twins and dtypes."""
     config, dataset = load_config(CONFIG), _dataset()
     config = replace(
         config,
@@ -30,7 +30,7 @@ def trainer_of(backend, dtype, device="cpu"):
 
 
 def _dataset():
-    """The shapes of Fashion-MNIST and none of its images: a step only needs a batch."""
+    """Return a Dataset with the shapes of Fashion-MNIST, all zeros: the step gets its own batch."""
     rows = np.broadcast_to(np.float32(0), (64 * STEPS_PER_EPOCH, 1, 28, 28))
     split = Split(rows, np.broadcast_to(np.int64(0), len(rows)))
     level = np.zeros(1, np.float32)
@@ -38,7 +38,7 @@ def _dataset():
 
 
 def left_by(result, parameters, as_array):
-    """Loss, the norm before clipping, gradients (clipped) and weights after the step."""
+    """Return {name: array} of the loss, the norm before clipping, clipped gradients and new weights."""
     named = {"loss": np.float64(result.loss), "norm": np.float64(result.grad_norm)}
     for name, parameter in parameters:
         data, grad = as_array(parameter)

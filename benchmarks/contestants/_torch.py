@@ -1,4 +1,4 @@
-"""What PyTorch's contestants share: leaves, a backward by autograd, the gather without its check."""
+"""What the PyTorch contestants share: inputs, a backward by autograd, a gather without a range check."""
 
 import importlib
 from contextlib import ExitStack, contextmanager
@@ -11,7 +11,7 @@ from ._contestant import Contestant
 
 
 def tensors(given, device, leaves=()):
-    """{name: tensor on the device}, those of `leaves` with a gradient."""
+    """Return {name: tensor on the device}; the ones named in `leaves` require a gradient."""
     made = {name: torch.tensor(a, device=device) for name, a in given.items()}
     for name in leaves:
         made[name].requires_grad_()
@@ -19,7 +19,11 @@ def tensors(given, device, leaves=()):
 
 
 def contestant(call, leaves, dout, backward, device, implementation=None):
-    """call() -> out, differentiated with respect to leaves {name of the gradient: tensor}."""
+    """Return a Contestant that runs call() -> out and, if `backward`, differentiates it.
+
+    leaves: {name of the gradient: tensor}, what to differentiate with respect to.
+    dout: the gradient of the loss with respect to out.
+    """
 
     def forward():
         with torch.no_grad():
@@ -37,7 +41,7 @@ def contestant(call, leaves, dout, backward, device, implementation=None):
 
 
 def finished(run, device):
-    """The run, done when it returns: CUDA answers before it is."""
+    """Return `run`, on CUDA followed by a wait: CUDA calls return before the work is done."""
     if device != "cuda":
         return run
 
@@ -51,9 +55,9 @@ def finished(run, device):
 
 @contextmanager
 def as_its_users_would(implementation=None):
-    """Swin's gather in place of torch_impl's, which first looks for an index outside the table.
+    """Replace torch_impl's gather by Swin's, which does not check that the index is in the table.
 
-    That look costs two passes over the index and torch.compile its whole graph; Swin does without.
+    The check takes two passes over the index and breaks torch.compile's graph.
     implementation: "eager" or "sdpa" for modules of torch_impl.
     """
     ops = importlib.import_module("torch_impl.ops.attention")
@@ -68,6 +72,6 @@ def as_its_users_would(implementation=None):
 
 
 def swin_gather(table, index):
-    """table (R, H), index (L, L) -> (H, L, L), in the original's words."""
+    """Gather table (R, H) by index (L, L) into (H, L, L), written as in Swin's own code."""
     length = index.shape[0]
     return table[index.reshape(-1)].view(length, length, -1).permute(2, 0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""PyTorch's flex_attention: its score_mod looks the bias up in the table, the compiler does the rest."""
+"""PyTorch's compiled flex_attention, with a score_mod that looks the bias up in the table."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Attention in the NumPy twin: the definition and the kernels."""
+"""Attention in the NumPy twin, with plain NumPy or the numba kernels."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from ._contestant import Contestant
 
 
 def make(name, work, given, backward, device):
-    """Runs on the CPU, whatever the device."""
+    """Make the contestant; it runs on the CPU, whatever the device."""
     given = dict(given)
     dout = given.pop("dout")
 

@@ -1,4 +1,4 @@
-"""Attention in the PyTorch twin, eager or by its fused kernel, compiled or not."""
+"""Attention in the PyTorch twin, eager or with PyTorch's fused kernel, compiled or not."""
 
 import torch
 

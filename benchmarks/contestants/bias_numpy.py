@@ -1,4 +1,4 @@
-"""The gather or the scatter-add alone, in the NumPy twin and as NumPy has it."""
+"""The gather or the scatter-add alone: the NumPy twin's, and NumPy's own add.at."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from ._contestant import Contestant
 
 
 def make(name, work, given, backward, device):
-    """backward: the scatter-add, otherwise the gather."""
+    """Make the contestant: the scatter-add if `backward`, otherwise the gather."""
     table, index, dbias = given["table"], given["index"], given["dbias"]
     if name == "numpy add.at":
         return Contestant(lambda: {"dtable": _add_at(dbias, index, len(table))})

@@ -1,4 +1,4 @@
-"""The gather or the scatter-add alone, as Swin's code and PyTorch have them."""
+"""The gather or the scatter-add alone: Swin's code, PyTorch's index_add_ and autograd."""
 
 import torch
 
@@ -7,7 +7,7 @@ from ._torch import finished, swin_gather, tensors
 
 
 def make(name, work, given, backward, device):
-    """backward: the scatter-add, otherwise the gather."""
+    """Make the contestant: the scatter-add if `backward`, otherwise the gather."""
     x = tensors(given, device, ["table"] if name == "torch autograd" else [])
     table, index, dbias = x["table"], x["index"], x["dbias"]
     runs = {
@@ -24,7 +24,7 @@ def _index_add(dbias, index, num_rows):
 
 
 def _autograd(table, index, dbias):
-    """The backward of Swin's gather; its forward is done once."""
+    """Return a run of the backward of Swin's gather; the forward is done once, before."""
     bias = swin_gather(table, index) if table.requires_grad else None
 
     def run():

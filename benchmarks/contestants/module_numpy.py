@@ -1,4 +1,4 @@
-"""The NumPy twin's MultiHeadAttention, with the definition or the kernels."""
+"""The NumPy twin's MultiHeadAttention, with plain NumPy or the numba kernels."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from ._contestant import Contestant
 
 
 def make(name, work, given, backward, device):
-    """Runs on the CPU in the dtype of x, whatever the device."""
+    """Make the contestant; it runs on the CPU in the dtype of x, whatever the device."""
     x, dout = given["x"], given["dout"]
     module = numpy_ref.MultiHeadAttention(
         work.width, work.heads, rpb_kwargs={"window_size": work.window}, dtype=x.dtype

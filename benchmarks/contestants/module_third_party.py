@@ -1,4 +1,4 @@
-"""Swin's window attention as transformers and timm have it, with the same weights."""
+"""Swin's window attention of transformers and of timm, with the same weights as ours."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ NAMES = ("q_proj", "k_proj", "v_proj")
 
 
 def make(name, work, given, backward, device):
-    """name: "timm", or "transformers" with the implementation it is configured for."""
+    """Make the contestant; name: "timm", "transformers eager" or "transformers sdpa"."""
     package, _, kind = name.partition(" ")
     weights = tensors(weights_of(work), "cpu")
     layer, ours = _timm(work, weights) if package == "timm" else _transformers(work, weights, kind)
@@ -27,7 +27,7 @@ def make(name, work, given, backward, device):
 
 
 def _renamed(results, ours):
-    """Their gradients under our names."""
+    """Return the results with each gradient under the name of our parameter."""
     results = dict(results)
     kept = {name: results.pop(name) for name in ("out", "dx") if name in results}
     return kept | ({f"grad.{name}": a for name, a in ours(results).items()} if results else {})
@@ -56,14 +56,14 @@ def _transformers(work, weights, kind):
 
 
 def _load(layer, state):
-    """All of the state; what else a layer saves (its index) stays."""
+    """Load the weights; a buffer that `state` lacks (the layer's index) keeps its value."""
     layer.load_state_dict(layer.state_dict() | state)
 
 
 def _import(name):
     try:
         return original(name)
-    except pytest.skip.Exception as error:  # how the parity tests leave out what is not there
+    except pytest.skip.Exception as error:  # `original` skips the test where the package is missing
         raise CannotRunError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Any contestant of attention, held to one thread while it has its turn."""
+"""Any contestant of attention, limited to one thread during its turn."""
 
 import importlib
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ def make(name, work, given, backward, device):
 
 @contextmanager
 def _one_thread(contestant, is_torch):
-    """set_num_threads of either twin; plain NumPy's threads are those of BLAS."""
+    """Limit BLAS and the contestant's twin to one thread, and restore the number afterwards."""
     twin = importlib.import_module("torch_impl" if is_torch else "numpy_ref")
     before = twin.num_threads()
     with ExitStack() as stack:

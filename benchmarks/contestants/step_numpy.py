@@ -11,7 +11,7 @@ from ._step import left_by, trainer_of
 
 
 def make(name, work, given, backward, device):
-    """Runs on the CPU in the dtype of the images, whatever the device."""
+    """Make the contestant; it runs on the CPU in the dtype of the images, whatever the device."""
     images, labels = given["images"], given["labels"]
     trainer = trainer_of("numpy", images.dtype.name)
     parameters = list(trainer.model.named_parameters())
@@ -24,7 +24,10 @@ def make(name, work, given, backward, device):
 
 @contextmanager
 def _as_the_command_does(name):
-    """`experiments.train` leaves the kernels' products one thread of BLAS: they run in pieces."""
+    """Select the ops and, for the kernels, limit BLAS to one thread, as `experiments.train` does.
+
+    The kernels' own threads call BLAS, a piece of the product each.
+    """
     with ExitStack() as stack:
         stack.enter_context(numpy_ref.use_ops(name))
         if name == "numba":

@@ -1,4 +1,4 @@
-"""The training step of the PyTorch twin's Trainer, its model compiled or not."""
+"""The training step of the PyTorch twin's Trainer, with the model compiled or not."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A small result that was never measured."""
+"""A small made-up result for the tests of the report."""
 
 from benchmarks.check import Check
 from benchmarks.entry import BOTH, FORWARD
@@ -15,7 +15,7 @@ def line(*seconds, check=GOOD):
 
 
 def race(suite, work, part, times, check=GOOD, **sizes):
-    """times: {contestant: seconds of each round}; check: that of numba."""
+    """Return a Race; times: {contestant: seconds of each round}; check: numba's Check."""
     lines = {name: line(*t, check=check if name == "numba" else GOOD) for name, t in times.items()}
     return Race(suite, work, part, lines, {"flex_attention": "has no backward"}, sizes)
 
@@ -25,7 +25,7 @@ PAIR = {"numba": [1.0, 1.0, 1.0], "numba, 1 thread": [1.9, 1.9, 1.9], "torch eag
 
 
 def result(check=GOOD, device="cpu"):
-    """check: that of numba in the first race."""
+    """Return a Result; check: numba's Check in the first race."""
     gain = {"median": 1.9, "low": 1.8, "high": 2.0}
     machine = {"processor": "made up", "cores": 2, "gain": gain, "versions": {"numpy": "2"}}
     sizes = {"window": 7, "tokens": 49, "batch": 4, "flops": 10e9}

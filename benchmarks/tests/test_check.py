@@ -1,4 +1,4 @@
-"""No contestant is timed unseen: whatever one gets wrong, its check says so."""
+"""Each contestant computes the right tensors, and the check notices a wrong one."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ CASES = [(e, name) for e in ENTRIES for name in ENTRIES[e].places if not compile
 
 @pytest.fixture(scope="module")
 def truths():
-    """{entry: (inputs, what rounding costs)}"""
+    """Return {entry: (inputs, {tensor: Yardstick})}."""
     given = {name: workloads.inputs_of(each.work) for name, each in ENTRIES.items()}
     return {name: (given[name], race.costs_of(each, given[name])) for name, each in ENTRIES.items()}
 

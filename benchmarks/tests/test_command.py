@@ -1,4 +1,4 @@
-"""The command: a quick run of the smallest work leaves its files; bad arguments are one line and 2."""
+"""The command: a quick run writes its files; a bad argument gives one line and exit code 2."""
 
 import json
 import subprocess
@@ -96,7 +96,7 @@ def test_each_length_has_as_many_rows():
 
 
 def test_memory_grows_by_what_the_work_holds():
-    """Scores are 32 MiB, in forward and in backward, with or without those of all windows at once."""
+    """Plain NumPy holds all scores, which take 32 MiB: `own` must be above that, below ten times it."""
     found = memory.run(memory.Entry("attention", 0, "numpy"), Settings())
     assert found.absent is None
     assert found.own is None or 32 < found.own < 10 * 32

@@ -1,4 +1,4 @@
-"""The report of a made-up result: targets met or not, tables, JSON, pictures; written whole."""
+"""The report of a made-up result: targets, tables, JSON and pictures, written whole or not at all."""
 
 import json
 

@@ -18,7 +18,7 @@ def test_median_and_quartiles():
 
 
 def test_a_ratio_is_that_of_the_same_round():
-    """Twice as fast in every round, though the machine was ten times slower in one."""
+    """The ratio is 0.5 in every round, though the machine was ten times slower in the second."""
     assert timing.ratio([1.0, 10.0, 1.2], [2.0, 20.0, 2.4]).median == 0.5
 
 

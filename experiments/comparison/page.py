@@ -1,4 +1,4 @@
-"""The page of a comparison: a table for the reader and the picture above it."""
+"""The page of a comparison: a picture, a table and notes."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def write(folder, results):
 
 
 def ranked(results):
-    """[(name, row)], the best mean first, of equals the one with fewer parameters."""
+    """Return [(name, row)] by mean accuracy, the best first; ties by the number of parameters."""
     return sorted(
         results["rows"].items(),
         key=lambda item: (-item[1]["test_accuracy"]["mean"], item[1]["position_parameters"]),
@@ -87,19 +87,19 @@ def _notes(settings):
     left_out = "\n".join(f"- Left out: `{name}`, because {why}." for name, why in LEFT_OUT.items())
     return f"""How to read it:
 
-- A run is one seed, which sets weights, data order and dropout; all see the same split. Its test \
+- A run is one seed, which sets weights, data order and dropout; all runs use the same split. The test \
 accuracy is that of the epoch with the best validation accuracy. One of the {images:,} test images is \
-{100 / images:.2g} points, so rows whose ranges overlap are not told apart.
-- The hyperparameters are the same for all rows and were chosen with `2d`. In particular only tables, \
-of numbers or of vectors, learn at {factor:g} times the common rate (docs/training.md says why); \
-all other position parameters learn at the common rate. So this says what a scheme does as it is, not \
-what it could do with a rate of its own.
+{100 / images:.2g} points. Where the ranges of two rows overlap, the runs do not show which is better.
+- The hyperparameters are the same for all rows and were chosen with `2d`. Only tables, of numbers or \
+of vectors, learn at {factor:g} times the common rate (docs/training.md says why); all other position \
+parameters learn at the common rate. A scheme may do better with a rate of its own.
 - `log_cpb` is meant for cosine attention, which is {cosine} here.
-- `halo` and `decomposed` are one formula here, and `maxvit` is `2d` with its table kept otherwise: \
-their distance shows how far two runs of the same scheme can be apart.
+- `halo` and `decomposed` have the same formula and the same random start here, so their results are \
+equal. `maxvit` is `2d` with another layout of the table, so that only the random start differs: the \
+difference between these two rows shows its effect.
 - Position parameters are those that `none` lacks.
 - A step is {settings["training"]["batch_size"]} images on {settings["training"]["device"]} in the \
-{settings["backend"]} twin, one thread: the median over the steps of a run, and of the runs the \
-quickest. Other work on the machine disturbs it.
+{settings["backend"]} twin with one thread. Its time is the median over the steps of a run, then the \
+minimum over the runs. Other work on the machine can only lengthen it.
 {left_out}
 """

@@ -1,4 +1,4 @@
-"""results.json: what a comparison has found so far, with the settings that it was found with."""
+"""results.json: the results of a comparison so far, with the settings they were made with."""
 
 import json
 import statistics
@@ -6,14 +6,14 @@ import statistics
 from experiments.files import write_whole
 
 NAME = "results.json"
-FIRST_STEPS = 5  # slower than the others: caches are cold, memory is new
+FIRST_STEPS = 5  # slower than the others, as caches are cold and memory is newly allocated
 
 
 def load(folder, settings, rows):
-    """The results in the folder, or empty ones; rows: {name: its settings}.
+    """Return the results in the folder, or empty ones; rows: {name: its settings}.
 
-    {"settings": …, "rows": {name: {"settings": …, "seeds": {seed: …}, and the summary}}}
-    Raises ValueError naming the first setting that differs from those the results were made with.
+    They are {"settings": …, "rows": {name: {"settings": …, "seeds": {seed: …}, and the summary}}}.
+    Raises ValueError naming the first setting that differs from the settings in the file.
     """
     path, fresh = folder / NAME, {"settings": settings, "rows": {}}
     if not path.exists():
@@ -29,9 +29,9 @@ def load(folder, settings, rows):
 
 
 def add(folder, results, name, row, seed, result):
-    """Put the result of a seed into its row, sum the row up again, and write the file.
+    """Put the result of a seed into its row, update the row's summary, and write the file.
 
-    row: what all seeds of the row share, its settings among it.
+    row: what all seeds of the row share, including its settings.
     """
     rows = results["rows"]
     seeds = rows.get(name, {}).get("seeds", {}) | {str(seed): result}
@@ -44,7 +44,7 @@ def has(results, name, seed):
 
 
 def typical(seconds):
-    """Milliseconds of a step that is neither one of the first nor disturbed; seconds: of each step."""
+    """Return the median milliseconds per step without the first steps; seconds: of each step."""
     return 1000 * statistics.median(seconds[FIRST_STEPS:] or seconds)
 
 
@@ -56,7 +56,7 @@ def _summary(runs):
             "min": min(accuracies),
             "max": max(accuracies),
         },
-        # Other work on the machine only ever adds to it.
+        # Other work on the machine can only lengthen a run.
         "milliseconds_per_step": min(run["milliseconds_per_step"] for run in runs),
     }
 

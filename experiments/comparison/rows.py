@@ -1,4 +1,4 @@
-"""The rows of the comparison: one for each scheme that fits a small vision transformer, and variants."""
+"""The rows of the comparison: each scheme that fits a small vision transformer, and some variants."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ BASELINE, LINE, GRID = "baseline", "reads the grid as a line", "knows both axes"
 
 
 class Row(NamedTuple):
-    """What a row sees of the grid, what it is in a few words, and its RelativePositionConfig.
+    """A row: what its scheme knows of the grid, a short description, its RelativePositionConfig.
 
-    An option that is a function takes the patch grid (h, w): see `settings_of`.
+    An option of the settings may be a function of the patch grid (h, w): see `settings_of`.
     """
 
     sees: str
@@ -23,7 +23,7 @@ def _row(sees, what, bias_type, position="relative", **rpb_kwargs):
 
 
 def manhattan(grid):
-    """|Δy| + |Δx| of each pair of patches, (L, L), as nested lists."""
+    """Return |Δy| + |Δx| of each pair of patches, (L, L), as nested lists."""
     places = np.indices(grid).reshape(2, -1)
     return np.abs(places[:, :, None] - places[:, None]).sum(0).tolist()
 
@@ -62,12 +62,12 @@ LEFT_OUT = {"3d": "an image is one frame, and with one frame its table and index
 
 
 def settings_of(row, grid):
-    """The row's settings for patches in a grid (h, w)."""
+    """Return the row's settings for patches in a grid (h, w)."""
     return _with_functions(row, lambda function: function(grid))
 
 
 def written(row):
-    """The row's settings as they are written down, functions by their name."""
+    """Return the row's settings for results.json, each function by its name."""
     return _with_functions(row, lambda function: function.__name__)
 
 

@@ -42,7 +42,7 @@ class Dataset:
 
     @property
     def summary(self) -> Summary:
-        """What a run keeps of its data."""
+        """The Summary of the data that a run keeps."""
         counts = {part: len(getattr(self, part).labels) for part in PARTS}
         shape = self.train.images.shape[1:]
         return Summary(self.name, self.classes, shape, self.mean, self.std, counts)
@@ -65,7 +65,7 @@ def load_data(
         fashion_mnist and mnist, whose test split is the official test file.
     image_size: (H, W) in pixels that the images of "folder" are resized to, or one number for both;
         the other sources have a size of their own, and only that is accepted.
-    split_seed: the only randomness of the split.
+    split_seed: the split depends on this seed only.
 
     Raises ValueError for a bad argument, a damaged file or a class too small to be split, and
     FileNotFoundError for a missing folder or file.
@@ -120,7 +120,7 @@ def _check_size(name: str, size: tuple[int, int], image_size: tuple[int, int] | 
 
 def _hold_out(parts: dict, fractions: dict[str, float], classes: Sequence[str], seed: int) -> dict:
     """Hold the parts that are missing out of "train"; all shares are of the train part given."""
-    from sklearn.model_selection import train_test_split  # takes a second, while the kernels compile
+    from sklearn.model_selection import train_test_split  # imported late: it takes a second
 
     missing = [part for part in fractions if part not in parts]
     if sum(fractions[part] for part in missing) >= 1:

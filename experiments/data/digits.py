@@ -6,10 +6,10 @@ import numpy as np
 
 
 def load(root: str | Path | None = None):
-    """Source `(classes, parts, decode)` with a "train" part only; ValueError if root is given."""
+    """Return the source `(classes, parts, decode)`, "train" only; raise ValueError if root is given."""
     if root is not None:
         raise ValueError(f"root: digits come with scikit-learn, leave it out; got {str(root)!r}")
-    from sklearn.datasets import load_digits  # takes a second, while the kernels compile
+    from sklearn.datasets import load_digits  # imported late: it takes a second
 
     bunch = load_digits()
     classes = tuple(str(digit) for digit in bunch.target_names)

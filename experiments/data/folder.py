@@ -27,7 +27,7 @@ ORIENTATION, TURNED = 0x0112, range(5, 9)  # the EXIF tag, and its values for a 
 
 
 def load(root: str | Path | None, image_size: tuple[int, int] | None = None):
-    """Source `(classes, parts, decode)`; one channel if every image is grayscale, else RGB.
+    """Return the source `(classes, parts, decode)`; one channel if all images are grayscale, else RGB.
 
     image_size: (H, W) in pixels to resize to; None expects all images to have the same size.
     Raises ValueError naming the file or folder at fault, FileNotFoundError for a missing root.
@@ -51,7 +51,7 @@ def load(root: str | Path | None, image_size: tuple[int, int] | None = None):
 
 
 def labelled_images(root: str | Path, summary) -> Split:
-    """The Split of root/<class>/<image>, in the classes, the shape and the moments of a Summary.
+    """Read root/<class>/<image> as a Split with the classes, shape, mean and std of a Summary.
 
     Raises ValueError naming the file or folder at fault, FileNotFoundError for a missing root.
     """
@@ -67,7 +67,10 @@ def labelled_images(root: str | Path, summary) -> Split:
 
 
 def read_images(paths: Sequence[Path], shape: tuple[int, int, int]) -> np.ndarray:
-    """Images (N, C, H, W) float32 in [0, 1], resized to `shape` (C, H, W); ValueError naming a file."""
+    """Read images as (N, C, H, W) float32 in [0, 1], resized to `shape` (C, H, W).
+
+    Raises FileNotFoundError or ValueError naming the file.
+    """
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such image file")
@@ -91,7 +94,7 @@ def _part_folders(root: Path) -> dict[str, Path]:
 def _list_images(
     folder: Path, classes: Sequence[str], known: Sequence[str] | None = None
 ) -> tuple[list[Path], np.ndarray]:
-    """Paths and labels (N,) of the images of one part; `known`: subfolders that may be there."""
+    """Return paths and labels (N,) of the images of one part; `known`: subfolders that may exist."""
     known = known or classes
     for name in _subfolders(folder):
         if name not in known:
@@ -108,15 +111,15 @@ def _image_files(folder: Path) -> list[Path]:
     files = folder.iterdir() if folder.is_dir() else ()
     files = sorted(f for f in files if f.suffix.lower() in ENDINGS and not f.name.startswith("."))
     for path in files:
-        if not path.is_file():  # to open a pipe would wait for ever
-            raise ValueError(f"{path}: expected a file, but it is none (a pipe, a device or a folder)")
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise ValueError(f"{path}: expected a file, but it is a pipe, a device or a folder")
     return files
 
 
 def _scan_headers(
     paths: Sequence[Path], image_size: tuple[int, int] | None
 ) -> tuple[int, tuple[int, int]]:
-    """Number of channels and (H, W) of all images, without decoding them."""
+    """Return the number of channels and (H, W) of all images, without decoding them."""
     modes, sizes = zip(*map(_header, paths), strict=True)
     for path, (height, width) in zip(paths, sizes, strict=True):
         if image_size is None and (height, width) != sizes[0]:
@@ -133,7 +136,7 @@ def _header(path: Path) -> tuple[str, tuple[int, int]]:
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """(H, W) after EXIF orientation, from the header: PNG's own getexif would decode the pixels."""
+    """Return (H, W) after EXIF orientation, from the header; PNG's own getexif decodes the pixels."""
     turned = Image.Image.getexif(image).get(ORIENTATION) in TURNED
     return (image.width, image.height) if turned else (image.height, image.width)
 
@@ -164,8 +167,7 @@ def _decode(paths: Sequence[Path], channels: int, image_size: tuple[int, int]) -
 
 
 def _intensities(image: Image.Image, channels: int, image_size: tuple[int, int]) -> np.ndarray:
-    """Intensities in [0, 1], shape (1, H, W) for a grayscale image or where that is asked for, else
-    (3, H, W)."""
+    """Return intensities in [0, 1]: (1, H, W) if the image is gray or channels is 1, else (3, H, W)."""
     height, width = image_size
     white = 65535 if image.mode in DEEP_MODES else 255
     if image.mode in GRAY_MODES:

@@ -39,12 +39,12 @@ LARGEST = 2**30  # bytes of images; Fashion-MNIST has 47 million
 
 
 def load_fashion_mnist(root: str | Path | None = None):
-    """Source `(classes, parts, decode)` from root, or from the Debian package's folder."""
+    """Return the source `(classes, parts, decode)` from root, or from the Debian package's folder."""
     return _load(Path(root or DEBIAN_FASHION_MNIST), FASHION_CLASSES, GET_FASHION_MNIST)
 
 
 def load_mnist(root: str | Path | None):
-    """Source `(classes, parts, decode)` from root; ValueError without one."""
+    """Return the source `(classes, parts, decode)` from root; raise ValueError if root is None."""
     if root is None:
         raise ValueError(f"root: mnist needs the folder of its files; {GET_MNIST}")
     return _load(Path(root), tuple("0123456789"), GET_MNIST)
@@ -53,8 +53,9 @@ def load_mnist(root: str | Path | None):
 def read_idx(path: Path, ndim: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, gzipped or not, as a read-only uint8 array.
 
-    No more is read, or unpacked, than the header says, which may be up to LARGEST bytes.
-    Raises ValueError naming the file if it is damaged, larger, or has not `ndim` dimensions.
+    Reads or unpacks at most one byte more than the header promises.
+    Raises ValueError naming the file if it is damaged, holds more than LARGEST bytes, or does not have
+    `ndim` dimensions.
     """
     with _opened(path) as file:
         shape = _read_header(path, file, ndim)
@@ -80,7 +81,7 @@ def _opened(path: Path):
 
 
 def _read_header(path: Path, file, ndim: int) -> tuple[int, ...]:
-    """The shape, of `ndim` dimensions."""
+    """Read the header and return the shape, of `ndim` dimensions."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ValueError(f"{path}: expected an IDX file, which begins 00 00; {_start(start)}")
@@ -124,7 +125,7 @@ def _find(folder: Path, stem: str, kind: str, how_to_get: str) -> Path:
 
 
 def _read_pair(images_path: Path, labels_path: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, H, W) and labels (N,), both uint8."""
+    """Read images (N, H, W) and labels (N,), both uint8."""
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
     if images.size == 0:
         raise ValueError(f"{images_path}: expected images, got the empty shape {images.shape}")

@@ -14,7 +14,7 @@ class Split:
 
 
 def standardise(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """(images − mean) / std for each channel, in place; images (N, C, H, W), mean and std (C,)."""
+    """Return (images − mean) / std per channel, in place; images (N, C, H, W), mean and std (C,)."""
     images -= mean[:, None, None]
     images /= std[:, None, None]
     return images

@@ -1,4 +1,4 @@
-"""What a run keeps of its data, so that it can be used when the data is gone."""
+"""The summary of its data that a run keeps, so that it works without the data."""
 
 from dataclasses import asdict, dataclass
 
@@ -25,12 +25,12 @@ class Summary:
     counts: dict[str, int]
 
     def to_json(self) -> dict:
-        """The fields as JSON can hold them."""
+        """Return the fields as values for JSON."""
         return asdict(self) | {"mean": self.mean.tolist(), "std": self.std.tolist()}
 
     @classmethod
     def from_json(cls, fields) -> "Summary":
-        """What `to_json` gave; raises ValueError naming the first field at fault."""
+        """Return the Summary of `to_json`'s fields; raise ValueError naming the first bad field."""
         check_fields("data", fields, _FIELDS)
         moments = {name: np.array(fields[name], np.float32) for name in ("mean", "std")}
         if not len(fields["mean"]) == len(fields["std"]) == fields["image_shape"][0]:
@@ -42,7 +42,7 @@ class Summary:
         return cls(fields["name"], classes, shape, counts=fields["counts"], **moments)
 
     def check_same(self, other: "Summary"):
-        """Raise ValueError naming what differs in another summary; moments may differ by rounding."""
+        """Raise ValueError naming the first field that differs; mean and std may differ by rounding."""
         for name in ("name", "classes", "image_shape", "counts"):
             if getattr(self, name) != getattr(other, name):
                 _refuse(name, getattr(self, name), getattr(other, name))

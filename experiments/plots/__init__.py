@@ -1,7 +1,7 @@
-"""Pictures: functions that take arrays and return a matplotlib Figure; nothing is written, nothing set.
+"""Functions that draw arrays and return a matplotlib Figure; they write no file and set no global state.
 
-But in a SchemeView bias is dense, (H, L, L), without prefix tokens; grid is (h, w) or (L,), row-major;
-the offset is Δ = query − key.
+A bias is dense, (H, L, L), without prefix tokens (in a SchemeView it is (H, Lq, Lk)); grid is (h, w) or
+(L,), row-major; the offset is Δ = query − key.
 """
 
 from .attention import attention_over_images

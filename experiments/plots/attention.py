@@ -1,4 +1,4 @@
-"""Where a layer looks: attention maps over the images they come from."""
+"""Attention maps of a layer, drawn over their images."""
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -6,17 +6,19 @@ from matplotlib.colors import ListedColormap
 from .panels import frame_cell
 from .style import new_figure, styled
 
-# Orange, and the more of it the more attention: what is not attended to keeps its own look.
+# Orange whose opacity grows with the attention, so that the image shows where there is none.
 ORANGE = ListedColormap(np.linspace((1.0, 0.45, 0.0, 0.0), (1.0, 0.45, 0.0, 0.9), 256), "attention")
 
 
 @styled
 def attention_over_images(images, maps, grid, num_prefix_tokens=0, queries=None, title=None):
-    """images (N, C, H, W) in [0, 1] with maps (N, heads, L, L) of one layer over them.
+    """Draw the attention maps of one layer over the images, a line per image.
 
-    A line for each image. queries None: a column for each head, with the class token as the query,
-    or the mean over all queries where there is none. queries [patches, row-major]: a column for
-    each, framed, with the mean over the heads. Each panel's colours end at its own largest value.
+    images: (N, C, H, W) in [0, 1]. maps: (N, heads, L, L).
+    queries: None for a column per head, which shows the class token's attention or, without a class
+        token, the mean over all queries; or a list of patches (row-major) for a column per patch, which
+        shows its attention, the mean over the heads, with a frame around it.
+    The colours of each panel end at its own largest value.
     """
     seen, names = _views(np.asarray(maps), grid, num_prefix_tokens, queries)
     rows, columns = len(images), 1 + seen.shape[1]
@@ -36,7 +38,7 @@ def attention_over_images(images, maps, grid, num_prefix_tokens=0, queries=None,
 
 
 def _views(maps, grid, num_prefix_tokens, queries):
-    """(views (N, columns, h, w), their names)."""
+    """Return (views (N, columns, h, w), their names)."""
     patches = maps[..., num_prefix_tokens:]
     if queries is not None:
         seen = patches[:, :, [num_prefix_tokens + query for query in queries]].mean(1)
@@ -58,7 +60,7 @@ def _title(num_prefix_tokens, queries):
 
 
 def _extent(grid):
-    """Patch (y, x) covers the unit square around (x, y), so that cells have the grid's coordinates."""
+    """Return an extent in which patch (y, x) covers the unit square around (x, y)."""
     return (-0.5, grid[1] - 0.5, grid[0] - 0.5, -0.5)
 
 

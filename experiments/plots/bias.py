@@ -1,4 +1,4 @@
-"""A bias over offsets, from one query, before and after training, and of several schemes."""
+"""Pictures of a bias: over offsets, for one query, before and after training, of several schemes."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ DX, DY = "Δx = query − key", "Δy = query − key"
 
 @styled
 def bias_over_offsets(bias, grid, title="Bias of each head over the offset query − key"):
-    """bias (H, L, L) without prefix tokens: a map for each head over (Δy, Δx), or a line over Δ."""
+    """Draw bias (H, L, L) over the offset: a map (Δy, Δx) per head, or a line over Δ for a grid (L,)."""
     bias, level_removed = without_level(bias)
     values = bias_by_offset(bias, grid)
     title += notes(bias, level_removed)
@@ -26,7 +26,7 @@ def bias_over_offsets(bias, grid, title="Bias of each head over the offset query
 
 @styled
 def one_query(bias, grid, query, title=None):
-    """What query `query` (row-major) adds to its scores with each key, for each head; bias (H, L, L)."""
+    """Draw one row of bias (H, L, L): what `query` (row-major) adds to its score with each key."""
     bias, level_removed = without_level(bias)
     values = bias[:, query].reshape(-1, *grid)
     title = (title or f"What query {query} adds to its score with each key") + notes(
@@ -48,7 +48,7 @@ def one_query(bias, grid, query, title=None):
 def before_after(
     before, after, grid, title="Bias over the offset query − key, before and after training"
 ):
-    """Two biases (H, L, L) on one scale: above before, below after; lines side by side for (L,)."""
+    """Draw two biases (H, L, L) on one scale: maps one above the other, or lines side by side."""
     both, level_removed = without_level(np.stack([before, after]))
     values = np.stack([bias_by_offset(bias, grid) for bias in both])
     limit, heads = symmetric_limit(values), len(before)
@@ -70,7 +70,7 @@ def before_after(
 
 @styled
 def compare_schemes(biases, grid, title="Bias over the offset query − key, scheme by scheme"):
-    """biases {name: (H, L, L)} on a grid (h, w): a column and a scale for each, a line per head."""
+    """Draw biases {name: (H, L, L)} on a grid (h, w): a column with its own scale per scheme."""
     heads = max(len(bias) for bias in biases.values())
     figure = new_figure(1.75 * len(biases) + 0.6, 1.62 * heads + 1.9, title)
     axes = figure.subplots(heads, len(biases), squeeze=False)
@@ -112,7 +112,7 @@ def _before_after_lines(values, grid, limit, title):
 
 
 def _aspect(shape):
-    """Height over width of a panel, within what a page can hold."""
+    """Return height / width of a panel, limited to [0.3, 2] so that it fits a page."""
     return float(np.clip(shape[0] / shape[1], 0.3, 2))
 
 

@@ -1,4 +1,4 @@
-"""Which scheme does how well: accuracy of every run beside what the scheme costs."""
+"""The picture of a comparison of schemes: the accuracy of every run, parameters and time."""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -12,7 +12,7 @@ TICKS = [0, 20, 40, 60, 70, 80, 90, 95, 97, 98, 99, 100]
 
 @styled
 def comparison(rows, title=None):
-    """rows: [(name, row of results.json)], the first at the top."""
+    """Draw the rows of a comparison; rows: [(name, row of results.json)], the first at the top."""
     places = np.arange(len(rows))
     figure = new_figure(10, 1.6 + 0.27 * len(rows), title)
     accuracy, parameters, time = figure.subplots(1, 3, sharey=True, width_ratios=[4, 1.3, 1.3])
@@ -35,7 +35,7 @@ def comparison(rows, title=None):
 
 
 def _draw_accuracies(ax, rows):
-    """A bar from the worst to the best run, a dot a run, a stroke at the mean."""
+    """Draw a line from the worst to the best run, a dot per run, a stroke at the mean."""
     for place, (_, row) in enumerate(rows):
         runs = [100 * run["test_accuracy"] for run in row["seeds"].values()]
         colour = COLOURS[row["sees"]]
@@ -43,7 +43,7 @@ def _draw_accuracies(ax, rows):
         filled = "white" if row["looks_at_query"] else colour
         ax.plot(runs, [place] * len(runs), "o", color=colour, markersize=4.5, markerfacecolor=filled)
         ax.plot(np.mean(runs), place, "|", color=colour, markersize=13, markeredgewidth=2)
-    # Most rows are within a few points of 100: an even scale would show little but the worst ones.
+    # Most rows are within a few points of 100, where a linear scale would not separate them.
     ax.set_xscale("function", functions=(lambda x: -np.log(101 - x), lambda y: 101 - np.exp(-y)))
     ax.xaxis.set_major_locator(FixedLocator(TICKS))
     ax.set(title="test accuracy (%, wider towards 100): each run, and the mean")

@@ -1,4 +1,4 @@
-"""Relative position bias in one picture: table → index → bias → what one query sees."""
+"""Relative position bias in one picture: table → index → bias → the bias of one query on the grid."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from .panels import draw_bias, draw_offset_map, frame_cell
 from .style import SEQUENTIAL, new_figure, styled, symmetric_limit
 
 ROW, PAIR, PAIR_TEXT = "black", "#f0a202", "#a86a00"
-WIDTH, HEIGHT = 10.67, 4.0  # inches; what follows are parts of these
+WIDTH, HEIGHT = 10.67, 4.0  # inches; the lengths below are fractions of these
 LEFT, BOTTOM, SIDE, STEP = 0.025, 0.13, 0.19, 0.237
 TOP = BOTTOM + SIDE * WIDTH / HEIGHT
 TITLE = "Relative position bias: a learned number for where a key lies, seen from the query"
@@ -17,9 +17,10 @@ TITLE = "Relative position bias: a learned number for where a key lies, seen fro
 
 @styled
 def hero(index, table, grid, query, key, head, subtitle=""):
-    """index (L, L), table (R, H) over the offsets of grid (h, w), no prefix tokens; for `head`.
+    """Draw table, index and bias of one head, and the bias of one query on the grid.
 
-    Follows one query (a black frame in each panel) and its pair with one key (an orange frame).
+    index: (L, L). table: (R, H), a row per offset of grid (h, w); no prefix tokens.
+    query: token with a black frame in each panel; key: its pair with `query` has an orange frame.
     """
     bias = table[index, head]
     limit = symmetric_limit(table[:, head])
@@ -84,7 +85,7 @@ def _name(axes, grid, size, row, value, query, key):
 
 
 def _join(figure, axes, image):
-    """Arrows between the panels and the colours' scale on the right."""
+    """Draw the arrows between the panels and the colour scale on the right."""
     for left, right in itertools.pairwise(axes):
         x = (left.get_position().x1 + right.get_position().x0) / 2
         figure.text(x, (BOTTOM + TOP) / 2, "→", fontsize=24, ha="center", va="center", color="0.35")

@@ -1,4 +1,4 @@
-"""The lookup bias = table[index] in pictures: its parts alone and all on one page."""
+"""Pictures of the lookup bias = table[index]: its parts alone, and all on one page."""
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -13,7 +13,7 @@ SECTION = {"fontsize": 10.5, "fontweight": "normal"}
 
 @styled
 def index_matrix(index, title="index[i, j]: the row of the table that query i and key j share"):
-    """index (Lq, Lk) of integers."""
+    """Draw index (Lq, Lk), integers."""
     figure = new_figure(6.5, 6, title)
     ax = figure.subplots()
     figure.colorbar(draw_index(ax, index), ax=ax, label="row of the table", aspect=30)
@@ -22,7 +22,7 @@ def index_matrix(index, title="index[i, j]: the row of the table that query i an
 
 @styled
 def table_picture(table, title="The table: one number for each offset and head"):
-    """table (R, H)."""
+    """Draw table (R, H)."""
     figure = new_figure(6.5, 0.35 * table.shape[1] + 1.4, title)
     ax = figure.subplots()
     figure.colorbar(draw_table(ax, table, symmetric_limit(table)), ax=ax, label="bias", aspect=12)
@@ -31,7 +31,10 @@ def table_picture(table, title="The table: one number for each offset and head")
 
 @styled
 def offset_counts(grid, title="How many pairs of tokens share each offset"):
-    """grid (h, w) or (L,): far offsets are rare, so their rows of the table see little gradient."""
+    """Draw how often each offset occurs on grid (h, w) or (L,).
+
+    Far offsets are rare, so their rows of the table get little gradient.
+    """
     figure = new_figure(6.5, 3.4 if len(grid) == 1 else 5.6, title)
     ax = figure.subplots()
     if image := draw_counts(ax, count_offsets(grid)):
@@ -41,7 +44,7 @@ def offset_counts(grid, title="How many pairs of tokens share each offset"):
 
 @styled
 def overview(index, table, grid, query, title):
-    """index (L, L), table (R, H), no prefix tokens: index, table, counts, bias and one query's view."""
+    """Draw index (L, L), table (R, H), counts, bias and one query's row of it; no prefix tokens."""
     bias = np.moveaxis(table[index], -1, 0)  # (H, L, L)
     limit = symmetric_limit(bias)
     figure = new_figure(8.6, 9.4, title, layout="constrained")

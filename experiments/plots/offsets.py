@@ -1,10 +1,10 @@
-"""From pairs of tokens to offsets: the numbers behind the pictures."""
+"""A bias over offsets instead of pairs of tokens: the numbers that the pictures show."""
 
 import numpy as np
 
 
 def offset_rows(grid):
-    """Number of the offset query − key of each pair, (L, L), row-major from the most negative."""
+    """Return the number of each pair's offset query − key, (L, L), row-major from the most negative."""
     positions = np.stack(np.unravel_index(np.arange(np.prod(grid)), grid))  # (axes, L)
     offsets = positions[:, :, None] - positions[:, None, :]
     first = np.reshape(grid, (-1, 1, 1)) - 1
@@ -12,21 +12,21 @@ def offset_rows(grid):
 
 
 def offset_shape(grid):
-    """(2h − 1, 2w − 1) or (2L − 1,): how many offsets each axis has."""
+    """Return how many offsets each axis has: (2h − 1, 2w − 1) or (2L − 1,)."""
     return tuple(2 * size - 1 for size in grid)
 
 
 def count_offsets(grid):
-    """How many pairs have each offset: (2h − 1, 2w − 1) or (2L − 1,), the sum is L²."""
+    """Count the pairs with each offset: (2h − 1, 2w − 1) or (2L − 1,), the sum is L²."""
     counts = np.bincount(offset_rows(grid).ravel(), minlength=np.prod(offset_shape(grid)))
     return counts.reshape(offset_shape(grid))
 
 
 def bias_by_offset(bias, grid):
-    """Mean of bias (H, L, L) over all pairs with the same offset: (H, 2h − 1, 2w − 1) or (H, 2L − 1).
+    """Average bias (H, L, L) over the pairs with the same offset: (H, 2h − 1, 2w − 1) or (H, 2L − 1).
 
-    Where the bias depends on the offset only, as in every scheme here, this is its exact value; −inf
-    (masked) stays −inf. Raises ValueError when bias and grid do not fit.
+    For a bias that depends on the offset only, the mean is its value; −inf (masked) stays −inf.
+    Raises ValueError when the shapes of bias and grid do not match.
     """
     bias = np.asarray(bias)
     length = int(np.prod(grid))
@@ -41,10 +41,10 @@ def bias_by_offset(bias, grid):
 
 
 def without_level(bias):
-    """(bias minus each head's mean, True) when zero lies outside the values of every head.
+    """Subtract each head's mean if zero lies outside the values of every head.
 
-    Else (bias, False). Softmax does not see a constant, but it would hide the differences in a
-    picture whose colours are centred at zero (log_cpb: 16 σ(·) is near 8). bias: (..., L, L).
+    Returns (bias minus mean, True) or (bias, False); bias: (..., L, L). Softmax ignores a constant, but
+    with colours centred at zero it would hide the differences (log_cpb: 16 σ(·) is near 8).
     """
     finite = np.ma.masked_invalid(bias)
     low, high = finite.min((-2, -1)), finite.max((-2, -1))

@@ -1,4 +1,4 @@
-"""One panel each: functions that draw arrays into given axes."""
+"""Functions that each draw an array into given axes."""
 
 import numpy as np
 from matplotlib import patheffects
@@ -11,20 +11,20 @@ HALO = [patheffects.withStroke(linewidth=4, foreground="white")]
 
 
 def draw_offset_map(ax, values, limit):
-    """values (2h − 1, 2w − 1) over Δx to the right and Δy downwards; limits ±limit."""
+    """Draw values (2h − 1, 2w − 1), Δx to the right and Δy downwards; colours from −limit to limit."""
     image = draw_bias(ax, values, limit, extent=_offset_extent(values.shape))
     _offset_ticks(ax, values.shape)
     return image
 
 
 def draw_bias(ax, values, limit, **options):
-    """A matrix of biases, white at zero, grey where it is not finite."""
+    """Draw a matrix of biases, white at zero, grey where it is not finite."""
     ax.spines[:].set_visible(False)
     return ax.imshow(np.ma.masked_invalid(values), cmap=DIVERGING, vmin=-limit, vmax=limit, **options)
 
 
 def draw_head_lines(ax, positions, values):
-    """One line per head: values (H, N) at positions (N,); positions masked in every head are grey."""
+    """Draw a line per head: values (H, N) at positions (N,); positions masked in every head are grey."""
     for head, (line, colour) in enumerate(zip(values, head_colours(len(values)), strict=True)):
         shown = np.where(np.isfinite(line), line, np.nan)
         ax.plot(positions, shown, color=colour, marker=".", markersize=5, label=f"head {head}")
@@ -36,7 +36,7 @@ def draw_head_lines(ax, positions, values):
 
 
 def draw_query_map(ax, values, query, limit):
-    """values (h, w): the bias of every key; the query's own place has a black frame."""
+    """Draw one query's bias with every key, values (h, w), with a black frame at the query."""
     image = draw_bias(ax, values, limit)
     frame_cell(ax, *np.unravel_index(query, values.shape))
     ax.set_xticks(_ends(values.shape[1]))
@@ -45,7 +45,7 @@ def draw_query_map(ax, values, query, limit):
 
 
 def draw_index(ax, index):
-    """index (Lq, Lk): the row of the table that each pair reads; numbers while they are legible."""
+    """Draw index (Lq, Lk), the row of the table that each pair reads; with numbers up to 16 tokens."""
     image = ax.imshow(index, cmap=SEQUENTIAL)
     if max(index.shape) <= 16:
         write_numbers(ax, index, image, fontsize=min(9, 96 / max(index.shape)))
@@ -55,7 +55,7 @@ def draw_index(ax, index):
 
 
 def draw_table(ax, table, limit):
-    """table (R, H), drawn with a line per head and a column per row of the table."""
+    """Draw table (R, H) with a line per head and a column per row of the table."""
     image = draw_bias(ax, table.T, limit, aspect="auto")
     ax.set(
         xlabel="row of the table", ylabel="head", xticks=_ends(len(table)), yticks=range(table.shape[1])
@@ -64,7 +64,7 @@ def draw_table(ax, table, limit):
 
 
 def draw_counts(ax, counts):
-    """How often each offset occurs: a map for (2h − 1, 2w − 1), bars for (2L − 1,)."""
+    """Draw how often each offset occurs: a map for (2h − 1, 2w − 1), bars for (2L − 1,)."""
     if counts.ndim == 1:
         reach = len(counts) // 2
         ax.bar(np.arange(-reach, reach + 1), counts, width=0.8, color="#3b6fa0")
@@ -81,19 +81,19 @@ def draw_counts(ax, counts):
 
 
 def write_numbers(ax, numbers, image, fontsize):
-    """The numbers in the cells of `image`, black or white, whichever reads better; none where masked."""
+    """Write the numbers into the cells of `image`, in black or white for contrast; none where masked."""
     left, _, _, top = image.get_extent()
     red, green, blue, _ = np.moveaxis(image.to_rgba(numbers), -1, 0)
     bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
     for (row, column), number in np.ma.ndenumerate(numbers):
         colour = "black" if bright[row, column] else "white"
         style = {"ha": "center", "va": "center", "fontsize": fontsize, "color": colour}
-        # Numbers lie within the panel: the layout, which is slow for hundreds, need not look at them.
+        # The numbers lie within the panel, so the layout can skip them; for hundreds it is slow.
         ax.text(left + column + 0.5, top + row + 0.5, str(number), in_layout=False, **style)
 
 
 def frame_cell(ax, row, column, height=1, width=1, colour="black"):
-    """A frame with a white halo around the cells that begin at (row, column)."""
+    """Draw a frame with a white halo around the cells that begin at (row, column)."""
     corner = (column - 0.5, row - 0.5)
     frame = Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=2)
     frame.set(path_effects=HALO, clip_on=False, zorder=3)
@@ -105,7 +105,7 @@ def _ends(size):
 
 
 def _offset_extent(shape):
-    """Cells of an image of offsets lie where their Δx and Δy are."""
+    """Return the extent that puts each cell at its own Δx and Δy."""
     dy, dx = shape[0] // 2, shape[1] // 2
     return (-dx - 0.5, dx + 0.5, dy + 0.5, -dy - 0.5)
 

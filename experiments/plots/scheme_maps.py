@@ -1,16 +1,17 @@
-"""The bias of a scheme, drawn into a part of a figure: lines, maps, slices of maps, or matrices."""
+"""Draw the bias of a scheme into a part of a figure: as lines, maps, slices of maps, or matrices."""
 
 import numpy as np
 
 from .panels import draw_bias, draw_head_lines
 
-GAP = 0.09  # between maps, a part of their width
+GAP = 0.09  # between maps, as a fraction of their width
 
 
 def draw_by_offset(figure, place, view, limit, bare=False):
-    """The bias over the offset, or matrices where it depends on more: (axes, "lines"/"maps"/"matrices").
+    """Draw the bias over the offset, or as (query, key) matrices where it depends on more.
 
-    place: (left, bottom, width, height), parts of the figure; axes: a list of lines of axes.
+    place: (left, bottom, width, height), fractions of the figure.
+    Returns (axes, kind): axes as a list of lines; kind "lines", "maps" or "matrices".
     """
     values, lowest = view.by_offset()
     if values is None:
@@ -22,7 +23,7 @@ def draw_by_offset(figure, place, view, limit, bare=False):
 
 
 def draw_lines(figure, place, positions, values, limit, bare=False):
-    """values (H, N) at positions (N,), none beyond ±limit; bare: lines alone."""
+    """Draw values (H, N) at positions (N,), all within ±limit; bare: without axes and markers."""
     ax = figure.add_axes(place)
     draw_head_lines(ax, positions, values)
     ax.set_ylim(-1.1 * limit, 1.1 * limit)
@@ -35,9 +36,10 @@ def draw_lines(figure, place, positions, values, limit, bare=False):
 
 
 def draw_maps(figure, place, values, lowest, limit, bare=False):
-    """values (slices, H, h, w), cells counted from `lowest` (y, x): axes[slice][head].
+    """Draw values (slices, H, h, w) as maps and return axes[slice][head].
 
-    Ticks are on the lowest left one only; bare: nowhere, and four maps make a square.
+    lowest: (y, x) of the first cell. Only the lowest left map has ticks.
+    bare: no ticks, and four maps of one slice make a square.
     """
     if bare and values.shape[:2] == (1, 4):
         values = values.reshape(2, 2, *values.shape[2:])
@@ -53,7 +55,7 @@ def draw_maps(figure, place, values, lowest, limit, bare=False):
 
 
 def slices_by_head(values):
-    """(H, …, h, w) -> (slices, H, h, w), a slice for each place on the axes before the last two."""
+    """Return (H, …, h, w) as (slices, H, h, w): a slice per place on the axes between H and h."""
     return values.reshape(len(values), -1, *values.shape[-2:]).swapaxes(0, 1)
 
 
@@ -62,7 +64,10 @@ def _ticks(first, count):
 
 
 def _boxes(figure, place, shape):
-    """Places for lines of maps, (lines, columns, h, w), as large as `place` allows, columns evenly."""
+    """Return boxes[line][column] for maps, as large as `place` allows.
+
+    shape: (lines, columns, h, w). The columns are spread over the width.
+    """
     lines, columns, height, width = shape
     left, bottom, across, up = place
     slant = height / width * figure.get_figwidth() / figure.get_figheight()

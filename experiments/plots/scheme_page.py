@@ -1,4 +1,4 @@
-"""A scheme in the frame that is the same for all: bias by offset, one query's row, index and table."""
+"""The page of a scheme, in one layout for all: bias by offset, one query's row, index and table."""
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -7,7 +7,7 @@ from .panels import draw_table, frame_cell
 from .scheme_maps import draw_by_offset, draw_lines, draw_maps, slices_by_head
 from .style import SEQUENTIAL, new_figure, styled, symmetric_limit
 
-WIDTH, HEIGHT = 11.0, 7.0  # inches, as all boxes here: (from the left, from the top, width, height)
+WIDTH, HEIGHT = 11.0, 7.0  # inches; boxes too, as (from the left, from the top, width, height)
 BIAS, ROW = (0.8, 2.25, 5.0, 1.55), (0.8, 4.95, 5.0, 1.55)
 INDEX, TABLE = (7.1, 2.25, 3.2, 2.1), (7.1, 5.3, 3.2, 1.2)
 LABELS = {"lines": ("Δ", "bias"), "maps": ("Δx", "Δy"), "matrices": ("key j", "query i")}
@@ -16,8 +16,8 @@ OFFSETS, PAIRS = "bias over the offset Δ = query − key", "bias: it depends on
 
 @styled
 def scheme_page(view):
-    """view: a SchemeView. White is zero; the colours end at the largest absolute value."""
-    figure = new_figure(WIDTH, HEIGHT, layout="none", dpi=120)  # some dozens are in the repository
+    """Draw a SchemeView. White is zero; the colours end at the largest absolute value."""
+    figure = new_figure(WIDTH, HEIGHT, layout="none", dpi=120)  # small files, as the repository has many
     limit = symmetric_limit(view.bias)
     _write(figure, 0.3, 0.42, view.name, fontsize=18, fontweight="bold")
     _write(figure, 0.3, 0.76, view.what, fontsize=12)
@@ -88,7 +88,7 @@ def _draw_tables(figure, view, limit):
 
 
 def _name(figure, box, axes, heads, xlabel, ylabel):
-    """Axes and heads, and a scale for colours; lines have a legend in its place."""
+    """Label the axes and heads, and draw the colour scale; for lines draw a legend instead."""
     first = axes[-1][0]
     if not first.images:
         first.set(xlabel=xlabel, ylabel=ylabel)
@@ -103,7 +103,7 @@ def _name(figure, box, axes, heads, xlabel, ylabel):
 
 
 def _name_slices(axes, axis, first):
-    """At the left of each line of maps, where there are several."""
+    """Write the slice's number to the left of each line of maps, if there are several."""
     if len(axes) > 1:
         for number, line in enumerate(axes, first):
             line[0].set_ylabel(f"{axis} {number}".replace("-", "−"), rotation=0, ha="right", va="center")
@@ -121,7 +121,7 @@ def _scale(figure, box, image, ticks=None):
 
 
 def _split(box, parts, widest, gap=0.25):
-    """A box beside the other for each of `parts`, none wider than `widest`."""
+    """Split a box into `parts` boxes side by side, each at most `widest` wide."""
     left, top, width, height = box
     each = min(widest, (width - gap * (parts - 1)) / parts)
     return [(left + n * (each + gap), top, each, height) for n in range(parts)]

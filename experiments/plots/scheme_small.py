@@ -1,4 +1,4 @@
-"""Schemes in small: one alone, and all on a page."""
+"""Small pictures of schemes: a thumbnail of one, and an overview of all."""
 
 from .scheme_maps import draw_by_offset
 from .style import new_figure, styled, symmetric_limit
@@ -9,7 +9,7 @@ CELL, COLUMNS = (1.75, 1.85), 6
 
 @styled
 def scheme_thumbnail(view):
-    """view: a SchemeView; its bias as lines or maps of the heads, nothing written."""
+    """Draw a SchemeView's bias as lines or maps of the heads, without any text."""
     figure = new_figure(SIDE, SIDE, layout="none")
     draw_by_offset(figure, (0.02, 0.02, 0.96, 0.96), view, symmetric_limit(view.bias), bare=True)
     return figure
@@ -17,7 +17,7 @@ def scheme_thumbnail(view):
 
 @styled
 def scheme_overview(views, title, note):
-    """views: SchemeViews; each has a scale of its own, symmetric around zero."""
+    """Draw a list of SchemeViews, each with its own scale, symmetric around zero."""
     lines = -(-len(views) // COLUMNS)
     width, height = COLUMNS * CELL[0] + 0.2, lines * CELL[1] + 1.3
     figure = new_figure(width, height, layout="none")

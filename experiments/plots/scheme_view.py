@@ -1,4 +1,4 @@
-"""The numbers of one scheme that its pictures show."""
+"""The data of one scheme that its pictures show."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ import numpy as np
 class SchemeView:
     """A scheme for one grid of keys, row-major, without prefix tokens.
 
-    bias (H, Lq, Lk); heads: their names; queries (Lq,): the queries' places among the keys.
-    tables (R, columns), the columns heads (`by_head`) or dimensions; indices: a (Lq, Lk) for each.
+    bias: (H, Lq, Lk). heads: the names of the heads. queries: (Lq,), their places among the keys.
+    tables: list of (R, columns); a column is a head if `by_head`, otherwise a dimension of a vector.
+    indices: list of (Lq, Lk), one per table.
     """
 
     name: str
@@ -27,18 +28,19 @@ class SchemeView:
 
     @property
     def shown(self):
-        """Number of the query whose row is drawn; not the middle one, so that the sign is seen."""
+        """The query whose row is drawn; not the middle one, so that the sign of the offset shows."""
         return len(self.queries) // 3
 
     @property
     def row(self):
-        """What the shown query adds to its score with each key: (H, *grid)."""
+        """The shown query's row of the bias, (H, *grid)."""
         return self.bias[:, self.shown].reshape(-1, *self.grid)
 
     def by_offset(self):
-        """(values (H, *counts), lowest offset an axis) over the offsets query − key that occur.
+        """Return (values (H, *counts), lowest offset of each axis) over the offsets query − key.
 
-        (None, None) where pairs with the same offset have another bias.
+        counts: the number of offsets per axis. Returns (None, None) if pairs with the same offset
+        differ in their bias.
         """
         places = np.stack(np.unravel_index(np.arange(math.prod(self.grid)), self.grid))
         offsets = places[:, self.queries, None] - places[:, None]  # (axes, Lq, Lk)

@@ -1,4 +1,4 @@
-"""What all pictures share: the style context, colours and their limits, a row of panels."""
+"""What all pictures share: the style context, colours and their limits, rows of panels."""
 
 import functools
 import math
@@ -32,21 +32,21 @@ DPI = 150
 
 
 def styled(draw):
-    """Call `draw` and lay its figure out within the style: ticks read it when they are first needed."""
+    """Wrap `draw`: call it and lay the figure out in the style, which ticks read only at layout."""
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs):
         with matplotlib.rc_context(STYLE):
             figure = draw(*args, **kwargs)
             figure.draw_without_rendering()
-            figure.set_layout_engine("none")  # done; saving need not do it again
+            figure.set_layout_engine("none")  # the layout is done; do not repeat it when saving
         return figure
 
     return drawn
 
 
 def new_figure(width, height, title=None, layout="compressed", dpi=DPI):
-    """A Figure of its own, in inches, unknown to pyplot; subfigures need the layout "constrained"."""
+    """Return a Figure, in inches, that pyplot does not know; subfigures need layout "constrained"."""
     figure = Figure((width, height), dpi=dpi, layout=layout)
     if title:
         figure.suptitle(title)
@@ -54,13 +54,13 @@ def new_figure(width, height, title=None, layout="compressed", dpi=DPI):
 
 
 def symmetric_limit(*arrays):
-    """The largest finite |value| of all arrays: colours from −limit to limit are centred at zero."""
+    """Return the largest finite |value| of all arrays (1 if it is 0), to centre colours at zero."""
     largest = max(np.max(np.abs(a), where=np.isfinite(a), initial=0.0) for a in arrays)
     return float(largest) or 1.0
 
 
 def panels_for(figure, count, most=4):
-    """(axes of `count` panels, all others removed): rows of at most `most`."""
+    """Return the axes of `count` panels, in rows of at most `most`."""
     columns = min(count, most)
     axes = figure.subplots(math.ceil(count / columns), columns, squeeze=False, sharey=True)
     for ax in axes.flat[count:]:
@@ -69,14 +69,14 @@ def panels_for(figure, count, most=4):
 
 
 def head_colours(num_heads):
-    """One colour per head; beyond ten, shades of the sequential map."""
+    """Return one colour per head; for more than ten heads, shades of the sequential map."""
     if num_heads <= 10:
         return matplotlib.color_sequences["petroff10"][:num_heads]
     return matplotlib.colormaps[SEQUENTIAL](np.linspace(0, 0.92, num_heads))
 
 
 def notes(bias, level_removed):
-    """What a reader has to know about the colours, as the end of a title."""
+    """Return the end of a title that explains the colours, or an empty string."""
     masked = np.isneginf(bias).any()
     found = [note for note, there in ((LEVEL_NOTE, level_removed), (MASKED_NOTE, masked)) if there]
     return f"\n({'; '.join(found)})" if found else ""

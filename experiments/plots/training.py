@@ -1,4 +1,4 @@
-"""How training went: curves over epochs, and which classes are taken for which."""
+"""Pictures of a training run: curves over the epochs, and the confusion matrix."""
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -12,7 +12,10 @@ TRAIN, VAL = "#3b6fa0", "#d1582a"
 
 @styled
 def training_curves(metrics, title="Training"):
-    """metrics: a dict an epoch: epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy."""
+    """Draw loss, accuracy and learning rate over the epochs.
+
+    metrics: a dict per epoch: epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy.
+    """
     columns = {key: np.array([row[key] for row in metrics], float) for key in metrics[0]}
     figure = new_figure(9, 3.3, title)
     loss, accuracy, lr = figure.subplots(1, 3, width_ratios=[3, 3, 2])
@@ -35,14 +38,17 @@ def training_curves(metrics, title="Training"):
 
 @styled
 def confusion_matrix(labels, predictions, classes, title=None):
-    """labels, predictions (N,) of integers: a row for each true class; numbers up to 20 classes."""
+    """Draw the confusion matrix, a row per true class, with numbers for up to 20 classes.
+
+    labels, predictions: (N,), integers.
+    """
     size = len(classes)
     counts = np.zeros((size, size), int)
     np.add.at(counts, (labels, predictions), 1)
     accuracy = np.trace(counts) / max(len(labels), 1)
-    seen = np.ma.masked_equal(counts, 0)  # empty cells stay as white as the page
+    seen = np.ma.masked_equal(counts, 0)  # empty cells stay white
     figure = new_figure(
-        7, 6.2, title or f"Taken for what: {accuracy:.1%} of {len(labels)} images are on the diagonal"
+        7, 6.2, title or f"Confusion matrix: {accuracy:.1%} of {len(labels)} images are correct"
     )
     ax = figure.subplots()
     # A square root keeps single errors visible beside a full diagonal.
@@ -57,7 +63,7 @@ def confusion_matrix(labels, predictions, classes, title=None):
 
 
 def _name_classes(ax, classes):
-    """Every class up to 40, then every n-th, upright where names are long."""
+    """Label every class up to 40, then every n-th; rotate long names on the x axis."""
     step = -(-len(classes) // 40)
     ticks = range(0, len(classes), step)
     names = [str(classes[tick]) for tick in ticks]

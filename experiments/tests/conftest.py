@@ -1,4 +1,4 @@
-"""One small run of each twin, which the tests of runs copy and spoil."""
+"""One small run of each twin, which the tests of runs copy and damage."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from numpy_ref.kernels import ahead
 
 @pytest.fixture(scope="session", autouse=True)
 def kernels_on_disk():
-    """Compiled before the first test, so that none finds the line that says so in its output."""
+    """Compile the kernels before the first test, so that the line about it is in no test's output."""
     if default_ops() == "numba":
         with ahead.compiled_ahead(np.dtype("float32")):
             pass
@@ -18,6 +18,6 @@ def kernels_on_disk():
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """{backend: folder} of a whole small run."""
+    """Train a small run with each twin and return {backend: folder}."""
     base = tmp_path_factory.mktemp("runs")
     return {backend: start(base / backend, backend) for backend in BACKENDS}

@@ -1,4 +1,4 @@
-"""Small data sets on disk, and what the data tests share."""
+"""Helpers of the data tests: they write small data sets to disk."""
 
 import gzip
 
@@ -15,7 +15,7 @@ def splits(data):
 
 
 def undo(data, split):
-    """Images in [0, 1], from standardised ones."""
+    """Return a split's images in [0, 1], not standardised."""
     return split.images * data.std[:, None, None] + data.mean[:, None, None]
 
 
@@ -25,14 +25,14 @@ def idx_bytes(array, dtype_code=8):
 
 
 def numbered_images(count, size=(5, 4)):
-    """Images (count, H, W) whose first pixel is their number, on random pixels."""
+    """Return random images (count, H, W); the first pixel of each is its number."""
     images = np.random.default_rng(0).integers(0, 256, (count, *size), dtype=np.uint8)
     images[:, 0, 0] = np.arange(count)
     return images
 
 
 def write_mnist(folder, joint="-", end=".gz"):
-    """200 training images and 30 test images, 10 classes; returns the arrays by file stem."""
+    """Write 200 training and 30 test images in 10 classes; return the four arrays."""
     pack = gzip.compress if end else bytes
     arrays_ = {
         f"train-images{joint}idx3-ubyte{end}": numbered_images(200),
@@ -46,7 +46,7 @@ def write_mnist(folder, joint="-", end=".gz"):
 
 
 def write_images(folder, counts, mode="L", size=(6, 4), ending="png", seed=0):
-    """`counts[class]` random images of (H, W) `size` in each class subfolder."""
+    """Write `counts[class]` random images of (H, W) `size` into each class's subfolder."""
     rng = np.random.default_rng(seed)
     bands = () if mode == "L" else (len(mode),)
     for name, count in counts.items():

@@ -1,10 +1,10 @@
-"""Kill training runs, and hold what they resume to against a run that nobody killed.
+"""Kill training runs, resume them, and compare the result with a run that was not killed.
 
     python -m experiments.tests.kills --kills 200 --backend numpy
 
-A kill is SIGKILL to a process: before each file operation that a run makes (or within it, for a write),
-and at random moments. What was killed is resumed, every fourth with another number of threads, and every
-third is killed once more meanwhile. The run must then be the same to the byte, but for times.
+Runs are killed with SIGKILL before each file operation (within it, for a write) and at random moments,
+then resumed, every fourth with another number of threads. About every third is killed and resumed once
+more. The files must then be equal to the byte, apart from times.
 """
 
 import argparse
@@ -32,7 +32,7 @@ OPERATIONS = ("replace", "fsync", "mkdir", "unlink")  # of os; opening and writi
 
 
 class Operations:
-    """Counts the file operations of this process and kills it at the `fatal`-th; 0 never."""
+    """Counts the file operations of this process and kills it at the `fatal`-th; 0 for never."""
 
     def __init__(self, fatal=0):
         self.count, self.fatal = 0, fatal
@@ -59,7 +59,7 @@ class Operations:
 
 
 class _File:
-    """A file whose fatal write leaves half of what it should write."""
+    """A file whose fatal write writes only half of the data."""
 
     def __init__(self, file, operations):
         self.file, self.operations = file, operations
@@ -82,7 +82,7 @@ class _File:
 
 
 def launch(folder, backend, threads, fatal=0):
-    """A process that starts the run in the folder, or resumes it where there is one; returns its id."""
+    """Start the run in the folder in a forked process, or resume it if it exists; return the id."""
     resumed = (folder / "config.yaml").exists()
     arguments = (
         ["--resume", str(folder)] if resumed else ["--backend", backend, "--run", str(folder), *SHORT]
@@ -100,11 +100,11 @@ def launch(folder, backend, threads, fatal=0):
         if not fatal:
             folder.with_suffix(".count").write_text(str(operations.count))
     finally:
-        os._exit(status)  # none of the parent's own endings
+        os._exit(status)  # skip the parent's exit handlers
 
 
 def wait(pid):
-    """True when the process ended well, False when it was killed; RuntimeError otherwise."""
+    """Wait for a process; return True if it succeeded, False if killed, else raise RuntimeError."""
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return False
@@ -114,14 +114,14 @@ def wait(pid):
 
 
 def kill_after(pid, seconds):
-    """Kill a process after so long; False when it had ended before."""
+    """Kill a process after so many seconds; return False if it had ended before."""
     time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)  # a process that has ended is there until it is waited for
+    os.kill(pid, signal.SIGKILL)  # safe: the id of an ended process stays valid until `wait`
     return not wait(pid)
 
 
 class Campaign:
-    """Kills of runs of one twin; the reference is trained here, which leaves forks warm."""
+    """Kills of runs of one twin; the reference is trained in this process, so forks start warm."""
 
     def __init__(self, base, backend, seed):
         self.base, self.backend = base, backend
@@ -136,14 +136,14 @@ class Campaign:
         self.operations = int((base / "counted.count").read_text())
 
     def at_operation(self, number):
-        """Kill a run at its number-th file operation, resume it; True when it is the reference."""
+        """Kill a run at its number-th file operation and resume it; True if it equals the reference."""
         folder = self.base / f"operation-{number}"
         if wait(launch(folder, self.backend, 1, number)):
-            raise RuntimeError(f"{folder} was to be killed at operation {number}, but ended")
+            raise RuntimeError(f"{folder} was to be killed at operation {number}, but finished")
         return self._resumed(folder, number)
 
     def at_a_moment(self, number):
-        """Kill a run at a random moment, resume it; None when it had ended before."""
+        """Kill a run at a random moment and resume it; None if it finished before the kill."""
         folder = self.base / f"moment-{number}"
         pid = launch(folder, self.backend, 1)
         if not kill_after(pid, self.random.uniform(0, self.seconds)):
@@ -152,12 +152,13 @@ class Campaign:
         return self._resumed(folder, number)
 
     def at_moments(self, kills):
-        """The results of so many kills; what had ended before is tried again."""
+        """Yield the results of so many kills at random moments; a kill that is too late is repeated."""
         results = (self.at_a_moment(number) for number in itertools.count(1))
         return itertools.islice((result for result in results if result is not None), kills)
 
     def _resumed(self, folder, number):
-        threads = 2 if self.backend == "numpy" and number % 4 == 0 else 1  # PyTorch promises no bits
+        # PyTorch does not promise the same bits with another number of threads.
+        threads = 2 if self.backend == "numpy" and number % 4 == 0 else 1
         again, moment = self.random.random() < 1 / 3, self.random.uniform(0, self.seconds)
         try:
             if again:
@@ -166,7 +167,7 @@ class Campaign:
             assert_same_run(folder, self.reference)
         except (AssertionError, RuntimeError, OSError, ValueError) as error:
             print(
-                f"LOST {folder}: {error}; it said, last: {folder.with_suffix('.txt').read_text()[-500:]}"
+                f"LOST {folder}: {error}; end of output: {folder.with_suffix('.txt').read_text()[-500:]}"
             )
             return False
         shutil.rmtree(folder)
@@ -177,8 +178,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", choices=tuple(TWINS), default="numpy")
     parser.add_argument("--kills", type=int, default=200, help="kills at random moments")
-    parser.add_argument("--every", type=int, default=1, help="of the file operations, every so many-th")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--every", type=int, default=1, help="kill at every n-th file operation")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         campaign = Campaign(Path(base), options.backend, options.seed)

@@ -1,4 +1,4 @@
-"""Small runs of either twin, and what the tests of runs share."""
+"""Helpers of the tests of runs: small runs of either twin, and comparisons."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def start(folder, backend, *more):
 
 
 def refused(capsys, command, argv):
-    """The one line with which a command refuses its arguments, and nothing else printed."""
+    """Run a command that must fail with exit code 2 and one line on stderr only; return the line."""
     try:
         command(argv)
     except SystemExit as stop:
@@ -35,18 +35,18 @@ def refused(capsys, command, argv):
         assert printed.out == ""
         assert printed.err.count("\n") == 1, printed.err
         return printed.err
-    raise AssertionError(f"{argv} was taken")
+    raise AssertionError(f"{argv} was accepted")
 
 
 def rows_of(folder):
-    """The rows of metrics.jsonl without their times."""
+    """Return the rows of metrics.jsonl without their times."""
     progress = checkpoint.load(folder / "last.safetensors").progress
     rows = metrics.read(folder, progress)
     return [{k: v for k, v in row.items() if k not in metrics.TIMES} for row in rows]
 
 
 def assert_same_run(one, other):
-    """Everything but the times: weights, moments, progress, metrics, log; checkpoints to the byte."""
+    """Compare all but the times: weights, moments, progress, metrics, log; checkpoints to the byte."""
     for name in ("best.safetensors", "last.safetensors"):
         (a, a_progress), (b, b_progress) = checkpoint.load(one / name), checkpoint.load(other / name)
         assert a_progress == b_progress

@@ -11,7 +11,7 @@ from experiments.data.batches import augment, batches
 
 
 def numbered_split(count, channels=1):
-    """Images filled with their number, which is also their label."""
+    """Return a Split of images that are filled with their number, which is also their label."""
     images = np.arange(count, dtype=np.float32)[:, None, None, None]
     return Split(np.broadcast_to(images, (count, channels, 5, 4)).copy(), np.arange(count))
 
@@ -21,7 +21,7 @@ def random_images(count=256, channels=2, size=(5, 4)):
 
 
 def shifted_by_loop(image, down, right, fill):
-    """One image (C, H, W) moved pixel by pixel."""
+    """Shift one image (C, H, W) pixel by pixel."""
     result = np.empty_like(image)
     for (c, y, x), _ in np.ndenumerate(image):
         inside = 0 <= y - down < image.shape[1] and 0 <= x - right < image.shape[2]

@@ -1,4 +1,4 @@
-"""The comparison of the schemes: every one is there, it goes on where it stopped, the page is right."""
+"""The comparison of the schemes: none is missing, it continues where it stopped, the page is right."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def accuracies(folder):
 
 
 def refused(capsys, folder, *more):
-    """The one line with which a start with these options is refused."""
+    """Start with options that must be refused; return the one line on stderr."""
     with pytest.raises(SystemExit) as stop:
         start(folder, *more)
     error = capsys.readouterr().err
@@ -62,7 +62,7 @@ def test_every_scheme_is_a_row_or_left_out_with_a_reason():
 
 
 def test_every_row_fits_the_model():
-    """Only set up: nothing is trained, nothing is written."""
+    """Every row's trainer can be built; nothing is trained or written."""
     parser = compare.parser_for("test", "")
     compare.add_sections(parser)
     config = compare.to_config(parser.parse_args(["--config", str(compare.CONFIG)]))
@@ -118,7 +118,7 @@ def test_the_accuracy_is_that_of_a_run_of_the_train_command(finished, tmp_path):
 
 
 def test_what_is_tested_is_the_best_checkpoint(finished, tmp_path, monkeypatch):
-    """Not what the trainer holds after the last epoch, nor the last checkpoint."""
+    """The test fails if the trainer's last weights or the last checkpoint are evaluated instead."""
     train = compare.train
 
     def spoiled(run, dataset, trainer, progress):

@@ -1,4 +1,4 @@
-"""The gallery: every scheme is there and drawn as it is; files are whole or not there."""
+"""The gallery: every scheme is drawn, with its own numbers; files are written whole or not at all."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def view(grid, bias, index, table, queries=None):
 
 
 def oblong(grid=(3, 5), bias_type="2d"):
-    """A scheme with random entries on a grid whose axes differ, and its view."""
+    """Return a scheme with random entries on a grid whose axes differ, and its view."""
     rpb = RelativePositionBias(2, grid, bias_type, 1.0, generator=np.random.default_rng(0))
     return rpb, view(grid, rpb(), rpb.index, rpb.table())
 
@@ -63,7 +63,7 @@ def test_command_writes_what_was_asked_for(few_steps, tmp_path, capsys):
     expected = {f"{prefix}{name}.png" for name in KINDS for prefix in ("", "thumb_")}
     assert {path.name for path in out.iterdir()} == expected
     sizes = {Image.open(out / f"{name}.png").size for name in KINDS}
-    assert len(sizes) == 1  # the same frame for all
+    assert len(sizes) == 1  # the same layout for all
     assert len(capsys.readouterr().out.splitlines()) == len(expected)
 
 

@@ -1,4 +1,4 @@
-"""MNIST-like files: every damage is named."""
+"""MNIST-like files: they are read right, and every kind of damage is named in an error."""
 
 import gzip
 import tracemalloc
@@ -91,7 +91,7 @@ class TestMnist:
     def test_a_missing_file(self, tmp_path):
         write_mnist(tmp_path)
         (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
-        # damage elsewhere must not matter yet: files are looked for before any is read
+        # damage elsewhere must not matter yet: all files are searched for before any is read
         (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"")
         wanted = f"{tmp_path}: .*t10k-labels-idx1-ubyte, .*t10k-labels.idx1-ubyte.gz is"
         with pytest.raises(FileNotFoundError, match=f"{wanted}.*apt-get install"):

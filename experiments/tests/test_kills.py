@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(("backend", "kills", "every"), [("numpy", 4, 8), ("torch", 2, 19)])
 def test_killed_runs_resume_to_the_same_bits(backend, kills, every):
-    """In a process of its own, which has no threads when it forks."""
+    """Run kills.py in a new process, since a process with threads must not fork."""
     command = [sys.executable, "-m", "experiments.tests.kills", "--backend", backend]
     command += ["--kills", str(kills), "--every", str(every)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

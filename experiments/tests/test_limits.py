@@ -1,4 +1,4 @@
-"""Files that were made to hurt: each is one line, with little memory and no waiting."""
+"""Malicious files: each gives a one-line error, with little memory and without waiting."""
 
 import gzip
 import os
@@ -49,7 +49,7 @@ def test_an_option_is_yaml_too(tmp_path, capsys):
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path, capsys, monkeypatch):
-    """Twice the same list is no alias; and options that are longer in the file are refused at once."""
+    """A list that occurs twice is written without an alias; a config too long to read is refused."""
     shared = [1, 2]
     text = plain_yaml.dump({"a": shared, "b": shared})
     assert plain_yaml.load(text) == {"a": shared, "b": shared}
@@ -66,7 +66,7 @@ def test_plain_yaml_is_taken():
 
 @pytest.mark.parametrize("tail", [b"", b"\0" * 2**26], ids=["says so", "says less"])
 def test_a_gzip_bomb_is_not_unpacked(tmp_path, tail):
-    """A header that says a gigabyte and more, and one that says less than there is."""
+    """One header promises more than LARGEST bytes, the other fewer than the file unpacks to."""
     shape = (40, 5, 4) if tail else (LARGEST, 2, 2)
     header = bytes([0, 0, 8, 3]) + np.array(shape, ">u4").tobytes()
     path = tmp_path / "bomb.gz"
@@ -89,7 +89,7 @@ def test_a_bomb_in_a_data_set_is_one_line(tmp_path, capsys):
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_what_is_no_file_is_not_opened(tmp_path, capsys, kind):
-    """To open a pipe that nobody writes to would wait for ever."""
+    """A pipe must not even be opened: without a writer that would wait for ever."""
     write_images(tmp_path / "data", {"a": 10, "b": 10})
     path = tmp_path / "data" / "b" / "pipe.png"
     if kind == "pipe":
@@ -129,13 +129,13 @@ def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
 
 
 def turned(orientation):
-    """An EXIF block that says how a picture is to be turned."""
+    """Return an EXIF block with this orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif
 
 
-UPRIGHT = {  # where the bright left upper corner of the stored pixels belongs, as the EXIF standard says
+UPRIGHT = {  # {EXIF orientation: where the stored upper left corner is in the upright picture}
     1: (0, 0),
     2: (0, -1),
     3: (-1, -1),
@@ -150,7 +150,7 @@ UPRIGHT = {  # where the bright left upper corner of the stored pixels belongs, 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
 @pytest.mark.parametrize(("orientation", "corner"), UPRIGHT.items())
 def test_a_turned_picture_is_turned_back(tmp_path, ending, orientation, corner):
-    """Pixels of 8 x 16 with one bright corner; the upright picture of a quarter turn is 16 x 8."""
+    """The stored 8 x 16 pixels have one bright corner; turned by a quarter they become 16 x 8."""
     pixels = np.zeros((8, 16), np.uint8)
     pixels[:4, :4] = 255
     height, width = (16, 8) if orientation > 4 else (8, 16)
@@ -193,7 +193,7 @@ def test_another_format_behind_an_ending_is_refused(tmp_path, array, kind):
 
 
 def test_sixteen_bits_are_scaled_beside_colour(tmp_path):
-    """Three channels, since one image is coloured; a grey of half the range stays half."""
+    """Colour images make the data three channels; a 16-bit grey of half the range must stay half."""
     write_images(tmp_path, {"a": 10}, mode="RGB")
     (tmp_path / "b").mkdir()
     for n in range(10):

@@ -1,4 +1,4 @@
-"""Pictures: the numbers they show, their colours, and files that are whole or not there."""
+"""Pictures: the numbers they show, their colours, and files that are written whole or not at all."""
 
 from types import SimpleNamespace
 
@@ -42,7 +42,7 @@ def images_of(figure):
 
 
 def trainer_and_dataset(classes=3, **options):
-    """An untrained model for 8x8 images in 4x4 patches of 2x2, and 12 random images."""
+    """Return an untrained model for 8x8 images in 4x4 patches of 2x2, and 12 random images."""
     rng = np.random.default_rng(0)
     model = VisionTransformer(
         8, 2, 1, classes, embed_dim=8, depth=2, num_heads=2, generator=rng, **options
@@ -189,7 +189,7 @@ def test_overview_and_hero_follow_the_table():
     drawn = [image.get_array() for image in images_of(figure)[:4]]
     np.testing.assert_array_equal(drawn[0], table[:, 1].reshape(5, 5))
     np.testing.assert_array_equal(drawn[2], table[index, 1])
-    # One query's view is a part of the table, turned by half a turn.
+    # One query's bias on the grid is a part of the table, rotated by 180°.
     np.testing.assert_array_equal(drawn[3], table[:, 1].reshape(5, 5)[1:4, 1:4][::-1, ::-1])
 
 

@@ -1,4 +1,4 @@
-"""A run's folder: no damage goes unseen, no run is lost, and two processes do not share one."""
+"""A run's folder: damage is noticed, no run is lost, and two processes cannot train the same run."""
 
 import json
 import os
@@ -24,13 +24,13 @@ WHOLE = ["config.yaml", "last.safetensors", "metrics.jsonl", "run.json"]
 
 @pytest.fixture
 def copy(finished, tmp_path):
-    """A finished NumPy run that a test may spoil."""
+    """Return a copy of a finished NumPy run, which a test may damage."""
     return shutil.copytree(finished["numpy"], tmp_path / "run")
 
 
 @pytest.fixture
 def half(finished, tmp_path):
-    """A run as a kill leaves it after the second of its four epochs, which was the best so far."""
+    """Return a run that was stopped after two of its four epochs; the second was the best so far."""
     folder, record = tmp_path / "half", metrics.record
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "record", lambda f, row: _stop() if row["epoch"] == 3 else record(f, row))
@@ -47,7 +47,7 @@ def contents(folder):
 
 
 def pack_again(path, **changes):
-    """Write a checkpoint with other progress and a right SHA-256."""
+    """Rewrite a checkpoint with changed progress and a matching SHA-256."""
     arrays, progress = checkpoint.load(path)
     path.write_bytes(checkpoint.pack(arrays, progress | changes))
 
@@ -104,7 +104,7 @@ def test_every_cut_of_the_metrics_is_seen(copy):
 
 
 def test_every_edit_of_the_metrics_is_seen(copy):
-    """Bytes changed, put in and left out, lines left out, repeated and exchanged."""
+    """The edits change, insert and delete bytes, and delete, repeat and swap lines."""
     progress, draw = checkpoint.load(copy / "last.safetensors").progress, random.Random(0)
     path = copy / "metrics.jsonl"
     text = path.read_text()
@@ -119,7 +119,7 @@ def test_every_edit_of_the_metrics_is_seen(copy):
     edits.add("".join([lines[1], lines[0], *lines[2:]]))
     for edit in edits - {text, text + "\n"}:
         path.write_text(edit)
-        if edit.startswith(text):  # a line that was begun after the last epoch, as a kill leaves it
+        if edit.startswith(text):  # an unfinished line after the last epoch is allowed: a kill leaves it
             continue
         with pytest.raises(ValueError, match=r"metrics\.jsonl"):
             metrics.read(copy, progress)
@@ -129,7 +129,7 @@ def test_rows_with_right_checksums_that_are_not_the_checkpoints_are_seen(copy, c
     progress = checkpoint.load(copy / "last.safetensors").progress
     rows = metrics.read(copy, progress)
     metrics.rewind(copy, [*rows[:2], rows[2] | {"val_loss": 1.0}, rows[3]])
-    assert "not those that last.safetensors" in refused(capsys, main, ["--resume", str(copy)])
+    assert "do not match the digest" in refused(capsys, main, ["--resume", str(copy)])
     for wrong in ({"epoch": 2}, {"step": True}):
         metrics.rewind(copy, [rows[0] | wrong, *rows[1:]])
         assert "line 1 does not hold the metrics of epoch 1" in refused(
@@ -139,11 +139,12 @@ def test_rows_with_right_checksums_that_are_not_the_checkpoints_are_seen(copy, c
 
 def test_a_checkpoint_from_before_is_not_resumed_over_later_epochs(copy, half, capsys):
     shutil.copy(half / "last.safetensors", copy)
-    assert "4 epochs, but last.safetensors is of 2" in refused(capsys, main, ["--resume", str(copy)])
+    line = refused(capsys, main, ["--resume", str(copy)])
+    assert "4 epochs, but last.safetensors is of epoch 2" in line
 
 
 def test_a_best_checkpoint_of_another_run_is_seen(finished, tmp_path, capsys):
-    """Epoch 3 is not the best, so that what is there as best must be epoch 2's."""
+    """After epoch 3 the best epoch is 2, so best.safetensors must be the checkpoint of epoch 2."""
     folder, save = tmp_path / "third", runs.save
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "save", lambda r, a, p: save(r, a, p) if p["epoch"] < 4 else _stop())
@@ -152,7 +153,7 @@ def test_a_best_checkpoint_of_another_run_is_seen(finished, tmp_path, capsys):
     kept = (folder / "best.safetensors").read_bytes()
     capsys.readouterr()
     pack_again(folder / "best.safetensors", metrics="0" * 64)
-    assert "is not the best epoch" in refused(capsys, main, ["--resume", str(folder)])
+    assert "is not of the best epoch" in refused(capsys, main, ["--resume", str(folder)])
     (folder / "best.safetensors").write_bytes(kept[:-1])
     assert "best.safetensors: damaged" in refused(capsys, main, ["--resume", str(folder)])
     (folder / "best.safetensors").write_bytes(kept)
@@ -164,7 +165,7 @@ def test_a_best_checkpoint_of_another_run_is_seen(finished, tmp_path, capsys):
     ("lost", "message"),
     [
         ("last.safetensors", "has lost last.safetensors"),
-        ("metrics.jsonl", "rows of 0 epochs, but last.safetensors is of 4"),
+        ("metrics.jsonl", "rows of 0 epochs, but last.safetensors is of epoch 4"),
         ("run.json", "older version"),
         ("config.yaml", "is not a run"),
     ],
@@ -188,7 +189,7 @@ PROGRESS = {
 
 @pytest.mark.parametrize(("field", "value"), [(f, v) for f, vs in PROGRESS.items() for v in vs], ids=str)
 def test_a_wrong_field_of_the_progress_is_one_line(copy, field, value, capsys):
-    """Written with a right SHA-256, as nobody but a forger would."""
+    """The SHA-256 matches, so only the check of the field itself can notice the fault."""
     pack_again(copy / "last.safetensors", **{field: value})
     before = contents(copy)
     line = refused(capsys, main, ["--resume", str(copy)])
@@ -241,7 +242,7 @@ def test_an_edited_description_is_one_line(copy, name, old, new, capsys):
     assert old in text
     (copy / name).write_text(text.replace(old, new, 1))
     for command, arguments in ((main, ["--resume", str(copy)]), (evaluate, [str(copy)])):
-        assert "is not as it was when the run began" in refused(capsys, command, arguments)
+        assert "has changed since the run began" in refused(capsys, command, arguments)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +276,7 @@ def test_a_wrong_field_of_the_description_is_one_line(copy, field, value, capsys
 
 
 def test_a_resumed_run_goes_on_in_its_twin(half, finished, capsys):
-    """Without --backend, whose default for a new run is the other one, or with the same."""
+    """Resume without --backend and with the run's own; the other twin is refused."""
     assert "half is trained by numpy" in refused(
         capsys, main, ["--resume", str(half), "--backend=torch"]
     )
@@ -313,7 +314,7 @@ def test_a_run_in_use_is_not_resumed(half, finished, capsys):
     with files.locked(half):
         assert "another process trains it" in refused(capsys, main, ["--resume", str(half)])
         assert contents(half) == before
-        assert evaluate([str(half)]) == 0  # to look at it is no harm
+        assert evaluate([str(half)]) == 0  # evaluating needs no lock
     (half / "evaluation_test.json").unlink()
     assert main(["--resume", str(half)]) == 0
     assert_same_run(half, finished["numpy"])
@@ -337,7 +338,7 @@ def test_a_lock_ends_with_its_process(half):
 
 
 def test_files_reach_the_disk_before_they_are_in_place(tmp_path, monkeypatch):
-    """The content first, then the name; of a new folder its name, too."""
+    """The content is synced before the rename, and the folder after it; so is a new folder's name."""
     done, fsync, replace = [], os.fsync, os.replace
 
     def synced(descriptor):
@@ -349,7 +350,7 @@ def test_files_reach_the_disk_before_they_are_in_place(tmp_path, monkeypatch):
         replace(source, target)
 
     if not Path("/proc/self/fd").exists():
-        pytest.skip("needs /proc to tell what is synced")
+        pytest.skip("needs /proc to find the name of a synced file")
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     files.make_folder(tmp_path / "a" / "b")

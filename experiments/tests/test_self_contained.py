@@ -1,5 +1,6 @@
-"""A run can be used when the data it was trained on is gone."""
+"""A run can be used without the data it was trained on."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from small_runs import BACKENDS, SMALL, refused
 
 from experiments import runs
 from experiments.data import load_data
+from experiments.data.summary import Summary
 from experiments.evaluate import main as evaluate
 from experiments.inference import load_model
 from experiments.predict import main as predict
@@ -23,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """(run, images): a run on a folder of images, which is elsewhere now."""
+    """Train a run on a folder of images, then move the images; return (run, images)."""
     base = tmp_path_factory.mktemp("insects")
     counts = dict.fromkeys(CLASSES, 30)
     write_images(base / "images", counts, mode="RGB", size=(8, 8))
@@ -117,7 +119,7 @@ def test_predict_names_a_file_that_is_none(trained, tmp_path, capsys):
 
 
 def test_evaluate_takes_other_images(trained, capsys, tmp_path):
-    """The same images in the same classes: the accuracy of all of them by hand; a class may lack."""
+    """The accuracy on a folder equals one computed by hand; the folder may lack some classes."""
     folder, images = trained
     line = refused(capsys, evaluate, [str(folder)])
     assert "--root takes a folder of other images" in line
@@ -180,3 +182,41 @@ def test_a_relative_root_is_found_from_anywhere(trained, tmp_path, monkeypatch):
     assert main([*options, "--run", str(tmp_path / "run")]) == 0
     monkeypatch.chdir(tmp_path)
     assert evaluate(["run"]) == 0
+
+
+SMALLEST = {
+    "name": "dots",
+    "classes": ["a", "b"],
+    "image_shape": [1, 1, 1],
+    "mean": [0.0],
+    "std": [0.5],
+    "counts": {"train": 1, "val": 1, "test": 1},
+}
+
+
+def test_the_smallest_data_set_is_kept_as_it_is():
+    kept = json.dumps(Summary.from_json(SMALLEST).to_json())
+    assert json.loads(kept) == SMALLEST
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 3),
+        ("classes", ["a"]),
+        ("classes", ["a", 3]),
+        ("image_shape", [1, 1]),
+        ("image_shape", [1, 0, 1]),
+        ("mean", ["0"]),
+        ("mean", [0.0, 0.0]),
+        ("std", [0.0]),
+        ("std", [0.5, 0.5]),
+        ("counts", {"train": 1, "val": 1}),
+        ("counts", {"train": 1, "val": 0, "test": 1}),
+        ("counts", [1, 1, 1]),
+    ],
+    ids=str,
+)
+def test_a_field_that_no_data_set_has_is_named(field, value):
+    with pytest.raises(ValueError, match=rf"\b{field}\b"):
+        Summary.from_json(SMALLEST | {field: value})

@@ -1,4 +1,4 @@
-"""The loop as a person uses it: both twins, resume to the same bits, kill -9, checkpoints across."""
+"""The training command with both twins: results, resuming to the same bits, the other's checkpoints."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def test_last_line_is_for_scripts(tmp_path, capsys):
 
 
 def test_both_twins_log_the_same_lines(finished):
-    """Same weights, order, dropout: in float32 the printed digits agree to a few units of the last."""
+    """Weights, order and dropout are the same, so the float32 metrics agree to within 0.005."""
     logs = [(finished[b] / "log.txt").read_text() for b in BACKENDS]
     number = r"\d+\.\d+(?:e[+-]\d+)?"
     assert re.sub(number, "#", logs[0]) == re.sub(number, "#", logs[1])
@@ -63,7 +63,7 @@ def test_both_twins_log_the_same_lines(finished):
 
 
 def test_the_default_config_learns(tmp_path, capsys):
-    """Six epochs of the real thing: gradients of the right size and sign, data with the right labels."""
+    """Six epochs of the default config reach 85 %; wrong gradients or labels would not."""
     config = ["--config", str(ROOT / "configs/rpb_config.yaml"), "--visualization.enabled=false"]
     assert main([*config, "--run", str(tmp_path / "r"), "--training.epochs=6"]) == 0
     accuracy = re.search(r"test_accuracy=([\d.]+)", capsys.readouterr().out)[1]
@@ -76,7 +76,7 @@ def test_same_seed_same_bits(finished, backend, tmp_path):
 
 
 def test_one_blas_thread_or_two_same_bits(finished, tmp_path):
-    """In processes of their own, as the number of threads is fixed when NumPy is loaded."""
+    """Each runs in a new process, as the number of threads is fixed when NumPy is loaded."""
     for threads in ("1", "2"):
         env = os.environ | {"OPENBLAS_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
         command = [sys.executable, "-m", "experiments.train", "--run", str(tmp_path / threads), *SMALL]
@@ -113,7 +113,7 @@ def test_resume_after_kill_9_gives_the_same_bits(finished, backend, tmp_path):
 @pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors"])
 @pytest.mark.parametrize("epoch", [1, 4])  # both are the best so far
 def test_killed_before_a_checkpoint_is_written(finished, epoch, name, tmp_path, monkeypatch):
-    """The moments that could lose the best checkpoint: before last, and between last and best."""
+    """A kill before last.safetensors or between it and best.safetensors must not lose the best epoch."""
     folder, write = tmp_path / "r", runs.write_whole
 
     def killed(path, content):
@@ -155,7 +155,7 @@ def test_a_checkpoint_of_one_twin_loads_into_the_other(finished, backend):
 
 
 def test_the_reported_number_is_the_best_epochs_on_the_test_split(tmp_path, monkeypatch):
-    """Validation says 0.1, 0.6, 0.6, 0.2: the later best counts, and the images are the test's."""
+    """With validation accuracies 0.1, 0.6, 0.6, 0.2 epoch 3, the later best, is tested."""
     validation, seen = iter([0.1, 0.6, 0.6, 0.2]), []
 
     def evaluate(self, images, labels):
@@ -179,7 +179,7 @@ def test_the_reported_number_is_the_best_epochs_on_the_test_split(tmp_path, monk
 
 
 def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
-    """Every number of the training section, and the augmentation, end where they take effect."""
+    """Each option of the training section, and the augmentation, reaches the object that uses it."""
     config = to_config(
         parse_small("--training.warmup_epochs=1.5", "--data.max_shift=2", "--data.flip=true")
     )
@@ -210,7 +210,7 @@ def parse_small(*more):
 
 
 def test_a_run_trained_on_another_device_can_be_looked_at(finished, tmp_path, monkeypatch):
-    """As if it had been begun on CUDA, which this machine may lack."""
+    """A run whose files say cuda can be evaluated on a machine without CUDA."""
     folder = shutil.copytree(finished["torch"], tmp_path / "r")
     for name in ("config.yaml", "run.json"):
         (folder / name).unlink()

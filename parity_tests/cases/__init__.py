@@ -1,6 +1,6 @@
-"""THE table: scheme, op or model × shape × options. Tests, finite differences and the report read it.
+"""The table of cases: scheme, op or model × shape × options, for tests and the report.
 
-A row says what to build and what to feed it; `run` and `run_torch` send it through a twin.
+A case says what to build and which inputs it gets; `run` and `run_torch` run it in a twin.
 """
 
 from ._case import SEED, Case, Dropout, Fixed, Integers, Mask, Normal

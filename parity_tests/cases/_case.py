@@ -1,16 +1,16 @@
-"""What a row of the table is, and short ways to write one."""
+"""The type of a case, its kinds of inputs, and short functions to write cases."""
 
 import os
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-SEED = int(os.environ.get("SEED") or 7)  # make parity SEED=n draws other numbers for the same cases
+SEED = int(os.environ.get("SEED") or 7)  # `make parity SEED=n` draws other values for the same cases
 
 
 @dataclass(frozen=True)
 class Normal:
-    """A float input mean + N(0, 1), of which the gradient is compared."""
+    """A float input from mean + N(0, 1); its gradient is compared too."""
 
     shape: tuple
     mean: float = 0.0
@@ -26,14 +26,14 @@ class Integers:
 
 @dataclass(frozen=True)
 class Mask:
-    """Additive mask of 0 and −100, as Swin's shifted windows have it."""
+    """An additive mask of 0 and −100, as for Swin's shifted windows, drawn at random."""
 
     shape: tuple
 
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """An array that is as it is: a true index, a true mask. It has no gradient."""
+    """A given array, not drawn: a real index or mask. It has no gradient."""
 
     values: np.ndarray
 
@@ -43,23 +43,27 @@ class Fixed:
 
     @property
     def high(self):
-        """Of an index: one more than its largest entry."""
+        """One more than the largest entry of an index."""
         return int(self.values.max()) + 1
 
 
 @dataclass(frozen=True)
 class Dropout:
-    """A drawn multiplier: 0 or 1 / (1 − 0.25)."""
+    """A drawn dropout multiplier: each entry is 0 or 1 / (1 − 0.25)."""
 
     shape: tuple
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """kind: "op", "scheme", "attention", "block" or "vit"; name: the op or the bias_type.
+    """A case of the table.
 
-    inputs: what forward is given; options: keyword arguments of the op or the constructor;
-    call: keyword arguments of forward. seed: what inputs, weights and cotangents are drawn from.
+    kind: "op", "scheme", "attention", "block" or "vit".
+    name: the op or the bias_type; variant: what is special.
+    inputs: {name: Normal, Integers, …}, the arrays that forward gets.
+    options: keyword arguments of the op or the constructor.
+    call: further keyword arguments of forward.
+    seed: of the inputs, weights and output gradients.
     """
 
     kind: str
@@ -85,7 +89,10 @@ def scheme(bias_type, variant, num_heads, window_size, call=None, **options):
 
 
 def query_scheme(bias_type, variant, num_heads, window_size, shape, keys=None, call=None, **options):
-    """shape: (B, Lq, head_dim) of q; keys: Lk where the scheme reads k too."""
+    """Return a case of a scheme that looks at the query.
+
+    shape: (B, Lq, head_dim) of q. keys: Lk if the scheme reads k too.
+    """
     batch, length, head_dim = shape
     row = scheme(bias_type, variant, num_heads, window_size, call, head_dim=head_dim, **options)
     inputs = {"q": Normal((batch, num_heads, length, head_dim))}

@@ -1,16 +1,17 @@
-"""True indices and masks for the rows of ops, in plain loops over positions: no copy of either twin.
+"""Real indices and masks for the cases of ops, in plain loops over positions: no copy of either twin.
 
-A kernel that computes its index from a window meets it here as checkpoints have it. Offsets are query −
-key, positions row-major, prefix tokens first (BEiT's three extra rows follow the table's others).
+With them the ops get an index as checkpoints have it. Offsets are query − key, positions row-major,
+prefix tokens first. BEiT's three extra rows are the last of the table.
 """
 
 import numpy as np
 
 
 def window_index(q_grid, k_grid=None, prefix=0):
-    """(P + Lq, P + Lk): the row of (Δy + kh − 1, Δx + kw − 1) in a table (qh + kh − 1) · (qw + kw − 1).
+    """Return the index (P + Lq, P + Lk) of (Δy + kh − 1, Δx + kw − 1).
 
-    With a prefix three rows follow: prefix to token, token to prefix, prefix to prefix.
+    The table has (qh + kh − 1) · (qw + kw − 1) rows, row-major. With a prefix three rows follow: prefix
+    to token, token to prefix, prefix to prefix.
     """
     k_grid = k_grid or q_grid
     columns = q_grid[1] + k_grid[1] - 1
@@ -26,17 +27,17 @@ def window_index(q_grid, k_grid=None, prefix=0):
 
 
 def table_rows(q_grid, k_grid=None, prefix=0):
-    """How many rows such a table has."""
+    """Return the number of rows of the table that `window_index` refers to."""
     k_grid = k_grid or q_grid
     offsets = (q_grid[0] + k_grid[0] - 1) * (q_grid[1] + k_grid[1] - 1)
     return offsets + (3 if prefix else 0)
 
 
 def shift_mask(image, window, shift):
-    """(nW, 1, L, L): Swin's additive mask for an image (H, W) in windows, rolled by −shift.
+    """Return Swin's additive mask (nW, 1, L, L) for an image (H, W) in windows, rolled by −shift.
 
-    −100 between tokens of a window that were not together before the roll: their places, before it, lie
-    on different sides of the image's border along an axis. Source: arXiv 2103.14030, figure 4.
+    The mask is −100 between tokens of a window that the roll brought together across the image's
+    border. Source: arXiv 2103.14030, figure 4.
     """
     masks = []
     for top in range(0, image[0], window[0]):

@@ -1,4 +1,4 @@
-"""Rows for attention, blocks and whole models, with schemes by name."""
+"""The cases of attention, blocks and whole models."""
 
 from ._case import Mask, Normal, attention, block, vit
 

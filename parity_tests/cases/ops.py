@@ -1,9 +1,9 @@
-"""Rows for single ops."""
+"""The cases of single ops."""
 
 from ._case import Dropout, Fixed, Integers, Mask, Normal, op
 from .geometry import shift_mask, table_rows, window_index
 
-CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales beyond ln 100 = 4.6: no gradient
+CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales above the clamp at ln 100 = 4.6: no gradient
 QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
 CROSS = {"q": Normal((2, 6, 5, 4)), "k": Normal((2, 6, 7, 4)), "v": Normal((2, 6, 7, 3))}
 PAIRS, MANY = {"index": Integers((5, 9), 7)}, {"index": Integers((200, 200), 31)}
@@ -29,7 +29,7 @@ WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
-    """q, k, v, table and index of attention within windows."""
+    """Return the inputs of attention within windows: q, k, v, table and a real index."""
     index = window_index(q_grid, k_grid, prefix)
     q_len, k_len = index.shape
     shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
@@ -99,6 +99,13 @@ OPS = [
         logit_scale=Normal((6, 1, 1)),
     ),
     op("cosine", "beyond_clamp", q=Normal((1, 2, 3, 4)), k=Normal((1, 2, 3, 4)), logit_scale=CLAMPED),
+    op(
+        "cosine",
+        "uneven",  # a row ends with a part of a vector, and there are more rows than a piece has
+        q=Normal((2, 3, 50, 20)),
+        k=Normal((2, 3, 40, 20)),
+        logit_scale=Normal((3, 1, 1)),
+    ),
     op("score_lookup", "heads", q=Normal((2, 3, 5, 4)), embedding=Normal((3, 7, 4)), **PAIRS),
     op("score_lookup", "shared", q=Normal((2, 6, 5, 4)), embedding=Normal((1, 7, 4)), **PAIRS),
     op("score_lookup", "large", q=Normal((2, 2, 200, 8)), embedding=Normal((1, 31, 8)), **MANY),

@@ -1,10 +1,10 @@
-"""Rows for schemes: at least one for each bias_type."""
+"""The cases of schemes: at least one for each bias_type."""
 
 import math
 
 from ._case import query_scheme, scheme
 
-SAMPLES = (((0, 5, -1), (2, 2, 1)), ((3, 4, 0), (-1, 0, 1)))  # an index for each of two samples
+SAMPLES = (((0, 5, -1), (2, 2, 1)), ((3, 4, 0), (-1, 0, 1)))  # one index per sample, for two samples
 XY = (  # LayoutLMv3: buckets of the boxes' left and upper edges
     {"bias_type": "custom", "index": tuple(tuple(abs(i - j) % 4 for j in range(6)) for i in range(6))},
     {"bias_type": "custom", "index": tuple(tuple((i + 2 * j) % 5 for j in range(6)) for i in range(6))},
@@ -12,7 +12,7 @@ XY = (  # LayoutLMv3: buckets of the boxes' left and upper edges
 OFFSETS = ({"bias_type": "alibi2d"}, {"bias_type": "log_cpb", "hidden_features": 4})
 IRPE_GRIDS = {"q_size": (2, 2), "k_size": (5, 2)}
 
-# Prefix tokens beside fewer queries than keys and more: the rows they read lie after all offsets.
+# For prefix tokens with fewer queries than keys, and with more. Their rows are the last of the table.
 SEQUENCES = {
     "fewer_queries": {"q_size": 3, "k_size": 7},
     "more_queries": {"q_size": 7, "k_size": 3},
@@ -24,7 +24,7 @@ GRIDS = {
 
 
 def with_prefix(bias_type, variant, window_size, sizes, num_prefix_tokens=1, **options):
-    """A row for each of the sizes, with prefix tokens."""
+    """Return a case with prefix tokens for each of the sizes."""
     options |= {"num_prefix_tokens": num_prefix_tokens}
     return [
         scheme(bias_type, f"{variant}_{name}", 2, window_size, call, **options)
@@ -33,7 +33,7 @@ def with_prefix(bias_type, variant, window_size, sizes, num_prefix_tokens=1, **o
 
 
 def query_with_prefix(bias_type, window_size, sizes, num_prefix_tokens=1, keys=False, **options):
-    """As `with_prefix`, for a scheme that looks at the query, and at the keys too if it says so."""
+    """Return the same for a scheme that looks at the query; keys: whether it looks at the keys too."""
     rows = []
     for name, call in sizes.items():
         lq, lk = (num_prefix_tokens + _count(call[size]) for size in ("q_size", "k_size"))

@@ -1,6 +1,6 @@
 """`python -m parity_tests.fuzz 20000`: random calls under guard pages and malloc checks, then a table.
 
-`--call 'TEXT'` makes one call again. Exits with 1 when something was found.
+`--call 'TEXT'` repeats one call. The exit status is 1 if a fault was found.
 """
 
 import argparse
@@ -20,16 +20,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m parity_tests.fuzz", description=__doc__)
     parser.add_argument("calls", nargs="?", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--targets", nargs="*", help="only these, as linear or Trainer")
-    parser.add_argument("--call", help="make this call again, as the report has printed it")
-    parser.add_argument("--guard", choices=("end", "begin"), help="only with guard pages there")
+    parser.add_argument("--targets", nargs="*", help="only these, for example linear or Trainer")
+    parser.add_argument("--call", help="repeat this call, as the report prints it")
+    parser.add_argument("--guard", choices=("end", "begin"), help="only guard pages at this side")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     return _inside(given) if given.inside else _under_checks(given)
 
 
 def _under_checks(given):
-    """Once with guard pages after the arrays, once before them, half of the calls each."""
+    """Run half of the calls with guard pages after the arrays and half with them before."""
     report, failed = Report(), False
     guards = (given.guard,) if given.guard else ("end", "begin")
     for place, guard in enumerate(guards):
@@ -47,7 +47,7 @@ def _under_checks(given):
 
 
 def environment(guard):
-    """The variables under which the C library checks its heap."""
+    """Return the environment variables that make the C library check its heap."""
     try:
         ctypes.CDLL(DEBUG)
     except OSError:

@@ -1,7 +1,7 @@
-"""A call is its text: `attention(q=normal((1, 1, 2, 3)), …).backward(dout=cast(dout, 'float16'), …)`.
+"""Calls as text: `attention(q=normal((1, 1, 2, 3)), …).backward(dout=cast(dout, 'float16'), …)`.
 
-The first step names the target, the others what is done with it. An argument is a Python expression of
-the functions in vocabulary.py; it is evaluated anew for each side, so that none sees what another wrote.
+The first step names the target, the later ones what is done with it. An argument is a Python expression
+of the functions in vocabulary.py. It is evaluated anew for each side, so that they share no arrays.
 """
 
 import ast
@@ -18,7 +18,7 @@ COMMENT = "  # spoilt: "
 
 @dataclass(frozen=True)
 class Call:
-    """steps: ((name, {argument: expression}), …); spoilt: "argument:how" of each that was made odd."""
+    """A call; steps: ((name, {argument: expression}), …); spoilt: "argument:how" per odd argument."""
 
     steps: tuple
     spoilt: tuple = ()
@@ -32,14 +32,14 @@ class Call:
         return self.steps[0][0]
 
     def plain(self):
-        """The same call with every spelling undone; None when something else is spoilt, or nothing."""
+        """Return the call with each spelling undone; None if nothing or anything else is odd."""
         steps = tuple((name, {a: _plain(e) for a, e in given.items()}) for name, given in self.steps)
         kinds = {how.partition(":")[2] for how in self.spoilt}
         return Call(steps) if kinds and kinds <= vocabulary.SPELLINGS else None
 
 
 def parse(text):
-    """The Call that this text is."""
+    """Parse the text of a Call."""
     chain, _, comment = text.partition(COMMENT)
     node, steps = ast.parse(chain.strip(), mode="eval").body, []
     while isinstance(node, ast.Call):
@@ -51,7 +51,7 @@ def parse(text):
 
 
 def evaluate(arguments, bound):
-    """{argument: value}; `bound` are names that an earlier step made, dout or cache."""
+    """Return {argument: value}; bound: the values of earlier steps, as dout or cache."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -61,7 +61,7 @@ def evaluate(arguments, bound):
 
 
 class SenselessError(Exception):
-    """An expression that has no value: longer(…, 1) of an array with one axis."""
+    """Raised for an expression without a value, as longer(…, 1) of an array with one axis."""
 
 
 def _listed(arguments):

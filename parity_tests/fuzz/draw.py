@@ -1,4 +1,4 @@
-"""Hypothesis strategies of calls: valid by the table of specs, then up to two arguments spoilt."""
+"""Hypothesis strategies of calls: valid by the table of specs, then up to two arguments made odd."""
 
 import re
 
@@ -48,16 +48,16 @@ CHANGES = (
     "lambda a: 'x'",
 )
 PAIRS = (("table", "index"), ("value_embedding", "value_index"))
-HUGE = {"depth", "num_layers"}  # as many modules are built: the memory is full in the end, in minutes
+HUGE = {"depth", "num_layers"}  # a huge one builds modules for minutes until the memory is full
 
-# Most of what can go wrong is in the ops, most of all in attention, and the table of cases has more
-# modules than there are ops. Hypothesis likes what comes first.
+# Most faults are likely in the ops, above all in attention, but the table of cases has more modules than
+# ops; so ops are repeated. Hypothesis prefers early entries.
 OFTEN = (*OPS[:1] * 16, *OPS * 6, *MODULES, *TRAINERS * 3)
 
 
 @st.composite
 def calls(draw, targets=OFTEN):
-    """(Target, Call)"""
+    """Draw a (Target, Call)."""
     target = draw(st.sampled_from(targets))
     sizes, dtype = _Sizes(draw), draw(st.sampled_from(("float64", "float64", "float32")))
     steps, places = [], []
@@ -90,7 +90,7 @@ def calls(draw, targets=OFTEN):
 
 
 def _unready(draw, steps):
-    """A backward that has no forward of its own -> how."""
+    """Change `steps` so that a backward has no forward; return how."""
     if draw(st.booleans()):
         steps.append(steps[-1])
         return "backward:twice"
@@ -99,7 +99,7 @@ def _unready(draw, steps):
 
 
 class _Sizes:
-    """The size that each letter stands for, drawn when it is first asked for."""
+    """The size of each letter in the specs, drawn at its first use."""
 
     def __init__(self, draw):
         self.draw, self.known, self.form = draw, {}, draw(st.integers(0, 5))
@@ -116,7 +116,7 @@ class _Sizes:
 
 
 def _valid(draw, spec, sizes, dtype):
-    """The text of a valid argument, or None where it is left out."""
+    """Draw the text of a valid argument, or None to leave an optional one out."""
     if isinstance(spec, Option):
         return draw(st.sampled_from(spec.valid))
     if isinstance(spec, Fixed):
@@ -140,7 +140,7 @@ def _valid(draw, spec, sizes, dtype):
 
 
 def _spoil(draw, argument, spec, text):
-    """(how, text) of the argument made odd."""
+    """Make an argument odd; return (how, its new text)."""
     one = lambda *groups: draw(st.sampled_from([item for group in groups for item in group]))  # noqa: E731
     if spec in CONTAINERS:
         how, n = one(CONTAINERS[spec], ("replaced", "without") * 4), draw(st.integers(0, 30))
@@ -179,7 +179,7 @@ def _spoil_array(draw, one, text):
 
 
 def _axis(draw, text):
-    """An axis that the array surely has."""
+    """Draw an axis that the array has."""
     axes = re.search(r"\(\(([\d, ]*)\)", text)
     count = len(axes[1].strip(", ").split(",")) if axes and axes[1] else 1
     return draw(st.integers(0, count - 1)) if axes else 0
@@ -194,13 +194,13 @@ def _spoil_option(one, argument, text):
     if re.fullmatch(r"\d+\.\d*", text) and one((True, False, False)):
         return "float64", f"np.float64({text})"
     numbers = tuple(n for n in NUMBERS if "**" not in n) if argument in HUGE else NUMBERS
-    odd = ODD[1:] if argument == "generator" else ODD  # None draws other weights on each side
+    odd = ODD[1:] if argument == "generator" else ODD  # with None each side draws other weights
     how = one(numbers, odd, (f"{text!r}", f"({text},)"))
     return (how if how in numbers + ODD else "wrapped"), how
 
 
 def _incomplete(target, given):
-    """The halves of pairs that are only given together."""
+    """Return the arguments whose partner in PAIRS is missing."""
     pairs = [set(pair) for pair in PAIRS if target.steps[0][1].keys() >= set(pair)]
     return [name for name in given for pair in pairs if name in pair and not given.keys() >= pair]
 

@@ -1,4 +1,4 @@
-"""Memory beside a page that nobody may touch: an access one element too far is a SIGSEGV."""
+"""Memory beside a protected page: an access one element too far is a SIGSEGV."""
 
 import ctypes
 import math
@@ -7,9 +7,9 @@ import os
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.ma  # it reads np.empty's docstring when it is loaded
+import numpy.ma  # loaded before np.empty is replaced, since it reads np.empty's docstring
 
-SIDE = os.environ.get("FUZZ_GUARD", "end")  # of the arrays, where the page is: "end" or "begin"
+SIDE = os.environ.get("FUZZ_GUARD", "end")  # the side of an array with the page: "end" or "begin"
 PAGE = mmap.PAGESIZE
 FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
@@ -18,12 +18,12 @@ _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def memory(size, shift=0):
-    """`size` bytes that end (or begin) `shift` bytes from a protected page."""
+    """Return `size` bytes that end (or begin) `shift` bytes from a protected page."""
     pages = max(1, -(-(size + shift) // PAGE))
     try:
         whole = np.frombuffer(mmap.mmap(-1, (pages + 1) * PAGE, FLAGS), np.uint8)
     except OSError as error:
-        raise MemoryError(f"{size} bytes") from error  # as np.empty says it
+        raise MemoryError(f"{size} bytes") from error  # as np.empty does
     guard = pages * PAGE if SIDE == "end" else 0
     if _mprotect(whole.ctypes.data + guard, PAGE, 0):
         raise MemoryError(f"mprotect: {os.strerror(ctypes.get_errno())}")
@@ -32,7 +32,7 @@ def memory(size, shift=0):
 
 
 def empty(shape, dtype=np.float64, shift=0, like=None):
-    """As np.empty, beside a protected page."""
+    """Return an array as np.empty does, beside a protected page."""
     if not isinstance(shape, tuple | list | int | np.integer) or like is not None:
         return _empty(shape, dtype, like=like)
     dtype = np.dtype(dtype)
@@ -44,7 +44,7 @@ def empty(shape, dtype=np.float64, shift=0, like=None):
 
 
 def place(array, shift=0):
-    """A copy of the array in C order beside a protected page."""
+    """Return a copy of the array in C order beside a protected page."""
     array = np.asarray(array)
     placed = empty(array.shape, array.dtype, shift)
     placed[...] = array
@@ -53,7 +53,7 @@ def place(array, shift=0):
 
 @contextmanager
 def results(buffers):
-    """Within the block the kernels write beside protected pages; buffers: `kernels._buffers`."""
+    """Make the kernels write beside protected pages in the block; buffers: `kernels.machine.buffers`."""
     kept = buffers.SMALL, buffers._rounded, buffers._aligned
     buffers.SMALL, buffers._rounded, buffers._aligned = 0, lambda size: size, memory
     np.empty, np.zeros = empty, _zeros_beside
@@ -62,7 +62,7 @@ def results(buffers):
     finally:
         np.empty, np.zeros = _empty, _zeros
         buffers.SMALL, buffers._rounded, buffers._aligned = kept
-        buffers.clear()  # each piece is two entries in the system's table of mappings
+        buffers.clear()  # each piece takes two of the process's limited number of mappings
 
 
 _empty, _zeros = np.empty, np.zeros

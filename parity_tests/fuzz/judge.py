@@ -1,6 +1,6 @@
-"""Makes a call on every side and says what is wrong with what happened.
+"""Make a call on every side and report what is wrong with the results.
 
-A side's trace is what each step came to: a result, or the exception at which it ended.
+A side's trace is the list of its steps, each with its result or the exception that ended the call.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-import numpy_ref.kernels._buffers as buffers
+import numpy_ref.kernels.machine.buffers as buffers
 
 from .. import budget
 from . import guarded
@@ -21,7 +21,7 @@ from .vocabulary import OtherTwin
 
 REFUSALS = (TypeError, ValueError)
 DOCUMENTED = {"train_step": (FloatingPointError,)}
-FLOAT32 = 1e-3  # only what is wrong altogether; how precise float32 is the parity tests ask
+FLOAT32 = 1e-3  # for gross errors only; the parity tests check the precision of float32
 STRICT = ("float('nan')", "np.float64('nan')", "-1", "-1.0")
 LOOKUP = re.compile(r"(score|value)_lookup\(|value_embedding=")
 HALF = (torch.float16, torch.bfloat16)
@@ -36,13 +36,13 @@ class Step:
 
     @property
     def kind(self):
-        """What the counts call it."""
+        """The name of the step's outcome in the counts."""
         return "accepted" if self.error is None else type(self.error).__name__
 
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: what is wrong; where: side and step; detail: for people."""
+    """A fault; kind: what is wrong; where: side and step; detail: a text for the reader."""
 
     kind: str
     where: str
@@ -50,7 +50,10 @@ class Fault:
 
 
 def judge(target, call, note=lambda text: None):
-    """(traces {side: [Step]}, faults); `note` is told each step before it is made."""
+    """Make the call on every side; return (traces {side: [Step]}, faults).
+
+    note: called with the name of each step before it is made.
+    """
     traces, found = {}, []
     for name, side in sides_of(target.name, target.kind).items():
         try:
@@ -74,8 +77,8 @@ def _trace(name, side, target, call, note):
         if step == "backward" and not side.has_backward:
             break
         given = evaluate(arguments, side.bound)
-        names |= names_of(side, step, arguments)  # also of the steps before: a window is the module's
-        names |= set(re.findall(r"'(\w+)':", " ".join(arguments.values())))  # of rpb_kwargs
+        names |= names_of(side, step, arguments)  # of earlier steps too, as a module's window_size
+        names |= set(re.findall(r"'(\w+)':", " ".join(arguments.values())))  # keys of rpb_kwargs
         before = {a: _copies(v) for a, v in given.items()}
         note(f"{name} {step}")
         try:
@@ -94,7 +97,7 @@ def _trace(name, side, target, call, note):
 
 
 def _unready(target, steps, done):
-    """RuntimeError of a backward that has no forward of its own, as documented."""
+    """Return whether this is the documented RuntimeError of a backward without its forward."""
     made = [step.name for step in steps[:-1]]
     ready = target.kind == "op" or made.count("forward") > made.count("backward")
     return done.name == "backward" and not ready and type(done.error) is RuntimeError
@@ -110,7 +113,7 @@ def _run(name, side, step, given):
 
 
 def _exception(side, done):
-    """A wrong type, or a message that names no argument."""
+    """Report an exception of a wrong type, or a message that names no argument."""
     error = done.error
     if error is None or isinstance(error, DOCUMENTED.get(done.name, ())) or _memory(side, error):
         return []
@@ -124,7 +127,7 @@ def _exception(side, done):
 
 
 def _memory(side, error):
-    """Sizes that no machine has; PyTorch has no type of its own for that."""
+    """Return whether memory was too small; PyTorch raises a plain RuntimeError for that."""
     says_so = re.search("allocate memory|not enough memory", str(error))
     return isinstance(error, MemoryError) or (
         side == "torch" and type(error) is RuntimeError and says_so
@@ -137,7 +140,7 @@ def _origin(error):
 
 
 def _modified(side, done, target, given, before):
-    """Arguments whose arrays are not what they were."""
+    """Report arguments whose arrays were changed."""
     return [
         Fault("modified", f"{side} {done.name}", f"{name} was changed ({done.kind})")
         for name, value in given.items()
@@ -146,12 +149,12 @@ def _modified(side, done, target, given, before):
 
 
 def _may_change(name, value, target, done):
-    """What is updated in place, unless the call was refused or the array is read-only."""
+    """Return whether the argument is updated in place; never if refused or read-only."""
     return name in target.written and done.error is None and value.flags.writeable
 
 
 def _copies(value):
-    """Copies of all arrays in it."""
+    """Return copies of all arrays in a value, as a list."""
     if isinstance(value, OtherTwin):
         return _copies(value.array)
     if isinstance(value, np.ndarray):
@@ -169,16 +172,16 @@ def _same(before, after):
 
 
 def _in_half(trace):
-    """PyTorch's twin alone has half precision."""
+    """Return whether a result has half precision, which only the PyTorch twin has."""
     return any(isinstance(s.result, torch.Tensor) and s.result.dtype in HALF for s in trace)
 
 
 def _compared(one, trace, other, peer, call):
-    """Both accept or both refuse, with one type, and the results are equal."""
+    """Report where two sides differ: one refuses, other types of errors, other results."""
     found, single, narrow = [], len(call.spoilt) <= 1, "float32" in str(call)
     own_cache = any(spoilt.startswith("cache:") for spoilt in call.spoilt)
     for a, b in zip(trace, peer, strict=False):
-        if a.name == "backward" and own_cache:  # what is in it each side decides for itself
+        if a.name == "backward" and own_cache:  # the sides' caches have different contents
             break
         where = f"{one}/{other} {a.name}"
         if _nothing_is_read(a, b):
@@ -200,18 +203,18 @@ def _compared(one, trace, other, peer, call):
 
 
 def _spreads(call):
-    """A product with all rows of an embedding makes 0 · ∞ = NaN of one that no pair refers to."""
+    """Return whether a product with all rows of an embedding may give 0 · ∞ = NaN from an unused row."""
     return bool(LOOKUP.search(str(call)) and re.search(r"np\.(nan|inf)", str(call)))
 
 
 def _nothing_is_read(ours, theirs):
-    """PyTorch looks at an index only as it reads by it, which it does not where nothing comes out."""
+    """Return whether PyTorch missed a wrong index since its result is empty and it read no entry."""
     wrong_index = re.match(r"(value_)?index has entries", str(ours.error or ""))
     return wrong_index and isinstance(theirs.result, torch.Tensor) and not theirs.result.numel()
 
 
 def _as_plain(target, plain, traces, note):
-    """Another spelling of the same values that is accepted gives the same result."""
+    """Report where an accepted spelling of the same values gives another result."""
     found, narrow = [], "float32" in str(plain)
     for name, side in sides_of(target.name, target.kind).items():
         if name not in traces:
@@ -226,20 +229,21 @@ def _as_plain(target, plain, traces, note):
 
 
 def _wrongly_decided(side, last, target, call):
-    """A valid call that was refused, or NaN or −1 that was not."""
+    """Report a valid call that was refused, or a NaN or −1 that was accepted."""
     where = f"{side} {last.name}"
     if not call.spoilt and last.error is not None:
         return [Fault("valid refused", where, str(last.error)[:160])]
     odd = [spoilt for spoilt in call.spoilt if spoilt.partition(":")[2] in STRICT]
     if target.strict and odd and last.error is None:
-        return [Fault("accepted", where, f"{odd[0]} is not a number that it can be")]
+        return [Fault("accepted", where, f"{odd[0]} is not a valid number")]
     return []
 
 
 def difference(a, b, narrow=False, any_type=False, spreads=False):
-    """What differs between two results, in words, or None.
+    """Return what differs between two results, in words, or None.
 
-    `spreads`: b may be not finite where a is.
+    narrow: compare as float32. any_type: allow other array types.
+    spreads: b may be not finite where a is.
     """
     if isinstance(a, tuple | list):
         if not isinstance(b, tuple | list) or len(a) != len(b):

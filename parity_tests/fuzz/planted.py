@@ -1,4 +1,4 @@
-"""Plants faults, one at a time, and prints {plant: what is reported} as JSON."""
+"""Plant faults, one at a time, and print {plant: the kinds of faults reported} as JSON."""
 
 import ctypes
 import json
@@ -16,7 +16,7 @@ from . import guarded, server
 from .judge import buffers
 
 CALL = "gelu(x=normal((3, 4), 'float64', 0))"
-TURNED = "gelu(x=fortran(normal((3, 4), 'float64', 0)))  # spoilt: x:fortran"
+FORTRAN = "gelu(x=fortran(normal((3, 4), 'float64', 0)))  # spoilt: x:fortran"
 REFUSED = "gelu(x=cast(normal((3, 4), 'float64', 0), 'int64'))"
 REFUSED += "  # spoilt: x:cast int64"
 RATE = "learning_rate(step=7, lr=float('nan'), total_steps=9)  # spoilt: lr:float('nan')"
@@ -40,7 +40,7 @@ def writes_past_its_result(x):
 
 
 def writes_past_a_small_array(x):
-    small = np.ones(300)  # from malloc, whose free looks at what comes after it
+    small = np.ones(300)  # from malloc; free checks the bytes after it
     ctypes.memset(small.ctypes.data, 255, small.nbytes + 64)
     del small
     return right(x)
@@ -111,7 +111,7 @@ PLANTS = {  # name: (where, call, the kind that must be reported)
     changes_its_input: (KERNEL, CALL, "modified"),
     differs_a_little: (KERNEL, CALL, "differs"),
     gives_another_dtype: (KERNEL, CALL, "differs"),
-    reads_memory_in_order: (KERNEL + OP, TURNED, "spelling"),
+    reads_memory_in_order: (KERNEL + OP, FORTRAN, "spelling"),
     takes_what_the_other_refuses: (KERNEL, REFUSED, "one accepts"),
     accepts_nothing: (TORCH, CALL, "one accepts"),
     accepts_anything: (RATES, RATE, "accepted"),
@@ -119,7 +119,7 @@ PLANTS = {  # name: (where, call, the kind that must be reported)
 
 
 def main():
-    reported = {"nothing": _kinds(CALL), "nothing, turned": _kinds(TURNED)}
+    reported = {"nothing": _kinds(CALL), "nothing, Fortran order": _kinds(FORTRAN)}
     for plant, (places, call, _) in PLANTS.items():
         guarded.SIDE = "begin" if plant is reads_before_the_beginning else "end"
         patches = [mock.patch.object(module, name, plant) for module, name in places]

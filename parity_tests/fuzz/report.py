@@ -1,4 +1,4 @@
-"""What a run has found: counts, and the shortest call of each sort of fault."""
+"""The report of a run: counts, and the shortest call of each sort of fault."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,8 +22,10 @@ REFUSALS = ("TypeError", "ValueError")
 
 @dataclass
 class Report:
-    """counts: of steps by what they came to;
-    faults: {(kind, where, target, what was spoilt): (count, shortest text, detail)}."""
+    """The result of a run.
+
+    counts: steps by outcome. faults: {(kind, where, target, spoilt): (count, shortest text, detail)}.
+    """
 
     calls: int = 0
     counts: Counter = field(default_factory=Counter)
@@ -37,14 +39,14 @@ class Report:
         self.faults[kind, where, target, how] = (before + count, kept, why)
 
     def include(self, plain):
-        """What `as_plain` of another report gave."""
+        """Add another report, given by its `as_plain`."""
         self.calls += plain["calls"]
         self.counts.update(plain["counts"])
         for fault in plain["faults"]:
             self.add(**fault)
 
     def as_plain(self):
-        """For JSON."""
+        """Return the report as values for JSON."""
         faults = [
             {"kind": kind, "where": where, "text": text, "detail": detail, "count": count}
             for (kind, where, *_), (count, text, detail) in self.faults.items()
@@ -52,7 +54,7 @@ class Report:
         return {"calls": self.calls, "counts": self.counts, "faults": faults}
 
     def sorts(self):
-        """{(kind, where, target): (count, shortest text, detail)}"""
+        """Return {(kind, where, target): (count, shortest text, detail)}."""
         groups = {}
         for (kind, where, target, _), (count, text, detail) in self.faults.items():
             total, *shortest = groups.get((kind, where, target), (0, text, detail))
@@ -61,14 +63,14 @@ class Report:
         return groups
 
     def listed(self):
-        """The shortest call of each sort, with what was wrong."""
+        """Return the shortest call of each sort with its fault, as text."""
         return "\n".join(
             f"{kind}: {target}, {where}, {count} times\n    {detail}\n    {text}\n"
             for (kind, where, target), (count, text, detail) in sorted(self.sorts().items())
         )
 
     def table(self):
-        """A short table of the counts."""
+        """Return a short table of the counts, as text."""
         refused = sum(self.counts[name] for name in REFUSALS)
         lines = [f"{'calls':40}{self.calls:>8}", f"{'steps accepted':40}{self.counts['accepted']:>8}"]
         lines += [f"{'steps refused':40}{refused:>8}  {_counted(self.counts, REFUSALS)}"]

@@ -1,7 +1,7 @@
-"""Makes calls in children of this process, so that a crash or a hang is a line in the report.
+"""Make calls in child processes, so that a crash or a hang becomes a line in the report.
 
 A child writes each call into a pipe before it makes it. What takes long to load is loaded before the
-fork, by one thread: a child's threads are its own.
+fork, with one thread, since threads do not survive a fork.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch._dynamo  # torch.optim would at its first use, in every child
+import torch._dynamo  # loaded here once; torch.optim would load it in every child
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
@@ -32,27 +32,27 @@ from .report import Report
 from .shrink import shrink
 from .specs import TARGETS
 
-SILENCE = 120  # seconds without a line after which a child is taken to hang
-SHRUNK = 40  # sorts of faults for which a smaller call is looked for
-BATCH = 400  # calls of a child
-MEMORY = 3 << 30  # bytes that a child may have beyond what it starts with
+SILENCE = 120  # seconds without a line after which a child counts as hanging
+SHRUNK = 40  # the number of sorts of faults for which a smaller call is searched
+BATCH = 400  # calls per child
+MEMORY = 3 << 30  # bytes that a child may allocate
 
 
 def fuzz(number, seed=0, targets=None, silence=SILENCE):
-    """A Report of so many random calls. targets: names, or None for all."""
+    """Make so many random calls and return the Report; targets: names, or None for all."""
     _load()
     report = Report()
     while report.calls < number:
         before = report.calls
         _child(min(BATCH, number - report.calls), seed, targets, silence, report)
-        if report.calls == before:  # what loading has left behind: the report says how it died
+        if report.calls == before:  # the child failed before its first call; the report has the reason
             break
         seed += 1
     return report
 
 
 def shrunk(report, silence=SILENCE):
-    """The report with a smaller call for some sorts of faults; what hangs or must be valid stays."""
+    """Return the report with smaller calls for SHRUNK sorts of faults, except hangs and valid calls."""
     small = Report(report.calls, report.counts)
     for place, ((kind, where, _), (count, text, detail)) in enumerate(report.sorts().items()):
         details = {text: detail}
@@ -69,7 +69,7 @@ def shrunk(report, silence=SILENCE):
 
 
 def replay(text, silence=SILENCE):
-    """The Report of the one call that this text is."""
+    """Make the one call of this text and return the Report."""
     report = Report()
     _fork(lambda write: _replay(text, write), silence, report)
     return report
@@ -87,7 +87,7 @@ def _child(count, seed, targets, silence, report):
 
 
 def _fork(work, silence, report):
-    """work(write) in a child; what it writes, and how it ends, goes into the report."""
+    """Run work(write) in a child; put what it writes and how it ends into the report."""
     read, write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -125,14 +125,14 @@ def _become_child(work, write):
 
 
 def _limit_memory():
-    """Absurd sizes are a MemoryError, soon."""
+    """Limit the child's memory, so that absurd sizes raise MemoryError at once."""
     if sys.platform == "linux":
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
 
 
 def _listen(read, silence, report):
-    """({"call", "at"} of the last call, whether the child fell silent)"""
+    """Read the child's lines; return ({"call", "at"} of the last call, whether the child hangs)."""
     last, rest = {"call": "nothing yet", "at": ""}, b""
     while True:
         ready, _, _ = select.select([read], [], [], silence)
@@ -184,7 +184,7 @@ def _replay(text, write):
 
 
 def _make(target, call, write):
-    """Makes one call and writes what it came to."""
+    """Make one call and write its outcome."""
     write(call=str(call))
     try:
         traces, found = judge(target, call, lambda at: write(at=at))

@@ -1,6 +1,6 @@
-"""A smaller call with the same fault: what can go goes, as long as the fault stays.
+"""Find a smaller call with the same fault by leaving out parts as long as the fault stays.
 
-Hypothesis cannot do this: it lives in the process that crashes.
+Hypothesis cannot do this, since it runs in the process that crashes.
 """
 
 import ast
@@ -8,11 +8,11 @@ import re
 
 from .call import Call, parse
 
-MOST = 80  # calls made again for one fault
+MOST = 80  # calls to try for one fault
 
 
 def shrink(text, fails):
-    """The shortest call found for which fails(text) holds, as it does for this one."""
+    """Return the shortest call found for which fails(text) holds, as it does for `text`."""
     left, smaller = MOST, True
     while smaller and left > 0:
         smaller = False
@@ -31,7 +31,7 @@ def _measure(text):
 
 
 def _smaller(call):
-    """Calls that lack a step or an argument, have a spoiler less or smaller sizes."""
+    """Yield calls without a step, an argument or an outer function of it, or with smaller sizes."""
     if len(call.steps) > 1:
         yield _with(call, call.steps[:-1])
     for n, (name, given) in enumerate(call.steps):
@@ -46,7 +46,7 @@ def _smaller(call):
 
 
 def _inner(expression):
-    """The first argument of a word that changes it: what the array was before, and what a dict holds."""
+    """Yield simpler expressions: a call's first argument, a dict without one of its entries."""
     node = ast.parse(expression, mode="eval").body
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call | ast.Name):
         yield ast.unparse(node.args[0])

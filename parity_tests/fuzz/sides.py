@@ -1,5 +1,7 @@
-"""The sides that a call is made on. Each makes the first step, then others by name, and remembers what
-a later step may refer to (`bound`): the cotangent `dout` of its result and its `cache`.
+"""The sides on which a call is made: plain NumPy, the kernels and the PyTorch twin.
+
+A side makes the first step, then others by name. It keeps in `bound` what a later step may refer to:
+`dout`, a gradient of the loss for the result, and `cache`.
 """
 
 import inspect
@@ -19,7 +21,7 @@ from .vocabulary import OtherTwin, place
 
 
 class UnlikeError(Exception):
-    """PyTorch has nothing like this argument: there is nothing to compare."""
+    """Raised where PyTorch has nothing like this argument, so there is nothing to compare."""
 
 
 class NumpyOp:
@@ -52,7 +54,7 @@ class NumpyOp:
 
 
 class TorchOp:
-    """The op of `torch_impl.ops`; its gradients are autograd's own."""
+    """An op of `torch_impl.ops`; only the forward, as its gradients are autograd's."""
 
     has_backward = False
 
@@ -64,7 +66,7 @@ class TorchOp:
 
     def run(self, step, arguments):
         given = {name: _for_torch(value) for name, value in arguments.items()}
-        if step in ("gelu", "relu", "sigmoid"):  # PyTorch's own, whose argument is `input`
+        if step in ("gelu", "relu", "sigmoid"):  # PyTorch's own functions call the argument `input`
             return self.callable(step)(*given.values())
         return self.callable(step)(**given)
 
@@ -92,10 +94,10 @@ class Module:
         if self.module is not None:
             given = {name: convert(value) for name, value in arguments.items()}
             if step == "backward":
-                return function(given.pop("dout"), **given)  # which schemes call dbias, models dlogits
+                return function(given.pop("dout"), **given)  # schemes call it dbias, models dlogits
             if step != "forward":
                 return function(**given)
-            alone = len(given) == 1 and "x" in given  # which PyTorch's own layers call `input`
+            alone = len(given) == 1 and "x" in given  # PyTorch's own layers call it `input`
             result = self.module(*given.values()) if alone else self.module(**given)
             self.bound = {"dout": _cotangent(result)}
             return result
@@ -110,7 +112,7 @@ class Module:
 
 
 class Training(Module):
-    """A Trainer of a small model, whose arrays are NumPy's in either twin."""
+    """A Trainer of a small model; its arrays are NumPy arrays in both twins."""
 
     def _run(self, step, arguments):
         if self.module is None:
@@ -132,7 +134,7 @@ def _small_model(twin):
 
 
 def sides_of(target, kind):
-    """{name: side} for a target of this kind: "op", "module" or "trainer"."""
+    """Return {name: side} for a target of this kind: "op", "module" or "trainer"."""
     if kind == "op":
         sides = {"ops": NumpyOp(numpy_ref.ops), "kernels": NumpyOp(numpy_ref.kernels)}
         return sides | ({"torch": TorchOp()} if hasattr(torch_impl.ops, target) else {})
@@ -145,7 +147,7 @@ def sides_of(target, kind):
 
 
 def names_of(side, step, arguments):
-    """Names by which a message may call the step's arguments."""
+    """Return the names that a message may use for the step's arguments."""
     functions = [side.callable(step), getattr(getattr(side, "module", None), "forward", None)]
     names = {*arguments, *(("state",) if step == "load_state_dict" else ())}
     for function in filter(None, functions):
@@ -157,7 +159,7 @@ def names_of(side, step, arguments):
 
 
 def _other_caches(module):
-    """What other ops keep, by the names that a call has for it."""
+    """Return {name in calls: cache of another op}."""
     x, weight, heads = np.ones((2, 3)), np.ones((3, 3)), np.ones((1, 1, 2, 3))
     return {
         "gelu_cache": module.gelu_forward(x)[1],
@@ -168,7 +170,7 @@ def _other_caches(module):
 
 
 def _cotangent(result):
-    """Drawn in the result's shape, beside a guard page."""
+    """Draw a gradient in the result's shape, beside a guard page."""
     if isinstance(result, tuple):
         return tuple(map(_cotangent, result))
     array = np.asarray(result) if not isinstance(result, torch.Tensor) else result.detach().numpy()
@@ -183,7 +185,7 @@ def _for_numpy(value):
 
 
 def _for_torch(value):
-    """The tensor that shares the array's memory; raises UnlikeError where PyTorch has none."""
+    """Return a tensor that shares the array's memory; raise UnlikeError if PyTorch has none."""
     if isinstance(value, OtherTwin):
         return value.array
     if not isinstance(value, np.ndarray):
@@ -195,7 +197,7 @@ def _for_torch(value):
 
 
 def _shared(array):
-    """A tensor of the same memory."""
+    """Return a tensor that shares the array's memory."""
     try:
         return torch.from_numpy(array)
     except (TypeError, ValueError) as error:  # byte order, negative strides, objects

@@ -1,8 +1,8 @@
-"""The table of what can be called: each argument's name and what a valid one is.
+"""The table of what can be called, with the valid values of each argument.
 
-An array is written by its axes: "B H L d" is floating, "L M < R" integers below R, "?" makes it one that
-may be left out, "|" separates forms, "/" those that all arguments change together. Equal letters are
-equal sizes. All else is an `Option`.
+An array is written by its axes: "B H L d" is floating, "L M < R" holds integers below R. A leading "?"
+means that it may be left out. "|" separates alternatives, "/" alternatives that all arguments of a call
+switch together. Equal letters are equal sizes. Every other argument is an `Option`.
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from ..cases import CASES, Dropout, Integers, Mask
 
 @dataclass(frozen=True)
 class Option:
-    """Expressions of which each is valid, the default among them."""
+    """The valid expressions of an argument, including its default."""
 
     valid: tuple
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """An array of a table's case: `maker` is a word of the vocabulary."""
+    """An array of a fixed shape; maker: the function of vocabulary.py that makes it."""
 
     maker: str
     shape: tuple
@@ -30,9 +30,9 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Target:
-    """kind: "op", "module" or "trainer"; steps: ((name, {argument: spec}), …).
+    """What can be called; kind: "op", "module" or "trainer"; steps: ((name, {argument: spec}), …).
 
-    `strict`: the options are numbers of which NaN and −1 must be refused.
+    strict: NaN and −1 must be refused for the options.
     """
 
     kind: str
@@ -169,7 +169,7 @@ NAMES = {
 
 
 def of_case(case):
-    """A row of the table of cases as a target: its own sizes and options, each to be spoilt."""
+    """Return a case of the table of cases as a target, with the sizes and options of the case."""
     options = {name: _option(value) for name, value in case.options.items() if value is not None}
     forward = {name: _fixed(spec) for name, spec in case.inputs.items()}
     forward |= {name: Option((repr(value),)) for name, value in case.call.items() if name not in forward}
@@ -177,7 +177,7 @@ def of_case(case):
 
 
 def _option(value):
-    if isinstance(value, dict):  # rpb_kwargs: each of them is an option
+    if isinstance(value, dict):  # rpb_kwargs: each entry is an option
         return {name: _option(inner) for name, inner in value.items()}
     return Option((repr(value),))
 
@@ -190,7 +190,7 @@ def _fixed(spec):
 
 
 def of_view(case, step):
-    """Another method of the same module, in forward's place."""
+    """Return the target of another method of the same module, in place of forward."""
     built, (_, forward), *_ = of_case(case).steps
     if step == "lookup_tokens":
         forward = {"num_tokens": option(str(RelativePositionBias(**case.options).num_tokens))}

@@ -1,4 +1,4 @@
-"""A short run in processes of its own; `make fuzz` is the long one."""
+"""A short run of the fuzzer; `make fuzz` is a long one."""
 
 import subprocess
 import sys

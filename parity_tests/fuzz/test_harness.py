@@ -1,4 +1,4 @@
-"""The fuzzer reports what it is there for: faults are planted one at a time."""
+"""The fuzzer reports each kind of fault: faults are planted one at a time."""
 
 import ast
 import inspect
@@ -23,7 +23,7 @@ from .specs import OPS, TARGETS
 
 @pytest.fixture(scope="module")
 def reported():
-    """{plant: kinds that were reported}"""
+    """Return {plant: kinds of faults that were reported}."""
     command = [sys.executable, "-m", "parity_tests.fuzz.planted"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment("end"), stdout=subprocess.PIPE, check=True
@@ -39,18 +39,18 @@ def test_a_planted_fault_is_reported(reported, plant):
 
 
 def test_without_a_fault_nothing_is_reported(reported):
-    assert reported["nothing"] == reported["nothing, turned"] == []
+    assert reported["nothing"] == reported["nothing, Fortran order"] == []
 
 
 def test_a_run_goes_on_after_a_crash(reported):
     calls, crashes = reported["goes on"]
-    assert calls == 5 and crashes >= 4  # a list, for example, is refused before it is read
+    assert calls == 5 and crashes >= 4  # a bad argument may be refused before the plant reads
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(calls())
 def test_a_call_is_its_text(drawn):
-    """So that what the report prints is what was made, argument for argument."""
+    """A call parsed from its own text is the same, so the report's text repeats the same call."""
     _, call = drawn
     again = parse(str(call))
     assert again.spoilt == call.spoilt
@@ -70,7 +70,7 @@ def test_every_op_is_in_the_table():
 
 
 def test_every_argument_is_in_the_table():
-    """Each parameter of an op is drawn; so is each of a module's constructor in one target at least."""
+    """The table has every parameter of each op."""
     for target in OPS:
         function = getattr(numpy_ref.ops, f"{target.name}_forward", None)
         function = function or getattr(numpy_ref.ops, target.name)

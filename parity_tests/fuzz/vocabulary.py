@@ -1,7 +1,7 @@
-"""What the text of a call consists of: arrays, each beside a guard page, and what spoils them.
+"""The functions in the text of a call: they make arrays beside guard pages, or make an argument odd.
 
-Functions in SPELLINGS give the same values in another form; what a call accepts must not depend on it
-in its results.
+Functions in SPELLINGS give the same values in another form; if a call accepts the form, its result must
+be the same.
 """
 
 import tempfile
@@ -27,32 +27,32 @@ SPELLINGS = {
 
 
 def normal(shape, dtype="float64", seed=0):
-    """N(0, 1)"""
+    """Draw from N(0, 1)."""
     return place(np.random.default_rng(seed).standard_normal(shape).astype(dtype))
 
 
 def integers(shape, high, dtype="int64", seed=0):
-    """Uniform in [0, high)"""
+    """Draw integers uniformly from [0, high)."""
     return place(np.random.default_rng(seed).integers(0, max(high, 1), shape).astype(dtype))
 
 
 def masking(shape, dtype="float64", seed=0):
-    """0 or −100, an additive mask"""
+    """Draw an additive mask of 0 and −100."""
     return place(np.where(np.random.default_rng(seed).random(shape) < 0.3, -100, 0).astype(dtype))
 
 
 def multiplier(shape, dtype="float64", seed=0):
-    """0 or 1 / (1 − 0.25), a drawn dropout"""
+    """Draw a dropout multiplier of 0 and 1 / (1 − 0.25)."""
     return place(((np.random.default_rng(seed).random(shape) >= 0.25) / 0.75).astype(dtype))
 
 
 def fortran(a):
-    """Laid out in the other order."""
+    """Return the array in Fortran order."""
     return place(a.T).T
 
 
 def strided(a):
-    """Every second element of a longer array, the last (first) at the guard page."""
+    """Return the array as every second element of a longer one, its last (first) at the guard page."""
     if not a.ndim:
         return a
     wide = empty((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
@@ -62,17 +62,17 @@ def strided(a):
 
 
 def backwards(a):
-    """A negative stride along the last axis."""
+    """Return the array with a negative stride along the last axis."""
     return place(a[..., ::-1])[..., ::-1] if a.ndim else a
 
 
 def stretched(a):
-    """Its first part along the first axis, repeated with stride 0."""
+    """Return a[0], repeated along the first axis with stride 0."""
     return np.broadcast_to(place(a[:1]), a.shape) if a.ndim else a
 
 
 def misaligned(a):
-    """One byte beside a multiple of its size."""
+    """Return the array one byte off its alignment."""
     return place(a, shift=1)
 
 
@@ -83,7 +83,7 @@ def readonly(a):
 
 
 def mapped(a):
-    """A memmap of a file."""
+    """Return the array as a memmap of a file."""
     if not a.size:
         return a
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the map keeps it
@@ -97,7 +97,7 @@ def byteswapped(a):
 
 
 class Subclass(np.ndarray):
-    """Of ndarray, changing nothing."""
+    """A subclass of ndarray that changes nothing."""
 
 
 def subclass(a):
@@ -105,12 +105,12 @@ def subclass(a):
 
 
 def matrix(a):
-    """np.matrix where there are two axes, whose * is another."""
+    """Return np.matrix for two axes, where * is a matrix product, otherwise a Subclass."""
     return np.asmatrix(a) if a.ndim == 2 else a.view(Subclass)
 
 
 def masked(a):
-    """A masked array with every second element hidden."""
+    """Return a masked array with every second element masked."""
     return np.ma.masked_array(a, np.arange(a.size).reshape(a.shape) % 2 == 1)
 
 
@@ -120,7 +120,7 @@ def as_list(a):
 
 @dataclass
 class OtherTwin:
-    """Handed to each twin as the other's kind of array."""
+    """An array that each twin gets as the other twin's kind of array."""
 
     array: np.ndarray
 
@@ -134,7 +134,7 @@ def cast(a, dtype):
 
 
 def narrowed(a, dtype):
-    """Integers that this dtype can hold."""
+    """Return integers as a dtype that can hold them."""
     return cast(a, dtype)
 
 
@@ -147,17 +147,17 @@ def with_axis(a):
 
 
 def longer(a, axis):
-    """One more along an axis."""
+    """Return the array with one more entry along an axis."""
     return _taken(a, [*range(a.shape[axis]), 0], axis) if a.size else place(a[None])
 
 
 def shorter(a, axis):
-    """One less along an axis."""
+    """Return the array with one entry fewer along an axis."""
     return _taken(a, range(max(a.shape[axis] - 1, 0)), axis)
 
 
 def emptied(a, axis):
-    """Nothing along an axis."""
+    """Return the array with no entry along an axis."""
     return _taken(a, (), axis)
 
 
@@ -166,7 +166,7 @@ def _taken(a, places, axis):
 
 
 def with_entry(a, value, seed=0):
-    """One element replaced."""
+    """Return a copy with one element replaced."""
     a = place(a)
     if a.size:
         a.reshape(-1)[seed % a.size] = value
@@ -174,7 +174,7 @@ def with_entry(a, value, seed=0):
 
 
 def replaced(container, n, change):
-    """The cache or dict with its n-th array (or value) changed; the last where there are fewer."""
+    """Return the cache or dict with its n-th array or value changed; n is taken modulo their number."""
     if isinstance(container, dict):
         name = list(container)[n % len(container)]
         return container | {name: change(container[name])}
@@ -183,7 +183,7 @@ def replaced(container, n, change):
 
 
 def without(container, n):
-    """A dict or a tuple that lacks one."""
+    """Return a dict without its n-th entry, or a tuple without its last."""
     if isinstance(container, dict):
         name = list(container)[n % len(container)]
         return {key: value for key, value in container.items() if key != name}
@@ -191,7 +191,7 @@ def without(container, n):
 
 
 def _paths(value, path=()):
-    """Where in nested tuples the arrays are."""
+    """Yield the path of each array in nested tuples."""
     if isinstance(value, tuple):
         for n, item in enumerate(value):
             yield from _paths(item, (*path, n))

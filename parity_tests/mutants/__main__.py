@@ -1,4 +1,4 @@
-"""Plant mutants, run their tests, print and write the figures; exit 1 where one survives unexplained."""
+"""Plant mutants, run their tests, report the results; exit with 1 if one survives unexplained."""
 
 import argparse
 import ast
@@ -30,7 +30,7 @@ GROUPS = {
     "data": (0.10, ["experiments/data/*.py", "experiments/checkpoint.py"]),
 }
 PACKAGES = ("hypothesis", "numba.extending", "safetensors.numpy", "sklearn.model_selection", "torch")
-# Whose kernels must be compiled for each mutant: only the tests that hold them against the definition.
+# A mutant of a jitted function is compiled anew, so it gets only the tests that check kernels directly.
 KERNELS = [
     f"parity_tests/test_{name}.py" for name in ("kernels", "adamw", "without_jit", "memory", "threads")
 ]
@@ -39,7 +39,7 @@ RESULTS, CALLS = ROOT / "reports/mutants.jsonl", ROOT / "reports/mutants-calls.j
 
 
 def sources():
-    """{group: {file: text}}; a file is in the last group that names it."""
+    """Return {group: {file: text}}; a file belongs to the last group that names it."""
     groups, found = {}, {}
     for group, (_, patterns) in GROUPS.items():
         found |= {path: group for pattern in patterns for path in sorted(ROOT.glob(pattern))}
@@ -49,7 +49,10 @@ def sources():
 
 
 def drawn(files, number, seed):
-    """As many of each kind, those with the smallest digests: a change elsewhere moves few of them."""
+    """Draw `number` mutants, equally many of each kind.
+
+    Those with the smallest digests are taken, so a change elsewhere replaces only few of them.
+    """
     every = {m.key: m for file, source in files.items() for m in mutants_of(file, source)}
 
     def digest(mutant):
@@ -64,7 +67,7 @@ def drawn(files, number, seed):
 
 
 def importers_of(file, files):
-    """[the file], the files of its group that import it, those that import these, and so on."""
+    """Return [[file], the files of its group that import it, the files that import those, …]."""
     imports = {name: _imported(name, source) for name, source in files.items()}
     layers, found = [[file]], {file}
     while layers[-1]:
@@ -74,7 +77,7 @@ def importers_of(file, files):
 
 
 def _imported(file, source):
-    """The files that a file's relative imports may mean."""
+    """Return the files that a file's relative imports may refer to."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -84,21 +87,22 @@ def _imported(file, source):
 
 
 def known():
-    """{key: result} of the runs before, the last one each."""
+    """Return {key: result} from earlier runs, the last result of each mutant."""
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
     return {tuple(result["key"]): result for result in map(json.loads, lines)}
 
 
 def explained():
-    """{key: why}"""
+    """Return {key: why} of the mutants in explained.toml."""
     entries = tomllib.loads(EXPLAINED.read_text()).get("mutant", [])
     return {tuple(e[name] for name in ("file", "function", "was", "now")): e["why"] for e in entries}
 
 
 def run(mutants, files, most):
-    """{key: (outcome, result)} of each mutant of a group; what is known of the same source stays.
+    """Try the mutants of a group; return {key: (outcome, result)}.
 
-    A survivor that is not explained is tried again, since there may be new tests.
+    An earlier result for the same source is reused, except for a survivor without an explanation: it is
+    tried again, since there may be new tests.
     """
     before, excuses, calls, outcomes = known(), explained(), Calls(CALLS), {}
     for n, mutant in enumerate(mutants):
@@ -120,9 +124,9 @@ def run(mutants, files, most):
 def main():
     parser = argparse.ArgumentParser(prog="python -m parity_tests.mutants", description=__doc__)
     parser.add_argument("--number", type=int, default=500, help="how many mutants to draw")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--group", choices=GROUPS, help="only those of one group, with its share")
-    parser.add_argument("--most", type=float, default=math.inf, help="seconds of tests for a mutant")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw")
+    parser.add_argument("--group", choices=GROUPS, help="draw only this group's share of the number")
+    parser.add_argument("--most", type=float, default=math.inf, help="limit of test seconds per mutant")
     arguments = parser.parse_args()
     RESULTS.parent.mkdir(exist_ok=True)
     preload()
@@ -145,13 +149,13 @@ def main():
 
 
 def preload():
-    """Import what every mutant's process would import again, and nothing of the project."""
+    """Import what every mutant's process needs, but nothing of the project."""
     for name in PACKAGES:
         import_module(name)
 
 
 def _aside(work):
-    """Do it in a process that leaves nothing imported in this one."""
+    """Call work() in a child process, so that this process imports nothing for it."""
     child = os.fork()
     if child == 0:
         try:

@@ -1,4 +1,4 @@
-"""Which tests call which function of the project, and how long each takes: all run once, unmutated."""
+"""Record which tests call which function of the project and how long they take, without a mutant."""
 
 import hashlib
 import json
@@ -10,23 +10,42 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from numba.core import event
 
 FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
-DRAWING = ("compare", "gallery", "plots")  # call much and hold little of it against anything
+DRAWING = ("compare", "gallery", "plots")  # left out: they call many functions and check few results
 ROOT = Path(__file__).parent.parent.parent
-SIGNATURES = "parity_tests/test_api.py"  # looks at every function's defaults and calls few
-ALONE = 100  # where a file has fewer tests, one may see what another has had computed
+SIGNATURES = "parity_tests/test_api.py"  # checks the defaults of functions that it does not call
+ALONE = 100  # tests in a file with fewer than these may share a fixture's results
+
+
+class _Compilations(event.Listener):
+    """How many of numba's compilations are going on; they nest."""
+
+    running = 0
+
+    def on_start(self, event):
+        self.running += 1
+
+    def on_end(self, event):
+        self.running -= 1
 
 
 class Recorder:
-    """A pytest plugin: {test: [seconds, [(file, function)]]} of the tests that are green."""
+    """A pytest plugin that records tests {test: [seconds, [(file, function)]]}, and the red ones.
+
+    What runs while numba compiles does not count as called: later processes find its result on disk.
+    """
 
     def __init__(self, folders):
         self.folders = tuple(str(ROOT / folder) for folder in folders)
         self.tests, self.red, self._called, self._known = {}, [], set(), {}
+        self._compilations = _Compilations()
 
-    def _trace(self, frame, event, argument):
-        self._called.add(frame.f_code)
+    def _trace(self, frame, what, argument):
+        if not self._compilations.running:
+            code = frame.f_code  # equal to that of the other twin where they are written alike
+            self._called.add((code.co_filename, code.co_qualname))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
@@ -35,7 +54,8 @@ class Recorder:
         sys.settrace(self._trace)
         threading.settrace(self._trace)
         try:
-            return (yield)
+            with event.install_listener("numba:compile", self._compilations):
+                return (yield)
         finally:
             sys.settrace(None)
             threading.settrace(None)
@@ -46,18 +66,18 @@ class Recorder:
         if report.failed:
             self.red.append(report.nodeid)
 
-    def _name(self, code):
-        if code not in self._known:
-            inside = code.co_filename.startswith(self.folders)
-            file = str(Path(code.co_filename).relative_to(ROOT)) if inside else None
-            self._known[code] = (file, code.co_qualname) if inside else None
-        return self._known[code]
+    def _name(self, called):
+        path, function = called
+        if path not in self._known:
+            inside = path.startswith(self.folders)
+            self._known[path] = str(Path(path).relative_to(ROOT)) if inside else None
+        return self._known[path] and (self._known[path], function)
 
 
 def record(folders, to):
     """Run the tests whose files are new or have changed, and write what they call.
 
-    One that is red without a mutant says nothing of one and is left out.
+    A test that is red without a mutant is left out.
     """
     known = json.loads(to.read_text()) if to.exists() else {}
     digests = {name: _digest(text) for name, text in _test_files().items()}
@@ -82,19 +102,19 @@ def _file(test):
 
 
 def _test_files():
-    """{name: text}"""
+    """Return {file: text} of the test files to record."""
     paths = [p for pattern in FILES for p in ROOT.glob(pattern) if p.stem[len("test_") :] not in DRAWING]
     return {str(p.relative_to(ROOT)): p.read_text() for p in sorted(paths)}
 
 
 def _digest(text):
-    """Of a test file, and of the table of cases where it reads it."""
+    """Return the digest of a test file and, if it uses the table of cases, of that table."""
     cases = sorted((ROOT / "parity_tests/cases").glob("*.py")) if "cases" in text else []
     return hashlib.sha256("".join([text, *(p.read_text() for p in cases)]).encode()).hexdigest()
 
 
 class Calls:
-    """What `record` has written, the other way round."""
+    """The tests that call each function and each file, from what `record` wrote."""
 
     def __init__(self, path):
         files = json.loads(path.read_text()).values()
@@ -112,10 +132,11 @@ class Calls:
                 self.of_file[file].add(test)
 
     def tests_of(self, mutant, importers, only=None):
-        """In the order to run them: those that call the function, or else its file or its importers.
+        """Return the tests for a mutant, in the order to run them.
 
-        What runs when a module is imported and what is jitted is not seen to be called. Of a small file
-        the other tests follow: they may see what one of these has had computed.
+        First those that call the function. If there are none (calls of jitted functions and at import
+        are not recorded), those that call its file or its importers. Then the other tests of the same
+        small test files, since they may share a fixture's results.
         """
         tests = self.of_function.get((mutant.file, mutant.function))
         if tests:
@@ -130,10 +151,10 @@ class Calls:
         return [test for test in order if only is None or _file(test) in only]
 
     def _width(self, test):
-        """Tests of one op come before those of a model."""
+        """Return a sort key that puts tests of one op before those of a model."""
         return self.size[test], self.seconds[test]
 
     def within(self, most, tests):
-        """The first of the tests, as many as take so many seconds."""
+        """Return the first tests that together take at most so many seconds."""
         sums = accumulate(self.seconds[test] for test in tests)
         return [test for test, seconds in zip(tests, sums, strict=True) if seconds <= most]

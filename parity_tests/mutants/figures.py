@@ -1,4 +1,4 @@
-"""What the mutants showed, as a page of the docs."""
+"""The results of the mutants, printed and as a page of the docs."""
 
 import os
 import platform
@@ -33,13 +33,13 @@ differs.
 
 
 def show(number, mutant, outcome, result):
-    """One mutant's lines."""
+    """Print the result of one mutant."""
     print(f"{number:4} {outcome:9} {result['seconds']:6} s  {mutant.file} {mutant.function}")
     print(f"     - {mutant.lines[0]}\n     + {mutant.lines[1]}\n     {result['why']}", flush=True)
 
 
 def table(groups):
-    """A line for each group and one for all."""
+    """Return a Markdown table with a line per group and one for all."""
     lines = ["| | drawn | killed | exception | value | time | explained | survived |"]
     lines.append("| --- |" + " ---: |" * 7)
     rows = {group: [how for how, _ in found.values()] for group, found in groups.items()}
@@ -53,7 +53,7 @@ def table(groups):
 
 
 def write(groups, explained, number, seed):
-    """The page, with each explained mutant and each survivor in its two lines."""
+    """Write the page; each explained mutant and each survivor is shown as a diff."""
     versions = ", ".join(f"{m.__name__} {m.__version__}" for m in (numpy, numba, torch))
     where = (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"

@@ -1,4 +1,4 @@
-"""Every small bug that can be planted in a source: a piece of its text and what to put there instead."""
+"""All small bugs that can be planted in a source: each replaces a piece of its text."""
 
 import ast
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ KINDS = {
     "argument": (ast.Call,),
     "statement": (ast.Expr, ast.Assign, ast.AugAssign),
 }
-# What is no behaviour, or the text of a message.
+# Nodes whose change would alter only messages or imports.
 LEFT_ALONE = (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`source` of `file` with `now` in the place of its bytes from start to end."""
+    """The source of a file with its bytes from `start` to `end` replaced by `now`."""
 
     file: str
     function: str
@@ -43,7 +43,7 @@ class Mutant:
 
     @cached_property
     def lines(self):
-        """The lines it changes, as they were and as they are now."""
+        """(original, mutated) text of the changed lines, with single spaces."""
         raw = self.source.encode()
         first = raw.rfind(b"\n", 0, self.start) + 1
         last = raw.find(b"\n", self.end)
@@ -56,7 +56,7 @@ class Mutant:
         return (self.file, self.function, *self.lines)
 
     def changes_something(self):
-        """Whether it is valid Python and other Python than before."""
+        """Return whether the mutant is valid Python with another syntax tree."""
         try:
             return ast.dump(ast.parse(self.text)) != ast.dump(ast.parse(self.source))
         except SyntaxError:
@@ -64,7 +64,7 @@ class Mutant:
 
 
 def mutants_of(file, source):
-    """All mutants of the source, in its order."""
+    """Yield all mutants of the source, in source order."""
     starts = [0]
     for line in source.encode().splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -99,7 +99,7 @@ def mutants_of(file, source):
 
 
 def _behaviour(node):
-    """The nodes below, without annotations and decorators."""
+    """Yield the child nodes, without annotations and decorators."""
     for name, value in ast.iter_fields(node):
         if name not in ("annotation", "returns", "decorator_list"):
             yield from (
@@ -108,7 +108,7 @@ def _behaviour(node):
 
 
 def changes(node, begin, end, text, between):
-    """(start, end, what to put there) of each bug that this node can have by itself."""
+    """Yield (start, end, replacement) of each bug of this node itself, without its children."""
 
     def replaced(part, now):
         return begin(part), end(part), now
@@ -143,7 +143,7 @@ def changes(node, begin, end, text, between):
             yield from (replaced(k.value, "None") for k in keywords if k.arg and text(k.value) != "None")
             for left, right in pairwise(arguments):
                 a, b = text(left), text(right)
-                if not a.startswith('"'):  # a name that a message has
+                if not a.startswith('"'):  # a literal is probably a name for a message
                     yield from (replaced(left, b), replaced(right, a))
                     yield begin(left), end(right), f"{b}, {a}"
         case ast.Expr(ast.Call()):

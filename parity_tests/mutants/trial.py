@@ -1,4 +1,4 @@
-"""One mutant's tests in a process of their own, forked from one that has the packages imported."""
+"""Run one mutant's tests in a process forked from one that has imported the packages."""
 
 import json
 import os
@@ -17,13 +17,14 @@ from .calls import ROOT
 
 SITE = Path(__file__).parent / "site"
 MEMORY = 16 << 30
-FACTOR, LEAST, COMPILING, COLLECTING = 20, 20, 120, 120  # seconds of the processor
-WALL = 1800  # seconds on the clock: threads that wait for each other take none of the processor's
+# A test may take FACTOR times its usual seconds, and LEAST more; all but FACTOR in processor seconds.
+FACTOR, LEAST, COMPILING, COLLECTING = 20, 20, 120, 120
+WALL = 1800  # seconds on the clock, for deadlocks: waiting threads use no processor time
 OVER = (signal.SIGPROF, signal.SIGALRM)
 
 
 class Runner:
-    """A pytest plugin: only these tests, in this order; remembers what turned red."""
+    """A pytest plugin that runs only these tests, in this order, and keeps the first red one."""
 
     def __init__(self, tests, seconds, more):
         self.order = {test: n for n, test in enumerate(tests)}
@@ -36,7 +37,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
-        """The kernel ends the process when the time is up, in the middle of a jitted loop too."""
+        """Limit the test's time by a signal, which ends the process even within a jitted loop."""
         _limit(LEAST + self.more + FACTOR * self.seconds[item.nodeid])
 
     def pytest_exception_interact(self, node, call, report):
@@ -51,7 +52,7 @@ class Runner:
 
 
 def trial(mutant, tests, seconds, compiles):
-    """{"killed": "exception", "value", "time" or None, …} of running the tests until one is red."""
+    """Run the tests until one is red; return {"killed": "exception", "value", "time" or None, …}."""
     if not tests:
         return {"killed": None, "why": "no test calls it", "seconds": 0.0}
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
@@ -62,7 +63,7 @@ def trial(mutant, tests, seconds, compiles):
             _child(mutant, tests, seconds, compiles, folder)
         status = os.waitpid(child, 0)[1]
         with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)  # what its tests may have left behind
+            os.killpg(child, signal.SIGKILL)  # processes that its tests may have left behind
         return _verdict(status, folder) | {"seconds": round(time.monotonic() - begin, 1)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -86,7 +87,7 @@ def _child(mutant, tests, seconds, compiles, folder):
             ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *files], plugins=[runner]
         )
         red = runner.red or {
-            "killed": None if code in (0, 5) else "exception",  # 5: none of the tests is there
+            "killed": None if code in (0, 5) else "exception",  # 5: pytest found none of the tests
             "why": f"pytest ended with {code}",
         }
         (folder / "verdict").write_text(json.dumps(red))
@@ -95,7 +96,7 @@ def _child(mutant, tests, seconds, compiles, folder):
 
 
 def _plant(mutant, compiles, folder):
-    """From here on this process and those it begins import the mutant."""
+    """Make this process and those it starts import the mutant."""
     text, module = folder / "mutant.py", mutant.file.removesuffix(".py").replace("/", ".")
     text.write_text(mutant.text)
     os.environ["MUTANT"] = f"{module.removesuffix('.__init__')}={text}"
@@ -111,7 +112,7 @@ def _plant(mutant, compiles, folder):
 
 
 def _limit(seconds):
-    """What comes next may take so many seconds of the processor."""
+    """Limit what comes next to so many seconds of processor time."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, WALL)
 

@@ -1,1 +1,1 @@
-"""Both twins against what others wrote: transformers, x-transformers, timm, torchvision."""
+"""Both twins against other packages: transformers, x-transformers, timm, torchvision."""

@@ -1,4 +1,4 @@
-"""Where others' weights meet ours: differentiable maps that several originals share."""
+"""Differentiable maps from an original's weights to ours, for several originals."""
 
 import math
 
@@ -13,10 +13,11 @@ TABLE = "rel_pos.relative_position_bias_table"
 
 
 def projections(p, names, proj, scale_q=1.0, scale_k=1.0):
-    """Our qkv and proj from separate Linears; zero where the original has no bias, others have one.
+    """Return our qkv and proj from separate Linears; if only some have a bias, the others' is zero.
 
-    p: {name: tensor}; names: those of q, k and v; proj: None where it ends with the heads side by side;
-    scale_q, scale_k: undo our 1/√d where theirs differs.
+    p: {name: tensor}, the original's parameters. names: the Linears of q, k and v.
+    proj: the output Linear, None if the original has none.
+    scale_q, scale_k: factors that make up for a scale other than our 1/√d.
     """
     factors = (scale_q, scale_k, 1.0)
     state = {"qkv.weight": _cat(p, names, "weight", factors)}
@@ -26,42 +27,47 @@ def projections(p, names, proj, scale_q=1.0, scale_k=1.0):
 
 
 def fused(p, qkv="qkv", proj="proj"):
-    """Our qkv and proj from Linears that have them all in our order."""
+    """Return our qkv and proj from a fused Linear with q, k and v in our order, and an output Linear."""
     bias = {"qkv.bias": p[f"{qkv}.bias"]} if f"{qkv}.bias" in p else {}
     return {"qkv.weight": p[f"{qkv}.weight"], **bias, **output(p, proj)}
 
 
 def output(p, proj):
-    """Our proj from a Linear, which may lack the bias."""
+    """Return our proj from a Linear, which may lack the bias."""
     return {"proj.weight": p[f"{proj}.weight"], "proj.bias": _part(p, proj, "bias")}
 
 
 def no_output(width):
-    """The identity for our proj."""
+    """Return the identity for our proj."""
     weight = torch.eye(width, dtype=torch.float64)
     return {"proj.weight": weight, "proj.bias": weight.new_zeros(width)}
 
 
 def heads_first(rows, num_heads, parts):
-    """Rows (head, part, d) of a fused projection -> (part, head, d), as ours are."""
+    """Reorder the rows (head, part, d) of a fused projection to ours, (part, head, d)."""
     return rows.unflatten(0, (num_heads, parts, -1)).transpose(0, 1).flatten(0, 2)
 
 
 def folded(p, name, norm, num_heads=1, parts=1):
-    """weight and bias of name.linear and the batch norm after it, whose statistics are still 0 and 1;
-    parts: how many of q, k and v a head has side by side."""
+    """Return weight and bias of name.linear with the batch norm after it, which has mean 0, variance 1.
+
+    parts: how many of q, k and v are side by side within a head.
+    """
     gain = p[f"{name}.{norm}.weight"] / math.sqrt(1 + 1e-5)
     rows = p[f"{name}.linear.weight"] * gain[:, None], p[f"{name}.{norm}.bias"]
     return [heads_first(each, num_heads, parts) for each in rows]
 
 
 def renamed(p, old, new):
-    """The parameters under `old`, as ours under `new`."""
+    """Return the parameters whose names begin with `old`, which is replaced by `new`."""
     return {new + name.removeprefix(old): a for name, a in p.items() if name.startswith(old)}
 
 
 def in_float64(theirs, formula, x):
-    """formula(x), a constant that the original computes in float32, in float64, and held to be it."""
+    """Return formula(x) in float64, for a constant that the original computes in float32.
+
+    theirs: the original's constant; raises AssertionError if it is not formula(x) in float32.
+    """
     x = np.asarray(x, np.float64)
     truth = {"out": formula(x)}
     costs = yardsticks(truth, lambda rounding: {"out": formula(on_grid(x, rounding))}, "float32")

@@ -1,4 +1,4 @@
-"""The originals, imported unmodified, or a skip that says why not."""
+"""Import an original unmodified, or skip its tests with the reason."""
 
 import contextlib
 import importlib
@@ -6,13 +6,13 @@ import importlib
 import pytest
 import torch
 
-_libraries = []  # an operator lives as long as the library that defines it
+_libraries = []  # keeps the libraries, since an operator is removed with its library
 
 
 def original(name):
-    """The module `name` of a package, or skip the file that asks for it."""
+    """Import the module `name` of a package, or skip the test file that calls this."""
     try:
-        with contextlib.suppress(ModuleNotFoundError):  # transformers does without
+        with contextlib.suppress(ModuleNotFoundError):  # transformers works without torchvision
             _import_torchvision()
         return importlib.import_module(name)
     except Exception as error:  # a broken installation raises more than ImportError
@@ -20,9 +20,10 @@ def original(name):
 
 
 def _import_torchvision():
-    """timm and transformers import it too, and a wheel built for CUDA fails beside a CPU-only torch.
+    """Import torchvision, also a wheel for CUDA beside a CPU-only torch, where the import fails.
 
-    It registers the shapes of two compiled operators, so they must exist; its layers need neither.
+    timm and transformers import it too. It registers the shapes of two compiled operators, so these are
+    defined here; its layers do not need them.
     """
     try:
         importlib.import_module("torchvision")

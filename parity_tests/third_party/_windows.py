@@ -1,4 +1,4 @@
-"""Geometry that Swin's descendants share: windows of an image, the mask of a shift, log coordinates."""
+"""Geometry of Swin and models based on it: windows of an image, the mask of a shift, coordinates."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 
 
 def partition(image, window):
-    """image (B, sizes…, C) -> its windows (B · n, Π window, C); any number of axes."""
+    """Split image (B, sizes…, C) into windows (B · n, Π window, C); any number of axes."""
     axes = range(len(window))
     split = image
     for axis in reversed(axes):
@@ -17,7 +17,7 @@ def partition(image, window):
 
 
 def merge(windows, window, counts):
-    """The inverse of `partition` for `counts` windows along each axis."""
+    """Invert `partition` for `counts` windows along each axis."""
     axes = range(len(window))
     split = windows.unflatten(1, window).unflatten(0, (-1, *counts))
     n = len(window)
@@ -29,7 +29,7 @@ def merge(windows, window, counts):
 
 
 def shift_mask(window, counts, shift):
-    """Windows of an image that was rolled by −shift: −100 between what was not together (n, L, L)."""
+    """Return the mask (n, L, L) of an image rolled by −shift: −100 between tokens of other regions."""
     regions = torch.zeros([w * n for w, n in zip(window, counts, strict=True)])
     for axis, (size, by) in enumerate(zip(regions.shape, shift, strict=True)):
         rolled = (torch.arange(size) >= size - by).double()
@@ -41,12 +41,12 @@ def shift_mask(window, counts, shift):
 
 
 def log_coordinates(offsets, window):
-    """Swin V2's sign(δ) log₂(1 + |δ|) / log₂ 8, δ = 8 Δ / (window − 1), for offsets (…, 2)."""
+    """Return Swin V2's sign(δ) log₂(1 + |δ|) / log₂ 8, δ = 8 Δ / (window − 1), of offsets (…, 2)."""
     delta = 8 * offsets / (np.array(window) - 1)
     return np.sign(delta) * np.log2(1 + np.abs(delta)) / math.log2(8)
 
 
 def offsets(window):
-    """Every Δ in a window (2h − 1, 2w − 1, 2), from the most negative."""
+    """Return every offset in a window, (2h − 1, 2w − 1, 2), from the most negative."""
     axes = [np.arange(1 - size, size) for size in window]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float64)

@@ -1,8 +1,8 @@
-"""An original and one of our twins with the same weights -> a budget.Row for each tensor.
+"""Compare an original and one of our twins with the same weights -> a budget.Row per tensor.
 
-The original is run by autograd. `state` maps its parameters to ours with differentiable operations, so
-that our gradients, pulled back through the same map, are gradients of the original's parameters: every
-one of them is compared, under its own name, whatever the layouts.
+Autograd gives the original's gradients. `state` maps its parameters to ours by differentiable
+operations. Our gradients go back through the same map, so they become gradients of the original's
+parameters. Each is compared under the original's name, whatever the layout.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def attention(
     scale=None,
     **options,
 ):
-    """Our whole attention layer; options are the scheme's."""
+    """Return our attention layer as Ours; options: of the scheme."""
     position = {"bias_type": bias_type, "window_size": window_size, **options}
     own = {"qkv_bias": qkv_bias, "cosine_attention": cosine, "rpb_kwargs": position}
     own |= {"head_dim": head_dim, "scale": scale}
@@ -57,17 +57,19 @@ def attention(
 
 
 def scheme(num_heads, bias_type, window_size, **options):
-    """Our scheme by itself; its output is the bias."""
+    """Return our scheme alone as Ours; its output is the bias."""
     own = {"num_heads": num_heads, "bias_type": bias_type, "window_size": window_size}
     return Ours("RelativePositionBias", bias_type, {**own, **options})
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What is held against what.
+    """An original and our counterpart, to be compared.
 
-    theirs(*inputs) -> output in our layout; inputs: {"x": shape}, for a scheme {} or q (and k);
-    state(parameters of the original) -> ours; index: the original's, where its rows are ours;
+    theirs(*inputs): return the original's output in our layout.
+    state(parameters): return our state from the original's parameters.
+    inputs: {"x": shape}; for a scheme {} or the shapes of q (and k).
+    index: the original's index, if its table has our order of rows.
     call: further arguments of ours without a gradient (a mask, sizes).
     """
 
@@ -82,7 +84,7 @@ class Agreement:
 
 
 def rows(agreement, twin):
-    """[budget.Row]; raises AssertionError when the names of the tensors differ."""
+    """Return [budget.Row]; raise AssertionError if the names of the tensors differ."""
     rng = np.random.default_rng(SEED)
     agreement.original.eval()
     fill(agreement.original, rng, agreement.dtype)
@@ -96,7 +98,7 @@ def rows(agreement, twin):
     found = [] if agreement.index is None else [_index_row(agreement, twin)]
     if agreement.dtype == "float64":
         return found + [budget.float64(name, theirs[name], ours[name]) for name in theirs]
-    truth = _ours(agreement, "numpy", inputs, dout, "float64")  # held to other originals in float64
+    truth = _ours(agreement, "numpy", inputs, dout, "float64")  # other originals test it in float64
     costs = yardsticks(
         truth,
         lambda rounding: _ours(agreement, "numpy", inputs, dout, "float64", rounding),
@@ -110,7 +112,7 @@ def rows(agreement, twin):
 
 
 def fill(original, rng, dtype):
-    """Random weights for every parameter; matrices keep the variance of what they are applied to."""
+    """Set every parameter to random numbers; matrices keep the variance of their inputs."""
     original.to(getattr(torch, dtype))
     for parameter in original.parameters():
         draw = rng.standard_normal(tuple(parameter.shape)) / np.sqrt(np.prod(parameter.shape[1:]))
@@ -118,7 +120,7 @@ def fill(original, rng, dtype):
 
 
 def _theirs(agreement, inputs, rng):
-    """({name: array}, the cotangent drawn for the output)"""
+    """Run the original; return ({name: array}, the gradient drawn for the output)."""
     dtype = getattr(torch, agreement.dtype)
     given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
     out = agreement.theirs(*given.values())
@@ -129,9 +131,9 @@ def _theirs(agreement, inputs, rng):
 
 
 def _ours(agreement, twin, inputs, dout, dtype, rounding=None):
-    """{name: array} of one twin; parameter gradients under the original's names.
+    """Run one twin; return {name: array}, with parameter gradients under the original's names.
 
-    rounding: a `Rounding` by which the definition rounds at random.
+    rounding: a `Rounding`; then plain NumPy runs with each result rounded at random.
     """
     learned = agreement.original.named_parameters()
     doubles = {name: p.detach().double().requires_grad_() for name, p in learned}
@@ -151,7 +153,7 @@ def _ours(agreement, twin, inputs, dout, dtype, rounding=None):
 
 
 def _grads(outs, sources, cotangents):
-    """{name: gradient of the source}, None where there is no path; {} where nothing is learned."""
+    """Return {name: gradient of the source}, None without a path; {} if no output has a gradient."""
     if not sources or not any(out.requires_grad for out in outs):
         return {}
     grads = torch.autograd.grad(outs, list(sources.values()), cotangents, allow_unused=True)
@@ -164,7 +166,7 @@ def _run_numpy(module, state, inputs, call, dout, dtype):
 
 
 def _run_rounding(module, state, inputs, call, dout, rounding):
-    """The definition in float64, each result rounded at random."""
+    """Run plain NumPy in float64 with each result rounded at random."""
     module.load_state_dict(state)
     round_weights(module, rounding)
     with numpy_ref.use_ops(RoundedOps(rounding)):
@@ -198,5 +200,5 @@ def _index_row(agreement, twin):
 
 
 def _arrays(tensors):
-    """None (no path from the output) is left out: then the names tell."""
+    """Return {name: array} without None (no path from the output), which shows as a missing name."""
     return {name: a.detach().double().numpy() for name, a in tensors.items() if a is not None}

@@ -1,4 +1,4 @@
-"""Runs each agreement through both twins; collects, shows and writes what was measured."""
+"""Run each agreement in both twins; collect, print and write the results."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ OUTCOME = summary.Outcome()
 
 @pytest.fixture(params=TWINS)
 def agree(request):
-    """agree(agreement): every tensor within the budget, through the twin of the parameter."""
+    """Return agree(agreement), which asserts that every tensor of this twin is within the budget."""
 
     def check(agreement):
         measured = rows(agreement, request.param)
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
-    """A part of the tests must not replace the report of all; nor may a test that broke go missing."""
+    """Write the report, but only if all tests of the folder ran and each has a result or a skip."""
     root = Path(session.config.rootpath)
     chosen = OUTCOME.partial or any("::" in argument for argument in session.config.args)
     items = [item for item in session.items if FOLDER in Path(item.path).parents]

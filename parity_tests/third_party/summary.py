@@ -1,4 +1,4 @@
-"""What `make parity-third-party` prints and writes: a line for each agreement and twin, the skips."""
+"""The report of `make parity-third-party`: a line per agreement and twin, and the skips."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ COLUMNS = ("test", "scheme", "original", "version", "dtype", "tensors", "twin", 
 
 @dataclass(frozen=True)
 class Line:
-    """One agreement through one twin."""
+    """The result of one agreement with one twin."""
 
     test: str
     scheme: str
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass
 class Outcome:
-    """What the session has measured and skipped so far."""
+    """The results and skips of the session so far."""
 
     lines: dict = field(default_factory=dict)  # {test: Line}
     skips: dict = field(default_factory=dict)  # {test or file: reason}
@@ -50,13 +50,13 @@ class Outcome:
         package, name = named(agreement.original)
         version = metadata.version(package.replace("_", "-"))
         shares = {}
-        for row in rows:  # in float32 two for each tensor: of theirs and of ours
+        for row in rows:  # in float32 two rows per tensor: the original's and ours
             shares[row.tensor] = np.maximum(shares.get(row.tensor, 0.0), row.budget_share)
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
         self.lines[test] = Line(test, *where, shares)
 
     def note_skip(self, report):
-        """report: of a collection or of a test, from any folder."""
+        """Record a skip in this folder; report: of a collection or a test, from any folder."""
         if report.skipped and Path(__file__).parent.name in Path(report.nodeid.partition("::")[0]).parts:
             self.skips[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
 
@@ -75,7 +75,7 @@ class Outcome:
         return "\n".join([*(row.rstrip() for row in padded), *skips, "", self.summary()])
 
     def write(self, folder):
-        """folder/third_party.md and folder/third_party.json, each replaced whole."""
+        """Write third_party.md and third_party.json into the folder, each replaced whole."""
         folder.mkdir(parents=True, exist_ok=True)
         table = [COLUMNS, ["---"] * len(COLUMNS), *(line.cells() for line in self.lines.values())]
         body = "\n".join(f"| {' | '.join(row)} |" for row in table)
@@ -91,7 +91,7 @@ class Outcome:
 
 
 def named(original):
-    """("timm", "timm levit.Attention"): the package, and the file and class of each part that is its."""
+    """Return the package and a name, as ("timm", "timm levit.Attention"), without torch's own parts."""
     parts = original.values() if isinstance(original, nn.ModuleDict) else [original]
     kinds = [type(part) for part in parts if not type(part).__module__.startswith("torch.")]
     package, *_, file = kinds[0].__module__.split(".")

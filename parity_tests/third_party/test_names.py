@@ -1,4 +1,4 @@
-"""What docs/ say of other projects' models: the names of their parameters, the bias they use."""
+"""What docs/ says about other projects' models: the names of their parameters, the bias they use."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ MODELS = {
 
 
 def printed():
-    """{(library, model): its names} in the table of docs/api.md."""
+    """Return {(library, model): names of parameters} from the table of docs/api.md."""
     found = {}
     table = PAGE.read_text().partition("| here | timm | transformers |")[2].partition("\n\n")[0]
     for row in table.splitlines()[2:]:

@@ -46,14 +46,14 @@ def test_swin(agree):
 
 
 def without_key_bias(p):
-    """Swin V2's and BEiT's query and value biases beside a fused weight; their keys have none."""
+    """Map a fused weight with separate biases for q and v and none for k, as in Swin V2 and BEiT."""
     bias = torch.cat([p["q_bias"], torch.zeros_like(p["q_bias"]), p["v_bias"]])
     return {"qkv.weight": p["qkv.weight"], "qkv.bias": bias, **output(p, "proj")}
 
 
 @pytest.mark.parametrize("pretrained", [None, (4, 6)])
 def test_swinv2(agree, pretrained):
-    """Its coordinates are computed in float32."""
+    """The original computes its coordinates in float32; here they are replaced by float64 ones."""
     layer = swinv2.WindowAttention(WIDTH, WINDOW, HEADS, pretrained_window_size=pretrained or (0, 0))
     coordinates = partial(log_coordinates, window=pretrained or WINDOW)
     layer.relative_coords_table = in_float64(
@@ -82,7 +82,7 @@ def cr_coordinates(delta):
 
 
 def test_swinv2_cr(agree):
-    """One logit scale per head, in a row; coordinates of every pair, computed in float32."""
+    """The original has a coordinate for every pair, computed in float32, and logit scales (H,)."""
     layer = swinv2_cr.WindowMultiHeadAttention(WIDTH, HEADS, WINDOW, meta_hidden_dim=10)
     places = np.argwhere(np.ones(WINDOW))
     pairs = (places[:, None] - places[None]).reshape(-1, 2)
@@ -119,7 +119,7 @@ def test_beit(agree):
 
 @pytest.mark.parametrize("init_values", [None, 0.1])
 def test_rel_pos_block(agree, init_values):
-    """A whole block, with layer scale and another eps; its parameters have the names of ours."""
+    """A whole block, with layer scale and another eps; its parameters have our names."""
     layer = relpos.RelPosBlock(
         WIDTH,
         HEADS,
@@ -143,7 +143,7 @@ def test_rel_pos_block(agree, init_values):
 
 @pytest.mark.parametrize("prefix", [0, 1])
 def test_rel_pos_bias(agree, prefix):
-    """RelPosBias in the ViT that uses it, with and without class token."""
+    """RelPosBias in timm's RelPosAttention, with and without class token."""
     bias = partial(layers.RelPosBias, window_size=WINDOW, prefix_tokens=prefix)
     layer = relpos.RelPosAttention(WIDTH, HEADS, qkv_bias=True, rel_pos_cls=bias)
     length = TOKENS + prefix
@@ -162,7 +162,7 @@ def test_rel_pos_bias(agree, prefix):
 @pytest.mark.parametrize("prefix", [0, 1])
 @pytest.mark.parametrize(("mode", "pretrained"), [("cr", None), ("swin", None), ("swin", (4, 6))])
 def test_rel_pos_mlp(agree, mode, pretrained, prefix):
-    """RelPosMlp in evaluation, where its dropout rests; coordinates computed in float32."""
+    """RelPosMlp in evaluation, without its dropout; its coordinates are float32, replaced by float64."""
     bias = partial(
         layers.RelPosMlp,
         window_size=WINDOW,
@@ -199,7 +199,7 @@ def test_rel_pos_mlp(agree, mode, pretrained, prefix):
 
 @pytest.mark.parametrize("head_first", [False, True])
 def test_maxvit(agree, head_first):
-    """RelPosBiasTf, one plane per head by key − query, in MaxViT's attention over a grid."""
+    """RelPosBiasTf, which has a plane of key − query per head, in MaxViT's attention over a grid."""
     bias = partial(layers.RelPosBiasTf, window_size=WINDOW)
     layer = maxxvit.AttentionCl(WIDTH, dim_head=WIDTH // HEADS, head_first=head_first, rel_pos_cls=bias)
 

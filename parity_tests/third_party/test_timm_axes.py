@@ -1,4 +1,4 @@
-"""timm's biases by axis: LeViT and its heirs, HaloNet, BoTNet, MViT V2, SAM."""
+"""timm's biases by axis: LeViT, TinyViT, EfficientFormer, HaloNet, BoTNet, MViT V2, SAM."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ GRID, TOKENS = (3, 5), 15
 
 
 def levit_state(p):
-    """A row of biases for each head."""
+    """Map the parameters of LeViT, whose table is (heads, rows)."""
     if "kv.linear.weight" in p:
         pairs = folded(p, "q.ln", "bn", HEADS), folded(p, "kv", "bn", HEADS, 2)
         weight, bias = (torch.cat(each) for each in zip(*pairs, strict=True))
@@ -36,7 +36,7 @@ def levit_state(p):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_levit(agree, stride):
-    """Without the activation between attention and projection, which ours does not have."""
+    """The activation between attention and projection is removed, as ours has none."""
     sizes = {"num_heads": HEADS, "attn_ratio": 1, "resolution": GRID, "act_layer": nn.Identity}
     if stride == 1:
         layer = levit.Attention(WIDTH, DIM, **sizes)
@@ -56,7 +56,7 @@ def test_levit(agree, stride):
 
 @pytest.mark.parametrize("model", [tiny_vit, efficientformer])
 def test_levits_heirs(agree, model):
-    """TinyViT, without its layer norm, and EfficientFormer."""
+    """TinyViT, with its layer norm removed, and EfficientFormer."""
     layer = model.Attention(WIDTH, DIM, HEADS, attn_ratio=1, resolution=GRID)
     layer.norm = nn.Identity()
 
@@ -77,7 +77,10 @@ def test_levits_heirs(agree, model):
 
 
 def relative(p, halo):
-    """timm's row of key − query, each from its own corner, is 2 · window − 2 + halo less ours."""
+    """Map timm's tables of key − query, counted from the corners of block and window, to ours.
+
+    timm's row is 2 · window − 2 + halo minus our row.
+    """
     tables = {axis: p[f"pos_embed.{axis}_rel"].flip(0) for axis in ("height", "width")}
     return {
         f"rel_pos.{axis}_rel": torch.cat([rows.detach()[:halo], rows[: len(rows) - halo]])
@@ -86,7 +89,7 @@ def relative(p, halo):
 
 
 def test_halo(agree):
-    """The block in the middle of an image: our window is that block and its halo."""
+    """The block in the middle of an image is compared; our window is that block with its halo."""
     block, halo = 3, 2
     window = block + 2 * halo
     layer = halo_attn.HaloAttn(WIDTH, num_heads=HEADS, dim_head=DIM, block_size=block, halo_size=halo)
@@ -144,7 +147,7 @@ def test_sam(agree):
 
 @pytest.mark.parametrize("prefix", [0, 1])
 def test_mvitv2(agree, prefix):
-    """Without pooling, and so without its residual of the pooled query."""
+    """MViT V2 without pooling, and without the residual of the pooled query."""
     layer = mvitv2.MultiScaleAttention(
         WIDTH, WIDTH, (4, 4), HEADS, has_cls_token=bool(prefix), residual_pooling=False
     )
@@ -161,7 +164,7 @@ def test_mvitv2(agree, prefix):
 
 @pytest.mark.parametrize(("q_size", "k_size"), [((4, 4), (2, 2)), ((2, 4), (4, 4)), ((4, 3), (2, 4))])
 def test_mvitv2_pooled(agree, q_size, k_size):
-    """Grids of other sizes, as its pooling makes them: the bias by itself."""
+    """The bias alone, for grids of other sizes, as the original's pooling makes them."""
     layer = mvitv2.MultiScaleAttention(WIDTH, WIDTH, (4, 4), HEADS)
 
     def theirs(q):

@@ -21,7 +21,7 @@ COUNTS = (2, 2)  # windows along each axis
 
 
 def of_windows(layer, window, counts, shift):
-    """The layer, which takes images and rolls and splits them itself, as a function of windows."""
+    """Return a layer that rolls and splits images itself as a function of windows."""
     axes = tuple(range(1, 1 + len(window)))
 
     def call(x):
@@ -53,7 +53,7 @@ def test_swin(agree, shift):
 
 
 def test_swinv2(agree):
-    """Its key bias counts as zero; its coordinates are computed in float32."""
+    """The original uses zero for its key bias, and float32 coordinates, here replaced by float64."""
     window, shift = (2, 3), (1, 1)
     layer = swin.ShiftedWindowAttentionV2(WIDTH, list(window), list(shift), HEADS)
     coordinates = partial(log_coordinates, window=window)
@@ -99,8 +99,10 @@ def test_video_swin(agree, shift):
 
 
 def test_maxvit(agree):
-    """A flat table by query − key (timm's: planes by key − query). It divides by the root of the whole
-    width instead of a head's, which its k weights make up for."""
+    """torchvision's MaxViT has a flat table of query − key, unlike timm's planes of key − query.
+
+    It divides by the root of the whole width, not of the head's; our k weights are scaled to match.
+    """
     layer = maxvit.RelativePositionalMultiHeadAttention(WIDTH, WIDTH // HEADS, 9)
 
     def state(p):
@@ -125,8 +127,10 @@ def test_maxvit(agree):
 
 
 def test_mvit(agree):
-    """One frame without pooling: its temporal term is the same for all patches, so that it may go with
-    the height's."""
+    """MViT on one frame without pooling, where the temporal term is the same for all patches.
+
+    So it is added to the table of the height.
+    """
     one = [1, 1, 1]
     layer = mvit.MultiscaleAttention(
         [1, 4, 4], WIDTH, WIDTH, HEADS, one, one, one, one, False, False, rel_pos_embed=True

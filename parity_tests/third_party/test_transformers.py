@@ -25,7 +25,7 @@ QKV = ("q_proj", "k_proj", "v_proj")
 
 
 def without_float32_softmax(config):
-    """Eager attention takes its softmax in float32; PyTorch's own keeps the dtype."""
+    """Select SDPA, which keeps the dtype, as eager attention computes its softmax in float32."""
     config._attn_implementation = "sdpa"
     return config
 
@@ -62,9 +62,9 @@ MASKS = {
 @pytest.mark.parametrize("name", MASKS)
 @pytest.mark.parametrize("pretrained", [None, (4, 6)])
 def test_swinv2(agree, name, pretrained):
-    """It adds its mask twice, which −100 hides and a softer mask shows: ours is given that one doubled.
+    """The original adds its mask twice, which shows with a soft mask; ours gets that mask doubled.
 
-    Its coordinates are computed in float32. It ends with the heads side by side.
+    Its coordinates are float32, here replaced by float64. It has no output projection.
     """
     (mask, times), window = MASKS[name], (2, 3)
     layer = swinv2.Swinv2SelfAttention(
@@ -101,7 +101,7 @@ def beit_config(config, size=12):
 
 
 def test_beit(agree):
-    """The class token's three rows, a bias of the layer's own."""
+    """BEiT with a bias of the layer's own, including the class token's three rows."""
     config = beit_config(beit.BeitConfig)
     parts = nn.ModuleDict(
         {"attention": beit.BeitAttention(config), "bias": beit.BeitRelativePositionBias(config)}
@@ -124,7 +124,7 @@ def test_beit(agree):
 
 
 def test_beit_shared(agree):
-    """One bias for all layers: a layer is given it, and hands its gradient back to be added up."""
+    """BEiT with one bias for all layers: the bias is an input of the layer, with a gradient."""
     layer = beit.BeitAttention(beit_config(beit.BeitConfig))
     own = {"embed_dim": WIDTH, "num_heads": HEADS, "use_relative_position": False}
     agree(
@@ -139,8 +139,10 @@ def test_beit_shared(agree):
 
 
 def test_beit_on_a_grid_with_unequal_sides(agree):
-    """There it takes its table for one of (width, height) when it resizes it, even to the same size, and
-    so mixes the offsets up. Ours is its own index into its own table, as in timm."""
+    """The original resizes its table as one of (width, height), even to the same size.
+
+    That mixes up the offsets, so its table is looked up here by its own index, as in timm.
+    """
     layer, window = beit.BeitRelativePositionBias(beit_config(beit.BeitConfig, (12, 16))), (3, 4)
     index = layer.generate_relative_position_index(window)
 
@@ -153,7 +155,7 @@ def test_beit_on_a_grid_with_unequal_sides(agree):
 
 
 def test_data2vec_vision(agree):
-    """BEiT's attention with the bias inside; its table of the same three rows."""
+    """Data2Vec: BEiT's attention with the bias inside and the same three extra rows."""
     config = data2vec.Data2VecVisionConfig(hidden_size=WIDTH, num_attention_heads=HEADS)
     layer = data2vec.Data2VecVisionSelfAttention(config, window_size=(3, 3))
     resolution = (3 * config.patch_size,) * 2
@@ -198,7 +200,7 @@ BN = "batch_norm"
 
 
 def levit_state(p):
-    """Theirs keep a head's q, k and v together, and a row of biases for each head."""
+    """Map the parameters of LeViT: q, k and v are together per head, and the table is (heads, rows)."""
     if "queries.linear.weight" in p:
         pairs = folded(p, "queries", BN, HEADS), folded(p, "keys_values", BN, HEADS, 2)
         weight, bias = (torch.cat(each) for each in zip(*pairs, strict=True))
@@ -211,7 +213,7 @@ def levit_state(p):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_levit(agree, stride):
-    """Without its activation between attention and projection, which ours does not have."""
+    """The activation between attention and projection is removed, as ours has none."""
     sizes = {"key_dim": WIDTH // HEADS, "num_attention_heads": HEADS, "attention_ratio": 1}
     if stride == 1:
         layer = levit.LevitAttention(WIDTH, **sizes, resolution=5)

@@ -20,17 +20,17 @@ DIM = WIDTH // HEADS
 
 
 def boxes(length):
-    """(1, L, 4): left, top, right, bottom."""
+    """Return random boxes (1, L, 4): left, top, right, bottom."""
     corner = np.random.default_rng(3).integers(0, 60, (1, length, 4))
     return torch.tensor(np.sort(corner.reshape(1, length, 2, 2), axis=2).reshape(1, length, 4))
 
 
 LAYOUT_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
-LAYOUT_SIZES = (8, 20), (16, 40), (16, 40)  # buckets and reach of each
+LAYOUT_SIZES = (8, 20), (16, 40), (16, 40)  # (number of buckets, largest distance) of each table
 
 
 def layoutlmv3_state(p):
-    """Tables (heads, buckets), divided by √d together with the scores."""
+    """Map the parameters; the original's tables (heads, buckets) are divided by √d with the scores."""
     tables = {
         f"rel_pos.parts.{n}.relative_position_bias_table": p[f"{name}.weight"].T / math.sqrt(DIM)
         for n, name in enumerate(LAYOUT_TABLES)
@@ -40,8 +40,11 @@ def layoutlmv3_state(p):
 
 
 def layoutlmv3_biases(encoder, buckets, box):
-    """1-D and x + y. transformers looks its tables up under no_grad, which leaves them untrained; here
-    they are looked up with its buckets and a gradient, and made sure to give the same."""
+    """Return the 1-D bias and the sum of the x and y biases.
+
+    transformers looks up its tables under no_grad, so they get no gradient. Here they are looked up with
+    its buckets and a gradient, and compared with its own results.
+    """
     tables = [getattr(encoder, name).weight.T for name in LAYOUT_TABLES]
     line, x, y = (
         table[bucket].permute(0, 3, 1, 2) for table, bucket in zip(tables, buckets, strict=True)
@@ -52,7 +55,7 @@ def layoutlmv3_biases(encoder, buckets, box):
 
 
 def test_layoutlmv3(agree):
-    """1-D + x (left) + y (bottom)."""
+    """LayoutLMv3: the sum of a 1-D bias, one of x (left) and one of y (bottom)."""
     (bins, reach), (plane_bins, plane_reach), _ = LAYOUT_SIZES
     sizes = {"rel_pos_bins": bins, "max_rel_pos": reach}
     sizes |= {"rel_2d_pos_bins": plane_bins, "max_rel_2d_pos": plane_reach}
@@ -94,7 +97,7 @@ def udop_state(p):
 
 
 def test_udop(agree):
-    """The same sum by itself: 1-D, and the centres of boxes in [0, 1) times 100."""
+    """UDOP: the same sum alone, with the centres of boxes in [0, 1), multiplied by 100."""
     sizes = {"num_heads": HEADS, "relative_attention_num_buckets": 8}
     line = udop.RelativePositionBias1D(max_distance=20, **sizes)
     plane = [udop.RelativePositionBiasHorizontal(**sizes), udop.RelativePositionBiasVertical(**sizes)]
@@ -120,8 +123,10 @@ def test_udop(agree):
 
 
 def test_cpmant(agree):
-    """T5's buckets within a segment, a row for each pair of segments between two: an index of its own,
-    read from a table that counts its rows."""
+    """CPM-Ant: T5's buckets within a segment, and a row per pair of different segments.
+
+    The original's index is read off with a table whose entries are the numbers of its rows.
+    """
     config = cpmant.CpmAntConfig(
         num_attention_heads=HEADS,
         position_bias_num_buckets=8,

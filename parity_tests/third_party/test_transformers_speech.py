@@ -23,7 +23,7 @@ def shaw(length, reach, **options):
 
 
 def test_wavlm(agree):
-    """The gate reads the layer's input in heads, as its code does, not q as its paper."""
+    """The gate reads the layer's input split into heads, as in WavLM's code; in its paper it reads q."""
     layer = wavlm.WavLMAttention(WIDTH, HEADS, num_buckets=16, max_distance=20)
 
     def state(p):
@@ -42,7 +42,7 @@ def test_wavlm(agree):
 
 
 def test_wav2vec2_bert_relative_key(agree):
-    """Rows by key − query, clamped at −left and right: ours has both sides of the longer reach."""
+    """The original clamps key − query at −left and right; ours has the larger range on both sides."""
     left, right, length = 4, 2, 9
     config = bert.Wav2Vec2BertConfig(
         hidden_size=WIDTH,
@@ -68,7 +68,7 @@ def test_wav2vec2_bert_relative_key(agree):
 
 
 def test_granite_speech(agree):
-    """Rows by query − key. Without the layer norm before it."""
+    """The rows are of query − key; the layer norm before the attention is removed."""
     config = granite.GraniteSpeechEncoderConfig(
         hidden_dim=WIDTH, num_heads=HEADS, dim_head=4, context_size=7, max_pos_emb=8, num_layers=1
     )
@@ -94,7 +94,7 @@ def test_granite_speech(agree):
 
 
 def test_speecht5(agree):
-    """Rows by query − key, clipped at −m and m − 1: ours reads its last row twice."""
+    """The original clips query − key at −m and m − 1; our table has its last row twice."""
     parts = nn.ModuleDict(
         {
             "attention": speecht5.SpeechT5Attention(WIDTH, HEADS),
@@ -119,8 +119,11 @@ def test_speecht5(agree):
 
 
 def test_vits(agree):
-    """Shaw's keys and values, rows by key − query. Beyond the window it has nothing, where the paper and
-    ours clip, so that they agree on what the window covers."""
+    """VITS: Shaw's keys and values, with rows of key − query.
+
+    Beyond the window the original adds nothing, where the paper and ours clip the offset; so the
+    sequence is no longer than the window covers.
+    """
     config = vits.VitsConfig(hidden_size=WIDTH, num_attention_heads=HEADS, window_size=6)
     layer = vits.VitsAttention(config)
     agree(

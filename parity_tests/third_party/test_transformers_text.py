@@ -22,13 +22,13 @@ BUCKETS = {"num_buckets": 8, "max_distance": 20}
 
 
 def future_mask(length):
-    """(L, L): −1e9 for keys after the query."""
+    """Return the mask (L, L), −1e9 for keys after the query."""
     return np.triu(np.full((length, length), -1e9), 1)
 
 
 @pytest.mark.parametrize("decoder", [False, True])
 def test_t5(agree, decoder):
-    """No 1/√d, and d_kv · H is not d_model. Its decoder masks the future itself."""
+    """T5 has no 1/√d, and d_kv · H is not d_model; the decoder needs a mask of the future."""
     config = t5.T5Config(
         d_model=WIDTH,
         d_kv=D_KV,
@@ -67,7 +67,7 @@ def test_t5(agree, decoder):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_t5_buckets_far_away(agree, bidirectional):
-    """T5's own sizes over several hundred tokens; its logarithm is float32 and falls as ours does."""
+    """Over 300 tokens with T5's default sizes its float32 logarithm gives the same buckets as ours."""
     config = t5.T5Config(num_heads=HEADS, is_decoder=not bidirectional)
     layer = t5.T5Attention(config, has_relative_attention_bias=True, layer_idx=0)
     agree(
@@ -81,7 +81,7 @@ def test_t5_buckets_far_away(agree, bidirectional):
 
 
 def test_mpnet(agree):
-    """T5's bias with 1/√d; max_distance is 128 always."""
+    """MPNet has T5's bias with 1/√d; its max_distance is always 128."""
     config = mpnet.MPNetConfig(
         hidden_size=WIDTH,
         num_attention_heads=HEADS,
@@ -110,7 +110,7 @@ def test_mpnet(agree):
 
 
 def test_bloom(agree):
-    """It adds slope · j, ours −slope · (i − j): the difference is constant in a row. Float32 softmax."""
+    """Bloom adds slope · j, ours −slope · (i − j), which differ by a constant per row; float32."""
     config = bloom.BloomConfig(hidden_size=WIDTH, n_head=HEADS)
     layer, length = bloom.BloomAttention(config, layer_idx=0), 7
     mask = torch.tensor(future_mask(length), dtype=torch.float32)
@@ -137,8 +137,11 @@ def test_bloom(agree):
 
 @pytest.mark.parametrize("heads", [3, 4, 6])
 def test_mpt(agree, heads):
-    """It adds slope · (j − L + 1), and takes the slopes of heads that are no power of two from the next
-    power, first every second one, then those between: the paper's. Float32 softmax."""
+    """MPT adds slope · (j − L + 1), which differs from ours by a constant per row; float32.
+
+    For a number of heads that is no power of two it takes every second slope of the next power, then
+    the ones between, which are the paper's slopes.
+    """
     config = mpt.MptConfig(d_model=WIDTH, n_heads=heads)
     layer, length = mpt.MptAttention(config, layer_idx=0), 7
     future = torch.tensor(future_mask(length) < 0)

@@ -1,4 +1,4 @@
-"""transformers' heirs of Transformer-XL: XLNet, the Conformers, Parakeet."""
+"""transformers' models with Transformer-XL's attention: XLNet, the Conformers, Parakeet."""
 
 import numpy as np
 import pytest
@@ -19,13 +19,13 @@ LENGTH = 7
 
 
 def sinusoids(positions):
-    """sin and cos of every frequency: (positions, frequencies, 2)."""
+    """Return sin and cos of every frequency, (positions, frequencies, 2)."""
     angles = np.outer(positions, 10000.0 ** -(np.arange(0, WIDTH, 2) / WIDTH))
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1)
 
 
 def xlnet_state(p):
-    """Its projections are (width, heads, d): ours transposed, but for the last."""
+    """Map XLNet's projections (width, heads, d), which are ours transposed, except for the output's."""
     flat = {name: p[name].flatten(1) for name in "qkvor"}
     return {
         "qkv.weight": torch.cat([flat[name].T for name in "qkv"]),
@@ -38,7 +38,7 @@ def xlnet_state(p):
 
 
 def test_xlnet(agree):
-    """Both directions. Without its segments, and without the residual and layer norm after it."""
+    """XLNet in both directions, without segments; its residual and layer norm are removed."""
     config = xlnet.XLNetConfig(vocab_size=5, d_model=WIDTH, n_head=HEADS, n_layer=1, d_inner=WIDTH)
     model = xlnet.XLNetModel(config)
     layer = model.layer[0].rel_attn
@@ -70,7 +70,7 @@ FALLING = np.arange(LENGTH - 1, -LENGTH, -1)
 
 
 def interleaved(embedding):
-    """The Conformers' encoding: positions that fall from L − 1, sin and cos side by side."""
+    """Return the Conformers' encoding in float64: positions fall from L − 1, sin and cos alternate."""
     theirs = embedding(torch.zeros(1, LENGTH, WIDTH))
     return in_float64(theirs, lambda at: sinusoids(at).reshape(1, len(at), WIDTH), FALLING)
 
@@ -81,7 +81,7 @@ def sines_first(weight):
 
 @pytest.mark.parametrize("model", ["Wav2Vec2Conformer", "Wav2Vec2Bert"])
 def test_conformer(agree, model):
-    """Transformer-XL's terms over positions that fall from L − 1; ours has all sines first."""
+    """Transformer-XL's terms with sin and cos alternating, where ours has all sines first."""
     module = conformer if model == "Wav2Vec2Conformer" else bert
     config = getattr(module, f"{model}Config")(
         hidden_size=WIDTH,
@@ -115,7 +115,7 @@ def test_conformer(agree, model):
 
 
 def test_parakeet(agree):
-    """The same terms, written anew."""
+    """Parakeet has the same terms in its own code."""
     config = parakeet.ParakeetEncoderConfig(hidden_size=WIDTH, num_attention_heads=HEADS)
     config._attn_implementation = "sdpa"  # eager attention takes its softmax in float32
     layer = parakeet.ParakeetEncoderAttention(config, 0)

@@ -13,7 +13,7 @@ HEADS = 3
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_t5(agree, causal):
-    """It multiplies the table by a scale; queries may be fewer than keys, at their end."""
+    """The original multiplies the table by a scale; with fewer queries than keys they are the last."""
     layer = x_transformers.RelativePositionBias(
         0.5, causal=causal, num_buckets=8, max_distance=20, heads=HEADS
     )
@@ -31,7 +31,7 @@ def test_t5(agree, causal):
 
 @pytest.mark.parametrize("heads", [1, 4, 6, 12])
 def test_alibi(agree, heads):
-    """Its slopes are kept in float32, where those of 12 heads are rounded."""
+    """The original's slopes are float32; only those of 12 heads are rounded by that."""
     layer = x_transformers.AlibiPositionalBias(heads)
     agree(
         Agreement(
@@ -45,7 +45,7 @@ def test_alibi(agree, heads):
 
 
 def mlp_state(p):
-    """Its first layer norm has a gain, named gamma, and no bias."""
+    """Map the MLP's parameters; the original's first layer norm has a gain gamma and no bias."""
     state = renamed(p, "mlp", "mlp")
     if "mlp.0.1.gamma" in p:
         gamma = state.pop("mlp.0.1.gamma")
@@ -56,7 +56,7 @@ def mlp_state(p):
 @pytest.mark.parametrize("norm", [False, True])
 @pytest.mark.parametrize("log_distance", [False, True])
 def test_dynamic(agree, norm, log_distance):
-    """Its distances are computed in float32."""
+    """The original computes its distances in float32; here they are replaced by float64 ones."""
     options = {"depth": 3, "norm": norm, "log_distance": log_distance}
     layer, length = x_transformers.DynamicPositionBias(8, heads=HEADS, **options), 7
     offsets = np.arange(1.0 - length, length)[:, None]

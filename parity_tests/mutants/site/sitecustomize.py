@@ -1,5 +1,7 @@
-"""Put a mutant in the place of its module, in this process and, as Python imports this at its start, in
-those that tests begin. No file of the project changes, so the compiled kernels on disk stay valid.
+"""Import a mutant in place of its module.
+
+Python imports this file at its start, so processes that tests start have the mutant too. No file of the
+project changes, so the compiled kernels on disk stay valid.
 
 MUTANT names the module and the file with its text: "numpy_ref.ops.bias=/tmp/…/bias.py".
 """
