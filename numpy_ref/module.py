@@ -6,7 +6,7 @@ goes through the module in between: attention maps, for example, are a forward p
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -30,6 +30,16 @@ class Parameter:
         self.grad += grad
 
 
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class Forward(Protocol[P, R]):
+    """Anything with a `forward`; a module is called with its arguments."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
 class Module:
     """Finds parameters and children among its attributes, in the order in which they were set."""
 
@@ -37,7 +47,7 @@ class Module:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return self.forward(*args, **kwargs)
 
     def named_children(self) -> list[tuple[str, "Module"]]:

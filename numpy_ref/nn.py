@@ -177,7 +177,8 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float = 0.0, generator: Generator | None = None):
-        self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
+        self.rate: float = check_probability(rate=rate)
+        self.generator = as_generator(generator)
 
     @property
     def drops(self) -> bool:

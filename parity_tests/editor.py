@@ -48,13 +48,17 @@ def layers():
     linear = Linear(4, 5, bias=False)
     assert_type(linear.forward(x), np.ndarray)
     assert_type(linear.backward(x), np.ndarray)
+    assert_type(linear(x, residual=x), np.ndarray)
+    linear(x, x, x)  # pyright: ignore[reportCallIssue]
 
 
 def options_of_a_scheme():
     """A name selects the scheme's class; a wrong option, value or name is an error."""
     scheme = numpy_ref.RelativePositionBias(4, (7, 7), "t5", num_buckets=8)
     assert_type(scheme, T5)
-    assert_type(scheme.forward(), np.ndarray)
+    assert_type(scheme(q_size=3), np.ndarray)
+    assert_type(scheme.num_heads, int)
+    assert_type(scheme.num_buckets, int)
     numpy_ref.RelativePositionBias(4, 7, bias_type="t5", num_bucket=8)  # pyright: ignore[reportCallIssue]
     numpy_ref.RelativePositionBias(4, 7, "t6")  # pyright: ignore[reportArgumentType, reportCallIssue]
     numpy_ref.RelativePositionBias(4, 7, causal=True)  # pyright: ignore[reportCallIssue]

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import float64, int64, njit, uint64, vectorize
+from numba import config, float64, int64, njit, uint64, vectorize
 
 # {dtype: (binary digits of the significand, exponent of the smallest normal number)}; below that number
 # the grid has equal spacing.
@@ -64,6 +64,10 @@ class Rounding:
         return np.uint64(1000 * self.run + STREAM[stream])
 
 
+# NUMBA_DISABLE_JIT is for looking into the kernels. These three are compiled all the same.
+_disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0
+
+
 @njit
 def _hash(number, exponent, salt):
     """Return 64 random bits (SplitMix64's finaliser) for number · 2^exponent."""
@@ -95,3 +99,6 @@ def _uniform(x, salt):
     fraction, exponent = math.frexp(x)
     bits = _hash(round(fraction * 2**24), exponent, salt)
     return (bits >> uint64(11)) / 2.0**52 - 1
+
+
+config.DISABLE_JIT = _disabled

@@ -69,9 +69,9 @@ def test_make_targets_exist(page):
 
 @each_page
 def test_source_files_exist(page):
-    """A file is named from the repository's root, from numpy_ref/ or parity_tests/, or by its name."""
-    packages = ("numpy_ref", "numpy_ref/position", "parity_tests")
-    folders = [page.parent, ROOT, *(ROOT / name for name in packages)]
+    """A file is named from the repository's root, from the page's folder or from one of four others."""
+    others = ("numpy_ref", "numpy_ref/position", "parity_tests", "experiments/tests")
+    folders = [ROOT, page.parent, *(ROOT / folder for folder in others)]
     for name in re.findall(r"`([\w/*]+\.py)`", page.read_text()):
         assert any(list(folder.glob(name)) for folder in folders), name
 

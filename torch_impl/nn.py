@@ -136,7 +136,8 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         super().__init__()
-        self.rate, self.generator = check_probability(rate=rate), as_generator(generator)
+        self.rate: float = check_probability(rate=rate)
+        self.generator = as_generator(generator)
 
     def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """Return the multiplier for this shape, or None if nothing is dropped."""

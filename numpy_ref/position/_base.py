@@ -69,8 +69,8 @@ class PositionBias(Module):
         dtype: DTypeLike | None,
         generator: Generator | None,
     ):
-        self.num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
-        self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
+        self.num_heads: int = check_positive_int(MOST_HEADS, num_heads=num_heads)
+        self.num_prefix_tokens: int = check_natural(num_prefix_tokens=num_prefix_tokens)
         self.init_std = as_number("init_std", init_std, "[0, inf)")
         self.window_size = self.as_window("window_size", window_size)
         self._check_pairs("window_size", self.query_size, self.window_size)

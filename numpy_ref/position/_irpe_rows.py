@@ -19,7 +19,7 @@ class IRPERows:
         check_choice("method", method, METHODS)
         self.method: Method = method
         self.ratio = as_number("ratio", ratio, "(0, 4096]")
-        self.num_prefix_tokens = check_natural(num_prefix_tokens=num_prefix_tokens)
+        self.num_prefix_tokens: int = check_natural(num_prefix_tokens=num_prefix_tokens)
         self.num_buckets = num_buckets(method, self.ratio) + (self.num_prefix_tokens > 0)
         self.num_rows = self.num_buckets * (2 if method == "cross" else 1)
         self._joints = {}  # by size: finding them takes longer than using them

@@ -43,7 +43,7 @@ class QueryBias(PositionBias):
         dtype: DTypeLike | None,
         generator: Generator | None,
     ):
-        self.head_dim = check_positive_int(head_dim=head_dim)
+        self.head_dim: int = check_positive_int(head_dim=head_dim)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
 
     def score_terms(self, x: Array, q: Array, k: Array) -> ScoreTerms:

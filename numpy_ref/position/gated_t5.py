@@ -49,7 +49,7 @@ class GatedT5(T5):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        self.head_dim = check_positive_int(head_dim=head_dim)
+        self.head_dim: int = check_positive_int(head_dim=head_dim)
         super().__init__(
             num_heads,
             window_size,

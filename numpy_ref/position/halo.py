@@ -45,7 +45,7 @@ class Halo(AxesBias):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        self.halo_size = check_natural(halo_size=halo_size)
+        self.halo_size: int = check_natural(halo_size=halo_size)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.height_rel, self.width_rel = (
             Parameter(

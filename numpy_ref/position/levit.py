@@ -38,7 +38,7 @@ class LeViT(TableBias):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        self.stride = check_positive_int(stride=stride)
+        self.stride: int = check_positive_int(stride=stride)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = int(np.prod(self.window_size)) + (3 if num_prefix_tokens else 0)
         self.relative_position_bias_table = Parameter(

@@ -47,7 +47,7 @@ class Shaw(QueryBias):
         generator: Generator | None = None,
     ):
         check_bool(values=values)
-        self.max_distance = check_positive_int(max_distance=max_distance)
+        self.max_distance: int = check_positive_int(max_distance=max_distance)
         super().__init__(num_heads, window_size, init_std, head_dim, num_prefix_tokens, dtype, generator)
         self.factor = 1 / math.sqrt(self.head_dim)
         shape = (2 * self.max_distance + 1, self.head_dim)

@@ -49,7 +49,7 @@ class Custom(TableBias):
         self._given = as_index("index", index, 2)
         if num_rows is None:
             num_rows = max([0, *self._given.flatten().tolist()]) + 1
-        self.num_rows = check_positive_int(num_rows=num_rows)
+        self.num_rows: int = check_positive_int(num_rows=num_rows)
         self._check_rows(self._given)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         self.relative_position_bias_table = Parameter(
