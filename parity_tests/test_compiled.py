@@ -158,7 +158,7 @@ def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
 
 
 def test_a_key_finds_only_what_was_saved_under_it(tmp_path):
-    """Two savers, neither of which knows what the other wrote, keep both codes."""
+    """When two processes save at once, neither loses the code that the other saved."""
     ours, theirs = (_kept._Files(tmp_path, "kernel") for _ in range(2))
     keys = [((kind,), "processor", "bytes") for kind in ("float32", "float64")]
     ours.save(keys[0], "code of float32")
