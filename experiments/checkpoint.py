@@ -13,7 +13,6 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from .fields import check_fields, is_int, is_number
-from .files import write_whole
 
 NO_DIGEST = "0" * 64
 
@@ -33,11 +32,6 @@ def pack(arrays, progress):
     content = safetensors.numpy.save(arrays, {"checkpoint": text})
     digest = hashlib.sha256(content).hexdigest()
     return content.replace(NO_DIGEST.encode(), digest.encode(), 1)
-
-
-def save(path, arrays, progress):
-    """Write a checkpoint; the file is replaced whole or not at all."""
-    write_whole(path, pack(arrays, progress))
 
 
 def load(path):

@@ -43,7 +43,7 @@ else:
 
 def default_ops() -> str:
     """Return what modules use outside `use_ops`: "numba", or "numpy" on a processor without FMA."""
-    return "numba" if importlib.import_module("numpy_ref.kernels._target").HAS_FMA else "numpy"
+    return "numba" if importlib.import_module("numpy_ref.kernels.machine.target").HAS_FMA else "numpy"
 
 
 @contextmanager
@@ -82,4 +82,4 @@ def set_num_threads(n: int) -> None:
 
 
 def _threads() -> Any:
-    return importlib.import_module("numpy_ref.kernels._threads")
+    return importlib.import_module("numpy_ref.kernels.machine.threads")

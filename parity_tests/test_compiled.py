@@ -1,15 +1,15 @@
 """When kernels are compiled: not on import, once for all processes, again when a file has changed."""
 
+import ast
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from numpy_ref.kernels import _kept
+from numpy_ref.kernels.machine import kept
 
 from .process import ROOT, python
 
@@ -74,27 +74,37 @@ def test_compiled_code_is_kept_until_a_file_that_it_comes_from_changes(calling, 
     hits, compiled = calling()
     assert (hits, compiled > 0) == (0, True)
     assert calling() == [compiled, 0]
-    for name in ("kernels/_simd.py", "ops/cosine.py", "checks.py"):
+    for name in ("kernels/machine/simd.py", "ops/cosine.py", "checks.py"):
         with (copied[0] / "numpy_ref" / name).open("a") as file:
             file.write("# another comment\n")
         assert calling() == [0, compiled]
-    assert len(list(copied[0].glob("cache/*/_rows.squares*"))) == 1  # outdated files are removed
+    assert len(list(copied[0].glob("cache/*/norm._squares*"))) == 1  # outdated files are removed
     assert calling(NUMBA_BOUNDSCHECK="1") == [0, compiled]
     assert calling() == [compiled, 0]
 
 
 def test_kernels_import_no_file_that_does_not_count():
-    """Code that kernels import may be compiled in, so its files must be among `_kept.sources()`."""
-    counted = {path.relative_to(ROOT / "numpy_ref").parts[0] for path in _kept.sources()}
+    """Code that kernels import may be compiled in, so its files must be among `kept.sources()`."""
+    counted = {path.relative_to(ROOT / "numpy_ref").parts[0] for path in kept.sources()}
     assert counted == {"kernels", "ops", "checks.py", "gate.py"}
-    for path in _kept.sources():
-        imported = re.findall(r"^ *from \.\.(\w*)", path.read_text(), re.MULTILINE)
-        assert {name for name in imported if name} <= {"ops", "checks", "gate"}, path
+    for path in kept.sources():
+        assert imported_by(path) <= {"kernels", "ops", "checks", "gate"}, path
+
+
+def imported_by(path):
+    """The files and folders of numpy_ref that this file of it imports from."""
+    folder, found = path.relative_to(ROOT).parts[:-1], set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = folder[: len(folder) + 1 - node.level]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found |= {(*start, *name.split("."))[1] for name in names}
+    return found
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"", lambda data: data[::-1]])
 def test_damaged_code_counts_as_none(damage, tmp_path):
-    files, key = _kept._Files(tmp_path, "kernel"), (("float32",), "processor", "bytes")
+    files, key = kept._Files(tmp_path, "kernel"), (("float32",), "processor", "bytes")
     files.save(key, "code")
     (path,) = tmp_path.iterdir()
     path.write_bytes(damage(path.read_bytes()))
@@ -159,7 +169,7 @@ def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
 
 def test_a_key_finds_only_what_was_saved_under_it(tmp_path):
     """When two processes save at once, neither loses the code that the other saved."""
-    ours, theirs = (_kept._Files(tmp_path, "kernel") for _ in range(2))
+    ours, theirs = (kept._Files(tmp_path, "kernel") for _ in range(2))
     keys = [((kind,), "processor", "bytes") for kind in ("float32", "float64")]
     ours.save(keys[0], "code of float32")
     theirs.save(keys[1], "code of float64")
@@ -211,7 +221,8 @@ def test_compiled_ahead_leaves_nothing_to_compile_in_a_step(tmp_path):
     cache = str(tmp_path)
     helpers, compiled, late = json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache))
     assert (helpers, late) == (1, [])
-    assert {"numpy_ref.kernels._mlp.backward", "numpy_ref.kernels._linear.forward"} <= set(compiled)
+    loops = {f"numpy_ref.kernels.{name}" for name in ("mlp_loops.backward", "linear_loops.forward")}
+    assert loops <= set(compiled)
     assert not [name for name in compiled if "attention" in name]
     assert json.loads(python(DISPATCHERS + AHEAD + STEP, NUMBA_CACHE_DIR=cache)) == [0, [], []]
 

@@ -9,7 +9,7 @@ import torch
 
 import torch_impl.ops
 from numpy_ref import kernels
-from numpy_ref.kernels._arrays import contiguous
+from numpy_ref.kernels.machine.arrays import contiguous
 
 from .calls import (
     NUMPY_SIDES,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import numpy_ref
 import numpy_ref.kernels as kernels
 import numpy_ref.ops as ops
-from numpy_ref.kernels import _buffers
+from numpy_ref.kernels.machine import buffers
 
 from .process import python
 
@@ -35,7 +35,7 @@ def run(*arguments):
 
 run(*arrays(256))  # compiles
 given = arrays(int(sys.argv[1]))
-kernels._buffers.clear()
+kernels.machine.buffers.clear()
 Path("/proc/self/clear_refs").write_text("5")
 before = kilobytes("VmRSS")
 run(*given)
@@ -55,9 +55,9 @@ def test_attention_never_holds_the_scores():
 @pytest.fixture
 def fresh(monkeypatch):
     """Free the idle memory; return a list that gets the size of each allocation from the system."""
-    _buffers.clear()
-    sizes, aligned = [], _buffers._aligned
-    monkeypatch.setattr(_buffers, "_aligned", lambda size: sizes.append(size) or aligned(size))
+    buffers.clear()
+    sizes, aligned = [], buffers._aligned
+    monkeypatch.setattr(buffers, "_aligned", lambda size: sizes.append(size) or aligned(size))
     return sizes
 
 
@@ -92,7 +92,7 @@ def test_memory_that_somebody_looks_at_is_not_given_away(steps):
     held = []
     for number, (action, place, size, dtype) in enumerate(steps):
         if action == "take":
-            array = _buffers.empty((2, size), dtype)
+            array = buffers.empty((2, size), dtype)
             assert (array.shape, array.dtype) == ((2, size), dtype)
             array[...] = number
             held.append((array, number))
@@ -106,29 +106,29 @@ def test_memory_that_somebody_looks_at_is_not_given_away(steps):
 
 @pytest.mark.parametrize("size", [LARGE, LARGE + 1, 3 * LARGE // 2 + 7])
 def test_large_memory_begins_on_a_cache_line(size):
-    arrays = [_buffers.empty((size,), np.uint8) for _ in range(4)]
+    arrays = [buffers.empty((size,), np.uint8) for _ in range(4)]
     assert {array.ctypes.data % 64 for array in arrays} == {0}
 
 
 def test_a_dropped_array_is_used_again_and_clear_gives_it_back(fresh):
     def taken(elements):
-        return _buffers.empty((elements,), np.float32).ctypes.data
+        return buffers.empty((elements,), np.float32).ctypes.data
 
     address = taken(LARGE)
     assert taken(LARGE) == address
     assert taken(LARGE - 100) == address  # nearly as large
     assert len(fresh) == 1
-    _buffers.clear()
+    buffers.clear()
     taken(LARGE)
     assert len(fresh) == 2
 
 
 def test_what_lies_idle_is_bounded(fresh, monkeypatch):
     """After requests of many sizes the idle memory stays below a limit."""
-    monkeypatch.setattr(_buffers, "MOST_IDLE", 8 * LARGE)
+    monkeypatch.setattr(buffers, "MOST_IDLE", 8 * LARGE)
     for n in range(1, 9):
-        _buffers.empty((n * LARGE,), np.uint8)
-    idle = sum(size * len(memories) for size, memories in _buffers._idle.items())
+        buffers.empty((n * LARGE,), np.uint8)
+    idle = sum(size * len(memories) for size, memories in buffers._idle.items())
     assert sum(fresh) == 36 * LARGE
     assert idle < 18 * LARGE
 
@@ -151,7 +151,7 @@ def test_merged_gradients_keep_their_memory():
     merged = kernels.merge_qkv(*gradients())
     before = merged.copy()
     for _ in range(4):
-        _buffers.empty(merged.shape, merged.dtype)[...] = np.nan
+        buffers.empty(merged.shape, merged.dtype)[...] = np.nan
     np.testing.assert_array_equal(merged, before)
 
 
@@ -176,3 +176,24 @@ def test_arrays_that_lie_anyhow_are_merged_as_defined(arrays):
     merged = kernels.merge_qkv(*given)
     assert merged.flags.c_contiguous or merged.size == 1
     np.testing.assert_array_equal(merged, ops.merge_qkv(*given))
+
+
+BESIDE = """
+import sys
+from parity_tests.calls import given_to, results
+from parity_tests.cases.ops import OPS
+from parity_tests.fuzz import guarded
+from parity_tests.fuzz.judge import buffers
+
+for case in OPS:
+    print(case.id, file=sys.stderr)
+    given = {name: guarded.place(a) for name, a in given_to(case, "float32").items()}
+    with guarded.results(buffers):
+        results("kernels", case, given)
+"""
+
+
+@pytest.mark.parametrize("side", ["begin", "end"])
+def test_no_kernel_touches_what_lies_beside_its_arrays(side):
+    """Every input, result and scratch lies beside a page that ends the process when it is touched."""
+    python(BESIDE, FUZZ_GUARD=side)

@@ -1,10 +1,14 @@
 """The mutation tool: which bugs it finds in a source, which it draws, and how it plants them."""
 
 import textwrap
+from types import FunctionType, SimpleNamespace
 
 import pytest
+from numba import njit
+from numba.extending import overload
 
 from .mutants.__main__ import drawn
+from .mutants.calls import Recorder
 from .mutants.plant import mutants_of
 from .mutants.trial import SITE
 from .process import ROOT, python
@@ -94,3 +98,38 @@ def test_a_mutant_stands_in_for_its_module(tmp_path):
     paths = {"PYTHONPATH": f"{SITE}:{ROOT}"}
     assert python(code) == "[0.0, 0.0]\n"
     assert python(code, MUTANT=f"numpy_ref.ops.relu={tmp_path / 'relu.py'}", **paths) == "[7.0, 7.0]\n"
+
+
+def twice(x):
+    return 2 * x
+
+
+@overload(twice)
+def compiled_twice(x):
+    return lambda x: 2 * x
+
+
+def recorded(calls):
+    """[(file, function)] that the recorder saw, in either twin and in the tests."""
+    recorder = Recorder(["numpy_ref", "torch_impl", "parity_tests"])
+    protocol = recorder.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
+    next(protocol)
+    calls()
+    protocol.close()
+    return recorder.tests["test"][1]
+
+
+def test_what_runs_while_numba_compiles_is_not_called():
+    """With the kernels on disk it does not run, so a mutant there needs them compiled anew."""
+    called = recorded(lambda: njit(lambda x: twice(x))(twice(3)))
+    assert ("parity_tests/test_mutants.py", "twice") in called
+    assert ("parity_tests/test_mutants.py", "compiled_twice") not in called
+
+
+def test_functions_that_are_alike_in_both_twins_are_told_apart():
+    """Python calls two code objects equal that differ in their file alone."""
+    files = [f"{twin}/alike.py" for twin in ("numpy_ref", "torch_impl")]
+    alike = [FunctionType(compile("0", str(ROOT / file), "eval"), {}) for file in files]
+    assert alike[0].__code__ == alike[1].__code__
+    called = recorded(lambda: [function() for function in alike])
+    assert {(file, "<module>") for file in files} <= {*called}

@@ -25,7 +25,7 @@ import numpy as np
 import numpy_ref
 from numpy_ref import kernels, ops
 from numpy_ref.dispatch import F, default_ops
-from numpy_ref.kernels._target import HAS_FMA, REGISTER_BYTES, REGISTERS
+from numpy_ref.kernels.machine.target import HAS_FMA, REGISTER_BYTES, REGISTERS
 
 def chosen():
     return next(m.__name__ for m in (ops, kernels) if F.linear_forward is m.linear_forward)
@@ -74,14 +74,14 @@ TILES = """
 import sys
 from llvmlite import binding, ir
 from numba import types
-from numpy_ref.kernels import _product
-from numpy_ref.kernels._ir import VectorType
+from numpy_ref.kernels.machine import tile
+from numpy_ref.kernels.machine.ir import VectorType
 triple, name, features, registers, more = sys.argv[1:]
-accumulators, vectors = _product.tile_size(int(registers))
-_product.ACCUMULATORS = accumulators + int(more)
-_product.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
+accumulators, vectors = tile.tile_size(int(registers))
+tile.ACCUMULATORS = accumulators + int(more)
+tile.WIDTHS = [width for width in (1, 2, 4) if width <= vectors]
 module = ir.Module()
-_product._tiles_function(module, VectorType(types.float32)).linkage = "external"
+tile.tiles_function(module, VectorType(types.float32)).linkage = "external"
 binding.initialize_all_targets()
 binding.initialize_all_asmprinters()
 machine = binding.Target.from_triple(triple).create_target_machine(name, features, opt=3)

@@ -16,12 +16,12 @@ from numba import njit
 import numpy_ref
 import numpy_ref.kernels as kernels
 import torch_impl
-from numpy_ref.kernels import _threads
+from numpy_ref.kernels.machine import threads as kernel_threads
 
 from . import budget
 from .process import LONG, python
 
-KERNELS = str(Path(_threads.__file__).parent)
+KERNELS = str(Path(kernels.__file__).parent)
 
 TRAINING_STEP = """
 import numpy as np, numpy_ref
@@ -59,49 +59,44 @@ def assert_same_bits(ours, theirs):
 def noted(pieces=4):
     """Return the (worker, helpers) that a job's kernel gets."""
     seen = []
-    _threads.run(lambda worker, words, helpers, *rest: seen.append((worker, helpers)), pieces)
+    kernel_threads.run(lambda worker, words, helpers, *rest: seen.append((worker, helpers)), pieces)
     return seen[0]
 
 
 @njit(nogil=True)
 def counting(worker, words, helpers, *arguments):
-    if _threads.share(worker, words, helpers, arguments):
+    if kernel_threads.share(worker, words, helpers, arguments):
         return
     progress, pieces, scratches, work, done, workers = arguments
-    piece = _threads.next_piece(progress)
-    while piece < pieces:
+    for piece in kernel_threads.taken(progress, pieces):
         scratches[worker, 0] = piece
         for _ in range(work):
             scratches[worker, 0] = (3 * scratches[worker, 0] + 1) % 1000003
         done[piece] += 1 if scratches[worker, 0] >= 0 else 0
         workers[worker] += 1
-        piece = _threads.next_piece(progress)
 
 
 @njit(nogil=True)
 def adding_up(worker, words, helpers, *arguments):
     """Run slow pieces that write, then quick pieces that each read the results of all slow ones."""
-    if _threads.share(worker, words, helpers, arguments):
+    if kernel_threads.share(worker, words, helpers, arguments):
         return
     progress, pieces, first, written, sums = arguments
-    piece = _threads.next_piece(progress)
-    while piece < pieces:
+    for piece in kernel_threads.taken(progress, pieces):
         if piece < first:
             value = piece
             for _ in range(20000):
                 value = (3 * value + 1) % 1000003
             written[piece] = value
         else:
-            _threads.await_pieces(progress, first)
+            kernel_threads.await_pieces(progress, first)
             sums[piece - first] = written.sum()
-        _threads.finish_piece(progress)
-        piece = _threads.next_piece(progress)
 
 
 def count(pieces, work):
     """Return (how often each piece was done, number of pieces done by each worker)."""
     done, workers = np.zeros(pieces, np.int64), np.zeros(9, np.int64)
-    _threads.run(counting, pieces, work, done, workers, scratch=(1, np.int64))
+    kernel_threads.run(counting, pieces, work, done, workers, scratch=(1, np.int64))
     return done, workers
 
 
@@ -118,7 +113,7 @@ def test_who_awaits_pieces_finds_them_done(threads):
     numpy_ref.set_num_threads(threads)
     for _ in range(50):
         written, sums = np.zeros(7, np.int64), np.zeros(9, np.int64)
-        _threads.run(adding_up, 16, 7, written, sums)
+        kernel_threads.run(adding_up, 16, 7, written, sums)
         assert written.all()
         assert (sums == written.sum()).all()
 
@@ -144,7 +139,7 @@ def test_a_second_caller_works_alone():
     """While another caller uses the helpers, a second one does all its pieces itself."""
     expected = results()
     assert_helpers_take_part()
-    busy = _threads._teams[2].words[_threads.BUSY :]
+    busy = kernel_threads._teams[2].words[kernel_threads.BUSY :]
     assert busy[0] == 0
     busy[0] = 1
     done, workers = count(1000, 100)
@@ -198,7 +193,7 @@ def test_a_wrong_number_of_threads_is_named_and_changes_nothing(n, error):
         with pytest.raises(error, match=f"n is {n}, expected"):
             twin.set_num_threads(n)
         assert twin.num_threads() == before
-    assert noted() == (_threads.CALLER, 1)
+    assert noted() == (kernel_threads.CALLER, 1)
 
 
 def test_helpers_sleep_when_there_is_nothing_to_do():
@@ -234,8 +229,8 @@ def test_an_error_in_a_kernel_leaves_the_threads_usable():
 
     for kernel, error in ((interrupted, KeyboardInterrupt), (counting, Exception)):
         with pytest.raises(error):
-            _threads.run(kernel, 4, "neither scratch nor array")
-        assert noted() == (_threads.CALLER, 1)
+            kernel_threads.run(kernel, 4, "neither scratch nor array")
+        assert noted() == (kernel_threads.CALLER, 1)
         assert_same_bits(results(), expected)
 
 
@@ -277,7 +272,7 @@ def test_an_interrupt_at_any_moment_reaches_the_caller_and_leaves_the_threads_us
     for before in (lambda: None, lambda: numpy_ref.set_num_threads(3)):  # the second starts helpers
         n = 0
         while before() or interrupted(call, n):
-            assert not any(team.words[_threads.BUSY] for team in _threads._teams.values())
+            assert not any(team.words[kernel_threads.BUSY] for team in kernel_threads._teams.values())
             call()
             n += 1
         assert n > 100
@@ -324,6 +319,6 @@ def test_numbas_own_threads_are_never_started():
 def test_the_number_may_change_while_a_job_runs():
     """A job keeps its helpers if the number of threads is changed while it runs."""
     expected = results()
-    _threads.run(lambda *_: numpy_ref.set_num_threads(3), 4)
+    kernel_threads.run(lambda *_: numpy_ref.set_num_threads(3), 4)
     assert numpy_ref.num_threads() == 3
     assert_same_bits(results(), expected)

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from experiments.compiling import compiled_ahead
+
 ROOT = Path(__file__).parents[2]
 CODE = """
 import numpy as np
@@ -18,9 +22,18 @@ for n in (3, 4):
 """
 
 
-def run(folder):
+FIRST = "import numpy as np, numpy_ref.kernels as k; k.squared_norm(np.ones(1, np.float32))"
+AHEAD = """
+from experiments.compiling import compiled_ahead
+
+with compiled_ahead("numpy", "float32"):
+    pass
+"""
+
+
+def run(folder, code=CODE):
     env = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
-    command = [sys.executable, "-c", CODE]
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
     return done.stdout.splitlines(), done.stderr
 
@@ -30,6 +43,16 @@ def test_compiling_says_so_once_and_loading_says_nothing(tmp_path):
     assert lines == ["compiling the kernels, once; the next run finds them on disk"]
     assert not errors
     assert run(tmp_path) == ([], "")
+
+
+def test_nothing_is_compiled_ahead_where_the_first_kernel_is_on_disk(tmp_path):
+    run(tmp_path, FIRST)
+    assert run(tmp_path, AHEAD) == ([], "")
+
+
+def test_an_error_in_the_block_is_not_held_up():
+    with pytest.raises(KeyError, match="first"), compiled_ahead("numpy", "float32"):
+        raise KeyError("first")
 
 
 def test_the_twin_without_kernels_has_nothing_to_compile():

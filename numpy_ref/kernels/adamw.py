@@ -5,9 +5,11 @@ import math
 import numpy as np
 
 from ..ops.adamw import checked_adamw, checked_rates
-from . import _rows as loops
-from . import _threads
-from ._arrays import addresses, contiguous
+from .machine import threads
+from .machine.arrays import addresses, contiguous
+from .machine.jit import compiled
+from .machine.simd import fma, lanes, load_first, root, store_first
+from .machine.threads import PIECE, share, taken
 
 
 def adamw_update(
@@ -25,11 +27,33 @@ def adamw_update(
         1 - lr * weight_decay,
         lr / (1 - beta1**step),
     )
-    _threads.run(
-        loops.adamw,
-        -(-data.size // loops.PIECE),
+    threads.run(
+        _update,
+        -(-data.size // PIECE),
         np.empty(0, data.dtype),
         *addresses(data, grad, exp_avg, exp_avg_sq),
         data.size,
         rates,
     )
+
+
+@compiled
+def _update(worker, words, helpers, *arguments):
+    """m += (1 − β₁)(g − m),  v = β₂ v + (1 − β₂) g²,  θ = (1 − lr λ) θ − lr m̂ / (√v̂ + ε)."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, like, data, grad, m, v, elements, rates = arguments
+    one_minus_beta1, beta2, correction2, eps, decay, step = rates
+    size = like.itemsize
+    for piece in taken(progress, pieces):
+        end = min(piece * PIECE + PIECE, elements)
+        for j in range(piece * PIECE, end, lanes(like)):
+            offset, left = j * size, end - j
+            g, first = load_first(like, grad + offset, left), load_first(like, m + offset, left)
+            first = fma(g - first, one_minus_beta1, first)
+            second = fma(g * g, 1 - beta2, load_first(like, v + offset, left) * beta2)
+            change = first / (root(second) * correction2 + eps)
+            store_first(m + offset, first, left)
+            store_first(v + offset, second, left)
+            kept = load_first(like, data + offset, left) * decay
+            store_first(data + offset, kept - change * step, left)

@@ -18,7 +18,6 @@ from numba import config
 
 from ..checks import as_dtype
 from . import (
-    _rows,
     adamw_update,
     attention_backward,
     attention_forward,
@@ -30,10 +29,11 @@ from . import (
     linear_forward,
     mlp_backward,
     mlp_forward,
+    norm,
     residual_forward,
     squared_norm,
 )
-from ._threads import num_threads
+from .machine.threads import num_threads
 
 
 @contextmanager
@@ -45,10 +45,10 @@ def compiled_ahead(dtype=np.float32):
     """
     dtype = as_dtype(dtype)
     squared_norm(np.ones(1, dtype))
-    if config.DISABLE_JIT or not _rows.squares.stats.cache_misses:
+    if config.DISABLE_JIT or not norm._squares.stats.cache_misses:
         yield
         return
-    kept = _rows.squares.stats.cache_path is not None
+    kept = norm._squares.stats.cache_path is not None
     helper = _compile_attention_aside(dtype) if kept and num_threads() > 1 else None
     try:
         yield

@@ -10,20 +10,21 @@ import numpy as np
 
 from ..gate import Cache, gradient, made_by, recall
 from ..ops import attention as definition
-from . import _attention as loops
-from . import _threads
-from ._arrays import address_of, contiguous
-from ._buffers import empty
-from ._index import check_flat_index, checked_index
-from ._product import padded, product_for
+from . import attention_loops as loops
+from .attention_strips import NO_ROWS, NO_TERM
 from .bias import bias_forward
 from .heads import empty_qkv
+from .machine import threads
+from .machine.arrays import address_of, contiguous
+from .machine.buffers import empty
+from .machine.index import check_flat_index, checked_index
+from .machine.product import padded, product_for
 
 STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
 STRIP_ROWS = 28  # at least: below, packing costs more than it saves
 CHUNK = 16  # windows that share a gathered bias strip
 PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk
-ITEMS = 16  # to cut the work into, where it can be: enough for as many threads
+PIECES = 16  # to cut the work into, where it can be: enough for as many threads
 
 
 def attention_weights(q, k, table=None, index=None, bias=None, mask=None, scale=None):
@@ -60,28 +61,13 @@ def attention_forward(
     terms = tuple(None if t is None else _expanded(t, k_len) for t in (bias, mask, dropout))
     out = empty((batch, q_len, heads, v_dim), q.dtype).transpose(0, 2, 1, 3)
     stats = empty((batch, heads, q_len, 2), q.dtype)
-    shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
-    scale = q.dtype.type(scale)
+    kept = (q, k, v, by_head, flat, *terms, q.dtype.type(scale), stats)
+    inputs, shape = _inputs(*kept), _shape(q, v)
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
-    places = _forward_places(shape, plan, q.dtype)
-    _threads.run(
-        loops.forward,
-        pieces,
-        places,
-        product_for(q.dtype),
-        by_head,
-        flat,
-        *(_place(x) for x in (q, k, v)),
-        *(_term(t) for t in terms),
-        scale,
-        shape,
-        plan,
-        _place(out),
-        stats,
-        scratch=(places[-1], q.dtype),
-    )
+    scratch = _forward_scratch(shape, plan, q.dtype)
+    arguments = inputs, tuple(scratch), tuple(shape), tuple(plan), _place(out)
+    threads.run(loops.forward, pieces, *arguments, scratch=(scratch.end, q.dtype))
     bias_shape, has_table = None if bias is None else bias.shape, table is not None
-    kept = (q, k, v, by_head, flat, *terms, scale, stats)
     return out, Cache(attention_forward, *kept, bias_shape, has_table)
 
 
@@ -89,43 +75,27 @@ def attention_backward(dout, cache):
     """dq, dk, dv, dtable, dbias; see `numpy_ref.ops.attention_backward`."""
     if made_by(cache, definition.attention_forward):
         return definition.attention_backward(dout, cache)
-    q, k, v, by_head, flat, *terms, scale, stats, bias_shape, has_table = recall(
-        cache, attention_forward
-    )
-    (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
-    dout = _rows(gradient("dout", dout, (batch, heads, q_len, v_dim), q.dtype))
+    *kept, bias_shape, has_table = recall(cache, attention_forward)
+    q, _, v, by_head, flat, bias, *_ = kept
+    shape = _shape(q, v)
+    dout = _rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
     check_flat_index(flat, by_head.shape[1])  # it may be the caller's, changed since
-    shape = (batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
-    plan, pieces = _plan(shape, _has_own_bias(terms[0]), q.itemsize)
-    places = _backward_places(shape, plan, q.dtype)
-    chunks, groups = -(-batch // plan[0]), plan[2]
-    dq, dk, dv = _empty_gradients(shape, groups, q.dtype)
+    plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
+    scratch = _backward_scratch(shape, plan, q.dtype)
+    dq, dk, dv = _empty_gradients(shape, plan.groups, q.dtype)
     dtable = empty((pieces, by_head.shape[1]), np.float64)
-    dbias = None if bias_shape is None else empty((chunks, heads, q_len, k_len), q.dtype)
-    _threads.run(
-        loops.backward,
-        pieces,
-        places,
-        product_for(q.dtype),
-        by_head,
-        flat,
-        *(_place(x) for x in (q, k, v)),
-        *(_term(t) for t in terms),
-        scale,
-        shape,
-        plan,
-        stats,
-        _place(dout),
-        _place(dq),
-        *((*_place(x)[:1], *x.strides[1:4], x.strides[0]) for x in (dk, dv)),
-        dtable,
-        (0, 0, 0, 0) if dbias is None else _place(dbias),
-        scratch=(places[-1], q.dtype),
-    )
-    dk, dv = (x[0] if groups == 1 else x.sum(0) for x in (dk, dv))
+    chunks = -(-shape.batch // plan.chunk)
+    dbias = None if bias is None else empty((chunks, *_score_shape(shape)), q.dtype)
+    dbias_place = NO_ROWS if dbias is None else _place(dbias)
+    places = _place(dq), _place(dk[0]), dk.strides[0], _place(dv[0]), dv.strides[0]
+    grads = (*places, dtable, dbias_place)
+    cut = tuple(scratch), tuple(shape), tuple(plan)
+    arguments = _inputs(*kept), *cut, _place(dout), grads
+    threads.run(loops.backward, pieces, *arguments, scratch=(scratch.end, q.dtype))
+    dk, dv = (d[0] if plan.groups == 1 else d.sum(0) for d in (dk, dv))
     if has_table:
-        by_item = dtable.reshape(pieces // heads, heads, -1).sum(0)
-        dtable = np.ascontiguousarray(by_item.T.astype(q.dtype))
+        by_piece = dtable.reshape(pieces // shape.heads, shape.heads, -1).sum(0)
+        dtable = np.ascontiguousarray(by_piece.T.astype(q.dtype))
     if dbias is not None:
         four_axes = (1,) * (4 - len(bias_shape)) + bias_shape
         dbias = definition.sum_to_shape(dbias, four_axes).reshape(bias_shape)
@@ -150,45 +120,56 @@ def _has_own_bias(bias):
     return bias is not None and bias.ndim == 4 and len(bias) > 1
 
 
+def _shape(q, v):
+    (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
+    return loops.Shape(batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
+
+
+def _score_shape(shape):
+    return shape.heads, shape.q_len, shape.k_len
+
+
+def _inputs(q, k, v, by_head, flat, bias, mask, dropout, scale, stats):
+    """The fields of loops.Inputs."""
+    rows, terms = (_place(x) for x in (q, k, v)), (_term(t) for t in (bias, mask, dropout))
+    return (product_for(q.dtype), by_head, flat, *rows, *terms, scale, stats)
+
+
 @lru_cache
 def _plan(shape, own_bias, itemsize):
-    """((windows of a chunk, strips, groups of strips), items); it follows from shapes alone.
+    """(Plan, pieces); it follows from shapes alone.
 
     A bias of its own for each window has a gradient for each: then a chunk is one window.
     """
-    batch, heads, q_len, k_len, dim, v_dim, _ = shape
-    strips = -(-q_len // max(STRIP_ROWS, STRIP_BYTES // (k_len * itemsize)))
-    packed = k_len * (2 * dim + v_dim) * itemsize
-    chunk = max(1, min(CHUNK, batch * heads * strips // ITEMS, PACKED_BYTES // packed))
-    if own_bias:
-        chunk = 1
-    parts = heads * -(-batch // chunk)
-    groups = min(strips, -(-ITEMS // parts))
-    return (chunk, strips, groups), parts * groups
+    strips = -(-shape.q_len // max(STRIP_ROWS, STRIP_BYTES // (shape.k_len * itemsize)))
+    packed = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize
+    most = shape.batch * shape.heads * strips // PIECES
+    chunk = 1 if own_bias else max(1, min(CHUNK, most, PACKED_BYTES // packed))
+    parts = shape.heads * -(-shape.batch // chunk)
+    groups = min(strips, -(-PIECES // parts))
+    return loops.Plan(chunk, strips, groups), parts * groups
 
 
 @lru_cache
-def _forward_places(shape, plan, dtype):
-    """Where the parts of a thread's scratch begin: turned, values, static, terms, scores, strip_out."""
-    (_, _, q_len, k_len, dim, v_dim, length), (chunk, strips, _) = shape, plan
-    rows, v_columns = -(-q_len // strips), padded(v_dim, dtype)
-    strip = rows * length
-    turned = chunk * dim * padded(k_len, dtype)
-    return _places(turned, k_len * v_columns, *[strip] * 3, rows * v_columns)
+def _forward_scratch(shape, plan, dtype):
+    rows, v_columns = -(-shape.q_len // plan.strips), padded(shape.v_dim, dtype)
+    packed_k = plan.chunk * shape.dim * padded(shape.k_len, dtype)
+    strips = [rows * shape.stride] * 3  # gathered, terms, scores
+    return loops.ForwardScratch(*_starts(packed_k, shape.k_len * v_columns, *strips, rows * v_columns))
 
 
 @lru_cache
-def _backward_places(shape, plan, dtype):
-    """k_turned, v_turned, packed, static, terms, sums, p, dp"""
-    (_, _, q_len, k_len, dim, v_dim, length), (chunk, strips, _) = shape, plan
-    rows, columns = -(-q_len // strips), padded(k_len, dtype)
-    strip = rows * length
-    packed = max(q_len, k_len) * padded(max(dim, v_dim), dtype)
-    return _places(chunk * dim * columns, chunk * v_dim * columns, packed, *[strip] * 5)
+def _backward_scratch(shape, plan, dtype):
+    rows, columns = -(-shape.q_len // plan.strips), padded(shape.k_len, dtype)
+    packed = (plan.chunk * d * columns for d in (shape.dim, shape.v_dim))
+    right = max(shape.q_len, shape.k_len) * padded(max(shape.dim, shape.v_dim), dtype)
+    strips = [rows * shape.stride] * 5  # gathered, terms, sums, p, dp
+    return loops.BackwardScratch(*_starts(*packed, right, *strips))
 
 
-def _places(*sizes):
-    return tuple(accumulate(sizes, initial=0))
+def _starts(*sizes):
+    """Where each of the parts begins, and where the last one ends."""
+    return accumulate(sizes, initial=0)
 
 
 def _empty_gradients(shape, groups, dtype):
@@ -206,12 +187,12 @@ def _empty_gradients(shape, groups, dtype):
 
 def _rows(x):
     """x with its last axis contiguous, and aligned."""
-    whole = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    return x if whole and x.flags.aligned else np.array(x, order="C")
+    contiguous_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
+    return x if contiguous_rows and x.flags.aligned else np.array(x, order="C")
 
 
 def _place(x):
-    """(address, byte strides but the last)"""
+    """The fields of Rows for an array (B, H, L, ·)."""
     return (x.ctypes.data, *x.strides[:-1])
 
 
@@ -222,5 +203,5 @@ def _expanded(term, k_len):
 
 
 def _term(term):
-    """(address, sizes and byte strides but the last), zeros where there is none."""
-    return (0,) * 7 if term is None else (address_of(term), *term.shape[:3], *term.strides[:3])
+    """The fields of Term."""
+    return NO_TERM if term is None else (address_of(term), *term.shape[:3], *term.strides[:3])

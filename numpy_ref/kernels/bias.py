@@ -5,12 +5,13 @@ import numpy as np
 from ..checks import check_shape
 from ..gate import floating, integers
 from ..ops.bias import checked_scatter
-from . import _threads
-from ._arrays import contiguous
-from ._buffers import empty
-from ._index import all_within, checked_index, flat_index, gather_row, refuse, scatter_row
-from ._jit import compiled
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.buffers import empty
+from .machine.index import all_within, checked_index, flat_index, refuse
+from .machine.jit import compiled
+from .machine.runs import gather_row, scatter_row
+from .machine.threads import share, taken
 
 MIN_PARALLEL = 1 << 14  # elements, about 10 µs of work: below, one call does it all
 
@@ -24,7 +25,7 @@ def bias_forward(table, index):
     bias, keys = empty((len(by_head), flat.size), table.dtype), index.shape[1]
     if bias.size >= MIN_PARALLEL:
         flat = checked_index(index, len(table))
-        _threads.run(_gather, len(bias), by_head, flat, keys, bias)
+        threads.run(_gather, len(bias), by_head, flat, keys, bias)
     elif not _gather_alone(by_head, flat, keys, bias):
         refuse(flat, len(table))
     return bias.reshape(len(by_head), *index.shape)
@@ -38,7 +39,7 @@ def bias_backward(dbias, index, num_rows):
     sums = np.zeros((len(dbias), num_rows))  # float64, as the definition
     if rows.size >= MIN_PARALLEL:
         flat = checked_index(index, num_rows)
-        _threads.run(_scatter_add, len(rows), rows, flat, keys, sums)
+        threads.run(_scatter_add, len(rows), rows, flat, keys, sums)
     elif not _scatter_add_alone(rows, flat, keys, sums):
         refuse(flat, num_rows)
     return sums.T.astype(dbias.dtype, order="C")
@@ -46,7 +47,7 @@ def bias_backward(dbias, index, num_rows):
 
 @compiled
 def _gather_alone(by_head, flat, keys, bias):
-    """Whether the index fits; where it does not, nothing is done."""
+    """The gather in one call -> True; False, with nothing done, if an entry is outside the table."""
     if not all_within(flat, by_head.shape[1]):
         return False
     for head in range(len(bias)):
@@ -56,7 +57,7 @@ def _gather_alone(by_head, flat, keys, bias):
 
 @compiled
 def _scatter_add_alone(dbias, flat, keys, sums):
-    """Whether the index fits; where it does not, nothing is done."""
+    """The scatter-add in one call -> True; False, with nothing done, if an entry is outside."""
     if not all_within(flat, sums.shape[1]):
         return False
     for head in range(len(dbias)):
@@ -66,21 +67,19 @@ def _scatter_add_alone(dbias, flat, keys, sums):
 
 @compiled
 def _gather(worker, words, helpers, *arguments):
+    """bias (H, Lq · Lk) = by_head (H, R) under the index, a head a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, by_head, flat, keys, bias = arguments
-    head = next_piece(progress)
-    while head < pieces:
+    for head in taken(progress, pieces):
         gather_row(bias[head], by_head[head], flat, keys)
-        head = next_piece(progress)
 
 
 @compiled
 def _scatter_add(worker, words, helpers, *arguments):
+    """sums (H, R) += dbias (H, Lq · Lk) under the index, a head a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, dbias, flat, keys, sums = arguments
-    head = next_piece(progress)
-    while head < pieces:
+    for head in taken(progress, pieces):
         scatter_row(sums[head], flat, dbias[head], keys)
-        head = next_piece(progress)

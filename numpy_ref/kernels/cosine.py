@@ -5,12 +5,12 @@ import numpy as np
 from ..gate import Cache, recall
 from ..ops.cosine import EPS, MAX_LOG_SCALE, CosineGrads, checked_cosine, checked_pair
 from ..ops.linear import rows_of
-from . import _threads
-from ._arrays import contiguous
-from ._buffers import empty
-from ._jit import compiled, inner
-from ._simd import address, fma, lanes, load_first, splat, store_first, total
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.buffers import empty
+from .machine.jit import compiled, inner
+from .machine.simd import address, fma, lanes, load_first, splat, store_first, total
+from .machine.threads import share, taken
 
 HEIGHT = 256  # rows of a piece
 
@@ -65,55 +65,53 @@ def _through(dhat, x, norms, factors):
 
 def _over_rows(loop, x, *arguments):
     rows = rows_of(x)
-    _threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
+    threads.run(loop, -(-len(rows) // HEIGHT), rows, *arguments)
 
 
 @inner
 def _dot(like, a, b, width):
+    """Σ_j a[j] b[j]; a and b: addresses."""
     added = splat(like, 0.0)
     for j in range(0, width, lanes(like)):
-        at, left = j * like.itemsize, width - j
-        added = fma(load_first(like, a + at, left), load_first(like, b + at, left), added)
+        offset, left = j * like.itemsize, width - j
+        added = fma(load_first(like, a + offset, left), load_first(like, b + offset, left), added)
     return total(added)
 
 
 @compiled
 def _norm_rows(worker, words, helpers, *arguments):
+    """norms (rows,) = √Σ_j x²; x: (rows, d)."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             row = address(x, (i, 0))
             norms[i] = _dot(x, row, row, x.shape[1]) ** 0.5
-        piece = next_piece(progress)
 
 
 @compiled
 def _divide_rows(worker, words, helpers, *arguments):
+    """out = τ x / max(‖x‖, ε), τ of the row's head; a head has `length` rows one after the other."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, out = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             factor = factors[i // length % len(factors)] / max(norms[i], EPS)
             for j in range(0, x.shape[1], lanes(x)):
                 left = x.shape[1] - j
                 value = load_first(x, address(x, (i, j)), left)
                 store_first(address(out, (i, j)), value * factor, left)
-        piece = next_piece(progress)
 
 
 @compiled
 def _backward_rows(worker, words, helpers, *arguments):
-    """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where the norm is not the smallest allowed."""
+    """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where ‖x‖ > ε; along = dx̂·x̂."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, dhat, dx, along = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
             inverse = 1 / max(norms[i], EPS)
             along[i] = _dot(x, address(x, (i, 0)), address(dhat, (i, 0)), x.shape[1]) * inverse
@@ -124,4 +122,3 @@ def _backward_rows(worker, words, helpers, *arguments):
                 d = load_first(x, address(dhat, (i, j)), left)
                 value = load_first(x, address(x, (i, j)), left)
                 store_first(address(dx, (i, j)), (d - value * back) * factor, left)
-        piece = next_piece(progress)

@@ -6,12 +6,12 @@ import numpy as np
 
 from ..gate import Cache, as_scalar, recall
 from ..ops.cross_entropy import checked_labels
-from . import _threads
-from ._arrays import contiguous
-from ._exp import exp
-from ._jit import compiled
-from ._simd import address, lanes, load_first, only_first, splat, store_first, total
-from ._threads import next_piece, share
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.exp import exp
+from .machine.jit import compiled
+from .machine.simd import address, lanes, load_first, only_first, splat, store_first, total
+from .machine.threads import share, taken
 
 HEIGHT = 64  # rows of a piece
 
@@ -21,7 +21,7 @@ def cross_entropy_forward(logits, labels, label_smoothing=0.0):
     logits, labels, smooth = checked_labels(logits, labels, label_smoothing)
     logits, labels = contiguous(logits, labels)
     losses, dlogits = np.empty(len(logits)), np.empty_like(logits)
-    _threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
+    threads.run(_rows, -(-len(logits) // HEIGHT), logits, labels, smooth, losses, dlogits)
     return logits.dtype.type(losses.mean()), Cache(cross_entropy_forward, dlogits)
 
 
@@ -39,25 +39,23 @@ def _rows(worker, words, helpers, *arguments):
     progress, pieces, logits, labels, smooth, losses, dlogits = arguments
     rows, classes = logits.shape
     count, size = lanes(logits), logits.itemsize
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             row, drow = address(logits, (i, 0)), address(dlogits, (i, 0))
-            highest = logits[i, 0]
+            maximum = logits[i, 0]
             for c in range(1, classes):
-                highest = max(highest, logits[i, c])
-            powers, plain = splat(logits, 0.0), 0.0
+                maximum = max(maximum, logits[i, c])
+            powers, sum_centred = splat(logits, 0.0), 0.0
             for j in range(0, classes, count):
-                power = exp(load_first(logits, row + j * size, classes - j) - highest)
+                power = exp(load_first(logits, row + j * size, classes - j) - maximum)
                 powers = powers + only_first(power, classes - j)
             for c in range(classes):
-                plain += logits[i, c] - highest
-            added = total(powers)
+                sum_centred += logits[i, c] - maximum
+            sum_powers = total(powers)
             for j in range(0, classes, count):
-                power = exp(load_first(logits, row + j * size, classes - j) - highest)
-                excess = (power * (1 / added) - smooth / classes) * (1 / rows)
-                store_first(drow + j * size, excess, classes - j)
+                power = exp(load_first(logits, row + j * size, classes - j) - maximum)
+                gradient = (power * (1 / sum_powers) - smooth / classes) * (1 / rows)
+                store_first(drow + j * size, gradient, classes - j)
             dlogits[i, labels[i]] -= (1 - smooth) / rows
-            own = logits[i, labels[i]] - highest
-            losses[i] = math.log(added) - (1 - smooth) * own - smooth / classes * plain
-        piece = next_piece(progress)
+            own = logits[i, labels[i]] - maximum
+            losses[i] = math.log(sum_powers) - (1 - smooth) * own - smooth / classes * sum_centred

@@ -10,13 +10,12 @@ import numpy as np
 from ..gate import Cache, gradient, recall
 from ..ops.linear import rows_of
 from ..ops.lookup import ScoreLookupGrads, ValueLookupGrads, checked_lookup
-from . import _threads
-from ._arrays import contiguous
-from ._index import checked_index, gather_row, scatter_row
-from ._jit import compiled
-from ._threads import next_piece, share
-
-PIECE = 1 << 14  # elements
+from .machine import threads
+from .machine.arrays import contiguous
+from .machine.index import checked_index
+from .machine.jit import compiled
+from .machine.runs import gather_row, scatter_row
+from .machine.threads import PIECE, share, taken
 
 
 def score_lookup_forward(q, embedding, index):
@@ -78,28 +77,26 @@ def _checked(index, num_rows):
 def _over(loop, values, *arrays):
     """Rows in pieces of about PIECE elements of `values`."""
     height = max(1, PIECE // max(1, values.shape[1]))
-    _threads.run(loop, -(-len(values) // height), *arrays, height)
+    threads.run(loop, -(-len(values) // height), *arrays, height)
 
 
 @compiled
 def _gather_rows(worker, words, helpers, *arguments):
+    """out (B · H · Lq, Lk) = product (B · H · Lq, R) under the index, `height` rows a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, product, index, out, height = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for row in range(piece * height, min(piece * height + height, len(out))):
             gather_row(out[row], product[row], index[row % len(index)], out.shape[1])
-        piece = next_piece(progress)
 
 
 @compiled
 def _scatter_rows(worker, words, helpers, *arguments):
+    """sums (B · H · Lq, R) += values (B · H · Lq, Lk) under the index, `height` rows a piece."""
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, values, index, sums, height = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         for row in range(piece * height, min(piece * height + height, len(values))):
             scatter_row(sums[row], index[row % len(index)], values[row], values.shape[1])
-        piece = next_piece(progress)

@@ -4,13 +4,14 @@ import math
 
 from ..gate import Cache, gradient, recall
 from ..ops.mlp import MlpGrads, checked_mlp
-from . import _mlp as loops
-from . import _threads
-from ._arrays import addresses, contiguous
-from ._buffers import empty
-from ._linear import CHUNK, TILE
-from ._product import padded, panels_of, product_for
-from .linear import empty_groups, empty_sums, groups_of, tiles_of
+from . import mlp_loops as loops
+from .linear import tiles_of
+from .linear_loops import CHUNK, TILE
+from .machine import threads
+from .machine.arrays import addresses, contiguous
+from .machine.buffers import empty
+from .machine.product import padded, panels_of, product_for
+from .sums import empty_groups, empty_sums, groups_of
 
 
 def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
@@ -21,13 +22,14 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     rows, columns, middle, depth = shape
     hidden, out = empty((*x.shape[:-1], middle), x.dtype), empty((*x.shape[:-1], depth), x.dtype)
     panels, packed = _empty_packed((columns, middle), (middle, depth), x.dtype)
-    _threads.run(
+    threads.run(
         loops.forward,
-        panels[1] + tiles_of(rows),
-        panels,
+        panels.both + tiles_of(rows),
+        tuple(panels),
         product_for(x.dtype),
         packed,
-        *addresses(x, weight1, bias1, weight2, bias2, residual, hidden, out),
+        tuple(addresses(x, weight1, bias1, weight2, bias2, residual)),
+        *addresses(hidden, out),
         shape,
         scratch=(TILE * middle, x.dtype),
     )
@@ -44,16 +46,15 @@ def mlp_backward(dout, cache):
     dweights, dweight, sums = empty_groups(groups, ((columns + depth) * middle,), x.dtype)
     dbiases, dbias = empty_sums(groups, middle + depth, x.dtype)
     panels, packed = _empty_packed((middle, columns), (depth, middle), x.dtype)
-    _threads.run(
+    threads.run(
         loops.backward,
-        panels[1] + groups + sums,
-        panels,
+        panels.both + groups + sums,
+        tuple(panels),
         product_for(x.dtype),
         packed,
         groups,
-        *addresses(dout, x, hidden, weight1, weight2, dx, dweights, dweight),
-        dbiases,
-        dbias,
+        tuple(addresses(dout, x, hidden, weight1, weight2)),
+        (*addresses(dx, dweights, dweight), dbiases, dbias),
         shape,
         scratch=(CHUNK * (middle + padded(max(columns, middle), x.dtype)), x.dtype),
     )
@@ -64,10 +65,10 @@ def mlp_backward(dout, cache):
 
 
 def _empty_packed(first, second, dtype):
-    """(panels of the first, of both, where the second begins) and memory for two packed (K, columns)."""
+    """(Panels, memory) for two packed right-hand sides, each of a shape (K, columns)."""
     panels1, panels2 = (panels_of(columns, dtype) for _, columns in (first, second))
     start, more = (rows * padded(columns, dtype) for rows, columns in (first, second))
-    return (panels1, panels1 + panels2, start), empty((start + more,), dtype)
+    return loops.Panels(panels1, panels1 + panels2, start), empty((start + more,), dtype)
 
 
 def _shape(x, weight1, weight2):

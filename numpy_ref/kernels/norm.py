@@ -6,9 +6,13 @@ import numpy as np
 
 from ..gate import floating
 from ..ops import norm as definition
-from . import _rows as loops
-from . import _threads
-from ._arrays import address_of, contiguous
+from .machine import threads
+from .machine.arrays import address_of, contiguous
+from .machine.jit import compiled
+from .machine.simd import fma, lanes, load_first, splat, total
+from .machine.threads import PIECE, share, taken
+
+ROW = 1 << 8  # elements that are summed in the array's own precision
 
 
 def squared_norm(x):
@@ -17,7 +21,24 @@ def squared_norm(x):
     Where float32 overflows, the definition has the last word.
     """
     (x,) = contiguous(*floating(x=x))
-    sums = np.zeros(-(-x.size // loops.PIECE))
-    _threads.run(loops.squares, len(sums), np.empty(0, x.dtype), address_of(x), x.size, sums)
+    sums = np.zeros(-(-x.size // PIECE))
+    threads.run(_squares, len(sums), np.empty(0, x.dtype), address_of(x), x.size, sums)
     total = float(sums.sum())
     return total if math.isfinite(total) else definition.squared_norm(x)
+
+
+@compiled
+def _squares(worker, words, helpers, *arguments):
+    """sums[piece] = Σ x² over the piece, ROW elements at a time in the array's own precision."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, like, x, elements, sums = arguments
+    size = like.itemsize
+    for piece in taken(progress, pieces):
+        end = min(piece * PIECE + PIECE, elements)
+        for first in range(piece * PIECE, end, ROW):
+            added, last = splat(like, 0.0), min(first + ROW, end)
+            for j in range(first, last, lanes(like)):
+                value = load_first(like, x + j * size, last - j)
+                added = fma(value, value, added)
+            sums[piece] += total(added)

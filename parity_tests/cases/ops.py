@@ -99,6 +99,13 @@ OPS = [
         logit_scale=Normal((6, 1, 1)),
     ),
     op("cosine", "beyond_clamp", q=Normal((1, 2, 3, 4)), k=Normal((1, 2, 3, 4)), logit_scale=CLAMPED),
+    op(
+        "cosine",
+        "uneven",  # a row ends with a part of a vector, and there are more rows than a piece has
+        q=Normal((2, 3, 50, 20)),
+        k=Normal((2, 3, 40, 20)),
+        logit_scale=Normal((3, 1, 1)),
+    ),
     op("score_lookup", "heads", q=Normal((2, 3, 5, 4)), embedding=Normal((3, 7, 4)), **PAIRS),
     op("score_lookup", "shared", q=Normal((2, 6, 5, 4)), embedding=Normal((1, 7, 4)), **PAIRS),
     op("score_lookup", "large", q=Normal((2, 2, 200, 8)), embedding=Normal((1, 31, 8)), **MANY),

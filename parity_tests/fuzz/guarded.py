@@ -53,7 +53,7 @@ def place(array, shift=0):
 
 @contextmanager
 def results(buffers):
-    """Make the kernels write beside protected pages in the block; buffers: `kernels._buffers`."""
+    """Make the kernels write beside protected pages in the block; buffers: `kernels.machine.buffers`."""
     kept = buffers.SMALL, buffers._rounded, buffers._aligned
     buffers.SMALL, buffers._rounded, buffers._aligned = 0, lambda size: size, memory
     np.empty, np.zeros = empty, _zeros_beside

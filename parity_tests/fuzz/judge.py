@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-import numpy_ref.kernels._buffers as buffers
+import numpy_ref.kernels.machine.buffers as buffers
 
 from .. import budget
 from . import guarded

@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from numba.core import event
 
 FILES = ("parity_tests/test_*.py", "experiments/tests/test_*.py")
 DRAWING = ("compare", "gallery", "plots")  # left out: they call many functions and check few results
@@ -18,15 +19,33 @@ SIGNATURES = "parity_tests/test_api.py"  # checks the defaults of functions that
 ALONE = 100  # tests in a file with fewer than these may share a fixture's results
 
 
+class _Compilations(event.Listener):
+    """How many of numba's compilations are going on; they nest."""
+
+    running = 0
+
+    def on_start(self, event):
+        self.running += 1
+
+    def on_end(self, event):
+        self.running -= 1
+
+
 class Recorder:
-    """A pytest plugin that records tests {test: [seconds, [(file, function)]]}, and the red ones."""
+    """A pytest plugin that records tests {test: [seconds, [(file, function)]]}, and the red ones.
+
+    What runs while numba compiles does not count as called: later processes find its result on disk.
+    """
 
     def __init__(self, folders):
         self.folders = tuple(str(ROOT / folder) for folder in folders)
         self.tests, self.red, self._called, self._known = {}, [], set(), {}
+        self._compilations = _Compilations()
 
-    def _trace(self, frame, event, argument):
-        self._called.add(frame.f_code)
+    def _trace(self, frame, what, argument):
+        if not self._compilations.running:
+            code = frame.f_code  # equal to that of the other twin where they are written alike
+            self._called.add((code.co_filename, code.co_qualname))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
@@ -35,7 +54,8 @@ class Recorder:
         sys.settrace(self._trace)
         threading.settrace(self._trace)
         try:
-            return (yield)
+            with event.install_listener("numba:compile", self._compilations):
+                return (yield)
         finally:
             sys.settrace(None)
             threading.settrace(None)
@@ -46,12 +66,12 @@ class Recorder:
         if report.failed:
             self.red.append(report.nodeid)
 
-    def _name(self, code):
-        if code not in self._known:
-            inside = code.co_filename.startswith(self.folders)
-            file = str(Path(code.co_filename).relative_to(ROOT)) if inside else None
-            self._known[code] = (file, code.co_qualname) if inside else None
-        return self._known[code]
+    def _name(self, called):
+        path, function = called
+        if path not in self._known:
+            inside = path.startswith(self.folders)
+            self._known[path] = str(Path(path).relative_to(ROOT)) if inside else None
+        return self._known[path] and (self._known[path], function)
 
 
 def record(folders, to):

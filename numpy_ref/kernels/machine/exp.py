@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import config
 from numba.extending import intrinsic
 
-from ._ir import INT32, fma_ir, llvm_function
+from .ir import INT32, fma_ir, llvm_function
 
 # exp(r) = 1 + r + r² P(r) on |r| ≤ ½ ln 2: for float32 a fit, off by 4e-9; for float64 Taylor's.
 _EXP = {

@@ -1,10 +1,10 @@
-"""Vectors of one register as LLVM has them: types, masks, loads and stores for who writes its code."""
+"""Vectors of one register as LLVM has them: types, masks, loads and stores for code that emits IR."""
 
 from llvmlite import ir
 from numba import types
 from numba.extending import models, register_model
 
-from ._target import REGISTER_BYTES
+from .target import REGISTER_BYTES
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
@@ -76,11 +76,11 @@ def masked_store(builder, value, pointer, mask, align):
 
 
 def load_first_ir(builder, pointer, n, vec, align):
-    """The first n lanes, 0 in the others; whole vectors without a mask, which costs more."""
-    with builder.if_else(_all_lanes(builder, n, vec)) as (whole, part):
-        with whole:
+    """The first n lanes, 0 in the others; a full vector without a mask, which costs more."""
+    with builder.if_else(_all_lanes(builder, n, vec)) as (full, partial):
+        with full:
             all_lanes, all_block = builder.load(pointer, align=align), builder.block
-        with part:
+        with partial:
             mask = first_lanes(builder, n, vec.count)
             some, some_block = masked_load(builder, pointer, mask, vec, align), builder.block
     value = builder.phi(vec)
@@ -90,11 +90,11 @@ def load_first_ir(builder, pointer, n, vec, align):
 
 
 def store_first_ir(builder, value, pointer, n, align):
-    """Writes the first n lanes, whole vectors without a mask."""
-    with builder.if_else(_all_lanes(builder, n, value.type)) as (whole, part):
-        with whole:
+    """Writes the first n lanes, a full vector without a mask."""
+    with builder.if_else(_all_lanes(builder, n, value.type)) as (full, partial):
+        with full:
             builder.store(value, pointer, align=align)
-        with part:
+        with partial:
             masked_store(builder, value, pointer, first_lanes(builder, n, value.type.count), align)
 
 

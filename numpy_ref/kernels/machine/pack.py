@@ -1,13 +1,13 @@
-"""Lay a matrix out as `_product` wants its right-hand side: in panels, as it is or turned."""
+"""Lay a matrix out as `_product` wants its right-hand side: in panels, as it is or transposed."""
 
 from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from ._ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
-from ._jit import inner
-from ._product import PANEL_VECTORS
-from ._simd import address, lanes, load_first, store, view
+from .ir import INT32, INT64, VectorType, load_first_ir, pointer_ir, vector_ir
+from .jit import inner
+from .simd import address, lanes, load_first, store, view
+from .tile import PANEL_VECTORS
 
 
 @inner
@@ -15,14 +15,14 @@ def pack_rows(to, first, start, row, rows, columns):
     """to[first:] = b, b[k, j] at `start` + k · row + j elements; row in bytes, rows = K."""
     count = lanes(to)
     panel = PANEL_VECTORS * count
-    at = first
+    place = first
     for j in range(0, columns, panel):
         end = min(j + panel, columns)
         for k in range(rows):
             for n in range(j, end, count):
                 values = load_first(to, start + k * row + n * to.itemsize, end - n)
-                store(address(to, at), values)
-                at += count
+                store(address(to, place), values)
+                place += count
 
 
 @inner
@@ -37,29 +37,29 @@ def pack_columns(to, first, start, row, rows, columns):
             for k in range(0, rows, count):
                 source = start + n * row + k * to.itemsize
                 target = address(to, first + j * rows + k * width + n - j)
-                high, wide = min(count, end - n), min(count, rows - k)
-                if high == count and wide == count:
-                    _transpose_whole(to, source, row, target, width * to.itemsize)
+                height, width_k = min(count, end - n), min(count, rows - k)
+                if height == count and width_k == count:
+                    _transpose_square(to, source, row, target, width * to.itemsize)
                 else:
-                    _transpose(to, source, row, high, target, width * to.itemsize, wide)
+                    _transpose(to, source, row, height, target, width * to.itemsize, width_k)
 
 
 @inner
-def pack_panel(to, first, panel, start, row, rows, columns, turned):
-    """One panel of what pack_columns (turned) or pack_rows would write."""
+def pack_panel(to, first, panel, start, row, rows, columns, transposed):
+    """One panel of what pack_columns (transposed) or pack_rows would write."""
     width = PANEL_VECTORS * lanes(to)
     column = panel * width
-    if turned:
+    if transposed:
         pack_columns(
             to, first + column * rows, start + column * row, row, rows, min(width, columns - column)
         )
     else:
-        place = start + column * to.itemsize
-        pack_rows(to, first + column * rows, place, row, rows, min(width, columns - column))
+        source = start + column * to.itemsize
+        pack_rows(to, first + column * rows, source, row, rows, min(width, columns - column))
 
 
-def _turned(builder, block):
-    """The square block turned in log2(lanes) rounds of exchanging neighbours 1, 2, 4, … apart."""
+def _transposed(builder, block):
+    """The transposed square block, in log2(lanes) rounds that exchange neighbours 1, 2, 4, … apart."""
     count, step = len(block), 1
     kind = ir.VectorType(INT32, count)
     while step < count:
@@ -74,8 +74,8 @@ def _turned(builder, block):
 
 
 @intrinsic
-def _transpose_whole_jitted(typingctx, like, source, source_row, target, target_row):
-    """A block of lanes × lanes at source, turned, to target; the distances of rows in bytes."""
+def _transpose_square_jitted(typingctx, like, source, source_row, target, target_row):
+    """A block of lanes × lanes at source, transposed, to target; rows are so many bytes apart."""
     vector = VectorType(like.dtype)
 
     def codegen(context, builder, sig, args):
@@ -86,8 +86,8 @@ def _transpose_whole_jitted(typingctx, like, source, source_row, target, target_
             return pointer_ir(builder, builder.add(start, builder.mul(distance, INT64(i))), vec)
 
         block = [builder.load(row(source, source_row, i), align=vector.itemsize) for i in range(count)]
-        for i, turned in enumerate(_turned(builder, block)):
-            builder.store(turned, row(target, target_row, i), align=vector.itemsize)
+        for i, column in enumerate(_transposed(builder, block)):
+            builder.store(column, row(target, target_row, i), align=vector.itemsize)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 4), codegen
@@ -95,7 +95,7 @@ def _transpose_whole_jitted(typingctx, like, source, source_row, target, target_
 
 @intrinsic
 def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_row, columns):
-    """target = the `rows` × `columns` block at source, turned; zeros up to whole vectors."""
+    """target = the `rows` × `columns` block at source, transposed; zeros up to whole vectors."""
     vector = VectorType(like.dtype)
 
     def codegen(context, builder, sig, args):
@@ -111,10 +111,10 @@ def _transpose_jitted(typingctx, like, source, source_row, rows, target, target_
             pointer, there = row(source, source_row, i, rows)
             n = builder.select(there, columns, INT64(0))
             block.append(load_first_ir(builder, pointer, n, vec, vector.itemsize))
-        for i, turned in enumerate(_turned(builder, block)):
+        for i, column in enumerate(_transposed(builder, block)):
             pointer, there = row(target, target_row, i, columns)
             with builder.if_then(there):
-                builder.store(turned, pointer, align=vector.itemsize)
+                builder.store(column, pointer, align=vector.itemsize)
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 6), codegen
@@ -128,11 +128,11 @@ def _transpose_without_jit(like, source, source_row, rows, target, target_row, c
             out[n] = view(like, source + n * source_row, columns)[i]
 
 
-def _transpose_whole_without_jit(like, source, source_row, target, target_row):
+def _transpose_square_without_jit(like, source, source_row, target, target_row):
     _transpose_without_jit(like, source, source_row, lanes(like), target, target_row, lanes(like))
 
 
 if config.DISABLE_JIT:
-    _transpose, _transpose_whole = _transpose_without_jit, _transpose_whole_without_jit
+    _transpose, _transpose_square = _transpose_without_jit, _transpose_square_without_jit
 else:
-    _transpose, _transpose_whole = _transpose_jitted, _transpose_whole_jitted
+    _transpose, _transpose_square = _transpose_jitted, _transpose_square_jitted

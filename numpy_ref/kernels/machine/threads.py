@@ -1,11 +1,11 @@
-"""The kernels' threads: a team of their own, and the one place that sets it up.
+"""The kernels' threads: a team of helpers, and the one place that sets it up.
 
-numba's threading layers spin while they wait (OpenMP; whoever works beside them starves) or refuse to be
-called from two threads (workqueue), and compile every loop a second time. Here a loop is compiled once;
-`share` has it run by the caller and by helpers, who take pieces one by one without the interpreter lock.
-What a piece is follows from shapes alone, so the bits never depend on the number of threads. A helper
-without work looks out for some for a fraction of a millisecond, as long as the glue between two kernels
-takes (to wake a sleeping thread costs 0.05 to 0.1 ms on a virtual machine), and then sleeps.
+numba's threading layers spin while they wait (OpenMP, which starves other work) or cannot be called from
+two threads (workqueue), and compile every loop a second time. Here a loop is compiled once. `share` runs
+it in the caller and in helpers, which take pieces one by one without the interpreter lock. What a piece
+is follows from shapes alone, so the bits never depend on the number of threads. A helper without work
+polls for a fraction of a millisecond, the time between two kernels, and then sleeps: to wake a sleeping
+thread costs 0.05 to 0.1 ms on a virtual machine. README.md has the protocol as a table.
 """
 
 import os
@@ -19,21 +19,22 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..checks import check_positive_int
-from ._buffers import empty
-from ._jit import compiled, inner
+from ...checks import check_positive_int
+from .buffers import empty
+from .jit import compiled, inner
 
-LOOKS = 1 << 19  # of a helper without work at the job's number, before it sleeps: about 0.2 ms
+POLLS = 1 << 19  # of the job's number by a helper without work, before it sleeps: about 0.2 ms
 LINE = 8  # words: counters that different threads write lie in cache lines of their own
 NUMBER, OPEN, ACTIVE, BUSY = 0, LINE, 2 * LINE, 4 * LINE
 CODE, DATA, HELPERS = 3 * LINE, 3 * LINE + 1, 3 * LINE + 2
 WORDS = 5 * LINE
 NEXT, DONE = 0, LINE  # in a job's progress
-CALLER = -1  # the worker that shares a job with the others
+CALLER = -1  # the worker that shares a job; it then is worker 0
 MOST_THREADS = 1024
+PIECE = 1 << 14  # elements of a piece of elementwise work: about 10 µs of it
 
 _threads = None
-_teams = {}  # {num_threads(): _Team}, mostly one; setdefault and pop are atomic, and need no lock
+_teams = {}  # {num_threads(): _Team}, mostly one; setdefault and popitem are atomic: no lock
 
 
 def num_threads():
@@ -48,19 +49,19 @@ def set_num_threads(n):
     if n > MOST_THREADS:
         raise ValueError(f"n is {n}, expected at most {MOST_THREADS}")
     _threads = int(n)
-    _dismiss_teams()
+    _stop_teams()
 
 
 def run(kernel, pieces, *arguments, scratch=None):
-    """kernel(worker, words, helpers, progress, pieces, *arguments), back when all pieces are done.
+    """Call kernel(worker, words, helpers, progress, pieces, *arguments); return when all is done.
 
-    scratch: (elements, dtype) of an array that each thread has for itself; the first of the arguments
-    then is an array with a row for each thread. A second caller meanwhile works alone. Nothing is taken
-    here that would have to be given back: an interrupt may come between any two instructions of Python.
+    scratch: (elements, dtype) of an array for each thread; the first of the arguments then is an array
+    with a row per thread. A second caller meanwhile works alone. Nothing is claimed here that would have
+    to be given back: an interrupt may come between any two instructions of Python.
     """
     if not pieces:
         return
-    threads, words = num_threads(), _NOBODY
+    threads, words = num_threads(), _NO_TEAM
     helpers = 0 if config.DISABLE_JIT else min(threads, pieces) - 1
     if helpers:
         team = _team_of(threads)
@@ -72,57 +73,57 @@ def run(kernel, pieces, *arguments, scratch=None):
     kernel(worker, words, helpers, np.zeros(2 * LINE, np.int64), pieces, *arguments)
 
 
-_NOBODY = np.zeros(WORDS, np.int64)
+_NO_TEAM = np.zeros(WORDS, np.int64)
 
 
 def _team_of(threads):
-    """The helpers of a caller, hired when they are first needed."""
+    """The team for so many threads; its helpers start when they are first needed."""
     team = _teams.get(threads) or _teams.setdefault(threads, _Team(threads - 1))
     try:
-        team.hire()
-    except BaseException:  # an interrupt, with nobody knowing who was hired
-        _dismiss_teams()
+        team.start()
+    except BaseException:  # an interrupt, after which it is not known which helpers run
+        _stop_teams()
         raise
     return team
 
 
-def _dismiss_teams():
+def _stop_teams():
     with suppress(KeyError):  # when there are none
         while True:
-            _teams.popitem()[1].dismiss()
+            _teams.popitem()[1].stop()
 
 
 class _Team:
-    """Threads that help with one job after the other; who comes late finds nothing left to do."""
+    """Threads that help with one job after the other; a late helper finds no pieces left."""
 
     def __init__(self, size):
         self.words = np.zeros(WORDS, np.int64)
-        self.over = False
+        self.stopped = False
         self.asleep = [False] * size
-        self.bells = [SimpleQueue() for _ in range(size)]  # in C, and so whole after an interrupt
-        self.vacancies = iter(range(size))  # each goes to one of those who hire at once
+        self.wakeups = [SimpleQueue() for _ in range(size)]  # in C: an interrupt cannot break one
+        self.unstarted = iter(range(size))  # two callers at once never start the same helper
 
-    def hire(self):
-        for n in self.vacancies:
+    def start(self):
+        for n in self.unstarted:
             threading.Thread(target=self._help, args=(n,), name=f"numpy_ref-{n}", daemon=True).start()
 
     def wake(self, helpers):
         for n in range(helpers):
             if self.asleep[n]:
-                self.bells[n].put(None)
+                self.wakeups[n].put(None)
 
-    def dismiss(self):
-        self.over = True
-        for bell in self.bells:
-            bell.put(None)
+    def stop(self):
+        self.stopped = True
+        for wakeup in self.wakeups:
+            wakeup.put(None)
 
     def _help(self, n):
         seen = 0
-        while not self.over:
-            seen = _serve(self.words, n + 1, seen, LOOKS)
-            self.asleep[n] = True  # whoever has a job from here on rings the bell
-            if self.words[NUMBER] == seen and not self.over:
-                self.bells[n].get()
+        while not self.stopped:
+            seen = _serve(self.words, n + 1, seen, POLLS)
+            self.asleep[n] = True  # from here on a caller with a job wakes it up
+            if self.words[NUMBER] == seen and not self.stopped:
+                self.wakeups[n].get()
             self.asleep[n] = False
 
 
@@ -157,7 +158,7 @@ _add, _put = _changing("add"), _changing("xchg")  # both return what was there b
 
 @intrinsic
 def _job(typingctx, words, helpers, arguments):
-    """(code, data): call(code, data, worker) is the function that asks, called with (worker, …) anew."""
+    """(code, data): _call(code, data, worker) calls the enclosing function again with this worker."""
 
     def codegen(context, builder, sig, args):
         word, this = ir.IntType(64), builder.function
@@ -168,8 +169,8 @@ def _job(typingctx, words, helpers, arguments):
         code = ir.Function(builder.module, kind, builder.module.get_unique_name("numpy_ref_job"))
         code.linkage = "internal"
         inside = ir.IRBuilder(code.append_basic_block())
-        whole = inside.load(inside.inttoptr(code.args[0], data.type))
-        given = [code.args[1], *(inside.extract_value(whole, n) for n in range(3))]
+        stored = inside.load(inside.inttoptr(code.args[0], data.type))
+        given = [code.args[1], *(inside.extract_value(stored, n) for n in range(3))]
         context.call_conv.call_function(inside, this, types.none, (types.int64, *sig.args), given)
         inside.ret_void()
         pair = [builder.ptrtoint(code, word), builder.ptrtoint(data, word)]
@@ -191,13 +192,13 @@ def _call(typingctx, code, data, worker):
 
 @njit(inline="always")
 def _share_jitted(worker, words, helpers, arguments):
-    """Have the function that asks run in this thread and in the helpers; False in each of those calls.
+    """Run the enclosing kernel in this thread and in the helpers -> True; False within those runs.
 
-    A kernel(worker, words, helpers, *arguments), its arguments beginning with the job's progress and its
-    number of pieces, asks this first. While the helpers are busy with another caller's job it is done
-    alone. The job is open while its data lies in the caller's frame: who enters is counted, then asks
-    whether it is open; it is closed before those inside are waited for, and when they have left, all
-    pieces are done.
+    Every kernel(worker, words, helpers, *arguments) begins with this; its arguments begin with the job's
+    progress and number of pieces. While the helpers are busy with another caller's job, this thread does
+    the job alone. The job's data lies in the caller's frame, so no helper may use it after the return: a
+    helper counts itself as active before it looks whether the job is open, and the caller closes the job
+    before it waits for the active ones. When these have left, all pieces are done.
     """
     if worker != CALLER:
         return False
@@ -219,14 +220,14 @@ def _share_jitted(worker, words, helpers, arguments):
 
 
 @compiled
-def _serve(words, worker, seen, looks):
-    """Help with every job that comes before `looks` looks in a row find none -> number of the last."""
-    looked = 0
-    while looked < looks:
+def _serve(words, worker, seen, polls):
+    """Help with every job until `polls` polls in a row find none -> number of the last job."""
+    polled = 0
+    while polled < polls:
         number = _peek(words, NUMBER)
-        looked += 1
+        polled += 1
         if number != seen:
-            seen, looked = number, 0
+            seen, polled = number, 0
             _add(words, ACTIVE, 1)
             if _peek(words, OPEN) and worker <= _peek(words, HELPERS):
                 _call(_peek(words, CODE), _peek(words, DATA), worker)
@@ -235,22 +236,33 @@ def _serve(words, worker, seen, looks):
 
 
 @inner
+def taken(progress, pieces):
+    """Yield the pieces that this thread takes; one is done when the next is asked for.
+
+    A loop over them must not be left early: whoever awaits its piece would wait for ever.
+    """
+    piece = _next(progress)
+    while piece < pieces:
+        yield piece
+        _finish(progress)
+        piece = _next(progress)
+
+
+@inner
 def _next_jitted(progress):
-    """The next piece for this thread; there is none when it is not less than the number of pieces."""
     return _add(progress, NEXT, 1)
 
 
 @inner
 def _finish_jitted(progress):
-    """One more piece is done."""
     _add(progress, DONE, 1)
 
 
 @inner
 def _await_jitted(progress, pieces):
-    """Back when the first so many pieces are done: all are being worked on when a later one is taken.
+    """Return when the first `pieces` pieces are done: when a later one is taken, others work on them.
 
-    Whoever uses it finishes every piece, and waits in every piece that is not among the first.
+    The loop waits in every piece that is not among the first.
     """
     while _peek(progress, DONE) < pieces:
         pass
@@ -274,8 +286,8 @@ def _await_without_jit(progress, pieces):
 
 
 if config.DISABLE_JIT:
-    share, next_piece = _share_without_jit, _next_without_jit
-    finish_piece, await_pieces = _finish_without_jit, _await_without_jit
+    share, await_pieces = _share_without_jit, _await_without_jit
+    _next, _finish = _next_without_jit, _finish_without_jit
 else:
-    share, next_piece = _share_jitted, _next_jitted
-    finish_piece, await_pieces = _finish_jitted, _await_jitted
+    share, await_pieces = _share_jitted, _await_jitted
+    _next, _finish = _next_jitted, _finish_jitted

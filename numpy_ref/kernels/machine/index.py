@@ -6,13 +6,11 @@ the end. Rows are slices of one axis, of which LLVM knows that they don't overla
 
 import numpy as np
 
-from ..gate import integers
-from . import _threads
-from ._arrays import contiguous
-from ._jit import compiled, inner
-from ._runs import gather_lanes, scatter_lanes
-from ._simd import address, lanes
-from ._threads import next_piece, share
+from ...gate import integers
+from . import threads
+from .arrays import contiguous
+from .jit import compiled, inner
+from .threads import share, taken
 
 PIECE = 1 << 17  # entries that one thread looks through
 
@@ -33,7 +31,7 @@ def flat_index(index):
 def check_flat_index(flat, num_rows):
     """All entries in [0, num_rows); raises ValueError. One pass over them."""
     highest = np.zeros(max(1, -(-flat.size // PIECE)), np.uint64)
-    _threads.run(_highest, len(highest), flat, highest)
+    threads.run(_highest, len(highest), flat, highest)
     if flat.size and highest.max() >= num_rows:
         refuse(flat, num_rows)
 
@@ -64,45 +62,5 @@ def _highest(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, index, highest = arguments
-    piece = next_piece(progress)
-    while piece < pieces:
+    for piece in taken(progress, pieces):
         highest[piece] = _highest_of(index[piece * PIECE : piece * PIECE + PIECE])
-        piece = next_piece(progress)
-
-
-@inner
-def gather_row(row, table, index, keys):
-    """row[n] = table[index[n]]; keys: the length of the index's rows."""
-    if not _may_have_runs(row, keys):
-        for n in range(row.size):
-            row[n] = table[index[n]]
-        return
-    count, n = lanes(row), 0
-    while n + count <= row.size:
-        gather_lanes(row, address(row, n), address(table, 0), address(index, n))
-        n += count
-    while n < row.size:
-        row[n] = table[index[n]]
-        n += 1
-
-
-@inner
-def scatter_row(sums, index, row, keys):
-    """sums[index[n]] += row[n], in order; sums in float64, keys as above."""
-    if not _may_have_runs(row, keys):
-        for n in range(row.size):
-            sums[index[n]] += row[n]
-        return
-    count, n = lanes(row), 0
-    while n + count <= row.size:
-        scatter_lanes(row, address(sums, 0), address(index, n), address(row, n))
-        n += count
-    while n < row.size:
-        sums[index[n]] += row[n]
-        n += 1
-
-
-@inner
-def _may_have_runs(row, keys):
-    """A square window of fewer than lanes² keys has no row that fills a vector: not worth a look."""
-    return keys >= lanes(row) ** 2

@@ -1,8 +1,8 @@
 """Compiled code on disk: a file for each compilation, named by all that its machine code depends on.
 
 numba's own cache looks at no file but the function's, and two processes that write its index at once
-can leave the code of one under the name of the other. Here there is no index: a file is written whole,
-under a name of its own, and who needs other code looks for another name.
+can leave the code of one under the name of the other. Here there is no index: each compilation has a
+file under a name of its own, and a process that needs other code looks for another name.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from numba import config
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
-from ._target import REGISTER_BYTES
+from .target import REGISTER_BYTES
 
 
 def sources():
     """The files that kernels are compiled from: their own and all they import."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     shared = (package / "checks.py", package / "gate.py")
-    return sorted([*package.glob("kernels/*.py"), *package.glob("ops/*.py"), *shared])
+    return sorted([*package.glob("kernels/**/*.py"), *package.glob("ops/*.py"), *shared])
 
 
 def _digest(*parts):
@@ -44,7 +44,7 @@ OPTIONS = (REGISTER_BYTES, config.OPT, config.BOUNDSCHECK)
 
 
 class Kept(FunctionCache):
-    """A function's compiled code, kept where numba would keep it; RuntimeError when that is nowhere."""
+    """A function's compiled code, kept where numba would keep it; RuntimeError if that is nowhere."""
 
     def __init__(self, function):
         super().__init__(function)
@@ -63,15 +63,15 @@ class _Files:
         self.folder, self.name = Path(folder), name
 
     def load(self, key):
-        """What was saved under this key, or None; what is damaged counts as nothing."""
+        """What was saved under this key; None if that is nothing or damaged."""
         with suppress(OSError):
-            whole = self._path(key).read_bytes()
-            if whole[:CHECKSUM] == _checksum(whole[CHECKSUM:]):
-                return pickle.loads(whole[CHECKSUM:])
+            content = self._path(key).read_bytes()
+            if content[:CHECKSUM] == _checksum(content[CHECKSUM:]):
+                return pickle.loads(content[CHECKSUM:])
         return None
 
     def save(self, key, data):
-        """Write it whole; what outdated sources have left for the same call goes."""
+        """Write a temporary file and rename it; remove what older sources left for the same call."""
         data, path = dumps(data), self._path(key)
         unfinished = path.with_name(f"{uuid.uuid4().hex}.tmp")
         try:

@@ -1,4 +1,4 @@
-"""Arrays whose memory goes back to a store when the last view of them is gone, and is used again.
+"""Arrays whose memory returns to a store when their last view is gone, and is used again.
 
 A fresh large array costs a page fault every 4 KiB, often more than what is computed into it. A training
 step asks for the same sizes as the one before, so from the second step on nothing is fresh.
@@ -40,14 +40,14 @@ def empty(shape, dtype):
     size = math.prod(shape) * dtype.itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    whole = _rounded(size)
-    idle = _idle[whole]
+    rounded = _rounded(size)
+    idle = _idle[rounded]
     try:
         memory, _ = idle.popitem()
     except KeyError:
         if sum(n * len(memories) for n, memories in list(_idle.items())) > MOST_IDLE:
             clear()
-        memory = _Memory(_aligned(whole))
+        memory = _Memory(_aligned(rounded))
     lease = _Lease()
     lease.__array_interface__ = memory.interface
     lease.end = weakref.ref(lease, partial(idle.setdefault, memory))  # idle[memory] = the reference

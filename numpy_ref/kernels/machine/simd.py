@@ -1,4 +1,4 @@
-"""Vectors of one register for jitted loops: numba knows numbers and arrays, LLVM also what lies between.
+"""Vectors of one register for jitted loops: numba knows numbers and arrays, LLVM also vectors.
 
 A vector holds `lanes(array)` neighbours of an array. `+ − *` work on two of them or on one and a number;
 the functions here do the rest. Without the jit (NUMBA_DISABLE_JIT=1) a vector is a short NumPy array and
@@ -13,7 +13,7 @@ from numba import config, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
-from ._ir import (
+from .ir import (
     INT32,
     INT64,
     REGISTER_BYTES,
@@ -231,7 +231,7 @@ if config.DISABLE_JIT:
 
     def address(array, index):
         places = index if isinstance(index, tuple) else (index,)
-        return array.ctypes.data + sum(p * s for p, s in zip(places, array.strides, strict=True))
+        return array.ctypes.data + sum(int(p) * s for p, s in zip(places, array.strides, strict=True))
 
     def load(like, where):
         return view(like, where, lanes(like)).copy()

@@ -1,0 +1,277 @@
+"""Fused attention, a strip of rows of the scores at a time: memory grows with Lk, not with Lq · Lk.
+
+A piece of the work is a head, a chunk of the batch and a group of strips. Its bias strip is gathered
+once for the whole chunk. The table's gradient is added up over the chunk and scattered once.
+The passes are numbered in forward; backward has the same numbers.
+
+Tuples come from Python without names, which numba takes apart in a third of the time.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .attention_strips import (
+    Rows,
+    Term,
+    all_terms,
+    apply_term,
+    gather,
+    next_rows,
+    probabilities,
+    round_up,
+    row_address,
+    scale_rows,
+    scatter,
+    softmax,
+    softmax_backward,
+    write,
+)
+from .machine.jit import compiled, inner
+from .machine.pack import pack_columns, pack_rows
+from .machine.product import product
+from .machine.simd import address, lanes
+from .machine.threads import share, taken
+
+
+class Shape(NamedTuple):
+    batch: int
+    heads: int
+    q_len: int
+    k_len: int
+    dim: int
+    v_dim: int
+    stride: int  # elements between the rows of a strip
+
+
+class Plan(NamedTuple):
+    chunk: int  # windows of a piece
+    strips: int  # that the rows of the scores are cut into
+    groups: int  # of strips; a piece has one
+
+
+class Inputs(NamedTuple):
+    """What forward and backward read."""
+
+    code: int  # the compiled product
+    by_head: np.ndarray  # (H, R), the transposed table; (H, 0) without one
+    index: np.ndarray  # flat (Lq · Lk,), uint64; empty without a table
+    q: Rows  # (B, H, Lq, d)
+    k: Rows  # (B, H, Lk, d)
+    v: Rows  # (B, H, Lk, dv)
+    bias: Term
+    mask: Term
+    dropout: Term
+    scale: float
+    stats: np.ndarray  # (B, H, Lq, 2): the maximum of a row of the scores, 1 / Σ exp(score − maximum)
+
+
+class ForwardScratch(NamedTuple):
+    """Where the parts of a thread's scratch begin, in elements."""
+
+    packed_k: int  # kᵀ of every window of the chunk
+    packed_v: int
+    gathered: int
+    terms: int
+    scores: int
+    out: int
+    end: int
+
+
+class BackwardScratch(NamedTuple):
+    packed_k: int  # kᵀ and vᵀ of every window of the chunk
+    packed_v: int
+    right: int  # rows packed for one product
+    gathered: int
+    terms: int
+    sums: int  # dS summed over the chunk
+    p: int
+    dp: int
+    end: int
+
+
+class Piece(NamedTuple):
+    head: int
+    part: int  # which chunk: the windows from first_b to last_b − 1
+    first_b: int
+    last_b: int
+    group: int  # the strips from first_t to last_t − 1
+    first_t: int
+    last_t: int
+
+
+@inner
+def named(inputs):
+    """Inputs, from plain tuples in the same order."""
+    code, by_head, index, q, k, v, bias, mask, dropout, scale, stats = inputs
+    q, k, v = Rows(*q), Rows(*k), Rows(*v)
+    bias, mask, dropout = Term(*bias), Term(*mask), Term(*dropout)
+    return Inputs(code, by_head, index, q, k, v, bias, mask, dropout, scale, stats)
+
+
+@inner
+def piece_of(piece, shape, plan):
+    head, rest = piece % shape.heads, piece // shape.heads
+    group, part = rest % plan.groups, rest // plan.groups
+    first = part * plan.chunk
+    last = min(first + plan.chunk, shape.batch)
+    begin, end = plan.strips * group // plan.groups, plan.strips * (group + 1) // plan.groups
+    return Piece(head, part, first, last, group, begin, end)
+
+
+@inner
+def as_right(packed, start, row, rows, columns):
+    """(address, b_k) of a product's right-hand side: the rows, packed unless they are whole vectors."""
+    if columns % lanes(packed) == 0:
+        return start, row // packed.itemsize
+    pack_rows(packed, 0, start, row, rows, columns)
+    return address(packed, 0), 0
+
+
+@inner
+def product_with(code, packed, rows, columns, depth, a, a_row, a_k, b, b_row, c, c_row, add):
+    """C = A B or, with `add`, C += A B; b: rows of an array, b_row bytes apart."""
+    right, b_k = as_right(packed, b, b_row, depth, columns)
+    product(code, rows, columns, depth, a, a_row, a_k, right, b_k, c, c_row, c if add else 0, c_row)
+
+
+@compiled
+def forward(worker, words, helpers, *arguments):
+    """out = softmax(scale · q kᵀ + terms) ∘ dropout · v, and stats."""
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, scratches, inputs, begin, shape, plan, out = arguments
+    begin, shape, plan = ForwardScratch(*begin), Shape(*shape), Plan(*plan)
+    out = Rows(*out)
+    code, by_head, index, q, k, v, bias, mask, dropout, scale, stats = named(inputs)
+    scratch = scratches[worker]
+    packed_k, packed_v = scratch[: begin.packed_v], scratch[begin.packed_v : begin.gathered]
+    gathered, terms = scratch[begin.gathered : begin.terms], scratch[begin.terms : begin.scores]
+    scores, strip_out = scratch[begin.scores : begin.out], scratch[begin.out :]
+    _, _, q_len, k_len, dim, v_dim, stride = shape
+    size, count = scratch.itemsize, lanes(scratch)
+    columns, v_columns = round_up(k_len, count), round_up(v_dim, count)
+    for piece in taken(progress, pieces):
+        h, _, first_b, last_b, _, first_t, last_t = piece_of(piece, shape, plan)
+        for t in range(first_t, last_t):
+            i = q_len * t // plan.strips
+            rows = q_len * (t + 1) // plan.strips - i
+            # 1  gathered (rows, Lk) = table[index], the same for every window of the chunk
+            gather(gathered, stride, by_head, h, index, i, rows, k_len)
+            for b in range(first_b, last_b):
+                kept = (b - first_b) * dim * columns if last_t - first_t > 1 else 0
+                if t == first_t:
+                    pack_columns(packed_k, kept, row_address(k, b, h, 0), k.i_bytes, dim, k_len)
+                # 2  scores (rows, Lk) = q kᵀ
+                product(
+                    code, rows, columns, dim, row_address(q, b, h, i), q.i_bytes // size, 1,
+                    address(packed_k, kept), 0, address(scores, 0), stride, 0, 0,
+                )  # fmt: skip
+                # 3  added (rows, Lk) = gathered + bias + mask
+                added = all_terms(terms, gathered, stride, bias, mask, b, h, i, rows, k_len)
+                # 4  scores = exp(scale · scores + added − max); stats = max, 1 / sum
+                row_stats, width = stats[b, h, i : i + rows], dim * size
+                next_q, next_k = next_rows(q, b, last_b, h, i), next_rows(k, b, last_b, h, i)
+                next_v = next_rows(v, b, last_b, h, i)
+                softmax(
+                    scores, added, stride, rows, columns, scale, row_stats, next_q, next_k, next_v, width
+                )
+                # 5  scores ∘= dropout
+                if dropout.address:
+                    apply_term(scores, stride, dropout, b, h, i, rows, k_len, True)
+                # 6  out (rows, dv) = scores v / sum
+                right, step = as_right(packed_v, row_address(v, b, h, 0), v.i_bytes, k_len, v_dim)
+                product(
+                    code, rows, v_columns, k_len, address(scores, 0), stride, 1,
+                    right, step, address(strip_out, 0), v_columns, 0, 0,
+                )  # fmt: skip
+                scale_rows(strip_out, v_columns, row_stats, rows)
+                write(strip_out, v_columns, out, b, h, i, rows, v_dim)
+
+
+@compiled
+def backward(worker, words, helpers, *arguments):
+    """dq; dk and dv of each group; dtable[piece] and dbias[chunk] where they are wanted.
+
+    P is computed again from q, k and stats: passes 1 to 4 as in forward. Every group of strips has a dk
+    and a dv of its own, dk_group and dv_group bytes apart. dtable: (pieces, R), float64. dbias:
+    (chunks, H, Lq, Lk).
+    """
+    if share(worker, words, helpers, arguments):
+        return
+    progress, pieces, scratches, inputs, begin, shape, plan, dout, grads = arguments
+    code, by_head, index, q, k, v, bias, mask, dropout, scale, stats = named(inputs)
+    begin, shape, plan = BackwardScratch(*begin), Shape(*shape), Plan(*plan)
+    dq, dk, dk_group, dv, dv_group, dtable, dbias = grads
+    dout, dq, dk, dv, dbias = Rows(*dout), Rows(*dq), Rows(*dk), Rows(*dv), Rows(*dbias)
+    scratch = scratches[worker]
+    packed_k, packed_v = scratch[: begin.packed_v], scratch[begin.packed_v : begin.right]
+    right, gathered = scratch[begin.right : begin.gathered], scratch[begin.gathered : begin.terms]
+    terms, sums = scratch[begin.terms : begin.sums], scratch[begin.sums : begin.p]
+    p, dp = scratch[begin.p : begin.dp], scratch[begin.dp :]
+    _, _, q_len, k_len, dim, v_dim, stride = shape
+    size, columns = scratch.itemsize, round_up(k_len, lanes(scratch))
+    width = dim * size
+    for piece in taken(progress, pieces):
+        h, part, first_b, last_b, group, first_t, last_t = piece_of(piece, shape, plan)
+        if dtable.size:
+            dtable[piece] = 0
+        for t in range(first_t, last_t):
+            i = q_len * t // plan.strips
+            rows = q_len * (t + 1) // plan.strips - i
+            # 1  gathered (rows, Lk) = table[index]
+            gather(gathered, stride, by_head, h, index, i, rows, k_len)
+            for b in range(first_b, last_b):
+                slot = b - first_b if last_t - first_t > 1 else 0
+                kept_k, kept_v = slot * dim * columns, slot * v_dim * columns
+                q_i, dout_i = row_address(q, b, h, i), row_address(dout, b, h, i)
+                if t == first_t:
+                    pack_columns(packed_k, kept_k, row_address(k, b, h, 0), k.i_bytes, dim, k_len)
+                    pack_columns(packed_v, kept_v, row_address(v, b, h, 0), v.i_bytes, v_dim, k_len)
+                # 2  p (rows, Lk) = q kᵀ
+                product(
+                    code, rows, columns, dim, q_i, q.i_bytes // size, 1,
+                    address(packed_k, kept_k), 0, address(p, 0), stride, 0, 0,
+                )  # fmt: skip
+                # 6  dp (rows, Lk) = dout vᵀ
+                product(
+                    code, rows, columns, v_dim, dout_i, dout.i_bytes // size, 1,
+                    address(packed_v, kept_v), 0, address(dp, 0), stride, 0, 0,
+                )  # fmt: skip
+                # 5  dp ∘= dropout
+                if dropout.address:
+                    apply_term(dp, stride, dropout, b, h, i, rows, k_len, True)
+                # 3  added (rows, Lk) = gathered + bias + mask
+                added = all_terms(terms, gathered, stride, bias, mask, b, h, i, rows, k_len)
+                # 4  p = P = exp(scale · p + added − max) / sum;  dS = P ∘ (dp − Σ_j P dp),
+                #    dp = scale · dS and, for 3, sums += dS
+                row_stats = stats[b, h, i : i + rows]
+                next_k, next_v = next_rows(k, b, last_b, h, i), next_rows(v, b, last_b, h, i)
+                probabilities(p, added, stride, rows, columns, scale, row_stats, next_k, next_v, width)
+                next_q, next_dout = next_rows(q, b, last_b, h, i), next_rows(dout, b, last_b, h, i)
+                first = b == first_b
+                softmax_backward(
+                    p, dp, sums, stride, rows, columns, scale, first, next_q, next_dout, width
+                )
+                # 2  dq (rows, d) = scale dS k,  dk (Lk, d) += scale dSᵀ q
+                product_with(
+                    code, right, rows, dim, k_len, address(dp, 0), stride, 1,
+                    row_address(k, b, h, 0), k.i_bytes,
+                    row_address(dq, b, h, i), dq.i_bytes // size, False,
+                )  # fmt: skip
+                product_with(
+                    code, right, k_len, dim, rows, address(dp, 0), 1, stride, q_i, q.i_bytes,
+                    row_address(dk, b, h, 0) + group * dk_group, dk.i_bytes // size, t > first_t,
+                )  # fmt: skip
+                # 6  dv (Lk, dv) += (P ∘ dropout)ᵀ dout
+                if dropout.address:
+                    apply_term(p, stride, dropout, b, h, i, rows, k_len, True)
+                product_with(
+                    code, right, k_len, v_dim, rows, address(p, 0), 1, stride, dout_i, dout.i_bytes,
+                    row_address(dv, b, h, 0) + group * dv_group, dv.i_bytes // size, t > first_t,
+                )  # fmt: skip
+            # 1  dtable[index] += sums;  3  dbias = sums
+            if dtable.size:
+                scatter(dtable[piece], sums, stride, index, i, rows, k_len)
+            if dbias.address:
+                write(sums, stride, dbias, part, h, i, rows, k_len)
