@@ -92,7 +92,7 @@ def test_kernels_import_no_file_that_does_not_count():
 
 
 def imported_by(path):
-    """The files and folders of numpy_ref that this file of it imports from."""
+    """Return the files and folders of numpy_ref from which this file of it imports."""
     folder, found = path.relative_to(ROOT).parts[:-1], set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
