@@ -11,7 +11,7 @@ from . import timing, workloads
 from .check import Check, check
 from .contestants import compiles, is_ours, make, of_torch
 
-DRAWS = 4  # random roundings of the definition; few suffice, as large work averages over many errors
+DRAWS = 4  # random roundings of plain NumPy; few suffice, as large work averages over many errors
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def parser_of_a_run(program, description):
 
 def add_split(parser):
     parser.add_argument(
-        "--split", choices=("train", "val", "test"), default="test", help="the images to look at"
+        "--split", choices=("train", "val", "test"), default="test", help="part of the run's data"
     )
 
 

@@ -46,7 +46,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     parser = parser_for("experiments.compare", __doc__)
     add_backend(parser, DEFAULT_TWIN)
-    parser.add_argument("--seeds", type=str, default="3", help="how many, or which: 0,1,2 or 4,")
+    parser.add_argument("--seeds", type=str, default="3", help="how many, or a list: 0,1,2 or 4,")
     parser.add_argument("--schemes", type=str | None, help=f"comma-separated, some of: {','.join(ROWS)}")
     parser.add_argument(
         "--out", type=str | None, help="folder of the table and the picture; default runs/compare-<data>"

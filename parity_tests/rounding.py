@@ -64,7 +64,7 @@ class Rounding:
         return np.uint64(1000 * self.run + STREAM[stream])
 
 
-# NUMBA_DISABLE_JIT is for looking into the kernels. These three are compiled all the same.
+# NUMBA_DISABLE_JIT is for debugging the kernels; these three functions are compiled even then.
 _disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0
 
 

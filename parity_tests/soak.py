@@ -122,8 +122,8 @@ def table(results):
 def main():
     parser = argparse.ArgumentParser(prog="python -m parity_tests.soak", description=__doc__)
     parser.add_argument("--seeds", default="30", help="how many, from 1, or a list with commas")
-    parser.add_argument("--processors", default="this,AVX2,SSE,no FMA")
-    parser.add_argument("--dtypes", default="float32")
+    parser.add_argument("--processors", default="this,AVX2,SSE,no FMA", help="some of the default's")
+    parser.add_argument("--dtypes", default="float32", help="with commas; default float32")
     parser.add_argument("--every", type=int, default=1, help="run only every n-th case")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

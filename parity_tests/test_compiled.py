@@ -92,7 +92,7 @@ def test_kernels_import_no_file_that_does_not_count():
 
 
 def imported_by(path):
-    """The files and folders of numpy_ref that this file of it imports from."""
+    """Return the files and folders of numpy_ref from which this file of it imports."""
     folder, found = path.relative_to(ROOT).parts[:-1], set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -168,7 +168,7 @@ def test_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
 
 
 def test_a_key_finds_only_what_was_saved_under_it(tmp_path):
-    """Two savers, neither of which knows what the other wrote, keep both codes."""
+    """When two processes save at once, neither loses the code that the other saved."""
     ours, theirs = (kept._Files(tmp_path, "kernel") for _ in range(2))
     keys = [((kind,), "processor", "bytes") for kind in ("float32", "float64")]
     ours.save(keys[0], "code of float32")

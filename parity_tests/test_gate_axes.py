@@ -1,11 +1,11 @@
-"""The gate before every op: the number of axes, and what belongs together."""
+"""The checks of every op's arguments: the number of axes, and that table and index come together."""
 
 import numpy as np
 import pytest
 
 from .calls import SIDES, SMALL, forward, given_to
 
-# What may have any number of leading axes, or repeats along those it lacks.
+# Arguments with any number of leading axes, or that are broadcast along missing ones.
 ANY_AXES = {"bias", "mask", "multiplier"}
 ANY_AXES_OF = {"dropout", "gelu", "layer_norm", "layer_scale", "linear", "mlp", "relu", "sigmoid"}
 ANY_AXES_OF |= {"silu", "softmax"}

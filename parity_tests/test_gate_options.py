@@ -1,4 +1,4 @@
-"""The gate before modules: options at their bounds, and a state that is not the module's."""
+"""The checks of modules: options at their limits, and states that do not fit the module."""
 
 import inspect
 
@@ -79,7 +79,7 @@ def test_a_linear_layers_bias_is_true_or_false(nn, no_bool):
     ],
 )
 def test_a_state_that_is_not_the_modules_changes_nothing(spoil, message):
-    """Also where the array would broadcast, and where what is wrong is the last of all."""
+    """A wrong array is refused even if it would broadcast, and before any other array is loaded."""
     module = numpy_ref.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4})
     before = module.state_dict()
     state = {name: a + 1 for name, a in before.items()}

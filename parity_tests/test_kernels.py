@@ -205,7 +205,7 @@ def test_wrong_arguments_are_named(module):
 
 
 def test_runs_without_the_jit():
-    """An index of runs up, runs down and neither."""
+    """The index has rising runs, falling runs, and rows that are no run."""
     code = (
         "import numpy as np, numpy_ref.kernels as k, numpy_ref.ops as o\n"
         "t, i = np.arange(24.).reshape(12, 2), np.array([np.r_[:9], np.r_[11:2:-1], np.r_[:9] % 4])\n"

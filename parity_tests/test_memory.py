@@ -195,5 +195,5 @@ for case in OPS:
 
 @pytest.mark.parametrize("side", ["begin", "end"])
 def test_no_kernel_touches_what_lies_beside_its_arrays(side):
-    """Every input, result and scratch lies beside a page that ends the process when it is touched."""
+    """Inputs, results and scratch memory lie beside protected pages; an access there is a SIGSEGV."""
     python(BESIDE, FUZZ_GUARD=side)

@@ -110,7 +110,7 @@ def compiled_twice(x):
 
 
 def recorded(calls):
-    """[(file, function)] that the recorder saw, in either twin and in the tests."""
+    """Return [(file, function)] that the recorder saw, in either twin and in the tests."""
     recorder = Recorder(["numpy_ref", "torch_impl", "parity_tests"])
     protocol = recorder.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
     next(protocol)
@@ -120,14 +120,14 @@ def recorded(calls):
 
 
 def test_what_runs_while_numba_compiles_is_not_called():
-    """With the kernels on disk it does not run, so a mutant there needs them compiled anew."""
+    """A function that runs only during compilation does not run when the kernels are on disk."""
     called = recorded(lambda: njit(lambda x: twice(x))(twice(3)))
     assert ("parity_tests/test_mutants.py", "twice") in called
     assert ("parity_tests/test_mutants.py", "compiled_twice") not in called
 
 
 def test_functions_that_are_alike_in_both_twins_are_told_apart():
-    """Python calls two code objects equal that differ in their file alone."""
+    """Code objects that differ only in their file are equal in Python, but must be recorded apart."""
     files = [f"{twin}/alike.py" for twin in ("numpy_ref", "torch_impl")]
     alike = [FunctionType(compile("0", str(ROOT / file), "eval"), {}) for file in files]
     assert alike[0].__code__ == alike[1].__code__

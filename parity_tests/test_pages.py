@@ -74,9 +74,9 @@ def test_make_targets_exist(page):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "results" not in page.parts], ids=page_id)
 def test_source_files_exist(page):
-    """A file is named from the repository's root, from the page's folder or from one of four others.
+    """Each file named is found from the root, the page's folder or one of four other folders.
 
-    Pages of results are left out: they name files as they were when the results were made.
+    Pages of results are left out, since they name the files that existed when they were made.
     """
     others = ("numpy_ref", "numpy_ref/position", "parity_tests", "experiments/tests")
     folders = [ROOT, page.parent, *(ROOT / folder for folder in others)]

@@ -19,7 +19,7 @@ STATES = {
         ValueError,
         r"missing \['exp_avg\.head\.bias'\]",
     ),
-    "a key of nobody": (lambda a, p: (a | {"head.bias": np.zeros(10)}, p), ValueError, "unexpected"),
+    "an unknown key": (lambda a, p: (a | {"head.bias": np.zeros(10)}, p), ValueError, "unexpected"),
     "another shape": (
         lambda a, p: (a | {"model.head.bias": np.zeros(9)}, p),
         ValueError,

@@ -56,7 +56,7 @@ BAD = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
-    """The first kernel, whose compilation prints a line where there is nothing on disk."""
+    """Call a kernel first, so that the line about its compilation is in no test's output."""
     kernels.squared_norm(np.ones(1, np.float32))
 
 

@@ -101,7 +101,7 @@ OPS = [
     op("cosine", "beyond_clamp", q=Normal((1, 2, 3, 4)), k=Normal((1, 2, 3, 4)), logit_scale=CLAMPED),
     op(
         "cosine",
-        "uneven",  # a row ends with a part of a vector, and there are more rows than a piece has
+        "uneven",  # a row is no multiple of a vector, and the rows are no multiple of a piece
         q=Normal((2, 3, 50, 20)),
         k=Normal((2, 3, 40, 20)),
         logit_scale=Normal((3, 1, 1)),

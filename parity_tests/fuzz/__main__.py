@@ -18,8 +18,8 @@ DEBUG = "libc_malloc_debug.so.0"  # without it glibc from 2.34 on ignores MALLOC
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m parity_tests.fuzz", description=__doc__)
-    parser.add_argument("calls", nargs="?", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("calls", nargs="?", type=int, default=2000, help="how many calls; default 2000")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the calls")
     parser.add_argument("--targets", nargs="*", help="only these, for example linear or Trainer")
     parser.add_argument("--call", help="repeat this call, as the report prints it")
     parser.add_argument("--guard", choices=("end", "begin"), help="only guard pages at this side")

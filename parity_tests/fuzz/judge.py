@@ -267,4 +267,4 @@ def difference(a, b, narrow=False, any_type=False, spreads=False):
     narrow = narrow or np.float32 in (a.dtype, b.dtype)
     with np.errstate(all="ignore"):
         row = budget.float64("result", a[finite], b[finite], FLOAT32 if narrow else budget.FLOAT64)
-    return None if row.ok else f"off by {row.max_error:.3g}, {row.budget_share:.3g} of what is allowed"
+    return None if row.ok else f"off by {row.max_error:.3g}, {row.budget_share:.3g} times the tolerance"

@@ -20,7 +20,7 @@ ALONE = 100  # tests in a file with fewer than these may share a fixture's resul
 
 
 class _Compilations(event.Listener):
-    """How many of numba's compilations are going on; they nest."""
+    """Counts numba's compilations that are running; they nest."""
 
     running = 0
 
@@ -34,7 +34,8 @@ class _Compilations(event.Listener):
 class Recorder:
     """A pytest plugin that records tests {test: [seconds, [(file, function)]]}, and the red ones.
 
-    What runs while numba compiles does not count as called: later processes find its result on disk.
+    Functions that run while numba compiles do not count as called, since in later processes, which load
+    the code from disk, they do not run.
     """
 
     def __init__(self, folders):
@@ -44,7 +45,8 @@ class Recorder:
 
     def _trace(self, frame, what, argument):
         if not self._compilations.running:
-            code = frame.f_code  # equal to that of the other twin where they are written alike
+            # The names and not the code, as equal functions of both twins have equal code objects.
+            code = frame.f_code
             self._called.add((code.co_filename, code.co_qualname))
 
     @pytest.hookimpl(wrapper=True)
