@@ -118,6 +118,20 @@ def test_lookups_are_the_definition(rows, heads, lengths, dim, shared, seed):
             assert budget.float64("out", ours, kernel).ok
 
 
+@pytest.mark.parametrize("shape", [(3001, 16), (7, 5000), (3, 40000), (2, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_multiplier_for_each_row_is_bitwise_the_definition(shape, dtype):
+    """Short rows, of which a piece has many, and long ones, of which it has a part."""
+    x, branch = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
+    multiplier = np.random.default_rng(1).standard_normal((shape[0], 1)).astype(dtype)
+    found = []
+    for module in (ops, kernels):
+        out, cache = module.residual_forward(x, branch, multiplier)
+        found.append([out, *module.residual_backward(x, cache)])
+    for ours, kernel in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, kernel)
+
+
 @pytest.fixture
 def threads():
     """Return set_num_threads; restore the number afterwards."""

@@ -1,6 +1,6 @@
 """Compile what a training step calls before it is called, in two processes at once.
 
-What one process has compiled the others find on disk, and attention takes nearly half of the time. In a
+A process finds on disk what another has compiled; attention takes nearly half of the time. In a
 script:
 
     with compiled_ahead(np.float32):
@@ -38,7 +38,7 @@ from .machine.threads import num_threads
 
 @contextmanager
 def compiled_ahead(dtype=np.float32):
-    """At the block's end what a step of this dtype calls is compiled: attention by a second process.
+    """Compile by the block's end what a training step calls; attention in a second process.
 
     What only some models call (cosine attention, GELU between dropouts) waits for its first call. Does
     nothing when the kernels are found on disk. Raises TypeError for another dtype.
@@ -63,14 +63,14 @@ def compiled_ahead(dtype=np.float32):
 
 
 def compile_attention(dtype):
-    """All variants of attention with a gathered or a dense bias are one compilation."""
+    """Compile attention; all its variants with a gathered or a dense bias are one compilation."""
     x = np.zeros((1, 1, 1, 1), dtype)
     out, cache = attention_forward(x, x, x, np.zeros((1, 1), dtype), np.zeros((1, 1), np.int64))
     attention_backward(out, cache)
 
 
 def compile_rest(dtype):
-    """Everything else of a step in which nothing is dropped within the perceptron."""
+    """Compile the rest of a step whose perceptron has no dropout."""
     x, weight = np.zeros((2, 1), dtype), np.zeros((1, 1), dtype)
     bias = weight[0]
     out, cache = layer_norm_forward(x, bias, bias)
@@ -86,7 +86,7 @@ def compile_rest(dtype):
 
 
 def _compile_attention_aside(dtype):
-    """Its output is dropped: should it fail, the one who needs attention compiles it and says why."""
+    """Start a second process; if it fails, the first call of attention compiles and shows the error."""
     code = f"from {__name__} import compile_attention; compile_attention({dtype.name!r})"
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

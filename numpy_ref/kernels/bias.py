@@ -1,4 +1,4 @@
-"""The bias gather and its scatter-add. A thread owns a head: no races, the same bits for any number."""
+"""The bias gather and its scatter-add. A piece is a head: no races, the same bits for any threads."""
 
 import numpy as np
 

@@ -84,10 +84,11 @@ def _norm_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms = arguments
+    rows, width = x.shape
     for piece in taken(progress, pieces):
-        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             row = address(x, (i, 0))
-            norms[i] = _dot(x, row, row, x.shape[1]) ** 0.5
+            norms[i] = _dot(x, row, row, width) ** 0.5
 
 
 @compiled
@@ -96,11 +97,12 @@ def _divide_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, out = arguments
+    rows, width = x.shape
     for piece in taken(progress, pieces):
-        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             factor = factors[i // length % len(factors)] / max(norms[i], EPS)
-            for j in range(0, x.shape[1], lanes(x)):
-                left = x.shape[1] - j
+            for j in range(0, width, lanes(x)):
+                left = width - j
                 value = load_first(x, address(x, (i, j)), left)
                 store_first(address(out, (i, j)), value * factor, left)
 
@@ -111,14 +113,16 @@ def _backward_rows(worker, words, helpers, *arguments):
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, x, norms, factors, length, dhat, dx, along = arguments
+    (rows, width), size = x.shape, x.itemsize
     for piece in taken(progress, pieces):
-        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, len(x))):
+        for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             inverse = 1 / max(norms[i], EPS)
-            along[i] = _dot(x, address(x, (i, 0)), address(dhat, (i, 0)), x.shape[1]) * inverse
+            x_i, dhat_i, dx_i = address(x, (i, 0)), address(dhat, (i, 0)), address(dx, (i, 0))
+            along[i] = _dot(x, x_i, dhat_i, width) * inverse
             factor = factors[i // length % len(factors)] * inverse
             back = float(along[i]) * inverse if norms[i] > EPS else 0.0
-            for j in range(0, x.shape[1], lanes(x)):
-                left = x.shape[1] - j
-                d = load_first(x, address(dhat, (i, j)), left)
-                value = load_first(x, address(x, (i, j)), left)
-                store_first(address(dx, (i, j)), (d - value * back) * factor, left)
+            for j in range(0, width, lanes(x)):
+                offset, left = j * size, width - j
+                d = load_first(x, dhat_i + offset, left)
+                value = load_first(x, x_i + offset, left)
+                store_first(dx_i + offset, (d - value * back) * factor, left)

@@ -1,4 +1,4 @@
-"""Exact GELU in one pass; keeps x alone and computes Φ and φ again in backward."""
+"""Exact GELU in one pass; keeps only x and computes Φ and φ again in backward."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Linear layer on all cores, its products in registers; the formulas are the definition's."""
+"""The linear layer on all threads, its products in registers."""
 
 import math
 
@@ -58,5 +58,5 @@ def linear_backward(dout, cache):
 
 
 def tiles_of(rows):
-    """Into how many pieces rows are cut."""
+    """Return the number of pieces that rows are cut into."""
     return -(-rows // loops.TILE)

@@ -16,24 +16,24 @@ GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 
 def groups_of(rows):
-    """Into how many groups rows are cut whose sums are made side by side."""
+    """Return the number of groups that rows are cut into."""
     return min(GROUPS, max(1, rows // GROUP_ROWS)) if rows else 0
 
 
 def empty_groups(groups, shape, dtype):
-    """An array for each group, one for what they add up to, and in how many pieces they are added."""
+    """Return an array for each group, one for their sum, and in how many pieces they are added up."""
     total = empty(shape, dtype)
     return empty((groups, *shape), dtype), total, max(1, -(-total.size // GROUP_PIECE))
 
 
 def empty_sums(groups, size, dtype):
-    """Zeros in float64 for each group, and an array for what they add up to."""
+    """Return zeros in float64 for each group, and an array for their sum."""
     return np.zeros((groups, size)), np.empty(size, dtype)
 
 
 @inner
 def add_rows(like, rows, height, width, sums):
-    """sums (float64) += Σ of the rows; SHORT of them at a time are summed in their own precision."""
+    """sums (width,) += Σ of the rows (height, width) in float64; SHORT at a time in their precision."""
     size, count = like.itemsize, lanes(like)
     for start in range(0, height, SHORT):
         end = min(start + SHORT, height)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def contiguous(*arrays):
-    """Each array in C order, aligned and writeable, copied only where it is not; None stays.
+    """Return each array in C order, aligned and writeable, copied only if need be; None stays.
 
     numba would compile every loop once more for read-only arrays.
     """
@@ -14,12 +14,12 @@ def contiguous(*arrays):
 
 
 def addresses(*arrays):
-    """Where each contiguous array's memory begins; 0 for None."""
+    """Return where each contiguous array's memory begins; 0 for None."""
     return [0 if a is None else address_of(a) for a in arrays]
 
 
 def address_of(array):
-    """As array.ctypes.data, in a third of the time for most: a step asks for hundreds."""
+    """Return array.ctypes.data, for most arrays in a third of its time: a step needs hundreds."""
     try:
         return addressof(c_char.from_buffer(array))
     except (TypeError, ValueError):  # read-only, empty or not contiguous

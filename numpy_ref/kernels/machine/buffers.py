@@ -13,7 +13,7 @@ import numpy as np
 
 SMALL = 1 << 14  # bytes; below, the C library keeps memory itself
 LINE = 64
-MOST_IDLE = 1 << 28  # bytes that may lie idle when a new size is asked for
+MOST_IDLE = 1 << 28  # bytes that may lie idle when new memory is needed
 
 _idle = defaultdict(dict)  # {bytes: {_Memory: anything}}; setdefault and popitem are atomic
 
@@ -26,15 +26,15 @@ class _Memory:
 
 
 class _Lease:
-    """What an array holds on to while it looks at a piece of memory."""
+    """Kept alive by every view of a piece of memory; its end returns the memory to the store."""
 
     __slots__ = ("__array_interface__", "__weakref__", "end")
 
 
 def empty(shape, dtype):
-    """As np.empty; large memory is reused.
+    """Return an array as np.empty does; large memory is reused.
 
-    What a lease's end sets off is written in C: an interrupt within a finaliser in Python would be lost.
+    The callback at a lease's end is written in C: an interrupt within one in Python would be lost.
     """
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
@@ -55,7 +55,7 @@ def empty(shape, dtype):
 
 
 def _aligned(size):
-    """Bytes that begin on a cache line, so that a vector never lies across two."""
+    """Return `size` bytes that begin on a cache line, so that no vector lies across two."""
     memory = np.empty(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size]
@@ -68,6 +68,6 @@ def clear():
 
 
 def _rounded(size):
-    """Up to an eighth more, so that nearly equal sizes share their memory."""
+    """Round up by at most an eighth, so that nearly equal sizes share their memory."""
     step = 1 << max(0, size.bit_length() - 4)
     return -(-size // step) * step

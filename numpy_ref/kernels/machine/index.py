@@ -1,7 +1,7 @@
 """Rows under an index: what every gather and scatter-add comes down to.
 
-An index is flat and uint64 here: for signed ones numba would look at each entry whether it counts from
-the end. Rows are slices of one axis, of which LLVM knows that they don't overlap.
+An index is flat and uint64 here: numba would test each signed entry for counting from the end. Rows are
+slices of one axis, of which LLVM knows that they do not overlap.
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ PIECE = 1 << 17  # entries that one thread looks through
 
 
 def checked_index(index, num_rows):
-    """The index (Lq, Lk), flat, all entries in [0, num_rows); raises TypeError/ValueError."""
+    """Return the index (Lq, Lk) flat; raise TypeError/ValueError unless all are in [0, num_rows)."""
     flat = flat_index(index)
     check_flat_index(flat, num_rows)
     return flat
 
 
 def flat_index(index):
-    """Flat, its entries unchecked; raises TypeError/ValueError unless it has integers on two axes."""
+    """Return it flat, its entries unchecked; raise TypeError/ValueError unless (Lq, Lk) integers."""
     (index,) = contiguous(integers("index", index, None, None))
     return index.reshape(-1).view(np.uint64)
 
 
 def check_flat_index(flat, num_rows):
-    """All entries in [0, num_rows); raises ValueError. One pass over them."""
+    """Raise ValueError unless all entries are in [0, num_rows); one pass over them."""
     highest = np.zeros(max(1, -(-flat.size // PIECE)), np.uint64)
     threads.run(_highest, len(highest), flat, highest)
     if flat.size and highest.max() >= num_rows:
@@ -37,7 +37,7 @@ def check_flat_index(flat, num_rows):
 
 
 def refuse(flat, num_rows):
-    """Raises ValueError that says which entries there are."""
+    """Raise ValueError with the range of the entries."""
     signed = flat.view(np.int64)
     raise ValueError(f"index has entries in [{signed.min()}, {signed.max()}], expected [0, {num_rows})")
 
@@ -50,7 +50,7 @@ def all_within(index, num_rows):
 
 @inner
 def _highest_of(index):
-    """What was negative is above all others."""
+    """The highest entry; as unsigned numbers, negative ones are above all others."""
     highest = np.uint64(0)
     for entry in index:
         highest = max(highest, entry)

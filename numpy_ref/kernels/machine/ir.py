@@ -33,7 +33,7 @@ def element_ir(dtype):
 
 
 def llvm_function(builder, name, result, arguments):
-    """LLVM's own function of this name, declared once a module."""
+    """Return LLVM's function of this name, declared once per module."""
     known = builder.module.globals.get(name)
     return known or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
 

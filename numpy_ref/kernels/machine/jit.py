@@ -8,7 +8,7 @@ from .kept import Kept
 
 
 def compiled(function):
-    """njit for what Python calls: without the interpreter lock, and kept on disk where that can be."""
+    """njit for what Python calls: without the interpreter lock, kept on disk if a folder is writable."""
     return _on_disk(njit(nogil=True, no_cfunc_wrapper=True, error_model="numpy")(function), function)
 
 
@@ -31,5 +31,5 @@ def _on_disk(dispatcher, function):
 
 
 def inner(function):
-    """njit for what only jitted code calls: it needs no entries for Python and C, which take long."""
+    """njit for what only jitted code calls: without entries for Python and C, slow to compile."""
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)

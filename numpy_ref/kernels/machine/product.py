@@ -79,7 +79,7 @@ def _product64(rows, columns, depth, a, a_row, a_k, b, b_k, c, c_row, s, s_row):
 
 @cache
 def product_for(dtype):
-    """What kernels hand on to `product`: the address of the compiled product for this dtype.
+    """Return what kernels pass to `product`: the address of the compiled product for this dtype.
 
     Compiled once and called by address, it is not compiled again into every kernel that uses it.
     """

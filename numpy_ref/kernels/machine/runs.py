@@ -62,7 +62,7 @@ def scatter_row(sums, index, row, keys):
 
 @inner
 def _may_have_runs(row, keys):
-    """A square window of fewer than lanes² keys has no row that fills a vector: not worth a look."""
+    """A square window of fewer than lanes² keys has no row that fills a vector: not worth testing."""
     return keys >= lanes(row) ** 2
 
 

@@ -134,7 +134,7 @@ def _store_first(typingctx, address, value, n):
 
 @intrinsic
 def _prefetch(typingctx, address):
-    """Start to bring the cache line of this address in; any address will do."""
+    """Begin to load the cache line of this address; any address is allowed."""
 
     def codegen(context, builder, sig, args):
         byte = ir.IntType(8).as_pointer()
