@@ -140,7 +140,7 @@ class MultiHeadAttention(Module):
 
     def _qkv(self, x: Array) -> tuple[Array, Array, Array]:
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
-        (x,) = floating(x=x)
+        x, _ = floating(x=x, **{"qkv.weight": self.qkv.weight.data})
         check_shape("x", x, (None, None, self.embed_dim))
         batch, length, _ = x.shape
         qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)

@@ -233,6 +233,8 @@ class DropPath(Dropout):
     """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if not shape:
+            raise ValueError("x has shape (), expected the batch as its first axis")
         return (shape[0],) + (1,) * (len(shape) - 1)
 
 

@@ -9,7 +9,7 @@ from ..checks import as_number, check_shape
 from ..gate import Cache, floating, gradient, integers, recall
 from ..types import Array
 from .bias import bias_backward, bias_forward
-from .lookup import value_lookup_backward, value_lookup_forward
+from .lookup import check_embedding, value_lookup_backward, value_lookup_forward
 from .softmax import softmax_backward, softmax_forward
 
 
@@ -184,7 +184,7 @@ def checked_attention(
         check_shape("dropout", dropout, target)
     check_together(value_embedding=value_embedding, value_index=value_index)
     if value_embedding is not None:
-        check_shape("value_embedding", value_embedding, (None, None, v.shape[3]))
+        check_embedding("value_embedding", value_embedding, heads, v.shape[3])
         value_index = integers("value_index", value_index, q_len, k_len)
     scale = _scale(q, scale)
     return Given(q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)

@@ -111,11 +111,14 @@ def checked_lookup(name: str, x: Array, embedding: Array, index: Array) -> tuple
     """
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
-    check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))
-    if len(embedding) not in (1, x.shape[1]):
-        raise ValueError(
-            f"embedding has shape {embedding.shape}, expected 1 or {x.shape[1]} heads first"
-        )
+    check_embedding("embedding", embedding, x.shape[1], x.shape[3] if name == "q" else None)
     index = integers("index", index, x.shape[2], None if name == "q" else x.shape[3])
     check_entries("index", index, embedding.shape[1])
     return x, embedding, index
+
+
+def check_embedding(name: str, embedding: Array, heads: int, dim: int | None) -> None:
+    """Raise ValueError unless the shape is (1 or heads, R, dim); None: any dim."""
+    check_shape(name, embedding, (None, None, dim))
+    if len(embedding) not in (1, heads):
+        raise ValueError(f"{name} has shape {embedding.shape}, expected 1 or {heads} heads first")

@@ -139,7 +139,7 @@ def narrowed(a, dtype):
 
 
 def without_axis(a):
-    return place(a[0] if len(a) else np.empty(a.shape[1:], a.dtype))
+    return place(a[0] if len(a) else np.zeros(a.shape[1:], a.dtype))  # each side is given the same
 
 
 def with_axis(a):

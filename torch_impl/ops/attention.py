@@ -17,7 +17,7 @@ from ..checks import as_number
 from ..gate import check_shape, floating, integers
 from ..types import Implementation
 from .bias import bias as gather_bias
-from .lookup import value_lookup
+from .lookup import check_embedding, value_lookup
 
 IMPLEMENTATIONS = get_args(Implementation)
 _chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="eager")
@@ -143,7 +143,7 @@ def check_attention(
         check_shape("dropout", dropout, target)
     _check_together(value_embedding=value_embedding, value_index=value_index)
     if value_embedding is not None:
-        check_shape("value_embedding", value_embedding, (None, None, v.shape[3]))
+        check_embedding("value_embedding", value_embedding, heads, v.shape[3])
         value_index = integers("value_index", value_index, q_len, k_len)
     return index, value_index, _scale(q, scale)
 

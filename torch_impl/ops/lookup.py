@@ -63,9 +63,12 @@ def checked_lookup(
     """
     x, embedding = floating(**{name: x}, embedding=embedding)
     check_shape(name, x, (None, None, None, None))
-    check_shape("embedding", embedding, (None, None, x.shape[3] if name == "q" else None))
-    if len(embedding) not in (1, x.shape[1]):
-        raise ValueError(
-            f"embedding has shape {tuple(embedding.shape)}, expected 1 or {x.shape[1]} heads first"
-        )
+    check_embedding("embedding", embedding, x.shape[1], x.shape[3] if name == "q" else None)
     return x, embedding, integers("index", index, x.shape[2], None if name == "q" else x.shape[3])
+
+
+def check_embedding(name: str, embedding: Tensor, heads: int, dim: int | None) -> None:
+    """Raise ValueError unless the shape is (1 or heads, R, dim); None: any dim."""
+    check_shape(name, embedding, (None, None, dim))
+    if len(embedding) not in (1, heads):
+        raise ValueError(f"{name} has shape {tuple(embedding.shape)}, expected 1 or {heads} heads first")
