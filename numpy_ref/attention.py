@@ -161,7 +161,8 @@ class MultiHeadAttention(Module):
     def _merge(self, heads: Array) -> Array:
         """(B, H, L, d) -> (B, L, H·d)"""
         batch, _, length, _ = heads.shape
-        return heads.transpose(0, 2, 1, 3).reshape(batch, length, -1)
+        width = self.num_heads * self.head_dim
+        return heads.transpose(0, 2, 1, 3).reshape(batch, length, width)
 
     def _score_terms(self, x: Array, q: Array, k: Array, bias: Array | None) -> ScoreTerms:
         """Return what the scheme and the caller add; the gradient of a sum is that of both terms."""

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+import numpy_ref
+import torch_impl
+
 from . import budget
 from .calls import SIDES, as_tensors, cotangent
+from .cases.models import ATTENTION, BLOCKS, MODELS
+from .run import build
 
 ROWS = [((0,), 3, 2), ((2,), 0, 3), ((2,), 3, 0), ((0,), 0, 0), ((), 3, 2), ((), 0, 2), ((2, 0), 3, 4)]
 HEADS = [
@@ -143,3 +148,16 @@ def test_the_heads_of_nothing_are_merged(side):
         batch, heads, length, dim = shape
         merged = SIDES[side].merge_qkv(ones(*shape), ones(*shape), ones(*shape))
         assert merged.shape == (batch, length, 3 * heads * dim)
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in ATTENTION + BLOCKS + MODELS if len(c.inputs) == 1], ids=lambda c: c.id
+)
+def test_a_module_takes_an_empty_batch(case):
+    """Forward and backward give results without samples, with the shapes that PyTorch gives."""
+    (spec,) = case.inputs.values()
+    x = np.zeros((0, *spec.shape[1:]))
+    module = build(numpy_ref, case, np.float64)
+    out = module(x)
+    assert module.backward(np.zeros_like(out)).shape == x.shape
+    assert build(torch_impl, case, torch.float64)(torch.from_numpy(x)).shape == out.shape

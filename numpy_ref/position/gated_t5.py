@@ -74,7 +74,8 @@ class GatedT5(T5):
         assert grads.dbias is not None  # the terms have a bias
         dheads, _ = self.backward(grads.dbias)
         assert dheads is not None  # (B, H, L, d)
-        return TermGrads(dx=dheads.swapaxes(1, 2).reshape(len(dheads), dheads.shape[2], -1))
+        batch, heads, length, dim = dheads.shape
+        return TermGrads(dx=dheads.swapaxes(1, 2).reshape(batch, length, heads * dim))
 
     # It shares T5's table and buckets, and is called as a scheme that looks at the query.
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -81,8 +81,9 @@ def calls(draw, targets=OFTEN):
     unready = target.kind == "module" and steps[-1][0] == "backward" and draw(st.integers(0, 15)) == 0
     if unready:
         spoilt.append(_unready(draw, steps))
-    for _ in range(0 if unready else draw(st.sampled_from((0, 1, 1, 1, 1, 2)))):
-        given, argument, spec = draw(st.sampled_from(places))
+    times = 0 if unready else draw(st.sampled_from((0, 1, 1, 1, 1, 2)))
+    for _ in range(min(times, len(places))):
+        given, argument, spec = places.pop(draw(st.integers(0, len(places) - 1)))
         how, given[argument] = _spoil(draw, argument, spec, given[argument])
         spoilt.append(f"{argument}:{how}")
     steps = tuple((name, {a: _text(v) for a, v in given.items()}) for name, given in steps)
