@@ -4,11 +4,12 @@ The same names, arguments and state-dict keys as `torch_impl`; modules here add 
 """
 
 from .attention import MultiHeadAttention
+from .block import Block
 from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
 from .trainer import EvalResult, StepResult, Trainer
-from .vit import Block, VisionTransformer
+from .vit import VisionTransformer
 
 __version__ = "0.2.0.dev0"
 

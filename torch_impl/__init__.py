@@ -4,12 +4,13 @@ The same names, arguments and state-dict keys as `numpy_ref`, and nothing of its
 """
 
 from .attention import MultiHeadAttention
+from .block import Block
 from .ops import use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
 from .threads import num_threads, set_num_threads
 from .trainer import EvalResult, StepResult, Trainer
-from .vit import Block, VisionTransformer
+from .vit import VisionTransformer
 
 __version__ = "0.2.0.dev0"
 

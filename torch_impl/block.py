@@ -1,0 +1,88 @@
+"""A pre-norm transformer block with relative position bias (arXiv 2010.11929)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .attention import MultiHeadAttention
+from .checks import as_dtype, as_number, check_positive_int, check_probability
+from .nn import DropPath, LayerNorm, LayerScale, Mlp, Module
+from .position import RpbKwargs
+from .random import as_generator
+from .types import DTypeLike, Generator
+
+
+class Block(Module):
+    """A pre-norm transformer block.
+
+    x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+
+    mlp_ratio: hidden channels of the MLP over embed_dim.
+    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
+    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out.
+    norm_eps: added to the variance in both layer norms.
+    The other arguments are those of MultiHeadAttention.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        cosine_attention: bool = False,
+        proj_drop: float = 0.0,
+        attn_drop: float = 0.0,
+        drop_path: float = 0.0,
+        init_values: float | None = None,
+        norm_eps: float = 1e-6,
+        head_dim: int | None = None,
+        scale: float | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
+        super().__init__()
+        embed_dim = check_positive_int(embed_dim=embed_dim)
+        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
+        check_probability(drop_path=drop_path)
+        dtype, generator = as_dtype(dtype), as_generator(generator)
+        self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
+        self.attn = MultiHeadAttention(
+            embed_dim,
+            num_heads,
+            use_relative_position,
+            rpb_kwargs,
+            qkv_bias,
+            attn_drop,
+            proj_drop,
+            cosine_attention,
+            head_dim,
+            scale,
+            dtype,
+            generator,
+        )
+        self.ls1 = layer_scale(embed_dim, init_values, dtype)
+        self.drop_path1 = DropPath(drop_path, generator)
+        self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
+        self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.ls2 = layer_scale(embed_dim, init_values, dtype)
+        self.drop_path2 = DropPath(drop_path, generator)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
+        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
+
+
+def layer_scale(dim: int, init_values: float | None, dtype: torch.dtype) -> LayerScale | None:
+    """A LayerScale, or None where init_values is."""
+    return None if init_values is None else LayerScale(dim, init_values, dtype)
+
+
+def scaled(scale: LayerScale | None, branch: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The branch with its layer scale after it, if there is one."""
+    return branch if scale is None else lambda *inputs: scale(branch(*inputs))
