@@ -229,3 +229,15 @@ def test_runs_without_the_jit():
     )
     env = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+
+
+def test_cosine_of_rows_whose_norm_overflows():
+    """x is finite and its norm is not: the unit vector is 0, and so is the gradient."""
+    q, k = np.full((1, 1, 2, 5), 1e30, np.float32), np.ones((1, 1, 2, 5), np.float32)
+    for module in (ops, kernels):
+        with np.errstate(over="ignore"):
+            (out, _), cache = module.cosine_forward(q, k, np.zeros((1, 1, 1), np.float32))
+            grads = module.cosine_backward((q, k), cache)
+        assert not out.any()
+        assert not grads.dq.any()
+        assert grads.dlogit_scale == 0

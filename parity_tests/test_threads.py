@@ -250,13 +250,14 @@ def interrupted(call, n):
                 raise KeyboardInterrupt
         return trace
 
+    before = sys.gettrace()  # coverage's, maybe
     sys.settrace(trace)
     try:
         call()
     except KeyboardInterrupt:
         return True
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     assert not raised, f"the interrupt before instruction {n} was swallowed"
     return False
 

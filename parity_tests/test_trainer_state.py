@@ -42,10 +42,18 @@ STATES = {
     ),
     "progress is no dict": (lambda a, p: (a, [1]), TypeError, "^progress is a list"),
     "no step": (lambda a, p: (a, {"generator": p["generator"]}), ValueError, "^progress lacks step"),
-    "a step before the first": (lambda a, p: (a, p | {"step": -1}), ValueError, "^step is -1"),
-    "half a step": (lambda a, p: (a, p | {"step": 1.5}), TypeError, r"^step is 1\.5"),
-    "a step in words": (lambda a, p: (a, p | {"step": "1"}), TypeError, "^step is '1'"),
-    "a step that is true": (lambda a, p: (a, p | {"step": True}), TypeError, "^step is True"),
+    "a step before the first": (
+        lambda a, p: (a, p | {"step": -1}),
+        ValueError,
+        r"^progress..step.. is -1",
+    ),
+    "half a step": (lambda a, p: (a, p | {"step": 1.5}), TypeError, r"^progress..step.. is 1\.5"),
+    "a step in words": (lambda a, p: (a, p | {"step": "1"}), TypeError, r"^progress..step.. is '1'"),
+    "a step that is true": (
+        lambda a, p: (a, p | {"step": True}),
+        TypeError,
+        r"^progress..step.. is True",
+    ),
 }
 GENERATORS = {
     "nothing": None,

@@ -163,7 +163,7 @@ class Trainer:
             raise TypeError(f"progress is a {type(progress).__name__}, expected a dict")
         if missing := {"step", "generator"} - progress.keys():
             raise ValueError(f"progress lacks {', '.join(sorted(missing))}")
-        step = as_int("step", progress["step"], 0)
+        step = as_int('progress["step"]', progress["step"], 0)
         check_generator_state(self.model.generator, progress["generator"])
         self.optimizer.load_state_dict(part["optimizer."], step)  # the last that can be refused
         self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})

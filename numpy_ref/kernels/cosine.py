@@ -118,7 +118,8 @@ def _backward_rows(worker, words, helpers, *arguments):
         for i in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, rows)):
             inverse = 1 / max(norms[i], EPS)
             x_i, dhat_i, dx_i = address(x, (i, 0)), address(dhat, (i, 0)), address(dx, (i, 0))
-            along[i] = _dot(x, x_i, dhat_i, width) * inverse
+            # ‖x‖ may be infinite where x is not: x̂ is 0 then, but x·dx̂ / ‖x‖ may be ∞ · 0
+            along[i] = _dot(x, x_i, dhat_i, width) * inverse if inverse else 0.0
             factor = factors[i // length % len(factors)] * inverse
             back = float(along[i]) * inverse if norms[i] > EPS else 0.0
             for j in range(0, width, lanes(x)):

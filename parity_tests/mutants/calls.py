@@ -53,14 +53,15 @@ class Recorder:
     def pytest_runtest_protocol(self, item):
         self._called.clear()
         begin = time.monotonic()
+        before = sys.gettrace(), threading.gettrace()  # coverage's, maybe
         sys.settrace(self._trace)
         threading.settrace(self._trace)
         try:
             with event.install_listener("numba:compile", self._compilations):
                 return (yield)
         finally:
-            sys.settrace(None)
-            threading.settrace(None)
+            sys.settrace(before[0])
+            threading.settrace(before[1])
             called = filter(None, map(self._name, self._called.copy()))  # helpers may still be adding
             self.tests[item.nodeid] = [time.monotonic() - begin, sorted(set(called))]
 
