@@ -38,7 +38,7 @@ class MultiHeadAttention(Module):
     cosine_attention: cosine scores with a learned `logit_scale` per head (Swin V2, arXiv 2111.09883).
     head_dim: channels d of a head, D / H unless given; `qkv` has 3·H·d rows, `proj` H·d columns.
     scale: factor of q·k, 1/√d unless given (T5: 1).
-    dtype, generator: of the parameters and of every draw.
+    dtype: of the parameters; generator: of every draw.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -95,8 +95,8 @@ class MultiHeadAttention(Module):
         """Attend, and return (B, L, D), or (B, Lq, D) for a scheme with fewer queries than keys.
 
         x: (B, L, D).
-        bias: added to the scores, with a gradient; (H, L, L) or broadcasting to (B, H, L, L).
-        mask: added to the scores, without a gradient; or (nW, 1, L, L) for B a multiple of nW windows.
+        bias: added to the scores, with a gradient; broadcasts to (B, H, Lq, L).
+        mask: the same without a gradient; or (nW, 1, Lq, L) with B a multiple of nW.
         residual: added to the result, of its shape.
         """
         q, k, v = self._qkv(x)
@@ -108,7 +108,7 @@ class MultiHeadAttention(Module):
     def attention_weights(
         self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the probabilities softmax(…) without their dropout, (B, H, L, L); call eval() first."""
+        """Return the softmax before its dropout, (B, H, Lq, L); eval() also stops dropout in schemes."""
         q, k, _ = self._qkv(x)
         return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
 

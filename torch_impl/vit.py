@@ -39,9 +39,9 @@ class VisionTransformer(Module):
     rpb_kwargs: bias_type and its options; the window is the grid of patches.
     drop_rate: dropout rate after the embedding, of the attention's output and in the MLP.
     attn_drop_rate: dropout rate of the probabilities.
-    drop_path_rate: stochastic depth of the last block; it grows linearly over the blocks.
+    drop_path_rate: stochastic depth of the last block; it grows linearly from 0 in the first.
     init_values: first value of the blocks' layer scale, None for none; norm_eps: of all layer norms.
-    generator: of the parameters and of every draw.
+    generator: of the parameters and of every draw. The other arguments are those of Block.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -133,7 +133,7 @@ class VisionTransformer(Module):
         return self.head.weight.dtype
 
     def attention_maps(self, images: Tensor) -> list[Tensor]:
-        """Return the attention probabilities of every layer, a list of (B, num_heads, L, L)."""
+        """Return the attention probabilities of every layer, [(B, H, L, L)]; call eval() first."""
         x, bias, maps = self._embed(images), self._shared_bias(), []
         for block in self._blocks:
             maps.append(block.attn.attention_weights(block.norm1(x), bias))

@@ -1,4 +1,4 @@
-"""Attention fused over strips of the scores: no (B, H, Lq, Lk) array, forward or backward.
+"""Attention fused over strips of the scores: no (B, H, Lq, Lk) array but a bias's own and its gradient.
 
 Forward keeps the maximum and 1 / sum of each row of the scores; backward makes the probabilities again.
 """
@@ -21,9 +21,9 @@ from .machine.index import check_flat_index, checked_index
 from .machine.product import padded, product_for
 
 STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
-STRIP_ROWS = 28  # at least: below, packing costs more than it saves
+STRIP_ROWS = 28  # a strip may always have as many: with fewer, packing costs more than it saves
 CHUNK = 16  # windows that share a gathered bias strip
-PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk
+PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk, at most
 PIECES = 16  # to cut the work into, where it can be: enough for as many threads
 
 
@@ -47,7 +47,10 @@ def attention_forward(
     value_embedding=None,
     value_index=None,
 ):
-    """out = (P · dropout) v; see `numpy_ref.ops.attention_forward`."""
+    """out = (P · dropout) v; see `numpy_ref.ops.attention_forward`.
+
+    The definition computes what has a value embedding or an empty array.
+    """
     given = (q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
     given = definition.checked_attention(*given)
     q, k, v, table, index, bias, mask, scale, dropout, value_embedding, _ = given
@@ -79,7 +82,7 @@ def attention_backward(dout, cache):
     q, _, v, by_head, flat, bias, *_ = kept
     shape = _shape(q, v)
     dout = _rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
-    check_flat_index(flat, by_head.shape[1])  # it may be the caller's, changed since
+    check_flat_index(flat, by_head.shape[1])  # may be the caller's array, changed since forward
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     scratch = _backward_scratch(shape, plan, q.dtype)
     dq, dk, dv = _empty_gradients(shape, plan.groups, q.dtype)
@@ -110,7 +113,7 @@ def _dense(table, index, bias):
 
 
 def _row_length(columns, dtype):
-    """The distance of a strip's rows: no power of two, which would put all of them in one cache set."""
+    """The distance of a strip's rows: no multiple of 512 bytes, which would crowd a few cache sets."""
     length = padded(columns, dtype)
     return length + padded(1, dtype) if length * dtype.itemsize % 512 == 0 else length
 
@@ -139,7 +142,7 @@ def _inputs(q, k, v, by_head, flat, bias, mask, dropout, scale, stats):
 def _plan(shape, own_bias, itemsize):
     """(Plan, pieces); it follows from shapes alone.
 
-    A bias of its own for each window has a gradient for each: then a chunk is one window.
+    If each window has its own bias, each needs its own dbias: then a chunk is one window.
     """
     strips = -(-shape.q_len // max(STRIP_ROWS, STRIP_BYTES // (shape.k_len * itemsize)))
     packed = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize

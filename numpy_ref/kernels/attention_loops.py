@@ -1,10 +1,11 @@
-"""Fused attention, a strip of rows of the scores at a time: memory grows with Lk, not with Lq · Lk.
+"""Fused attention, a strip of rows of the scores at a time: scratch grows with Lk, not with Lq · Lk.
 
-A piece of the work is a head, a chunk of the batch and a group of strips. Its bias strip is gathered
-once for the whole chunk. The table's gradient is added up over the chunk and scattered once.
+A window is an element of the batch. A piece of the work is a head, a chunk of windows and a group of
+strips. Its bias strip is gathered once for the whole chunk. The table's gradient is added up over the
+chunk and scattered once.
 The passes are numbered in forward; backward has the same numbers.
 
-Tuples come from Python without names, which numba takes apart in a third of the time.
+Python passes plain tuples: numba unpacks them three times as fast as named ones.
 """
 
 from typing import NamedTuple
@@ -170,7 +171,7 @@ def forward(worker, words, helpers, *arguments):
                 # 3  added (rows, Lk) = gathered + bias + mask
                 added = all_terms(terms, gathered, stride, bias, mask, b, h, i, rows, k_len)
                 # 4  scores = exp(scale · scores + added − max); stats = max, 1 / sum
-                row_stats, width = stats[b, h, i : i + rows], dim * size
+                row_stats, width = stats[b, h, i : i + rows], dim * size  # to prefetch; v's may differ
                 next_q, next_k = next_rows(q, b, last_b, h, i), next_rows(k, b, last_b, h, i)
                 next_v = next_rows(v, b, last_b, h, i)
                 softmax(

@@ -37,7 +37,7 @@ class Rows(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A term of the scores; an axis of one entry repeats. At address 0 there is none."""
+    """A term of the scores; b and h count modulo its sizes, one row serves all i. None at address 0."""
 
     address: int
     batch: int
@@ -97,7 +97,7 @@ def gather(strip, stride, by_head, h, index, first, rows, columns):
 
 @inner
 def copy(to, strip, elements):
-    """to = strip in whole vectors; to assign slices would compile all its error messages, too."""
+    """to = strip in whole vectors; a slice assignment would compile numba's error paths as well."""
     for j in range(0, elements, lanes(to)):
         store(address(to, j), load(strip, address(strip, j)))
 

@@ -72,8 +72,8 @@ def _cut(rows, width):
 def _forward(worker, words, helpers, *arguments):
     """out = x̂ · weight + bias, x̂ = (x − mean) · rstd; `height` rows a piece.
 
-    x, out: (rows, width), as addresses; mean, rstd: (rows,). SHORT rows at a time, all means first, then
-    all variances: rows do not wait for one another.
+    x, out: (rows, width), as addresses; mean, rstd: (rows,), and mean tells the loads their dtype. SHORT
+    rows at a time, all means first, then all variances: rows do not wait for one another.
     """
     if share(worker, words, helpers, arguments):
         return
@@ -110,9 +110,9 @@ def _forward(worker, words, helpers, *arguments):
 def _backward(worker, words, helpers, *arguments):
     """dx = rstd · (g − Σ g / width − x̂ · Σ g x̂ / width) + dresidual, g = dout · weight, and sums.
 
-    x, dout, dresidual, dx: (rows, width), as addresses; no dresidual at address 0. sums: (pieces,
+    x, dout, dresidual, dx: (rows, width), as addresses; no dresidual at address 0. sums: (pieces − 1,
     2 · width) in float64, Σ dout · x̂ and Σ dout over the rows of a piece; the last piece adds them up.
-    scratch: the two means of SHORT rows.
+    scratch: the two means of SHORT rows. mean also tells the loads their dtype.
     """
     if share(worker, words, helpers, arguments):
         return
@@ -123,7 +123,7 @@ def _backward(worker, words, helpers, *arguments):
     for piece in taken(progress, pieces):
         if piece == pieces - 1:
             await_pieces(progress, piece)
-            add_up(sums, sums_total)
+            add_up(sums, sums_total)  # no rows are left: the loop below is empty
         last = min(piece * height + height, mean.size)
         for first in range(piece * height, last, SHORT):
             end = min(first + SHORT, last)
@@ -137,7 +137,7 @@ def _backward(worker, words, helpers, *arguments):
                     sum_g, sum_g_x_hat = sum_g + g, fma(g, x_hat, sum_g_x_hat)
                 scratch[2 * (i - first)] = total(sum_g) / width
                 scratch[2 * (i - first) + 1] = total(sum_g_x_hat) / width
-            # 2, 1  dx
+            # 2, 1  dx = rstd · (g − Σ g / width − x̂ · Σ g x̂ / width) + dresidual
             for i in range(first, end):
                 mean_g, mean_g_x_hat = scratch[2 * (i - first)], scratch[2 * (i - first) + 1]
                 for j in range(0, width, count):
@@ -153,7 +153,7 @@ def _backward(worker, words, helpers, *arguments):
 
 @inner
 def _add_short(mean, rstd, x, dout, sums, width, first, last):
-    """sums (2 · width,) += Σ dout · x̂ and Σ dout over a few rows, added in x's own precision."""
+    """sums (2 · width,) += Σ dout · x̂ and Σ dout over a few rows, short sums in x's precision."""
     count, size = lanes(mean), mean.itemsize
     for j in range(0, width, count):
         left = min(width - j, count)

@@ -11,7 +11,7 @@ from .machine.simd import address, lanes, load_first, store_first
 from .machine.threads import await_pieces, share, taken
 from .sums import add_groups, add_rows, add_up
 
-TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole tiles of 7 and of 12 rows
+TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole tiles of 6 and of 7 rows
 
 
 @compiled
@@ -61,8 +61,9 @@ def product_start(like, out, residual, first, bias, rows, width):
 def backward(worker, words, helpers, *arguments):
     """A group of rows a piece, CHUNK of them at a time: dx and, while these are in cache, dW and db.
 
-    x, dx: (rows, columns); dout: (rows, depth). dweights: (groups, depth, columns), which dweight adds
-    up. dbiases: (groups, depth) in float64, which dbias adds up. Passes are numbered as in forward.
+    x, dx: (rows, columns); dout: (rows, depth): the two swap against forward, as dx = dout W.
+    dweights: (groups, depth, columns), summed in dweight. dbiases: (groups, depth), float64, summed in
+    dbias. Passes are numbered as in forward.
     """
     if share(worker, words, helpers, arguments):
         return

@@ -11,7 +11,7 @@ from .machine.jit import inner
 from .machine.simd import lane, lanes, load_first, splat, store_first
 
 GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of at least so many rows
-SHORT = 16  # rows whose sum in their own precision rounds no more than once or twice
+SHORT = 16  # rows added up in their own precision before float64 takes over
 GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 

@@ -69,7 +69,7 @@ def attention_forward(
     value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
         in `value_lookup_forward`.
     Returns out (B, H, Lq, dv) and the cache for `attention_backward`.
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
+    Raises ValueError/TypeError naming the argument that does not fit. Lk = 0 is an error.
     """
     given = checked_attention(
         q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index

@@ -17,7 +17,7 @@ def cross_entropy_forward(
     labels: integers (N,) in [0, C).
     label_smoothing: s in [0, 1].
     Returns the loss, a scalar of the logits' dtype, and the cache for `cross_entropy_backward`.
-    Raises TypeError/ValueError naming what does not fit; N = 0, which has no mean, does not.
+    Raises TypeError/ValueError naming what does not fit. N = 0, which has no mean, is an error.
     """
     logits, labels, label_smoothing = checked_labels(logits, labels, label_smoothing)
     count, classes = logits.shape

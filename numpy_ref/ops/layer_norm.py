@@ -24,7 +24,7 @@ def layer_norm_forward(x: Array, weight: Array, bias: Array, eps: float = 1e-6) 
     weight, bias: (D,).
     eps: at least 0. var is the biased variance.
     Returns out (..., D) and the cache for `layer_norm_backward`.
-    Raises TypeError/ValueError naming what does not fit; D = 0 does not.
+    Raises TypeError/ValueError naming what does not fit. D = 0 is an error.
     """
     x, weight, bias, eps = checked_layer_norm(x, weight, bias, eps)
     centred = x - x.mean(-1, keepdims=True)

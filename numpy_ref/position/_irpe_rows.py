@@ -11,7 +11,7 @@ from ._irpe_buckets import METHODS, Method, buckets, num_buckets
 class IRPERows:
     """Find the rows r(Δ) by one of iRPE's methods.
 
-    Method "cross" adds two rows up. Its index then refers to each pair of rows that occurs, so that one
+    Method "cross" adds two rows. Its index counts the pairs of rows that occur (joint rows), so that one
     index per pair of tokens is enough for every method. num_rows: length of a learned table.
     """
 

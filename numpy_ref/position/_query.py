@@ -22,7 +22,7 @@ class QueryBias(PositionBias):
     """Multiply the query with vectors under an index:
     bias[b, h, i, j] = factor · Σ_t q[b, h, i] · embedding_t[h, index_t[i, j]],  factor 1/√d or 1.
 
-    A scheme defines `make_index` ((Lq, Lk), or (terms, Lq, Lk)), `embeddings(…)` ((H or 1, R, d) each),
+    A scheme defines `make_index` ([terms,] P + Lq, P + Lk), `embeddings(…)` ((H or 1, R, d) each),
     and in NumPy `embeddings_backward`. One that also adds to the values defines `value_embedding(…)`:
     out[b, h, i] += Σ_j P[b, h, i, j] · value_embedding[h, index[i, j]].
     If prefix tokens read no row of their own, the embedding ends with a row of zeros for them.

@@ -77,7 +77,7 @@ class TableBias(PositionBias):
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).
 
         They follow the first `num_rows`: a row of zeros, then, if causal, one of −inf for prefix→token,
-        so that a prefix token sees no other.
+        so that prefix tokens see only each other.
         """
         return num_rows + self.causal, num_rows, num_rows
 

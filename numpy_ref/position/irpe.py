@@ -16,21 +16,21 @@ from ._query import QueryBias, QueryGrads
 
 
 class IRPE(QueryBias):
-    """Multiply queries, keys and attention with vectors for buckets of offsets:
+    """Multiply queries, keys and probabilities with vectors for buckets of offsets:
     bias[b, h, i, j] = q[b, h, i] · W_k[r(Δ)] / √d + k[b, h, j] · W_q[r(−Δ)] / √d,
     out[b, h, i] += Σ_j P[b, h, i, j] W_v[r(Δ)],  Δ = query − key.
 
     A bucket is g(x) = round(x) if |x| ≤ α, otherwise
-    sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), β), with (α, β, γ) = ratio · (1, 2, 8).
+    sign(x) · min(round(α + ln(|x|/α) / ln(γ/α) · (β − α)), ⌊β⌋), with (α, β, γ) = ratio · (1, 2, 8).
 
     head_dim: width d of a head.
     method: what r(Δ) is. "euclidean": g(round √(Δy² + Δx²)); "quant": g(Δy² + Δx²); "product": the row
         of the pair (g(Δy), g(Δx)); "cross": the sum of the rows of g(Δy) and of g(Δx).
-    rpe_on: which of "q", "k", "v" it attaches to (the paper's default is "k").
+    rpe_on: which tables there are: "k" (W_k, times q), "q" (W_q, times k), "v" (W_v); the paper: "k".
     shared_head: one table for all heads.
     ratio: α.
 
-    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    Prefix tokens: one row more ("cross": one per half), for all their pairs. Sizes at call time: any.
     State: lookup_table_q, _k, _v (1 or H, R, d), truncated normal. R = 2 · int(β) + 1, squared for
     "product", twice (rows, then columns) for "cross". The original has the same sign, keeps W_q and W_k
     transposed and "cross" as two modules, and starts at zero. Its mode "bias" is "irpe_bias".

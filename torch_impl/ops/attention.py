@@ -91,7 +91,7 @@ def attention(
     implementation: "eager", "sdpa", or None for the one that `use_ops` chose. Dropout and
         value_embedding need the probabilities, so with them attention is always eager.
     Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa: 0).
-    Raises ValueError/TypeError naming the argument that does not fit; Lk = 0 does not.
+    Raises ValueError/TypeError naming the argument that does not fit. Lk = 0 is an error.
     """
     implementation = _check(_chosen_implementation() if implementation is None else implementation)
     index, value_index, scale = check_attention(

@@ -17,7 +17,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Te
     x: (..., D).
     weight, bias: (D,).
     eps: at least 0. var is the biased variance.
-    Raises TypeError/ValueError naming what does not fit; D = 0 does not.
+    Raises TypeError/ValueError naming what does not fit. D = 0 is an error.
     """
     x, weight, bias = floating(x=x, weight=weight, bias=bias)
     width = last_axis("x", x)

@@ -20,7 +20,7 @@ class IRPEBias(TableBias):
     method, ratio: what r(Δ) is, as "irpe".
     shared_head: one column for all heads.
 
-    Prefix tokens: one row more, which all their pairs read. Sizes at call time: any.
+    Prefix tokens: one row more ("cross": one per half), for all their pairs. Sizes at call time: any.
     State: relative_position_bias_table (R, 1 or H), truncated normal (the original: zeros); R as "irpe".
     Source: arXiv 2107.14222 §3. Used by DeiT with iRPE.
     """
