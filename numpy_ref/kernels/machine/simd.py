@@ -1,8 +1,9 @@
 """Vectors of one register for jitted loops: numba knows numbers and arrays, LLVM also vectors.
 
 A vector holds `lanes(array)` neighbours of an array. `+ − *` work on two of them or on one and a number;
-the functions here do the rest. Without the jit (NUMBA_DISABLE_JIT=1) a vector is a short NumPy array and
-everything runs all the same, slowly.
+the functions here do the rest. `load_first(like, address, n)` fills lanes from n on with 0,
+`store_first` leaves them alone and `only_first` sets them to 0; n may exceed the lanes. Without the jit
+(NUMBA_DISABLE_JIT=1) a vector is a short NumPy array and everything runs all the same, slowly.
 """
 
 import operator
