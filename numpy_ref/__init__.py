@@ -8,6 +8,8 @@ from .block import Block
 from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .swin import SwinTransformer
+from .swin_block import SwinTransformerBlock
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import VisionTransformer
 
@@ -22,6 +24,8 @@ __all__ = [
     "PositionBias",
     "RelativePositionBias",
     "StepResult",
+    "SwinTransformer",
+    "SwinTransformerBlock",
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",

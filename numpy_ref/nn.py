@@ -295,6 +295,8 @@ class PatchEmbed(Module):
 
     img_size, patch_size: an int or (height, width); the patch has to divide the image.
     in_chans: channels of the images; embed_dim: channels of the embedding.
+    norm_eps: eps of a layer norm `norm` of the embedding; None for no norm.
+    strict_img_size: whether images must have img_size; if not, any multiple of patch_size will do.
     Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
@@ -306,7 +308,10 @@ class PatchEmbed(Module):
         embed_dim: int,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        norm_eps: float | None = None,
+        strict_img_size: bool = True,
     ):
+        check_bool(strict_img_size=strict_img_size)
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -315,23 +320,26 @@ class PatchEmbed(Module):
             )
         in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
-        self.in_chans = in_chans
+        self.in_chans, self.strict_img_size = in_chans, strict_img_size
         self.proj = Linear(
             in_chans * int(np.prod(self.patch_size)), embed_dim, dtype=dtype, generator=generator
         )
         self.proj.weight = Parameter(
             self.proj.weight.data.reshape(embed_dim, in_chans, *self.patch_size)
         )
+        self.norm = None if norm_eps is None else LayerNorm(embed_dim, norm_eps, dtype)
 
     def forward(self, images: Array) -> Array:
         (images,) = floating(images=images)
-        check_shape("images", images, (None, self.in_chans, *self.img_size))
+        size = self.img_size if self.strict_img_size else (None, None)
+        check_shape("images", images, (None, self.in_chans, *size))
         patches, self._patches = F.patches_forward(images, self.patch_size)
         weight, bias = (p.data for p in self.proj.parameters())
         out, self._linear = F.linear_forward(patches, weight.reshape(len(weight), -1), bias)
-        return out
+        return out if self.norm is None else self.norm(out)
 
     def backward(self, dout: Array) -> Array:
+        dout = dout if self.norm is None else self.norm.backward(dout)
         grads = F.linear_backward(dout, self.spend("_linear"))
         self.proj.accumulate(grads.dweight, grads.dbias)
         return F.patches_backward(grads.dx, self.spend("_patches"))

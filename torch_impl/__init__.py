@@ -8,6 +8,8 @@ from .block import Block
 from .ops import use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .swin import SwinTransformer
+from .swin_block import SwinTransformerBlock
 from .threads import num_threads, set_num_threads
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import VisionTransformer
@@ -23,6 +25,8 @@ __all__ = [
     "PositionBias",
     "RelativePositionBias",
     "StepResult",
+    "SwinTransformer",
+    "SwinTransformerBlock",
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",

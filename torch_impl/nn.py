@@ -236,6 +236,8 @@ class PatchEmbed(Module):
 
     img_size, patch_size: an int or (height, width); the patch has to divide the image.
     in_chans: channels of the images; embed_dim: channels of the embedding.
+    norm_eps: eps of a layer norm `norm` of the embedding; None for no norm.
+    strict_img_size: whether images must have img_size; if not, any multiple of patch_size will do.
     Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
@@ -247,8 +249,11 @@ class PatchEmbed(Module):
         embed_dim: int,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        norm_eps: float | None = None,
+        strict_img_size: bool = True,
     ):
         super().__init__()
+        check_bool(strict_img_size=strict_img_size)
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -257,14 +262,17 @@ class PatchEmbed(Module):
             )
         in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
-        self.in_chans = in_chans
+        self.in_chans, self.strict_img_size = in_chans, strict_img_size
         area = math.prod(self.patch_size)
         self.proj = Linear(in_chans * area, embed_dim, dtype=dtype, generator=generator)
         weight = self.proj.weight.detach().reshape(embed_dim, in_chans, *self.patch_size)
         self.proj.weight = Parameter(weight)
+        self.norm = None if norm_eps is None else LayerNorm(embed_dim, norm_eps, dtype)
 
     def forward(self, images: Tensor) -> Tensor:
         (images,) = floating(images=images)
-        check_shape("images", images, (None, self.in_chans, *self.img_size))
+        size = self.img_size if self.strict_img_size else (None, None)
+        check_shape("images", images, (None, self.in_chans, *size))
         patches = ops.patches(images, self.patch_size)
-        return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        x = ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        return x if self.norm is None else self.norm(x)
