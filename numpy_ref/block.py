@@ -43,6 +43,8 @@ class Block(Module):
         scale: float | None = None,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        *,
+        k_bias: bool = True,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
@@ -63,6 +65,7 @@ class Block(Module):
             scale,
             dtype,
             generator,
+            k_bias=k_bias,
         )
         self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)

@@ -68,6 +68,8 @@ def test_what_is_neither_true_nor_false_is_a_type_error(twin, no_bool):
     for build, name in [
         (lambda **o: twin.RelativePositionBias(2, 4, "t5", **o), "bidirectional"),
         (lambda **o: twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4}, **o), "qkv_bias"),
+        (lambda **o: twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4}, **o), "k_bias"),
+        (lambda **o: twin.Block(4, 2, rpb_kwargs={"window_size": 4}, **o), "k_bias"),
         (lambda **o: twin.VisionTransformer(**VIT, **o), "cosine_attention"),
     ]:
         with pytest.raises(TypeError, match=f"{name} is"):

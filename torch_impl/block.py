@@ -43,6 +43,8 @@ class Block(Module):
         scale: float | None = None,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        *,
+        k_bias: bool = True,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
@@ -64,6 +66,7 @@ class Block(Module):
             scale,
             dtype,
             generator,
+            k_bias=k_bias,
         )
         self.ls1 = layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)

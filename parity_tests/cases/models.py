@@ -91,6 +91,17 @@ ATTENTION = [
     attention("shaw", "narrow_heads", (2, 12, 12), 3, GRID | {"bias_type": "shaw"}, head_dim=2),
     attention("halo", "wide_heads", (2, 20, 6), 2, HALO, head_dim=5, scale=0.3),
     attention("2d", "wide_cosine", (2, 12, 8), 2, GRID, head_dim=7, cosine_attention=True),
+    attention("2d", "no_k_bias", (2, 13, 24), 6, GRID | PREFIX, k_bias=False),
+    attention(
+        "log_cpb",
+        "cosine_no_k_bias",
+        (2, 12, 12),
+        2,
+        GRID | {"bias_type": "log_cpb", "hidden_features": 8},
+        k_bias=False,
+        cosine_attention=True,
+        head_dim=5,
+    ),
     attention("none", "tokens", (2, 5, 12), 3),
     attention("none", "one_token", (1, 1, 4), 1),
 ]
@@ -105,6 +116,7 @@ BLOCKS = [
     block("log_cpb", "cosine", (2, 12, 24), 3, GRID | {"bias_type": "log_cpb"}, cosine_attention=True),
     block("2d", "layer_scale", (2, 12, 8), 2, GRID, init_values=0.1, norm_eps=1e-5, qkv_bias=False),
     block("t5", "layer_scale_drop", (4, 12, 8), 2, GRID | T5, init_values=0.5, proj_drop=0.2, **PATH),
+    block("2d", "no_k_bias", (2, 12, 8), 2, GRID, k_bias=False),
     block("t5", "wide_unscaled", (2, 12, 8), 2, GRID | T5, head_dim=6, scale=1.0, mlp_ratio=1.5),
 ]
 
