@@ -167,10 +167,10 @@ class PatchMerging(Module):
     ):
         check_version(version)
         self.dim: int = check_positive_int(dim=dim)
-        out_dim = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
+        width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
         self.version = version
-        self.norm = LayerNorm(4 * dim if version == 1 else out_dim, norm_eps, dtype)
-        self.reduction = Linear(4 * dim, out_dim, bias=False, dtype=dtype, generator=generator)
+        self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
+        self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
 
     def forward(self, x: Array) -> Array:
         """Return (B, ⌈H/2⌉, ⌈W/2⌉, out_dim); x: (B, H, W, dim)."""
@@ -235,7 +235,7 @@ def normed(norm: LayerNorm, branch: Callable[..., Array]) -> Callable[..., Array
 def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:
     """Return the scheme's options with the block's window; raises TypeError/ValueError."""
     check_names("rpb_kwargs", rpb_kwargs or {})
-    options = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
+    options: dict[str, Any] = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
     check_choice("bias_type", options["bias_type"], tuple(SCHEMES))
     window = (1, *window_size) if SCHEMES[options["bias_type"]].window_ndim == 3 else window_size
     given = options.setdefault("window_size", window)

@@ -24,9 +24,7 @@ def patch_merging_forward(x: Array) -> tuple[Array, Cache]:
     padded = np.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
     rows, columns = (height + 1) // 2, (width + 1) // 2
     quads = padded.reshape(batch, rows, 2, columns, 2, chans).transpose(0, 1, 3, 4, 2, 5)
-    return quads.reshape(batch, rows, columns, 4 * chans), Cache(
-        patch_merging_forward, x.shape, x.dtype
-    )
+    return quads.reshape(batch, rows, columns, 4 * chans), Cache(patch_merging_forward, x.shape, x.dtype)
 
 
 def patch_merging_backward(dout: Array, cache: Cache) -> Array:

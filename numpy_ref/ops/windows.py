@@ -52,7 +52,7 @@ def window_partition_backward(dwindows: Array, cache: Cache) -> Array:
 
 def window_reverse_forward(
     windows: Array,
-    size: tuple[int, int],
+    size: SizeLike,
     window_size: SizeLike,
     shift_size: SizeLike = 0,
     residual: Array | None = None,
@@ -97,12 +97,12 @@ def window_reverse_backward(dout: Array, cache: Cache) -> WindowReverseGrads:
 
 
 def window_mask(
-    size: tuple[int, int],
+    size: SizeLike,
     window_size: SizeLike,
     shift_size: SizeLike = 0,
     dtype: DTypeLike | None = None,
 ) -> Array | None:
-    """Return attention's mask for shifted windows: 0, or −100 for a pair that the shift brought together.
+    """Return the mask of shifted windows: 0, or −100 for a pair that only the shift brought together.
 
     The shift carries the first sh rows to the bottom of the last windows, and the first sw columns to
     the right. Tokens that were carried attend only to others carried along the same axes.
@@ -143,9 +143,9 @@ class WindowGrid(NamedTuple):
 
 
 def window_grid(size: Any, window_size: SizeLike, shift_size: SizeLike) -> WindowGrid:
-    """Return the windows of a map of this size; raises TypeError/ValueError for an argument out of range.
+    """Return the windows of a map of this size; along an axis with one window there is no shift.
 
-    Along an axis with one window there is no shift.
+    Raises TypeError/ValueError for an argument out of range.
     """
     height, width = as_sizes("size", size, 2)
     wh, ww = as_sizes("window_size", window_size, 2)

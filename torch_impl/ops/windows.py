@@ -35,7 +35,7 @@ def window_partition(x: Tensor, window_size: SizeLike, shift_size: SizeLike = 0)
 
 def window_reverse(
     windows: Tensor,
-    size: tuple[int, int],
+    size: SizeLike,
     window_size: SizeLike,
     shift_size: SizeLike = 0,
     residual: Tensor | None = None,
@@ -71,13 +71,13 @@ def window_reverse(
 
 
 def window_mask(
-    size: tuple[int, int],
+    size: SizeLike,
     window_size: SizeLike,
     shift_size: SizeLike = 0,
     dtype: DTypeLike | None = None,
     device: Any = None,
 ) -> Tensor | None:
-    """Return attention's mask for shifted windows: 0, or −100 for a pair that the shift brought together.
+    """Return the mask of shifted windows: 0, or −100 for a pair that only the shift brought together.
 
     A pair may attend if its tokens are less than a window apart in the map before the shift.
 
@@ -89,12 +89,13 @@ def window_mask(
     shift, dtype = used_shift(size, window, shift_size), as_dtype(dtype)
     if not any(shift):
         return None
-    height, width = (torch.arange(-(-s // w) * w, device=device) for s, w in zip(size, window, strict=True))
+    rows, columns = (length + -length % w for length, w in zip(size, window, strict=True))
+    height, width = torch.arange(rows, device=device), torch.arange(columns, device=device)
     places = torch.stack(torch.meshgrid(height, width, indexing="ij"), -1)[None]  # (1, H̃, W̃, 2)
     places = window_partition(places.double(), window, shift)  # (nW, L, 2)
     distance = (places[:, :, None] - places[:, None]).abs()
     apart = (distance >= torch.tensor(window, device=device)).any(-1)
-    return (apart * -100.0).to(dtype)[:, None]
+    return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, -100.0)[:, None]
 
 
 def used_shift(size: tuple[int, ...], window: tuple[int, ...], shift_size: SizeLike) -> tuple[int, int]:

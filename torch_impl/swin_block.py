@@ -1,0 +1,218 @@
+"""The parts of a Swin Transformer: blocks with attention in windows, patch merging, stages.
+
+Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from . import ops
+from .attention import MultiHeadAttention
+from .checks import (
+    as_dtype,
+    as_number,
+    as_sizes,
+    check_bool,
+    check_choice,
+    check_names,
+    check_positive_int,
+    check_probability,
+)
+from .gate import check_shape
+from .nn import DropPath, LayerNorm, Linear, Mlp, Module, ModuleList
+from .ops.windows import used_shift
+from .position import SCHEMES, RpbKwargs
+from .random import as_generator
+from .types import DTypeLike, Generator, SizeLike
+
+Version = Literal[1, 2]
+
+
+class SwinTransformerBlock(Module):
+    """A transformer block whose attention stays within windows.
+
+    version 1:  x ← x + droppath(attn_w(norm1(x))),  x ← x + droppath(mlp(norm2(x)))
+    version 2:  x ← x + droppath(norm1(attn_w(x))),  x ← x + droppath(norm2(mlp(x)))
+    attn_w(x) = window_reverse(attn(window_partition(x), mask)),  see `torch_impl.ops.windows`.
+
+    version: 1 or 2. In version 2 attention is cosine, the keys have no bias, and the norms, which follow
+        the branches, are zero at first.
+    window_size: (height, width) in tokens, or an int for both.
+    shift_size: rows and columns of the cyclic shift, in [0, window_size).
+    mlp_ratio: hidden channels of the MLP over embed_dim.
+    rpb_kwargs: bias_type ("2d" in version 1, "log_cpb" in version 2) and its options; the window is the
+        block's.
+    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
+    norm_eps: added to the variance in both layer norms.
+    The other arguments are those of MultiHeadAttention.
+    Raises ValueError/TypeError naming the argument that does not fit.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        version: Version = 1,
+        window_size: SizeLike = 7,
+        shift_size: SizeLike = 0,
+        mlp_ratio: float = 4.0,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        proj_drop: float = 0.0,
+        attn_drop: float = 0.0,
+        drop_path: float = 0.0,
+        norm_eps: float = 1e-5,
+        head_dim: int | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
+        super().__init__()
+        check_version(version)
+        self.embed_dim: int = check_positive_int(embed_dim=embed_dim)
+        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        check_bool(use_relative_position=use_relative_position)
+        check_probability(drop_path=drop_path)
+        self.version, self.window_size = version, as_sizes("window_size", window_size, 2)
+        self.shift_size = as_sizes("shift_size", shift_size, 2, least=0)
+        used_shift(self.window_size, self.window_size, self.shift_size)  # raises for a shift too large
+        dtype, generator = as_dtype(dtype), as_generator(generator)
+        if use_relative_position:
+            rpb_kwargs = window_rpb_kwargs(version, self.window_size, rpb_kwargs)
+        self.norm1 = block_norm(version, embed_dim, norm_eps, dtype)
+        self.attn = MultiHeadAttention(
+            embed_dim,
+            num_heads,
+            use_relative_position,
+            rpb_kwargs,
+            qkv_bias,
+            attn_drop,
+            proj_drop,
+            cosine_attention=version == 2,
+            head_dim=head_dim,
+            k_bias=version == 1,
+            dtype=dtype,
+            generator=generator,
+        )
+        self.drop_path1 = DropPath(drop_path, generator)
+        self.norm2 = block_norm(version, embed_dim, norm_eps, dtype)
+        self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
+        self.drop_path2 = DropPath(drop_path, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
+        check_shape("x", x, (None, None, None, self.embed_dim))
+        if self.version == 1:
+            x = self.drop_path1.add(x, self._window_attention, self.norm1(x))
+            return self.drop_path2.add(x, self.mlp, self.norm2(x))
+        x = self.drop_path1.add(x, normed(self.norm1, self._window_attention), x)
+        return self.drop_path2.add(x, normed(self.norm2, self.mlp), x)
+
+    def attention_weights(self, x: Tensor) -> Tensor:
+        """Return the probabilities within the windows, (B·nW, H, L, L), for the block's input x."""
+        windows, mask = self._windows(self.norm1(x) if self.version == 1 else x)
+        return self.attn.attention_weights(windows, mask=mask)
+
+    def _windows(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the windows of a map and attention's mask for them."""
+        grid = self.window_size, self.shift_size
+        mask = ops.window_mask(x.shape[1:3], *grid, x.dtype, x.device)
+        return ops.window_partition(x, *grid), mask
+
+    def _window_attention(self, x: Tensor) -> Tensor:
+        """Return window_reverse(attn(window_partition(x), mask)), (B, H, W, C)."""
+        windows, mask = self._windows(x)
+        out = self.attn(windows, mask=mask)
+        return ops.window_reverse(out, x.shape[1:3], self.window_size, self.shift_size)
+
+
+class PatchMerging(Module):
+    """Halve a map's height and width and double its channels.
+
+    version 1:  out = reduction(norm(merge(x)));  version 2:  out = norm(reduction(merge(x)))
+    merge: `patch_merging_forward`, the channels of 2×2 neighbours side by side.
+
+    dim: channels C of the input; out_dim: of the output, 2·C unless given.
+    norm_eps: added to the variance in the layer norm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        out_dim: int | None = None,
+        version: Version = 1,
+        norm_eps: float = 1e-5,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
+        super().__init__()
+        check_version(version)
+        self.dim: int = check_positive_int(dim=dim)
+        width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
+        self.version = version
+        self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
+        self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, ⌈H/2⌉, ⌈W/2⌉, out_dim); x: (B, H, W, dim)."""
+        check_shape("x", x, (None, None, None, self.dim))
+        merged = ops.patch_merging(x)
+        if self.version == 1:
+            return self.reduction(self.norm(merged))
+        return self.norm(self.reduction(merged))
+
+
+class SwinTransformerStage(Module):
+    """Apply the downsampling, if there is one, then the blocks."""
+
+    downsample: PatchMerging | None
+
+    def __init__(self, downsample: PatchMerging | None, blocks: Iterable[SwinTransformerBlock]):
+        super().__init__()
+        self.downsample = downsample
+        self.blocks = ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the stage's map; x: (B, H, W, C)."""
+        x = x if self.downsample is None else self.downsample(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def named_blocks(self) -> list[tuple[str, SwinTransformerBlock]]:
+        """Return the pairs (name, block) of the blocks in order."""
+        return [(n, b) for n, b in self.blocks.named_children() if isinstance(b, SwinTransformerBlock)]
+
+
+def check_version(version: Any) -> None:
+    """Check for one of Swin's versions; raises ValueError."""
+    if isinstance(version, bool) or version not in get_args(Version):
+        raise ValueError(f"version is {version!r}, expected 1 or 2")
+
+
+def block_norm(version: Version, dim: int, norm_eps: float, dtype: torch.dtype) -> LayerNorm:
+    """A layer norm; in version 2 with weight zero, so that each block begins as the identity."""
+    norm = LayerNorm(dim, norm_eps, dtype)
+    if version == 2:
+        torch.nn.init.zeros_(norm.weight)
+    return norm
+
+
+def normed(norm: LayerNorm, branch: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+    """The branch with its norm after it."""
+    return lambda x: norm(branch(x))
+
+
+def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:
+    """Return the scheme's options with the block's window; raises TypeError/ValueError."""
+    check_names("rpb_kwargs", rpb_kwargs or {})
+    options: dict[str, Any] = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
+    check_choice("bias_type", options["bias_type"], tuple(SCHEMES))
+    window = (1, *window_size) if SCHEMES[options["bias_type"]].window_ndim == 3 else window_size
+    given = options.setdefault("window_size", window)
+    if given != window:
+        raise ValueError(f"rpb_kwargs has window_size {given}, the block has {window_size}")
+    return options
