@@ -154,7 +154,9 @@ class SwinTransformer(Module):
             x = layer(x)
             maps.append(x)
         if self.norm is None or self.head is None:
-            return [maps[n] for n in self.out_indices]
+            maps = [maps[n] for n in self.out_indices]
+            self._maps = [(x.shape, x.dtype) for x in maps]
+            return maps
         return self.head(self.norm(x))
 
     def backward(self, dout: Any) -> Array:
@@ -165,13 +167,23 @@ class SwinTransformer(Module):
         """
         dmaps: dict[int, Array] = {}
         if self.norm is None or self.head is None:
-            dmaps = dict(zip(self.out_indices, dout, strict=True))
+            dmaps = self._map_gradients(dout)
             dx = dmaps.pop(len(self.layers) - 1)
         else:
             dx = self.norm.backward(self.head.backward(dout))
         for stage, layer in reversed(list(enumerate(self.layers))):
             dx = layer.backward(dx + dmaps[stage] if stage in dmaps else dx)
         return self._embed_backward(dx)
+
+    def _map_gradients(self, dout: Any) -> dict[int, Array]:
+        """Return {stage: gradient of its map}; raises TypeError/ValueError for what does not fit."""
+        kinds = self.spend("_maps")
+        if not isinstance(dout, list | tuple) or len(dout) != len(kinds):
+            raise TypeError(f"dout is a {type(dout).__name__}, expected a list of {len(kinds)} arrays")
+        arrays = [
+            gradient(f"dout[{n}]", d, *kind) for n, (d, kind) in enumerate(zip(dout, kinds, strict=True))
+        ]
+        return dict(zip(self.out_indices, arrays, strict=True))
 
     @property
     def dtype(self) -> np.dtype:
