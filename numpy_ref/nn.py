@@ -88,7 +88,7 @@ class Linear(Module):
 
 
 class LayerNorm(Module):
-    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
+    """Normalise over the last axis: [residual +] x̂ · weight + bias, weight one and bias zero at first.
 
     dim: length of the last axis; eps: added to the variance.
     """
@@ -99,13 +99,16 @@ class LayerNorm(Module):
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
-        return out
+        return out if residual is None else residual + out
 
     def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
-        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`)."""
+        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`).
+
+        The gradient of forward's residual is dout.
+        """
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)

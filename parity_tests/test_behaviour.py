@@ -86,6 +86,23 @@ def test_weights_start_as_documented(twin):
 
 
 @TWINS
+def test_res_post_norm_starts_with_norms_as_layer_scales(twin):
+    """As in timm's ResPostRelPosBlock, init_values is the norms' first weight; nothing else scales."""
+    state = model_of(twin, res_post_norm=True, init_values=0.25).state_dict()
+    starts = {array(a).mean() for n, a in state.items() if n.endswith(("norm1.weight", "norm2.weight"))}
+    assert starts == {0.25}
+    assert not [name for name in state if "ls1" in name or "ls2" in name]
+
+
+@TWINS
+def test_attention_maps_of_res_post_norm_are_those_of_the_blocks_input(twin):
+    model = model_of(twin, depth=1, global_pool="avg", res_post_norm=True).eval()
+    (block,) = model.blocks
+    expected = block.attn.attention_weights(model.patch_embed(images(twin)))
+    np.testing.assert_array_equal(array(model.attention_maps(images(twin))[0]), array(expected))
+
+
+@TWINS
 def test_layer_norm_epsilon(twin):
     """With a tiny input the result depends on eps: (x − mean) / √(var + 1e-6)."""
     norm = model_of(twin).norm

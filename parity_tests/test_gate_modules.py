@@ -62,6 +62,9 @@ def test_what_is_no_integer_is_a_type_error(twin, no_integer):
         twin.RelativePositionBias(2, 4, "alibi")(q_offset=no_integer)
 
 
+VIT_BOOLS = ("cosine_attention", "k_bias", "fc_norm", "res_post_norm", "use_abs_pos_emb")
+
+
 @TWINS
 @pytest.mark.parametrize("no_bool", [1, 0, np.True_, "yes", None])
 def test_what_is_neither_true_nor_false_is_a_type_error(twin, no_bool):
@@ -69,11 +72,21 @@ def test_what_is_neither_true_nor_false_is_a_type_error(twin, no_bool):
         (lambda **o: twin.RelativePositionBias(2, 4, "t5", **o), "bidirectional"),
         (lambda **o: twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4}, **o), "qkv_bias"),
         (lambda **o: twin.MultiHeadAttention(4, 2, rpb_kwargs={"window_size": 4}, **o), "k_bias"),
-        (lambda **o: twin.Block(4, 2, rpb_kwargs={"window_size": 4}, **o), "k_bias"),
-        (lambda **o: twin.VisionTransformer(**VIT, **o), "cosine_attention"),
+        *(
+            (lambda **o: twin.Block(4, 2, rpb_kwargs={"window_size": 4}, **o), name)
+            for name in ("k_bias", "res_post_norm")
+        ),
+        *((lambda **o: twin.VisionTransformer(**VIT, **o), name) for name in VIT_BOOLS),
     ]:
         with pytest.raises(TypeError, match=f"{name} is"):
             build(**{name: no_bool})
+
+
+@TWINS
+@pytest.mark.parametrize("no_bool", [1, 0, np.True_, "yes"])
+def test_class_token_is_true_or_false_or_none(twin, no_bool):
+    with pytest.raises(TypeError, match="class_token is"):
+        twin.VisionTransformer(**VIT, class_token=no_bool)
 
 
 HUGE = [

@@ -178,11 +178,11 @@ def build_rel_pos(
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own: dict[str, Any] = {"num_heads": num_heads}
+    expected: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
-        own["head_dim"] = head_dim
-    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
-    for name, value in own.items():
+        expected["head_dim"] = head_dim
+    options: dict[str, Any] = {**expected, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    for name, value in expected.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")
     return RelativePositionBias(**options)
