@@ -200,7 +200,7 @@ def of_view(case, step):
 MODULES = [
     *LAYERS,
     *(of_case(case) for case in CASES if case.kind != "op"),
-    *(of_view(case, "attention_weights") for case in CASES if case.kind == "attention"),
+    *(of_view(case, "attention_weights") for case in CASES if case.kind in ("attention", "block")),
     *(of_view(case, "attention_maps") for case in CASES if case.kind == "vit"),
     *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),
 ]
