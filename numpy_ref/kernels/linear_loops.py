@@ -60,6 +60,16 @@ def product_start(like, out, residual, first, bias, rows, width):
     return out, width
 
 
+@inner
+def chunks_of(rows, groups, group):
+    """Yield (chunk, first row, rows) for each chunk of a group; chunks of nearly equal height."""
+    begin, end = rows * group // groups, rows * (group + 1) // groups
+    chunks = (end - begin + CHUNK_ROWS - 1) // CHUNK_ROWS
+    for chunk in range(chunks):
+        i = begin + (end - begin) * chunk // chunks
+        yield chunk, i, begin + (end - begin) * (chunk + 1) // chunks - i
+
+
 @compiled
 def backward(worker, words, helpers, *arguments):
     """A group of rows a piece, CHUNK_ROWS at a time: dx and, while these are in cache, dW and db.
@@ -82,12 +92,8 @@ def backward(worker, words, helpers, *arguments):
         elif piece < panels + groups:
             await_pieces(progress, panels)
             group = piece - panels
-            begin, end = rows * group // groups, rows * (group + 1) // groups
             dweight_g = dweights + group * elements * size
-            chunks = (end - begin + CHUNK_ROWS - 1) // CHUNK_ROWS
-            for t in range(chunks):
-                i = begin + (end - begin) * t // chunks
-                height = begin + (end - begin) * (t + 1) // chunks - i
+            for chunk, i, height in chunks_of(rows, groups, group):
                 x_i, dout_i = x + i * x_width * size, dout + i * out_width * size
                 # 2  dx (height, x_width) = dout W
                 product(
@@ -98,7 +104,7 @@ def backward(worker, words, helpers, *arguments):
                 pack_rows(scratch, 0, x_i, x_width * size, height, x_width)
                 product(
                     code, out_width, x_width, height, dout_i, 1, out_width, address(scratch, 0), 0,
-                    dweight_g, x_width, dweight_g if t else 0, x_width,
+                    dweight_g, x_width, dweight_g if chunk else 0, x_width,
                 )  # fmt: skip
                 if dbiases.size:
                     add_rows(scratch, dout_i, height, out_width, dbiases[group])

@@ -18,8 +18,9 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
     """out = residual + GELU(x W1ᵀ + b1) W2ᵀ + b2; see `numpy_ref.ops.mlp_forward`."""
     given = checked_mlp(x, weight1, bias1, weight2, bias2, residual)
     x, weight1, bias1, weight2, bias2, residual = contiguous(*given)
-    shape = _shape(x, weight1, weight2)
-    rows, x_width, hidden_width, out_width = shape
+    rows = math.prod(x.shape[:-1])
+    widths = _widths(weight1, weight2)
+    x_width, hidden_width, out_width = widths
     hidden = empty((*x.shape[:-1], hidden_width), x.dtype)
     out = empty((*x.shape[:-1], out_width), x.dtype)
     panels, packed = _empty_packed((x_width, hidden_width), (hidden_width, out_width), x.dtype)
@@ -31,7 +32,8 @@ def mlp_forward(x, weight1, bias1, weight2, bias2, residual=None):
         packed,
         tuple(addresses(x, weight1, bias1, weight2, bias2, residual)),
         *addresses(hidden, out),
-        shape,
+        rows,
+        widths,
         scratch=(PIECE_ROWS * hidden_width, x.dtype),
     )
     return out, Cache(mlp_forward, x, hidden, weight1, weight2, residual is not None)
@@ -41,8 +43,9 @@ def mlp_backward(dout, cache):
     """dx, dweight1, dbias1, dweight2, dbias2, dresidual; see `numpy_ref.ops.mlp_backward`."""
     x, hidden, weight1, weight2, has_residual = recall(cache, mlp_forward)
     (dout,) = contiguous(gradient("dout", dout, (*x.shape[:-1], len(weight2)), x.dtype))
-    shape = _shape(x, weight1, weight2)
-    rows, x_width, hidden_width, out_width = shape
+    rows = math.prod(x.shape[:-1])
+    widths = _widths(weight1, weight2)
+    x_width, hidden_width, out_width = widths
     groups = groups_of(rows)
     dx = empty(x.shape, x.dtype)
     weights = weight1.size + weight2.size
@@ -58,7 +61,8 @@ def mlp_backward(dout, cache):
         groups,
         tuple(addresses(dout, x, hidden, weight1, weight2)),
         (*addresses(dx, dweights, dweight), dbiases, dbias),
-        shape,
+        rows,
+        widths,
         scratch=(CHUNK_ROWS * (hidden_width + padded(max(x_width, hidden_width), x.dtype)), x.dtype),
     )
     dweight1, dweight2 = dweight[: weight1.size], dweight[weight1.size :]
@@ -74,7 +78,7 @@ def _empty_packed(first, second, dtype):
     return loops.Panels(panels1, panels1 + panels2, start), empty((start + more,), dtype)
 
 
-def _shape(x, weight1, weight2):
-    """(rows, x_width, hidden_width, out_width)"""
+def _widths(weight1, weight2):
+    """(x_width, hidden_width, out_width)"""
     hidden_width, x_width = weight1.shape
-    return math.prod(x.shape[:-1]), x_width, hidden_width, len(weight2)
+    return x_width, hidden_width, len(weight2)
