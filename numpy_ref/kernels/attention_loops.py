@@ -19,6 +19,7 @@ from .attention_strips import (
     apply_term,
     exponentials,
     gather,
+    moved,
     next_rows,
     probabilities,
     round_up,
@@ -121,6 +122,23 @@ def piece_of(piece, shape, plan):
 
 
 @inner
+def strips_of(q_len, strips, first_t, end_t):
+    """Yield (t, first row, rows) of the strips first_t ≤ t < end_t, which are of nearly equal height."""
+    for t in range(first_t, end_t):
+        i = q_len * t // strips
+        yield t, i, q_len * (t + 1) // strips - i
+
+
+@inner
+def times_packed(code, strip, stride, rows, columns, x, width, b, h, i, packed, packed_at):
+    """strip (rows, columns) = x[b, h, i : i + rows] (rows, width) times what is packed at packed_at."""
+    product(
+        code, rows, columns, width, row_address(x, b, h, i), x.i_bytes // strip.itemsize, 1,
+        address(packed, packed_at), 0, address(strip, 0), stride, 0, 0,
+    )  # fmt: skip
+
+
+@inner
 def as_right(packed, start, row_bytes, rows, columns):
     """b and b_k of a product with the rows at `start`: packed, unless they are whole vectors."""
     if columns % lanes(packed) == 0:
@@ -134,6 +152,16 @@ def product_with(code, packed, rows, columns, depth, a, a_row, a_k, b, b_row_byt
     """C = A B or, with `add`, C += A B; b: rows of an array, b_row_bytes apart."""
     right, right_k = as_right(packed, b, b_row_bytes, depth, columns)
     product(code, rows, columns, depth, a, a_row, a_k, right, right_k, c, c_row, c if add else 0, c_row)
+
+
+@inner
+def transposed_times(code, packed, strip, stride, rows, columns, x, width, b, h, i, out, add):
+    """out[b, h] (columns, width) = stripᵀ x[b, h, i : i + rows] or, with `add`, += the same."""
+    product_with(
+        code, packed, columns, width, rows, address(strip, 0), 1, stride,
+        row_address(x, b, h, i), x.i_bytes,
+        row_address(out, b, h, 0), out.i_bytes // strip.itemsize, add,
+    )  # fmt: skip
 
 
 @compiled
@@ -150,13 +178,11 @@ def forward(worker, words, helpers, *arguments):
     gathered, terms = scratch[begin.gathered : begin.terms], scratch[begin.terms : begin.scores]
     scores, strip_out = scratch[begin.scores : begin.out], scratch[begin.out :]
     _, _, q_len, k_len, dim, v_dim, stride = shape
-    size, count = scratch.itemsize, lanes(scratch)
-    columns, v_columns = round_up(k_len, count), round_up(v_dim, count)
+    columns, v_columns = round_up(k_len, lanes(scratch)), round_up(v_dim, lanes(scratch))
+    width = dim * scratch.itemsize  # to prefetch; v's may differ
     for piece in taken(progress, pieces):
         h, _, first_b, end_b, _, first_t, end_t = piece_of(piece, shape, plan)
-        for t in range(first_t, end_t):
-            i = q_len * t // plan.strips
-            rows = q_len * (t + 1) // plan.strips - i
+        for t, i, rows in strips_of(q_len, plan.strips, first_t, end_t):
             # 1  gathered (rows, Lk) = table[index], the same for the whole chunk
             gather(gathered, stride, by_head, h, index, i, rows, k_len)
             for b in range(first_b, end_b):
@@ -165,14 +191,11 @@ def forward(worker, words, helpers, *arguments):
                 if t == first_t:
                     pack_columns(packed_k, packed_at, row_address(k, b, h, 0), k.i_bytes, dim, k_len)
                 # 2  scores (rows, Lk) = q kᵀ
-                product(
-                    code, rows, columns, dim, row_address(q, b, h, i), q.i_bytes // size, 1,
-                    address(packed_k, packed_at), 0, address(scores, 0), stride, 0, 0,
-                )  # fmt: skip
+                times_packed(code, scores, stride, rows, columns, q, dim, b, h, i, packed_k, packed_at)
                 # 3  added (rows, Lk) = gathered + bias + mask
                 added = all_terms(terms, gathered, stride, bias, mask, b, h, i, rows, k_len)
                 # 4  scores = exp(scale · scores + added − max); stats = max, 1 / sum
-                row_stats, width = stats[b, h, i : i + rows], dim * size  # to prefetch; v's may differ
+                row_stats = stats[b, h, i : i + rows]
                 next_q, next_k = next_rows(q, b, end_b, h, i), next_rows(k, b, end_b, h, i)
                 next_v = next_rows(v, b, end_b, h, i)
                 exponentials(
@@ -216,30 +239,22 @@ def backward(worker, words, helpers, *arguments):
     width = dim * size
     for piece in taken(progress, pieces):
         h, chunk, first_b, end_b, group, first_t, end_t = piece_of(piece, shape, plan)
+        dk_of_group, dv_of_group = moved(dk, group * dk_group), moved(dv, group * dv_group)
         if dtable.size:
             dtable[piece] = 0
-        for t in range(first_t, end_t):
-            i = q_len * t // plan.strips
-            rows = q_len * (t + 1) // plan.strips - i
+        for t, i, rows in strips_of(q_len, plan.strips, first_t, end_t):
             # 1  gathered (rows, Lk) = table[index]
             gather(gathered, stride, by_head, h, index, i, rows, k_len)
             for b in range(first_b, end_b):
                 slot = b - first_b if end_t - first_t > 1 else 0
                 k_at, v_at = slot * dim * columns, slot * v_dim * columns
-                q_i, dout_i = row_address(q, b, h, i), row_address(dout, b, h, i)
                 if t == first_t:
                     pack_columns(packed_k, k_at, row_address(k, b, h, 0), k.i_bytes, dim, k_len)
                     pack_columns(packed_v, v_at, row_address(v, b, h, 0), v.i_bytes, v_dim, k_len)
                 # 2  p (rows, Lk) = q kᵀ
-                product(
-                    code, rows, columns, dim, q_i, q.i_bytes // size, 1,
-                    address(packed_k, k_at), 0, address(p, 0), stride, 0, 0,
-                )  # fmt: skip
+                times_packed(code, p, stride, rows, columns, q, dim, b, h, i, packed_k, k_at)
                 # 6  dp (rows, Lk) = dout vᵀ
-                product(
-                    code, rows, columns, v_dim, dout_i, dout.i_bytes // size, 1,
-                    address(packed_v, v_at), 0, address(dp, 0), stride, 0, 0,
-                )  # fmt: skip
+                times_packed(code, dp, stride, rows, columns, dout, v_dim, b, h, i, packed_v, v_at)
                 # 5  dp ∘= dropout
                 if dropout.address:
                     apply_term(dp, stride, dropout, b, h, i, rows, k_len, True)
@@ -260,17 +275,15 @@ def backward(worker, words, helpers, *arguments):
                     row_address(k, b, h, 0), k.i_bytes,
                     row_address(dq, b, h, i), dq.i_bytes // size, False,
                 )  # fmt: skip
-                product_with(
-                    code, right, k_len, dim, rows, address(dp, 0), 1, stride, q_i, q.i_bytes,
-                    row_address(dk, b, h, 0) + group * dk_group, dk.i_bytes // size, t > first_t,
-                )  # fmt: skip
+                transposed_times(
+                    code, right, dp, stride, rows, k_len, q, dim, b, h, i, dk_of_group, t > first_t
+                )
                 # 6  dv (Lk, dv) += (P ∘ dropout)ᵀ dout
                 if dropout.address:
                     apply_term(p, stride, dropout, b, h, i, rows, k_len, True)
-                product_with(
-                    code, right, k_len, v_dim, rows, address(p, 0), 1, stride, dout_i, dout.i_bytes,
-                    row_address(dv, b, h, 0) + group * dv_group, dv.i_bytes // size, t > first_t,
-                )  # fmt: skip
+                transposed_times(
+                    code, right, p, stride, rows, k_len, dout, v_dim, b, h, i, dv_of_group, t > first_t
+                )
             # 1  dtable[index] += sums;  3  dbias = sums
             if dtable.size:
                 scatter(dtable[piece], sums, stride, index, i, rows, k_len)

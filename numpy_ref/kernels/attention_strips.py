@@ -71,6 +71,12 @@ def row_address(rows, b, h, i):
 
 
 @inner
+def moved(rows, distance):
+    """The rows so many bytes further on."""
+    return Rows(rows.address + distance, rows.b_bytes, rows.h_bytes, rows.i_bytes)
+
+
+@inner
 def term_row(term, b, h, i):
     """Address of the term's row for [b, h, i]."""
     start = term.address + (b % term.batch) * term.b_bytes + (h % term.heads) * term.h_bytes
