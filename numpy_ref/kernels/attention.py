@@ -23,7 +23,7 @@ from .machine.product import padded, product_for
 STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
 STRIP_ROWS = 28  # a strip may always have as many: with fewer, packing costs more than it saves
 CHUNK_SIZE = 16  # elements of the batch that share a gathered bias strip, at most
-PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk, at most
+CHUNK_BYTES = 1 << 20  # of what every strip of a chunk reads again, at most
 PIECES = 16  # to cut the work into, where it can be: enough for as many threads
 
 
@@ -150,10 +150,11 @@ def _plan(shape, own_bias, itemsize):
     If each element of the batch has its own bias, each needs its own dbias: then a chunk is one element.
     """
     strips = -(-shape.q_len // max(STRIP_ROWS, STRIP_BYTES // (shape.k_len * itemsize)))
-    # What each strip of a chunk reads again: kᵀ and vᵀ, packed, and k as it is, for dq = dS k.
-    packed = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize
+    # Read again by every strip: kᵀ and vᵀ, packed, and k as it is, for dq = dS k. With dim + v_dim alone
+    # the chunks are larger, and backward takes up to 1.3 times as long (docs/performance/log.md).
+    per_element = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize
     most = shape.batch * shape.heads * strips // PIECES
-    chunk_size = 1 if own_bias else max(1, min(CHUNK_SIZE, most, PACKED_BYTES // packed))
+    chunk_size = 1 if own_bias else max(1, min(CHUNK_SIZE, most, CHUNK_BYTES // per_element))
     chunks = -(-shape.batch // chunk_size)
     groups = min(strips, -(-PIECES // (shape.heads * chunks)))
     return loops.Plan(chunk_size, strips, groups), shape.heads * chunks * groups

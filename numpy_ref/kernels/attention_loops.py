@@ -245,6 +245,7 @@ def backward(worker, words, helpers, *arguments):
         for t, i, rows in strips_of(q_len, plan.strips, first_t, end_t):
             # 1  gathered (rows, Lk) = table[index]
             gather(gathered, stride, by_head, h, index, i, rows, k_len)
+            # In two functions this body takes 3 % longer at 7×7, 30 % at 3×3: calls count references.
             for b in range(first_b, end_b):
                 slot = b - first_b if end_t - first_t > 1 else 0
                 k_at, v_at = slot * dim * columns, slot * v_dim * columns
