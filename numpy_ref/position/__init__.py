@@ -21,8 +21,8 @@ def _schemes() -> dict[str, type[PositionBias]]:
         if not info.name.startswith("_"):
             module = importlib.import_module(f"{__name__}.{info.name}")
             for scheme in vars(module).values():
-                own = inspect.isclass(scheme) and scheme.__module__ == module.__name__
-                if own and issubclass(scheme, PositionBias):
+                defined_here = inspect.isclass(scheme) and scheme.__module__ == module.__name__
+                if defined_here and issubclass(scheme, PositionBias):
                     found[scheme.bias_type] = scheme
     return dict(sorted(found.items()))
 

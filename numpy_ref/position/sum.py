@@ -10,7 +10,7 @@ from ..dispatch import F
 from ..nn import ModuleList
 from ..random import as_generator
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
-from ._geometry import joint_rows, kept
+from ._geometry import joint_rows, remembered
 from ._table import TableBias
 
 
@@ -103,7 +103,7 @@ class Sum(TableBias):
             part.table_backward(F.bias_backward(by_head, rows[:, None], length))
 
     def _joint(self, *sizes: Any) -> tuple[Array, Array]:
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Array, Array]:
         """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""

@@ -11,7 +11,7 @@ from ..nn import ModuleList
 from ..random import as_generator
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ..wide import wide
-from ._geometry import joint_rows, kept
+from ._geometry import joint_rows, remembered
 from ._table import TableBias
 
 
@@ -100,7 +100,7 @@ class Sum(TableBias):
         )  # autograd adds a row's gradients up before they are rounded
 
     def _joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
         """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""
