@@ -72,7 +72,7 @@ def standardised(images: Any, preprocessing: Mapping[str, Any]) -> Tensor:
     size = (*preprocessing["image_size"], chans)
     shapes = [size, size[:2]] if chans == 1 else [size]
     batch = images[np.newaxis] if images.shape in shapes else images
-    if not len(batch) or batch.shape[1:] not in shapes:
+    if not batch.size or batch.shape[1:] not in shapes:
         expected = " or ".join(map(str, shapes))
         raise ValueError(f"images has shape {images.shape}, expected {expected}, or several of these")
     if images.dtype != np.uint8 and not (images.min() >= -SLACK and images.max() <= 1 + SLACK):
