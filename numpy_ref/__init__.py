@@ -8,6 +8,7 @@ from .block import Block
 from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .pretrained import Classification, from_pretrained
 from .swin import SwinTransformer
 from .swin_block import SwinTransformerBlock
 from .trainer import EvalResult, StepResult, Trainer
@@ -19,6 +20,7 @@ __all__ = [
     "SCHEMES",
     "AdamW",
     "Block",
+    "Classification",
     "EvalResult",
     "MultiHeadAttention",
     "PositionBias",
@@ -29,6 +31,7 @@ __all__ = [
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",
+    "from_pretrained",
     "learning_rate",
     "num_threads",
     "parameter_groups",

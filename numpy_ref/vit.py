@@ -17,8 +17,9 @@ from .checks import (
     check_probability,
 )
 from .gate import gradient
-from .nn import Dropout, LayerNorm, Linear, Module, ModuleList, Parameter, PatchEmbed
+from .nn import Dropout, LayerNorm, Linear, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES, PositionBias, RpbKwargs
+from .pretrained import Pretrained
 from .random import as_generator, truncated_normal
 from .types import Array, DTypeLike, Generator, SizeLike
 
@@ -27,7 +28,7 @@ Pool = Literal["token", "avg"]
 POSITIONS = get_args(Position)
 
 
-class VisionTransformer(Module):
+class VisionTransformer(Pretrained):
     """A vision transformer that classifies images.
 
     logits = head(pool(norm(blocks(embed(images)))))
