@@ -8,6 +8,7 @@ from .block import Block
 from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .resize import resize_pos_embed, resize_table
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import VisionTransformer
 
@@ -28,6 +29,8 @@ __all__ = [
     "learning_rate",
     "num_threads",
     "parameter_groups",
+    "resize_pos_embed",
+    "resize_table",
     "scheme_options",
     "set_num_threads",
     "use_ops",
