@@ -175,7 +175,7 @@ def _multiplied(rows: Array, size: Size, matrices: Mapping[int, Array]) -> Array
     Each sum is added up term by term: the bits of a product in BLAS depend on its threads.
     """
     count, columns = math.prod(size), rows.shape[1]
-    grid = rows[:count].reshape(*size, columns).astype(np.float64)
+    grid = rows[:count].reshape(*size, columns)  # the product with a float64 matrix is float64
     for axis, matrix in matrices.items():
         inputs = np.moveaxis(grid, axis, 0)
         terms = (np.multiply.outer(w, each) for w, each in zip(matrix.T, inputs, strict=True))

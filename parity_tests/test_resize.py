@@ -196,6 +196,27 @@ def test_geometric_is_exact_for_a_cubic(twin, old, new):
 
 
 @TWINS
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+def test_spline_through_uneven_sites(twin, count):
+    """A cubic is met everywhere, with three sites a parabola, with two a line; outside, the border's."""
+    sites = np.cumsum(1 + np.arange(count) ** 2 % 3) - 3.0
+    polynomial = np.polynomial.Polynomial([0.3, -0.2, 0.1, 0.02][:count])
+    places = np.concatenate([sites, np.linspace(sites[0] - 1, sites[-1] + 1, 21)])
+    matrix = array(twin.resize.spline_matrix(tensor(twin, sites), tensor(twin, places)))
+    assert matrix.shape == (len(places), count)
+    assert_close(polynomial(np.clip(places, sites[0], sites[-1])), matrix @ polynomial(sites))
+    assert_close(np.eye(count), matrix[:count])
+
+
+def test_splines_of_the_twins_agree():
+    """For any values, where a spline is no polynomial."""
+    sites = np.cumsum(1 + np.arange(9.0) ** 2 % 3)
+    places = np.linspace(0, 20, 41)
+    theirs = torch_impl.resize.spline_matrix(torch.from_numpy(sites), torch.from_numpy(places))
+    assert_close(resize.spline_matrix(sites, places), theirs.numpy())
+
+
+@TWINS
 @pytest.mark.parametrize(("old", "new"), list(itertools.product((1, 2, 3, 7, 12), (1, 2, 5, 12, 16))))
 def test_geometric_sites_are_those_of_beits_code(twin, old, new):
     """In plain loops, as in run_class_finetuning.py."""
