@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checks import check_choice
 from ..types import SizeLike
-from ._base import PositionBias, ScoreTerms
+from ._base import PositionBias, Resized, ScoreTerms
 
 
 def _schemes() -> dict[str, type[PositionBias]]:
@@ -67,6 +67,7 @@ __all__ = [
     "BiasType",
     "PositionBias",
     "RelativePositionBias",
+    "Resized",
     "RpbKwargs",
     "ScoreTerms",
     "scheme_options",
