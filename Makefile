@@ -80,8 +80,9 @@ kills: $(READY) ## kill training runs N=200 times and at each file operation: al
 	$(RUN) -m experiments.tests.kills --backend numpy --kills $(or $(N),200) $(ARGS)
 	$(RUN) -m experiments.tests.kills --backend torch --kills $(or $(N),200) $(ARGS)
 
-gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
+gallery: $(NUMPY_READY) ## draw every scheme and Swin's shifted windows into docs/pictures
 	$(RUN) -m examples.gallery $(ARGS)
+	$(RUN) -m examples.shifted_windows
 
 compare: $(READY) ## train the same small ViT with every scheme; resumes where it stopped
 	$(RUN) -m experiments.compare $(ARGS)

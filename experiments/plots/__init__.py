@@ -13,6 +13,7 @@ from .scheme_page import scheme_page
 from .scheme_small import scheme_overview, scheme_thumbnail
 from .scheme_view import SchemeView
 from .training import confusion_matrix, training_curves
+from .windows import shifted_windows
 
 __all__ = [
     "SchemeView",
@@ -31,6 +32,7 @@ __all__ = [
     "scheme_overview",
     "scheme_page",
     "scheme_thumbnail",
+    "shifted_windows",
     "table_picture",
     "training_curves",
     "without_level",
