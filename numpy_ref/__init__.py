@@ -9,6 +9,9 @@ from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
 from .pretrained import Classification, from_pretrained
+from .resize import resize_pos_embed, resize_table
+from .swin import SwinTransformer
+from .swin_block import SwinTransformerBlock
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import VisionTransformer
 
@@ -24,6 +27,8 @@ __all__ = [
     "PositionBias",
     "RelativePositionBias",
     "StepResult",
+    "SwinTransformer",
+    "SwinTransformerBlock",
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",
@@ -31,6 +36,8 @@ __all__ = [
     "learning_rate",
     "num_threads",
     "parameter_groups",
+    "resize_pos_embed",
+    "resize_table",
     "scheme_options",
     "set_num_threads",
     "use_ops",

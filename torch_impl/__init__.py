@@ -9,6 +9,9 @@ from .ops import use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
 from .pretrained import Classification, from_pretrained
+from .resize import resize_pos_embed, resize_table
+from .swin import SwinTransformer
+from .swin_block import SwinTransformerBlock
 from .threads import num_threads, set_num_threads
 from .trainer import EvalResult, StepResult, Trainer
 from .vit import VisionTransformer
@@ -25,6 +28,8 @@ __all__ = [
     "PositionBias",
     "RelativePositionBias",
     "StepResult",
+    "SwinTransformer",
+    "SwinTransformerBlock",
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",
@@ -32,6 +37,8 @@ __all__ = [
     "learning_rate",
     "num_threads",
     "parameter_groups",
+    "resize_pos_embed",
+    "resize_table",
     "scheme_options",
     "set_num_threads",
     "use_ops",

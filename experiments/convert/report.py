@@ -1,0 +1,61 @@
+"""What a conversion did, for people."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .names import glob
+
+
+@dataclass
+class Report:
+    """What a conversion did.
+
+    family, source, target: what was recognised, from and to which format.
+    mapped: {(old names, new names): number of tensors}; made, dropped, carried, left: {names: number of
+    tensors}, with * for the numbers in a name. left: allowed by the caller, not written.
+    assumed: a line for each argument that the file does not tell. arguments: of the model here, or None.
+    remarks: lines on the file.
+    """
+
+    family: str
+    source: str
+    target: str
+    mapped: Counter = field(default_factory=Counter)
+    made: Counter = field(default_factory=Counter)
+    dropped: Counter = field(default_factory=Counter)
+    carried: Counter = field(default_factory=Counter)
+    left: Counter = field(default_factory=Counter)
+    assumed: tuple = ()
+    arguments: object = None
+    remarks: list = field(default_factory=list)
+
+    def __str__(self):
+        lines = [f"{self.family}: {self.source} -> {self.target}", *self.remarks]
+        if self.mapped:
+            lines.append(f"mapped   {_count(self.mapped)}")
+            for (old, new), number in self.mapped.items():
+                lines += [f"  {old}  {_tensors(number)}", *([f"    -> {new}"] if new != old else [])]
+        for title, groups in (
+            ("made", self.made),
+            ("dropped", self.dropped),
+            ("carried", self.carried),
+            ("left over, allowed", self.left),
+        ):
+            if groups:
+                lines.append(f"{title:<8} {_count(groups)}")
+                lines += [f"  {names}  {_tensors(number)}" for names, number in groups.items()]
+        lines += [f"assumed  {line}" for line in self.assumed]
+        return "\n".join(lines)
+
+
+def grouped(names):
+    """Return {name with *: number of names}."""
+    return Counter(map(glob, names))
+
+
+def _count(groups):
+    return _tensors(sum(groups.values()))
+
+
+def _tensors(number):
+    return f"{number} tensor{'s' if number > 1 else ''}"

@@ -1,0 +1,72 @@
+"""The indices, coordinates and masks that other libraries store beside their tables."""
+
+import numpy as np
+
+from .tensors import numbers
+
+
+def rows(window):
+    """Return the number of offsets in a window (height, width)."""
+    return (2 * window[0] - 1) * (2 * window[1] - 1)
+
+
+def text(size):
+    return "x".join(map(str, size))
+
+
+def index(window):
+    """Return the row that query i and key j read, (N, N) int64: offset i − j, row by row."""
+    height, width = window
+    places = np.indices(window).reshape(2, -1)
+    dy, dx = places[:, :, None] - places[:, None, :]
+    return (dy + height - 1) * (2 * width - 1) + dx + width - 1
+
+
+def index_with_class_token(window):
+    """Return BEiT's index, (1 + N, 1 + N).
+
+    Three more rows: class token to patch, patch to class token, class token to itself.
+    """
+    whole = np.pad(index(window), ((1, 0), (1, 0)))
+    whole[0, :], whole[:, 0], whole[0, 0] = rows(window) + np.arange(3)
+    return whole
+
+
+def log_coordinates(window, pretrained):
+    """Return Swin V2's table of coordinates, (1, 2h − 1, 2w − 1, 2) float32.
+
+    sign(x) · log2(1 + |x|) / 3 with x = 8 · offset / (pretrained − 1)
+    """
+    axes = [
+        np.arange(-(length - 1), length, dtype=np.float32) / np.float32(of - 1)
+        for length, of in zip(window, pretrained, strict=True)
+    ]
+    scaled = np.float32(8) * np.stack(np.meshgrid(*axes, indexing="ij"), -1)[None]
+    return np.sign(scaled) * np.log2(np.abs(scaled) + np.float32(1)) / np.float32(3)
+
+
+def pretrained_of(table, window):
+    """Return the window of pretraining that a table of coordinates was made with, from its last row."""
+    largest = np.asarray(numbers(table), np.float64)[0, -1, -1]
+    scaled = 2 ** (3 * largest) - 1  # 8 · (window − 1) / (pretrained − 1)
+    return tuple(
+        round(8 * (length - 1) / x) + 1 if x else length
+        for length, x in zip(window, scaled, strict=True)
+    )
+
+
+def shift_mask(size, window, shift):
+    """Return the mask of shifted windows, (number of windows, N, N) float32: −100 between regions.
+
+    size: of the feature map, a multiple of the window.
+    """
+    regions = np.zeros(size, np.int64)
+    for axis in range(2):
+        past = np.arange(size[axis]) >= size[axis] - window[axis]
+        wrapped = np.arange(size[axis]) >= size[axis] - shift[axis]
+        part = past.astype(np.int64) + wrapped
+        regions += (3 if axis == 0 else 1) * np.expand_dims(part, 1 - axis)
+    height, width = window
+    blocks = regions.reshape(size[0] // height, height, size[1] // width, width)
+    blocks = blocks.transpose(0, 2, 1, 3).reshape(-1, height * width)
+    return np.where(blocks[:, :, None] != blocks[:, None, :], np.float32(-100), np.float32(0))
