@@ -61,7 +61,6 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
-        model_folder.check_free(as_folder(folder))
         state = self.state_dict()
         arguments = self.arguments | {"dtype": _dtype_of(state)}
         fresh = type(self)(**arguments)

@@ -60,7 +60,6 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
-        model_folder.check_free(model_folder.as_folder(folder))
         state = self.state_dict()
         dtypes = sorted({_name(tensor.dtype) for tensor in state.values()})
         if len(dtypes) != 1:
