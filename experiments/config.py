@@ -125,7 +125,7 @@ class DataConfig:
         root: folder of the data; null looks where Debian's dataset-fashion-mnist puts it.
         val_fraction: share of the images held out to choose the best epoch.
         test_fraction: share held out for the reported accuracy; MNIST-like data bring their own.
-        image_size: height and width to resize a folder's images to, one number for both, or null.
+        image_size: height and width to resize the images to, one number for both, or null.
         split_seed: of the split; apart from training.seed, so that every run sees the same split.
         max_shift: largest random shift in pixels.
         flip: random horizontal flips.

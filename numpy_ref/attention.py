@@ -41,6 +41,9 @@ class MultiHeadAttention(Module):
     use_relative_position: whether there is a scheme, `rel_pos` = RelativePositionBias(**rpb_kwargs).
     rpb_kwargs: its keyword arguments; num_heads and head_dim may be left out.
     qkv_bias: whether `qkv` has a bias vector.
+    k_bias: False leaves the keys' bias out, as BEiT and Swin V2 do: the bias of `qkv` is then
+        [q_bias, 0, v_bias] with the parameters `q_bias` and `v_bias` (H·d,). Without qkv_bias there is
+        no bias in either case.
     attn_drop, proj_drop: dropout rates of the probabilities and of the output.
     cosine_attention: cosine scores with a learned `logit_scale` per head (Swin V2, arXiv 2111.09883).
     head_dim: channels d of a head, D / H unless given; `qkv` has 3·H·d rows, `proj` H·d columns.
@@ -63,12 +66,15 @@ class MultiHeadAttention(Module):
         scale: float | None = None,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        *,
+        k_bias: bool = True,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_bool(
             use_relative_position=use_relative_position,
             qkv_bias=qkv_bias,
+            k_bias=k_bias,
             cosine_attention=cosine_attention,
         )
         check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
@@ -77,7 +83,11 @@ class MultiHeadAttention(Module):
         self.head_dim = as_head_dim(embed_dim, num_heads, head_dim)
         self.scale = as_scale(scale, self.head_dim, cosine_attention)
         width = self.num_heads * self.head_dim
-        self.qkv = Linear(embed_dim, 3 * width, qkv_bias, dtype=dtype, generator=generator)
+        self.qkv = Linear(embed_dim, 3 * width, qkv_bias and k_bias, dtype=dtype, generator=generator)
+        self.q_bias = self.v_bias = None
+        if qkv_bias and not k_bias:
+            self.q_bias = Parameter(np.zeros(width, dtype))
+            self.v_bias = Parameter(np.zeros(width, dtype))
         self.attn_drop = Dropout(attn_drop, generator)
         self.proj = Linear(width, embed_dim, dtype=dtype, generator=generator)
         self.proj_drop = Dropout(proj_drop, generator)
@@ -128,7 +138,7 @@ class MultiHeadAttention(Module):
         if self._query_tokens is not None:
             dq, dqueries = np.zeros_like(dk), dq
             dq[:, :, self._query_tokens] = dqueries
-        dx = added(self.qkv.backward(F.merge_qkv(dq, dk, grads.dv)), terms.dx)
+        dx = added(self._project_backward(F.merge_qkv(dq, dk, grads.dv)), terms.dx)
         if self._given_bias is None or grads.dbias is None:
             return dx
         return dx, sum_to_shape(grads.dbias, self._given_bias.shape)
@@ -143,7 +153,7 @@ class MultiHeadAttention(Module):
         x, _ = floating(x=x, **{"qkv.weight": self.qkv.weight.data})
         check_shape("x", x, (None, None, self.embed_dim))
         batch, length, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
+        qkv = self._project(x).reshape(batch, length, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.transpose(2, 0, 3, 1, 4)
         self._query_tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
         if self.rel_pos is not None and self._query_tokens is not None:
@@ -152,6 +162,27 @@ class MultiHeadAttention(Module):
         if self.logit_scale is not None:
             (q, k), self._cosine = F.cosine_forward(q, k, self.logit_scale.data)
         return q, k, v
+
+    def _project(self, x: Array) -> Array:
+        """Return x Wᵀ + b: b is the bias of `qkv`, or [q_bias, 0, v_bias]."""
+        if self.q_bias is None or self.v_bias is None:
+            return self.qkv(x)
+        q_bias, v_bias = self.q_bias.data, self.v_bias.data
+        bias = np.concatenate([q_bias, np.zeros_like(q_bias), v_bias])
+        out, self._projection = F.linear_forward(x, self.qkv.weight.data, bias)
+        return out
+
+    def _project_backward(self, dqkv: Array) -> Array:
+        """Return dx; of db = [dq_bias, dk_bias, dv_bias] the middle part has no parameter."""
+        if self.q_bias is None or self.v_bias is None:
+            return self.qkv.backward(dqkv)
+        grads = F.linear_backward(dqkv, self.spend("_projection"))
+        assert grads.dbias is not None  # forward had one
+        self.qkv.accumulate(grads.dweight, None)
+        width = self.num_heads * self.head_dim
+        self.q_bias.accumulate(grads.dbias[:width])
+        self.v_bias.accumulate(grads.dbias[2 * width :])
+        return grads.dx
 
     def _split(self, merged: Array) -> Array:
         """(B, L, H·d) -> (B, H, L, d)"""
@@ -202,11 +233,11 @@ def build_rel_pos(
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own: dict[str, Any] = {"num_heads": num_heads}
+    expected: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
-        own["head_dim"] = head_dim
-    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
-    for name, value in own.items():
+        expected["head_dim"] = head_dim
+    options: dict[str, Any] = {**expected, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    for name, value in expected.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")
     return RelativePositionBias(**options)

@@ -150,17 +150,17 @@ def as_index(name: str, value: Any, *ndims: int) -> Array:
     return array.astype(np.int64)
 
 
-def as_sizes(name: str, value: Any, ndim: int | None = None) -> tuple[int, ...]:
-    """Return an int or a sequence of ints as a tuple of positive ints; an int is repeated `ndim` times.
+def as_sizes(name: str, value: Any, ndim: int | None = None, least: int = 1) -> tuple[int, ...]:
+    """Return an int or a sequence of ints as a tuple of ints; an int is repeated `ndim` times.
 
-    Raises TypeError/ValueError.
+    Raises TypeError/ValueError, also for an entry below `least`.
     """
     if not isinstance(value, Integral | Sequence):
         raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
     sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
     if not sizes or (ndim is not None and len(sizes) != ndim):
         raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
-    return tuple(check_positive_int(**{name: size}) for size in sizes)
+    return tuple(_as_ints({name: size}, least, LARGEST) for size in sizes)
 
 
 def as_dtype(dtype: Any) -> np.dtype:

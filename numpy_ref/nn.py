@@ -1,7 +1,6 @@
 """The layers that models are made of, with PyTorch's names and defaults; the maths is in ops."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from .checks import (
     check_shape,
 )
 from .dispatch import F
+from .dropout import Dropout, DropPath
 from .gate import check_input, floating
 from .module import Module, ModuleList, Parameter, Sequential
-from .random import as_generator, dropout_multiplier, truncated_normal
+from .random import as_generator, truncated_normal
 from .types import Array, DTypeLike, Generator, SizeLike
 
 __all__ = [
@@ -88,7 +88,7 @@ class Linear(Module):
 
 
 class LayerNorm(Module):
-    """Normalise over the last axis: x̂ · weight + bias, weight one and bias zero at first.
+    """Normalise over the last axis: [residual +] x̂ · weight + bias, weight one and bias zero at first.
 
     dim: length of the last axis; eps: added to the variance.
     """
@@ -99,13 +99,16 @@ class LayerNorm(Module):
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
-        return out
+        return out if residual is None else F.residual_forward(residual, out)[0]
 
     def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
-        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`)."""
+        """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`).
+
+        The gradient of forward's residual is dout.
+        """
         grads = F.layer_norm_backward(dout, self.spend(), dresidual)
         self.weight.accumulate(grads.dweight)
         self.bias.accumulate(grads.dbias)
@@ -167,77 +170,6 @@ class SiLU(Module):
         return F.silu_backward(dout, self.spend())
 
 
-_NOTHING_DROPPED = object()
-
-
-class Dropout(Module):
-    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
-
-    rate: the probability of 0.
-    """
-
-    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
-        self.rate: float = check_probability(rate=rate)
-        self.generator = as_generator(generator)
-
-    @property
-    def drops(self) -> bool:
-        """Whether the next draw drops anything."""
-        return self.training and self.rate > 0
-
-    def draw(self, shape: tuple[int, ...], dtype: np.dtype) -> Array | None:
-        """Return the multiplier for this shape, or None if nothing is dropped."""
-        if not self.drops:
-            return None
-        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype)
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the draw for an input of this shape."""
-        return shape
-
-    def forward(self, x: Array) -> Array:
-        (x,) = floating(x=x)
-        self._cache, multiplier = _NOTHING_DROPPED, self.draw(x.shape, x.dtype)
-        if multiplier is None:
-            return x
-        out, self._cache = F.dropout_forward(x, multiplier)
-        self._added = False
-        return out
-
-    def add(self, residual: Array | None, branch: Callable[..., Array], *inputs: Array | None) -> Array:
-        """Return residual + drop(branch(*inputs)), or only the branch if residual is None.
-
-        `backward` then returns dbranch. If nothing is dropped, the branch adds the residual itself, in
-        the pass that writes its output.
-        """
-        if residual is None:
-            return self(branch(*inputs))
-        if not self.drops:
-            self._cache = _NOTHING_DROPPED
-            return branch(*inputs, residual=residual)
-        out = branch(*inputs)
-        out, self._cache = F.residual_forward(residual, out, self.draw(out.shape, out.dtype))
-        self._added = True
-        return out
-
-    def backward(self, dout: Array) -> Array:
-        cache = self.spend()
-        if cache is _NOTHING_DROPPED:
-            return dout
-        if self._added:
-            return F.residual_backward(dout, cache).dbranch
-        return F.dropout_backward(dout, cache)
-
-
-class DropPath(Dropout):
-    """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not shape:
-            raise ValueError("x has shape (), expected the batch as its first axis")
-        return (shape[0],) + (1,) * (len(shape) - 1)
-
-
 class Mlp(Module):
     """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
@@ -295,6 +227,8 @@ class PatchEmbed(Module):
 
     img_size, patch_size: an int or (height, width); the patch has to divide the image.
     in_chans: channels of the images; embed_dim: channels of the embedding.
+    norm_eps: eps of a layer norm `norm` of the embedding; None for no norm.
+    strict_img_size: whether images must have img_size; if not, any multiple of patch_size will do.
     Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
@@ -306,7 +240,10 @@ class PatchEmbed(Module):
         embed_dim: int,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        norm_eps: float | None = None,
+        strict_img_size: bool = True,
     ):
+        check_bool(strict_img_size=strict_img_size)
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -315,23 +252,26 @@ class PatchEmbed(Module):
             )
         in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
-        self.in_chans = in_chans
+        self.in_chans, self.strict_img_size = in_chans, strict_img_size
         self.proj = Linear(
             in_chans * int(np.prod(self.patch_size)), embed_dim, dtype=dtype, generator=generator
         )
         self.proj.weight = Parameter(
             self.proj.weight.data.reshape(embed_dim, in_chans, *self.patch_size)
         )
+        self.norm = None if norm_eps is None else LayerNorm(embed_dim, norm_eps, dtype)
 
     def forward(self, images: Array) -> Array:
         (images,) = floating(images=images)
-        check_shape("images", images, (None, self.in_chans, *self.img_size))
+        size = self.img_size if self.strict_img_size else (None, None)
+        check_shape("images", images, (None, self.in_chans, *size))
         patches, self._patches = F.patches_forward(images, self.patch_size)
         weight, bias = (p.data for p in self.proj.parameters())
         out, self._linear = F.linear_forward(patches, weight.reshape(len(weight), -1), bias)
-        return out
+        return out if self.norm is None else self.norm(out)
 
     def backward(self, dout: Array) -> Array:
+        dout = dout if self.norm is None else self.norm.backward(dout)
         grads = F.linear_backward(dout, self.spend("_linear"))
         self.proj.accumulate(grads.dweight, grads.dbias)
         return F.patches_backward(grads.dx, self.spend("_patches"))

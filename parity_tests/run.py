@@ -20,6 +20,8 @@ MODULES = {
     "attention": "MultiHeadAttention",
     "block": "Block",
     "vit": "VisionTransformer",
+    "swin_block": "SwinTransformerBlock",
+    "swin": "SwinTransformer",
 }
 
 
@@ -104,13 +106,14 @@ def _run_module(given, cast, dtype, rounding):
     if rounding:
         round_weights(module, rounding)
     out = module(**inputs, **case.call)
-    (dout,) = given.cotangents([out])
+    outs = out if isinstance(out, list) else [out]
+    douts = [cast(g) for g in given.cotangents(outs)]
     module.zero_grad()
-    grads = module.backward(cast(dout))
+    grads = module.backward(douts if isinstance(out, list) else douts[0])
     names = [name for name in case.inputs if has_grad(case, name)]
     grads = grads if isinstance(grads, tuple) else (grads,)
     grads = [grad for grad in grads if grad is not None]  # a scheme that only reads q has no dk
-    results = {"out": out} | {f"d{n}": g for n, g in zip(names, grads, strict=True)}
+    results = name_outputs(outs) | {f"d{n}": g for n, g in zip(names, grads, strict=True)}
     results |= {f"grad.{name}": p.grad for name, p in module.named_parameters()}
     if case.kind == "attention":
         results["weights"] = module.attention_weights(**inputs, **case.call)

@@ -43,12 +43,13 @@ def _run_module(given, inputs, kind, device):
     module = build(torch_impl, case, kind).to(device)
     module.load_state_dict({name: torch.tensor(a) for name, a in given.state.items()})
     out = module(**inputs, **case.call)
-    results = {"out": out}
+    outs = out if isinstance(out, list) else [out]
+    results = name_outputs(outs)
     if case.kind == "attention":
         results["weights"] = module.attention_weights(**inputs, **case.call)
     if case.kind == "scheme":
         results["index"] = index_of(module, case)
-    return [out], results, list(module.named_parameters())
+    return outs, results, list(module.named_parameters())
 
 
 def _array(x):

@@ -19,7 +19,7 @@ import torch_impl.ops
 import torch_impl.types
 
 from .cases import CASES
-from .run import build
+from .run import MODULES, build
 
 ROOT = Path(__file__).parent.parent
 TWINS = {"numpy_ref": ("torch", "torch_impl"), "torch_impl": ("numpy_ref", "numba")}
@@ -53,7 +53,11 @@ def test_signatures_are_the_same(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["Block", "MultiHeadAttention", "PositionBias", "Trainer", "VisionTransformer"]
+    "name",
+    [
+        *("Block", "MultiHeadAttention", "PositionBias", "SwinTransformer", "SwinTransformerBlock"),
+        *("Trainer", "VisionTransformer"),
+    ],
 )
 def test_public_methods_are_the_same(name):
     ours, theirs = getattr(numpy_ref, name), getattr(torch_impl, name)
@@ -111,7 +115,7 @@ def test_every_scheme_and_every_op_has_a_case():
     ops = {n.removesuffix("_forward") for n in numpy_ref.ops.__all__ if n.endswith("_forward")}
     assert {("op", name) for name in ops} <= covered
     assert {("attention", name) for name in numpy_ref.SCHEMES} <= covered
-    assert {kind for kind, _ in covered} == {"op", "scheme", "attention", "block", "vit"}
+    assert {kind for kind, _ in covered} == set(MODULES) | {"op"}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.kind != "op"], ids=lambda case: case.id)

@@ -157,9 +157,18 @@ def test_a_count_is_an_integer(twin, bias_type, option, bad):
         ({"position": "absolut"}, "position is 'absolut'"),
         ({"position": "none", "rpb_kwargs": {"bias_type": "2d"}}, "but position is 'none'"),
         ({"global_pool": "max"}, "global_pool is 'max'"),
+        ({"class_token": False}, "global_pool is 'token', but class_token is False"),
+        (
+            {"global_pool": "avg", "class_token": True, "rpb_kwargs": {"num_prefix_tokens": 0}},
+            "num_prefix_tokens 0, the model has 1",
+        ),
+        (
+            {"position": "none", "use_abs_pos_emb": True},
+            "use_abs_pos_emb is True, but position is 'none'",
+        ),
         ({"drop_path_rate": 1.0}, r"drop_path_rate is 1\.0"),
         ({"rpb_kwargs": {"num_heads": 2}}, "rpb_kwargs has num_heads 2, the attention has 3"),
-        ({"rpb_kwargs": {"num_prefix_tokens": 2}}, "num_prefix_tokens 2, global_pool makes 1"),
+        ({"rpb_kwargs": {"num_prefix_tokens": 2}}, "num_prefix_tokens 2, the model has 1"),
         ({"rpb_kwargs": {"window_size": (3, 3)}}, r"window_size \(3, 3\), the patches make a grid of"),
         ({"rpb_kwargs": {"bias_type": "levit", "stride": 2}}, "residual block needs one for each"),
         (
@@ -197,6 +206,7 @@ def test_bad_models_are_named(twin, options, message):
         ({"init_values": "1"}, TypeError, "init_values is '1'"),
         ({"init_values": float("inf")}, ValueError, "init_values is inf"),
         ({"norm_eps": -1.0}, ValueError, r"norm_eps is -1\.0"),
+        ({"res_post_norm": True, "init_values": "1"}, TypeError, "init_values is '1'"),
     ],
 )
 def test_bad_options_of_a_block_are_named(twin, options, error, message):

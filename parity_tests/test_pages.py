@@ -95,10 +95,11 @@ def printed_signatures():
 def read_signature(arguments):
     """Return {name: default} of the printed arguments; Parameter.empty without a default."""
     args = ast.parse(f"def f({arguments}): pass").body[0].args
-    names = [a.arg for a in args.args] + [a.arg for a in (args.vararg, args.kwarg) if a]
-    defaults = [ast.literal_eval(default) for default in args.defaults]
-    optional = [a.arg for a in args.args][len(args.args) - len(defaults) :]
-    return dict.fromkeys(names, inspect.Parameter.empty) | dict(zip(optional, defaults, strict=True))
+    named = [a.arg for a in args.args]
+    required = named + [a.arg for a in (args.vararg, args.kwarg) if a]
+    optional = named[len(named) - len(args.defaults) :] + [a.arg for a in args.kwonlyargs]
+    defaults = [ast.literal_eval(default) for default in args.defaults + args.kw_defaults]
+    return dict.fromkeys(required, inspect.Parameter.empty) | dict(zip(optional, defaults, strict=True))
 
 
 def true_signature(public):

@@ -34,6 +34,9 @@ class MultiHeadAttention(Module):
     use_relative_position: whether there is a scheme, `rel_pos` = RelativePositionBias(**rpb_kwargs).
     rpb_kwargs: its keyword arguments; num_heads and head_dim may be left out.
     qkv_bias: whether `qkv` has a bias vector.
+    k_bias: False leaves the keys' bias out, as BEiT and Swin V2 do: the bias of `qkv` is then
+        [q_bias, 0, v_bias] with the parameters `q_bias` and `v_bias` (H·d,). Without qkv_bias there is
+        no bias in either case.
     attn_drop, proj_drop: dropout rates of the probabilities and of the output.
     cosine_attention: cosine scores with a learned `logit_scale` per head (Swin V2, arXiv 2111.09883).
     head_dim: channels d of a head, D / H unless given; `qkv` has 3·H·d rows, `proj` H·d columns.
@@ -56,6 +59,8 @@ class MultiHeadAttention(Module):
         scale: float | None = None,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        *,
+        k_bias: bool = True,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
@@ -63,6 +68,7 @@ class MultiHeadAttention(Module):
         check_bool(
             use_relative_position=use_relative_position,
             qkv_bias=qkv_bias,
+            k_bias=k_bias,
             cosine_attention=cosine_attention,
         )
         check_probability(attn_drop=attn_drop, proj_drop=proj_drop)
@@ -71,7 +77,11 @@ class MultiHeadAttention(Module):
         self.head_dim = as_head_dim(embed_dim, num_heads, head_dim)
         self.scale = as_scale(scale, self.head_dim, cosine_attention)
         width = self.num_heads * self.head_dim
-        self.qkv = Linear(embed_dim, 3 * width, qkv_bias, dtype=dtype, generator=generator)
+        self.qkv = Linear(embed_dim, 3 * width, qkv_bias and k_bias, dtype=dtype, generator=generator)
+        self.q_bias = self.v_bias = None
+        if qkv_bias and not k_bias:
+            self.q_bias = Parameter(torch.zeros(width, dtype=dtype))
+            self.v_bias = Parameter(torch.zeros(width, dtype=dtype))
         self.attn_drop = Dropout(attn_drop, generator)
         self.proj = Linear(width, embed_dim, dtype=dtype, generator=generator)
         self.proj_drop = Dropout(proj_drop, generator)
@@ -116,7 +126,8 @@ class MultiHeadAttention(Module):
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""
         floating(x=x, **{"qkv.weight": self.qkv.weight})
         check_shape("x", x, (None, None, self.embed_dim))
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        qkv = self._project(x).unflatten(-1, (3, self.num_heads, self.head_dim))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
         tokens = None if self.rel_pos is None else self.rel_pos.query_tokens
         if self.rel_pos is not None and tokens is not None:
             self.rel_pos.sizes_of(x.shape[1], "x")
@@ -124,6 +135,13 @@ class MultiHeadAttention(Module):
         if self.logit_scale is not None:
             q, k = ops.cosine(q, k, self.logit_scale)
         return q, k, v
+
+    def _project(self, x: Tensor) -> Tensor:
+        """Return x Wᵀ + b: b is the bias of `qkv`, or [q_bias, 0, v_bias]."""
+        if self.q_bias is None or self.v_bias is None:
+            return self.qkv(x)
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+        return ops.linear(x, self.qkv.weight, bias)
 
     def _score_terms(self, x: Tensor, q: Tensor, k: Tensor, bias: Tensor | None) -> ScoreTerms:
         """Return what the scheme and the caller add."""
@@ -160,11 +178,11 @@ def build_rel_pos(
     check_names("rpb_kwargs", rpb_kwargs or {})
     if not rpb_kwargs or "window_size" not in rpb_kwargs:
         raise ValueError(f"rpb_kwargs is {rpb_kwargs}, expected at least a window_size")
-    own: dict[str, Any] = {"num_heads": num_heads}
+    expected: dict[str, Any] = {"num_heads": num_heads}
     if "head_dim" in scheme_options(rpb_kwargs.get("bias_type", "2d")):
-        own["head_dim"] = head_dim
-    options: dict[str, Any] = {**own, "dtype": dtype, "generator": generator, **rpb_kwargs}
-    for name, value in own.items():
+        expected["head_dim"] = head_dim
+    options: dict[str, Any] = {**expected, "dtype": dtype, "generator": generator, **rpb_kwargs}
+    for name, value in expected.items():
         if options[name] != value:
             raise ValueError(f"rpb_kwargs has {name} {options[name]}, the attention has {value}")
     return RelativePositionBias(**options)

@@ -1,4 +1,4 @@
-"""A pre-norm transformer block with relative position bias (arXiv 2010.11929)."""
+"""A transformer block with relative position bias: pre-norm or residual post-norm."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .attention import MultiHeadAttention
-from .checks import as_dtype, as_number, check_positive_int, check_probability
+from .checks import as_dtype, as_number, check_bool, check_positive_int, check_probability
 from .nn import DropPath, LayerNorm, LayerScale, Mlp, Module
 from .position import RpbKwargs
 from .random import as_generator
@@ -14,14 +14,17 @@ from .types import DTypeLike, Generator
 
 
 class Block(Module):
-    """A pre-norm transformer block.
+    """A transformer block, pre-norm (arXiv 2010.11929) or residual post-norm (arXiv 2111.09883).
 
-    x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+    pre-norm:      x ← x + droppath(ls1(attn(norm1(x)))),  x ← x + droppath(ls2(mlp(norm2(x))))
+    res-post-norm: x ← x + droppath(norm1(attn(x))),       x ← x + droppath(norm2(mlp(x)))
 
     mlp_ratio: hidden channels of the MLP over embed_dim.
     proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
-    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out.
+    init_values: first value of the layer scales `ls1` and `ls2`; None leaves them out. With
+        res_post_norm it is that of the norms' weights (None: 1), and there are no layer scales.
     norm_eps: added to the variance in both layer norms.
+    res_post_norm: whether each norm comes after its branch instead of before.
     The other arguments are those of MultiHeadAttention.
     """
 
@@ -43,13 +46,18 @@ class Block(Module):
         scale: float | None = None,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        *,
+        k_bias: bool = True,
+        res_post_norm: bool = False,
     ):
         super().__init__()
         embed_dim = check_positive_int(embed_dim=embed_dim)
         hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
+        check_bool(res_post_norm=res_post_norm)
         dtype, generator = as_dtype(dtype), as_generator(generator)
+        self.res_post_norm = res_post_norm
         self.norm1 = LayerNorm(embed_dim, norm_eps, dtype)
         self.attn = MultiHeadAttention(
             embed_dim,
@@ -64,18 +72,36 @@ class Block(Module):
             scale,
             dtype,
             generator,
+            k_bias=k_bias,
         )
-        self.ls1 = layer_scale(embed_dim, init_values, dtype)
+        self.ls1 = None if res_post_norm else layer_scale(embed_dim, init_values, dtype)
         self.drop_path1 = DropPath(drop_path, generator)
         self.norm2 = LayerNorm(embed_dim, norm_eps, dtype)
         self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
-        self.ls2 = layer_scale(embed_dim, init_values, dtype)
+        self.ls2 = None if res_post_norm else layer_scale(embed_dim, init_values, dtype)
         self.drop_path2 = DropPath(drop_path, generator)
+        if res_post_norm and init_values is not None:
+            init_values = as_number("init_values", init_values)
+            for norm in (self.norm1, self.norm2):
+                torch.nn.init.constant_(norm.weight, init_values)
 
     def forward(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
-        x = self.drop_path1.add(x, scaled(self.ls1, self.attn), self.norm1(x), bias, mask)
-        return self.drop_path2.add(x, scaled(self.ls2, self.mlp), self.norm2(x))
+        if self.res_post_norm:
+            x = self.drop_path1.add(x, followed(self._attend, self.norm1), x, bias, mask)
+            return self.drop_path2.add(x, followed(self.mlp, self.norm2), x)
+        x = self.drop_path1.add(x, followed(self._attend, self.ls1), self.norm1(x), bias, mask)
+        return self.drop_path2.add(x, followed(self.mlp, self.ls2), self.norm2(x))
+
+    def attention_weights(
+        self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the probabilities of the attention, (B, H, L, L); x: the block's input (B, L, D)."""
+        return self.attn.attention_weights(x if self.res_post_norm else self.norm1(x), bias, mask)
+
+    def _attend(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return attn(x); a subclass may attend in another way."""
+        return self.attn(x, bias, mask)
 
 
 def layer_scale(dim: int, init_values: float | None, dtype: torch.dtype) -> LayerScale | None:
@@ -83,6 +109,8 @@ def layer_scale(dim: int, init_values: float | None, dtype: torch.dtype) -> Laye
     return None if init_values is None else LayerScale(dim, init_values, dtype)
 
 
-def scaled(scale: LayerScale | None, branch: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The branch with its layer scale after it, if there is one."""
-    return branch if scale is None else lambda *inputs: scale(branch(*inputs))
+def followed(
+    branch: Callable[..., Tensor], layer: LayerScale | LayerNorm | None
+) -> Callable[..., Tensor]:
+    """The branch with a layer after it, if there is one."""
+    return branch if layer is None else lambda *inputs: layer(branch(*inputs))

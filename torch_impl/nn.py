@@ -4,8 +4,6 @@
 # pyright: reportIncompatibleMethodOverride=false
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +18,10 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
+from .dropout import Dropout, DropPath
 from .gate import check_input, check_shape, floating
-from .random import as_generator, dropout_multiplier, truncated_normal
+from .module import Module
+from .random import as_generator, truncated_normal
 from .types import DTypeLike, Generator, SizeLike
 
 __all__ = [
@@ -40,24 +40,6 @@ __all__ = [
     "Sequential",
     "SiLU",
 ]
-
-
-P = ParamSpec("P")
-R = TypeVar("R", covariant=True)
-
-
-class Forward(Protocol[P, R]):
-    """Anything with a `forward`; a module is called with its arguments."""
-
-    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-
-class Module(nn.Module):
-    """PyTorch's own, with the types of `forward` for its call."""
-
-    if TYPE_CHECKING:
-
-        def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class Linear(nn.Linear):
@@ -148,51 +130,6 @@ class SiLU(nn.SiLU):
         return super().forward(*floating(x=x))
 
 
-class Dropout(Module):
-    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
-
-    rate: the probability of 0.
-    """
-
-    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
-        super().__init__()
-        self.rate: float = check_probability(rate=rate)
-        self.generator = as_generator(generator)
-
-    def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
-        """Return the multiplier for this shape, or None if nothing is dropped."""
-        if not self.training or self.rate == 0:
-            return None
-        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the draw for an input of this shape."""
-        return shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        (x,) = floating(x=x)
-        multiplier = self.draw(x.shape, x.dtype, x.device)
-        return x if multiplier is None else ops.dropout(x, multiplier)
-
-    def add(
-        self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor | None
-    ) -> Tensor:
-        """Return residual + drop(branch(*inputs)), or only the branch if residual is None."""
-        out = branch(*inputs)
-        if residual is None:
-            return self(out)
-        return ops.residual(residual, out, self.draw(out.shape, out.dtype, out.device))
-
-
-class DropPath(Dropout):
-    """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not shape:
-            raise ValueError("x has shape (), expected the batch as its first axis")
-        return (shape[0],) + (1,) * (len(shape) - 1)
-
-
 class Mlp(Module):
     """Compute [residual +] fc2(GELU(fc1(x))), with dropout after each layer.
 
@@ -236,6 +173,8 @@ class PatchEmbed(Module):
 
     img_size, patch_size: an int or (height, width); the patch has to divide the image.
     in_chans: channels of the images; embed_dim: channels of the embedding.
+    norm_eps: eps of a layer norm `norm` of the embedding; None for no norm.
+    strict_img_size: whether images must have img_size; if not, any multiple of patch_size will do.
     Images (B, in_chans, H, W) become (B, H/ph · W/pw, embed_dim).
     """
 
@@ -247,8 +186,11 @@ class PatchEmbed(Module):
         embed_dim: int,
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
+        norm_eps: float | None = None,
+        strict_img_size: bool = True,
     ):
         super().__init__()
+        check_bool(strict_img_size=strict_img_size)
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):
@@ -257,14 +199,17 @@ class PatchEmbed(Module):
             )
         in_chans, embed_dim = check_positive_int(in_chans=in_chans, embed_dim=embed_dim)
         self.grid_size = tuple(i // p for i, p in zip(self.img_size, self.patch_size, strict=True))
-        self.in_chans = in_chans
+        self.in_chans, self.strict_img_size = in_chans, strict_img_size
         area = math.prod(self.patch_size)
         self.proj = Linear(in_chans * area, embed_dim, dtype=dtype, generator=generator)
         weight = self.proj.weight.detach().reshape(embed_dim, in_chans, *self.patch_size)
         self.proj.weight = Parameter(weight)
+        self.norm = None if norm_eps is None else LayerNorm(embed_dim, norm_eps, dtype)
 
     def forward(self, images: Tensor) -> Tensor:
         (images,) = floating(images=images)
-        check_shape("images", images, (None, self.in_chans, *self.img_size))
+        size = self.img_size if self.strict_img_size else (None, None)
+        check_shape("images", images, (None, self.in_chans, *size))
         patches = ops.patches(images, self.patch_size)
-        return ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        x = ops.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        return x if self.norm is None else self.norm(x)

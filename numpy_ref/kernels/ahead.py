@@ -48,8 +48,8 @@ def compiled_ahead(dtype=np.float32):
     if config.DISABLE_JIT or not norm._squares.stats.cache_misses:
         yield
         return
-    kept = norm._squares.stats.cache_path is not None
-    helper = _compile_attention_aside(dtype) if kept and num_threads() > 1 else None
+    on_disk = norm._squares.stats.cache_path is not None
+    helper = _compile_attention_aside(dtype) if on_disk and num_threads() > 1 else None
     try:
         yield
         compile_rest(dtype)

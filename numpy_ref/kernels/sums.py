@@ -26,7 +26,7 @@ def empty_groups(groups, shape, dtype):
     return empty((groups, *shape), dtype), total, max(1, -(-total.size // GROUP_PIECE))
 
 
-def empty_sums(groups, size, dtype):
+def zero_sums(groups, size, dtype):
     """Return zeros in float64 for each group, and an array for their sum."""
     return np.zeros((groups, size)), np.empty(size, dtype)
 

@@ -20,6 +20,7 @@ from .lookup import (
 )
 from .mlp import MlpGrads, mlp_backward, mlp_forward
 from .norm import squared_norm
+from .patch_merging import patch_merging_backward, patch_merging_forward
 from .patches import patches_backward, patches_forward
 from .relu import relu_backward, relu_forward
 from .residual import (
@@ -32,6 +33,14 @@ from .residual import (
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .silu import silu_backward, silu_forward
 from .softmax import softmax_backward, softmax_forward
+from .windows import (
+    WindowReverseGrads,
+    window_mask,
+    window_partition_backward,
+    window_partition_forward,
+    window_reverse_backward,
+    window_reverse_forward,
+)
 
 __all__ = [
     "AttentionGrads",
@@ -43,6 +52,7 @@ __all__ = [
     "ResidualGrads",
     "ScoreLookupGrads",
     "ValueLookupGrads",
+    "WindowReverseGrads",
     "adamw_update",
     "attention_backward",
     "attention_forward",
@@ -66,6 +76,8 @@ __all__ = [
     "merge_qkv",
     "mlp_backward",
     "mlp_forward",
+    "patch_merging_backward",
+    "patch_merging_forward",
     "patches_backward",
     "patches_forward",
     "relu_backward",
@@ -83,4 +95,9 @@ __all__ = [
     "squared_norm",
     "value_lookup_backward",
     "value_lookup_forward",
+    "window_mask",
+    "window_partition_backward",
+    "window_partition_forward",
+    "window_reverse_backward",
+    "window_reverse_forward",
 ]

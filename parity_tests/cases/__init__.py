@@ -7,7 +7,8 @@ from ._case import SEED, Case, Dropout, Fixed, Integers, Mask, Normal
 from .models import ATTENTION, BLOCKS, MODELS
 from .ops import OPS
 from .schemes import SCHEMES
+from .swin import SWIN_BLOCKS, SWINS
 
-CASES = OPS + SCHEMES + ATTENTION + BLOCKS + MODELS
+CASES = OPS + SCHEMES + ATTENTION + BLOCKS + MODELS + SWIN_BLOCKS + SWINS
 
 __all__ = ["CASES", "SEED", "Case", "Dropout", "Fixed", "Integers", "Mask", "Normal"]

@@ -58,7 +58,7 @@ class Dropout:
 class Case:
     """A case of the table.
 
-    kind: "op", "scheme", "attention", "block" or "vit".
+    kind: "op", "scheme", "attention", "block", "vit", "swin_block" or "swin".
     name: the op or the bias_type; variant: what is special.
     inputs: {name: Normal, Integers, …}, the arrays that forward gets.
     options: keyword arguments of the op or the constructor.
@@ -110,6 +110,20 @@ def attention(name, variant, shape, num_heads, rpb=None, call=None, **options):
 def block(name, variant, shape, num_heads, rpb=None, call=None, **options):
     row = attention(name, variant, shape, num_heads, rpb, call, **options)
     return Case("block", name, variant, row.inputs, row.options)
+
+
+def swin_block(name, variant, shape, num_heads, window_size, **options):
+    """Return a case of a Swin block; name: "v1" or "v2"; shape: (B, H, W, C) of x."""
+    options |= {"embed_dim": shape[-1], "num_heads": num_heads, "window_size": window_size}
+    options["version"] = int(name[1])
+    return Case("swin_block", name, variant, {"x": Normal(shape)}, options)
+
+
+def swin(name, variant, shape, **options):
+    """Return a case of a Swin Transformer; name: "v1" or "v2"; shape: (B, C, height, width)."""
+    own = {"version": int(name[1]), "img_size": shape[2:], "in_chans": shape[1], "patch_size": 2}
+    own |= {"embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4), "num_classes": 5}
+    return Case("swin", name, variant, {"images": Normal(shape)}, own | options)
 
 
 def vit(name, variant, batch, **options):

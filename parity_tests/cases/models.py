@@ -91,6 +91,17 @@ ATTENTION = [
     attention("shaw", "narrow_heads", (2, 12, 12), 3, GRID | {"bias_type": "shaw"}, head_dim=2),
     attention("halo", "wide_heads", (2, 20, 6), 2, HALO, head_dim=5, scale=0.3),
     attention("2d", "wide_cosine", (2, 12, 8), 2, GRID, head_dim=7, cosine_attention=True),
+    attention("2d", "no_k_bias", (2, 13, 24), 6, GRID | PREFIX, k_bias=False),
+    attention(
+        "log_cpb",
+        "cosine_no_k_bias",
+        (2, 12, 12),
+        2,
+        GRID | {"bias_type": "log_cpb", "hidden_features": 8},
+        k_bias=False,
+        cosine_attention=True,
+        head_dim=5,
+    ),
     attention("none", "tokens", (2, 5, 12), 3),
     attention("none", "one_token", (1, 1, 4), 1),
 ]
@@ -105,11 +116,29 @@ BLOCKS = [
     block("log_cpb", "cosine", (2, 12, 24), 3, GRID | {"bias_type": "log_cpb"}, cosine_attention=True),
     block("2d", "layer_scale", (2, 12, 8), 2, GRID, init_values=0.1, norm_eps=1e-5, qkv_bias=False),
     block("t5", "layer_scale_drop", (4, 12, 8), 2, GRID | T5, init_values=0.5, proj_drop=0.2, **PATH),
+    block("2d", "no_k_bias", (2, 12, 8), 2, GRID, k_bias=False),
+    block(
+        "2d", "res_post_norm", (2, 12, 8), 2, GRID, res_post_norm=True, init_values=0.3, norm_eps=1e-3
+    ),
+    block(
+        "2d",
+        "res_post_norm_dense_drop",
+        (4, 12, 8),
+        2,
+        None,
+        {"bias": Normal((2, 12, 12)), "mask": Mask((12, 12))},
+        res_post_norm=True,
+        proj_drop=0.2,
+        **PATH,
+    ),
     block("t5", "wide_unscaled", (2, 12, 8), 2, GRID | T5, head_dim=6, scale=1.0, mlp_ratio=1.5),
 ]
 
 SUM = {"bias_type": "sum", "parts": ONE_TWO}
 SMALL = {"img_size": (6, 8), "patch_size": 2}
+BEIT = {"class_token": True, "global_pool": "avg", "fc_norm": True, "k_bias": False, "init_values": 0.1}
+RELPOS = {"global_pool": "avg", "qkv_bias": False, "rpb_kwargs": {"bias_type": "rel_pos_mlp"}}
+RELPOS |= {"init_values": 0.5}
 MODELS = [
     vit("2d", "class_token", 3, **SMALL),
     vit("2d", "mean_six_heads", 2, **SMALL, global_pool="avg", num_heads=6),
@@ -138,6 +167,22 @@ MODELS = [
     vit("halo", "mean", 2, **SMALL, global_pool="avg", rpb_kwargs={"bias_type": "halo"}),
     vit("irpe", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "irpe", "rpe_on": "qkv"}),
     vit("gated_t5", "class_token", 2, **SMALL, rpb_kwargs={"bias_type": "gated_t5"}),
+    vit("2d", "beit", 2, **SMALL, **BEIT, use_abs_pos_emb=True),
+    vit("2d", "beit_shared", 2, **SMALL, **BEIT, position="shared_relative"),
+    vit("2d", "token_fc_norm", 2, **SMALL, fc_norm=True),
+    vit("2d", "class_token_before_avg", 2, **SMALL, global_pool="avg", class_token=True),
+    vit("rel_pos_mlp", "relpos", 2, **SMALL, **RELPOS, fc_norm=True, class_token=True),
+    vit("rel_pos_mlp", "relpos_rpn", 4, **SMALL, **RELPOS, res_post_norm=True, drop_path_rate=0.3),
+    vit(
+        "rel_pos_mlp",
+        "srelpos_rpn_absolute",
+        2,
+        **SMALL,
+        **RELPOS,
+        position="shared_relative",
+        use_abs_pos_emb=True,
+        res_post_norm=True,
+    ),
     vit("absolute", "class_token", 2, **SMALL, position="absolute"),
     vit("none", "mean", 2, **SMALL, position="none", global_pool="avg"),
 ]

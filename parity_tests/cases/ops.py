@@ -40,6 +40,8 @@ def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 
+SHIFT = {"window_size": 4, "shift_size": (2, 1)}
+
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), **LINEAR),
     op("linear", "no_bias", x=Normal((7, 3)), weight=Normal((1, 3))),
@@ -85,6 +87,30 @@ OPS = [
     ),
     op("patches", "square", {"patch_size": (4, 4)}, images=Normal((2, 3, 8, 8))),
     op("patches", "oblong", {"patch_size": (2, 3)}, images=Normal((2, 2, 4, 9))),
+    op("window_partition", "plain", {"window_size": (2, 3)}, x=Normal((2, 4, 9, 5))),
+    op("window_partition", "shifted", {"window_size": 4, "shift_size": 2}, x=Normal((2, 8, 12, 6))),
+    op("window_partition", "padded", {"window_size": 3, "shift_size": (1, 2)}, x=Normal((2, 5, 7, 6))),
+    op("window_partition", "one_window", {"window_size": 7, "shift_size": 3}, x=Normal((3, 5, 4, 6))),
+    op("window_partition", "swin_14", {"window_size": 7, "shift_size": 3}, x=Normal((9, 14, 14, 96))),
+    op("window_reverse", "plain", {"size": (4, 9), "window_size": (2, 3)}, windows=Normal((12, 6, 5))),
+    op("window_reverse", "shifted", {"size": (8, 12)} | SHIFT, windows=Normal((12, 16, 6))),
+    op(
+        "window_reverse",
+        "padded_residual",
+        {"size": (5, 7), "window_size": 3, "shift_size": (1, 2)},
+        windows=Normal((12, 9, 6)),
+        residual=Normal((2, 5, 7, 6)),
+    ),
+    op(
+        "window_reverse",
+        "swin_14_residual",
+        {"size": (14, 14), "window_size": 7, "shift_size": 3},
+        windows=Normal((36, 49, 96)),
+        residual=Normal((9, 14, 14, 96)),
+    ),
+    op("patch_merging", "even", x=Normal((2, 4, 6, 5))),
+    op("patch_merging", "odd", x=Normal((3, 5, 7, 6))),
+    op("patch_merging", "one_token", x=Normal((2, 1, 1, 3))),
     op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
     op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),

@@ -75,6 +75,9 @@ MOMENTS = dict.fromkeys(("data", "grad", "exp_avg", "exp_avg_sq"), "d e/d/B L d"
 RATES = {"lr": Option(("1e-3", "0.1")), "weight_decay": Option(("0.0", "0.05"))}
 RATES |= {"step": Option(("1", "7", "1000")), "betas": Option(("(0.9, 0.999)",)), "eps": EPS}
 PATCH = Option(("(1, 1)", "(2, 1)", "(2, 2)"))
+WINDOWS = {"window_size": Option(("2", "(2, 3)", "(5, 4)")), "shift_size": Option(("0", "1", "(1, 0)"))}
+REVERSE = {"windows": "8 6 C", "size": Option(("(4, 6)", "(3, 5)")), "residual": "?2 4 6 C"}
+REVERSE |= {"window_size": Option(("(2, 3)", "(3, 2)")), "shift_size": WINDOWS["shift_size"]}
 
 OPS = [
     op("attention", BACKWARD, **SCORES, **VALUES),
@@ -98,6 +101,9 @@ OPS = [
     op("merge_qkv", q="B H L d", k="B H L d", v="B H L d"),
     op("mlp", BACKWARD, **MLP),
     op("patches", BACKWARD, images="B C 4 6", patch_size=PATCH),
+    op("patch_merging", BACKWARD, x="B 4 6 C|B 3 5 C"),
+    op("window_partition", BACKWARD, x="B 4 6 C|B 3 5 C", **WINDOWS),
+    op("window_reverse", BACKWARD, **REVERSE),
     op("score_lookup", BACKWARD, q="B H L d", embedding="H R d|1 R d", index="L M < R"),
     op("value_lookup", BACKWARD, p="B H L M", embedding="H R d|1 R d", index="L M < R"),
     op("squared_norm", x="B L d/d/B H L d"),
@@ -165,6 +171,8 @@ NAMES = {
     "attention": "MultiHeadAttention",
     "block": "Block",
     "vit": "VisionTransformer",
+    "swin_block": "SwinTransformerBlock",
+    "swin": "SwinTransformer",
 }
 
 
@@ -197,11 +205,12 @@ def of_view(case, step):
     return Target("module", (built, (step, forward)))
 
 
+ATTENDING = ("attention", "block", "swin_block")
 MODULES = [
     *LAYERS,
-    *(of_case(case) for case in CASES if case.kind != "op"),
-    *(of_view(case, "attention_weights") for case in CASES if case.kind == "attention"),
-    *(of_view(case, "attention_maps") for case in CASES if case.kind == "vit"),
+    *(of_case(case) for case in CASES if case.kind != "op" and not case.options.get("features_only")),
+    *(of_view(case, "attention_weights") for case in CASES if case.kind in ATTENDING),
+    *(of_view(case, "attention_maps") for case in CASES if case.kind in ("vit", "swin")),
     *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),
 ]
 

@@ -10,12 +10,14 @@ from .layer_scale import layer_scale
 from .linear import linear
 from .lookup import score_lookup, value_lookup
 from .mlp import mlp
+from .patch_merging import patch_merging
 from .patches import patches
 from .relu import relu
 from .residual import dropout, residual
 from .sigmoid import sigmoid
 from .silu import silu
 from .softmax import softmax
+from .windows import window_mask, window_partition, window_reverse
 
 __all__ = [
     "attention",
@@ -29,6 +31,7 @@ __all__ = [
     "layer_scale",
     "linear",
     "mlp",
+    "patch_merging",
     "patches",
     "relu",
     "residual",
@@ -38,4 +41,7 @@ __all__ = [
     "softmax",
     "use_ops",
     "value_lookup",
+    "window_mask",
+    "window_partition",
+    "window_reverse",
 ]

@@ -1,0 +1,219 @@
+"""The parts of a Swin Transformer: blocks with attention in windows, patch merging, stages.
+
+Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from .block import Block
+from .checks import (
+    as_sizes,
+    check_bool,
+    check_choice,
+    check_names,
+    check_positive_int,
+    check_shape,
+)
+from .dispatch import F
+from .gate import floating
+from .nn import LayerNorm, Linear, Module, ModuleList
+from .ops.windows import as_shift, window_mask
+from .position import SCHEMES, RpbKwargs
+from .types import Array, DTypeLike, Generator, SizeLike
+
+Version = Literal[1, 2]
+
+
+class SwinTransformerBlock(Block):
+    """A transformer block whose attention stays within windows.
+
+    version 1:  x ← x + droppath(attn_w(norm1(x))),  x ← x + droppath(mlp(norm2(x)))
+    version 2:  x ← x + droppath(norm1(attn_w(x))),  x ← x + droppath(norm2(mlp(x)))
+    attn_w(x) = window_reverse(attn(window_partition(x), mask)),  see `ops.window_partition_forward`.
+
+    version: 1 or 2. In version 2 attention is cosine, the keys have no bias, and the norms' weights are
+        zero at first, so that the block begins as the identity.
+    window_size: (height, width) in tokens, or an int for both.
+    shift_size: rows and columns of the cyclic shift, in [0, window_size).
+    rpb_kwargs: bias_type ("2d" in version 1, "log_cpb" in version 2) and its options; the window is the
+        block's.
+    The other arguments are those of Block.
+    Raises ValueError/TypeError naming the argument that does not fit.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        version: Version = 1,
+        window_size: SizeLike = 7,
+        shift_size: SizeLike = 0,
+        mlp_ratio: float = 4.0,
+        use_relative_position: bool = True,
+        rpb_kwargs: RpbKwargs | None = None,
+        qkv_bias: bool = True,
+        proj_drop: float = 0.0,
+        attn_drop: float = 0.0,
+        drop_path: float = 0.0,
+        norm_eps: float = 1e-5,
+        head_dim: int | None = None,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
+        version = as_version(version)
+        check_bool(use_relative_position=use_relative_position)
+        window = as_sizes("window_size", window_size, 2)
+        shift = as_shift(shift_size, window)
+        if use_relative_position:
+            rpb_kwargs = window_rpb_kwargs(version, window, rpb_kwargs)
+        super().__init__(
+            embed_dim,
+            num_heads,
+            mlp_ratio,
+            use_relative_position,
+            rpb_kwargs,
+            qkv_bias,
+            cosine_attention=version == 2,
+            proj_drop=proj_drop,
+            attn_drop=attn_drop,
+            drop_path=drop_path,
+            init_values=0.0 if version == 2 else None,
+            norm_eps=norm_eps,
+            head_dim=head_dim,
+            dtype=dtype,
+            generator=generator,
+            k_bias=version == 1,
+            res_post_norm=version == 2,
+        )
+        self.window_size, self.shift_size = window, shift
+
+    def forward(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
+        (x,) = floating(x=x)
+        check_shape("x", x, (None, None, None, self.attn.embed_dim))
+        return super().forward(x)
+
+    def attention_weights(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the probabilities within the windows, (B·nW, H, L, L); x: the block's input."""
+        x = x if self.res_post_norm else self.norm1(x)
+        windows, _ = F.window_partition_forward(x, self.window_size, self.shift_size)
+        return self.attn.attention_weights(windows, mask=self._mask(x))
+
+    def _attend(
+        self,
+        x: Array,
+        bias: Array | None = None,
+        mask: Array | None = None,
+        residual: Array | None = None,
+    ) -> Array:
+        """Return [residual +] window_reverse(attn(window_partition(x), mask)), (B, H, W, C)."""
+        windows, self._partition = F.window_partition_forward(x, self.window_size, self.shift_size)
+        windows = self.attn(windows, mask=self._mask(x))
+        out, self._reverse = F.window_reverse_forward(
+            windows, x.shape[1:3], self.window_size, self.shift_size, residual
+        )
+        return out
+
+    def _attend_backward(self, dout: Array) -> tuple[Array, None]:
+        """Return (dx, None): there is no bias from outside."""
+        dwindows = F.window_reverse_backward(dout, self.spend("_reverse")).dwindows
+        return F.window_partition_backward(self.attn.backward(dwindows), self.spend("_partition")), None
+
+    def _mask(self, x: Array) -> Array | None:
+        return remembered_mask(x.shape[1:3], self.window_size, self.shift_size, x.dtype)
+
+
+class PatchMerging(Module):
+    """Halve a map's height and width and double its channels.
+
+    version 1:  out = reduction(norm(merge(x)));  version 2:  out = norm(reduction(merge(x)))
+    merge: `patch_merging_forward`, the channels of 2×2 neighbours side by side.
+
+    dim: channels C of the input; out_dim: of the output, 2·C unless given.
+    norm_eps: added to the variance in the layer norm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        out_dim: int | None = None,
+        version: Version = 1,
+        norm_eps: float = 1e-5,
+        dtype: DTypeLike | None = None,
+        generator: Generator | None = None,
+    ):
+        version = as_version(version)
+        self.dim: int = check_positive_int(dim=dim)
+        width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
+        self.version = version
+        self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
+        self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
+
+    def forward(self, x: Array) -> Array:
+        """Return (B, ⌈H/2⌉, ⌈W/2⌉, out_dim); x: (B, H, W, dim)."""
+        check_shape("x", x, (None, None, None, self.dim))
+        merged, self._merging = F.patch_merging_forward(x)
+        if self.version == 1:
+            return self.reduction(self.norm(merged))
+        return self.norm(self.reduction(merged))
+
+    def backward(self, dout: Array) -> Array:
+        if self.version == 1:
+            dmerged = self.norm.backward(self.reduction.backward(dout))
+        else:
+            dmerged = self.reduction.backward(self.norm.backward(dout))
+        return F.patch_merging_backward(dmerged, self.spend("_merging"))
+
+
+class SwinTransformerStage(Module):
+    """Apply the downsampling, if there is one, then the blocks."""
+
+    def __init__(self, downsample: PatchMerging | None, blocks: Iterable[SwinTransformerBlock]):
+        self.downsample = downsample
+        self.blocks = ModuleList(blocks)
+
+    def forward(self, x: Array) -> Array:
+        """Return the stage's map; x: (B, H, W, C)."""
+        x = x if self.downsample is None else self.downsample(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def backward(self, dout: Array) -> Array:
+        for block in reversed(list(self.blocks)):
+            dout = block.backward(dout)
+        return dout if self.downsample is None else self.downsample.backward(dout)
+
+
+def as_version(version: Any) -> Version:
+    """Return one of Swin's versions as a Python int; raises ValueError."""
+    if isinstance(version, bool) or version not in get_args(Version):
+        raise ValueError(f"version is {version!r}, expected 1 or 2")
+    return 1 if version == 1 else 2
+
+
+def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:
+    """Return the scheme's options with the block's window; raises TypeError/ValueError."""
+    check_names("rpb_kwargs", rpb_kwargs or {})
+    options: dict[str, Any] = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
+    check_choice("bias_type", options["bias_type"], tuple(SCHEMES))
+    window = (1, *window_size) if SCHEMES[options["bias_type"]].window_ndim == 3 else window_size
+    given = options.setdefault("window_size", window)
+    if given != window:
+        raise ValueError(f"rpb_kwargs has window_size {given}, the block has {window_size}")
+    return options
+
+
+@lru_cache(maxsize=32)
+def remembered_mask(
+    size: tuple[int, int],
+    window_size: tuple[int, ...],
+    shift_size: tuple[int, ...],
+    dtype: np.dtype,
+) -> Array | None:
+    """Return `window_mask`, which is the same at every step; for reading only."""
+    return window_mask(size, window_size, shift_size, dtype)
