@@ -79,7 +79,7 @@ def as_the_originals(state, model):
         renamed[".".join(parts)] = array
     for name, buffer in model.named_buffers():
         if name.endswith(("relative_position_index", "relative_coords_table", "attn_mask")):
-            renamed[name] = (buffer.float() if buffer.is_floating_point() else buffer).numpy()
+            renamed[name] = buffer.numpy()
     return renamed
 
 
