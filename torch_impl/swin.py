@@ -19,13 +19,14 @@ from .checks import (
 )
 from .nn import Dropout, LayerNorm, Linear, Module, ModuleList, PatchEmbed
 from .position import PositionBias, RpbKwargs
+from .pretrained import Pretrained
 from .random import as_generator
 from .swin_block import PatchMerging, SwinTransformerBlock, SwinTransformerStage, Version, as_version
 from .swin_presets import PRESETS
 from .types import DTypeLike, Generator, Size, SizeLike
 
 
-class SwinTransformer(Module):
+class SwinTransformer(Pretrained):
     """A Swin Transformer that classifies images, or returns the feature maps of its stages.
 
     logits = head(norm(stages(embed(images)))),  head: the mean over the tokens, then a linear layer.
