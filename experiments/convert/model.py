@@ -1,11 +1,12 @@
 """Read the whole tensors of a model from one format, and write them in another."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from .sizes import Sizes, text
-from .tensors import CODES, Tensor, join, numbers, split
+from .tensors import join, like, numbers, split
 
 SLACK = 4  # units in the last place that coordinates may differ by: logarithms are rounded variously
 
@@ -22,6 +23,11 @@ class Model:
     buffers: dict
     sizes: Sizes
     depths: list
+
+    @property
+    def code(self):
+        """The dtype of most tensors."""
+        return Counter(tensor.code for tensor in self.tensors.values()).most_common(1)[0][0]
 
     def ratio(self, hidden, channels):
         """Return hidden / channels such that int(ratio · channels) is hidden."""
@@ -101,14 +107,14 @@ def check_buffers(found, tensors, arguments):
             )
 
 
-def make_buffers(found, form, arguments):
-    """Return {name: Tensor} of the buffers that a format's models ask for."""
+def make_buffers(found, form, arguments, code):
+    """Return {name: Tensor} of the buffers that a format's models ask for; code: the dtype of floats."""
     made = {}
     for buffer in found.family.buffers:
         for at in found.places(buffer) if form in buffer.written else ():
             array = buffer.make(arguments, at)
             if array is not None:
-                made[buffer.names[form].fill(at)] = Tensor(CODES[array.dtype], array)
+                made[buffer.names[form].fill(at)] = like(code, array)
     return made
 
 

@@ -125,6 +125,7 @@ class Family:
         options: img_size and window_size, each a pair or None.
     aliases: {format: ((regular expression, replacement), …)}, other names that a format had or has.
     carries: names without a rule are kept as they are: `here` has the position tables only.
+    models: {format: build(values of the Arguments)}, which returns that library's untrained model.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Family:
     arguments: Callable | None = None
     aliases: Mapping = field(default_factory=dict)
     carries: bool = False
+    models: Mapping = field(default_factory=dict)
 
 
 class Place:

@@ -44,7 +44,7 @@ def convert_tensors(tensors, to, family=None, source=None, allow=(), options=Non
         report.arguments = found.family.arguments(whole, NO_OPTIONS | (options or {}))
         report.assumed = report.arguments.assumed
         model.check_buffers(found, tensors, report.arguments)
-        made = model.make_buffers(found, to, report.arguments)
+        made = model.make_buffers(found, to, report.arguments, whole.code)
         report.made, report.dropped = grouped(made), grouped(found.buffers.values())
         converted |= made
     converted |= {name: tensors[name] for name in carried}

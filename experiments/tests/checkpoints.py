@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.convert.families import FAMILIES
 from experiments.convert.rules import Arguments
-from experiments.convert.tensors import BITS, CODES, PLAIN, Tensor, split
+from experiments.convert.tensors import BITS, PLAIN, Tensor, like, split
 
 # The sizes in the rules' shapes: one for all stages, or one per stage. depths: blocks of each stage.
 SWIN = {
@@ -64,7 +64,7 @@ def checkpoint(name, form, code="F32", seed=0):
         for at in places(buffer, sizes["depths"]) if form in buffer.written else ():
             made = buffer.make(arguments, at)
             if made is not None:
-                state[buffer.names[form].fill(at)] = Tensor(CODES[made.dtype], made)
+                state[buffer.names[form].fill(at)] = like(code, made)
     return state
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import windows
 from ..rules import Arguments
+from ..tensors import numbers
 
 EPS = 1e-5  # of the norms, in every library
 NO_WINDOW = "nothing in the file tells the window: give window_size"
@@ -119,7 +120,7 @@ def _pretrained(model, told):
         if model.family.buffers[number].make is coordinates
     ]
     for stage, tensor in tables:
-        pretrained = windows.pretrained_of(tensor, told[stage])
+        pretrained = windows.pretrained_of(numbers(tensor), told[stage])
         found[stage] = 0 if pretrained == told[stage] else list(pretrained)
     return found, () if tables else ("pretrained_window_sizes 0, the windows themselves",)
 

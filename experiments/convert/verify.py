@@ -1,0 +1,110 @@
+"""Check a conversion on its own tensors: load each side strictly, and compare the logits in float64."""
+
+from importlib import metadata
+from typing import NamedTuple
+
+import numpy as np
+
+from parity_tests import budget
+
+from . import windows
+from .tensors import numbers
+
+SEED = 0
+LIBRARIES = ("timm", "torchvision", "transformers")
+
+
+class Check(NamedTuple):
+    """A side of the conversion: the model's name, and its error as a share of the budget."""
+
+    name: str
+    share: float
+
+
+def verify(family, arguments, states):
+    """Return ([Check against the first side], [line about a side that no installed library has]).
+
+    states: {format: {name: Tensor}} of the source, the target and `here`. Raises ValueError if fewer
+    than two sides can be built, if one does not load strictly, or if one computes something else.
+    """
+    values = arguments.values
+    images = np.random.default_rng(SEED).standard_normal((1, values["in_chans"], *values["img_size"]))
+    logits, lines = {}, []
+    for form, state in states.items():
+        try:
+            model = family.models[form](values) if form in family.models else None
+        except (ImportError, RuntimeError) as error:  # a broken installation raises the latter
+            lines.append(f"not verified: {form} cannot be imported ({error})")
+            continue
+        if model is None:
+            lines.append(f"not verified: no library has the model of {form}")
+        else:
+            logits[_named(form)] = compute(loaded(form, model, state), images)
+    if len(logits) < 2:
+        raise ValueError(f"cannot be verified: {'; '.join(lines)}")
+    (first, reference), *others = logits.items()
+    return [_check(f"{first} and {name}", reference, other) for name, other in others], lines
+
+
+def _check(name, reference, other):
+    share = budget.float64(name, reference, other).budget_share
+    if not share <= 1:
+        raise ValueError(f"{name} compute something else: {share:.2g} times the budget")
+    return Check(name, share)
+
+
+def loaded(form, model, state):
+    """Return the model in float64 with a state; raises ValueError unless the state fits strictly."""
+    import torch
+
+    tensors = {name: torch.tensor(numbers(tensor)) for name, tensor in state.items()}
+    tensors = {name: t.double() if t.is_floating_point() else t for name, t in tensors.items()}
+    model, wrong = (_into_transformers if form == "transformers" else _into_torch)(model, tensors)
+    if wrong:
+        raise ValueError(f"{form} does not load it: {wrong}")
+    return in_float64(model).eval()
+
+
+def _into_transformers(model, tensors):
+    """Load as transformers loads its files, whose names are not those of its modules."""
+    model, info = type(model).from_pretrained(
+        None, config=model.config, state_dict=tensors, dtype="float64", output_loading_info=True
+    )
+    return model, {key: sorted(map(str, found)) for key, found in info.items() if found}
+
+
+def _into_torch(model, tensors):
+    model = model.double()
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        return model, error
+    return model, None
+
+
+def in_float64(model):
+    """Compute the constants of a model in float64, where its library computes them in float32."""
+    import torch
+
+    for layer in model.modules():
+        table = getattr(layer, "relative_coords_table", None)
+        if table is not None:
+            window = tuple((length + 1) // 2 for length in table.shape[1:3])
+            pretrained = windows.pretrained_of(table.numpy(), window)
+            layer.relative_coords_table = torch.tensor(
+                windows.log_coordinates(window, pretrained, np.float64)
+            )
+    return model
+
+
+def compute(model, images):
+    """Return the logits of images as an ndarray."""
+    import torch
+
+    with torch.no_grad():
+        out = model(torch.tensor(images))
+    return getattr(out, "logits", out).numpy()
+
+
+def _named(form):
+    return f"{form} {metadata.version(form)}" if form in LIBRARIES else f"{form} (torch)"
