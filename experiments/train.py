@@ -1,4 +1,4 @@
-"""Train a vision transformer with relative position bias: one loop that drives either twin."""
+"""Train a vision transformer or a Swin with relative position bias: one loop that drives either twin."""
 
 import math
 import shlex
@@ -179,7 +179,7 @@ def _introduce(run, trainer, threads):
     kind = relative.position + (f" {relative.bias_type}" if "relative" in relative.position else "")
     counts = "{train} training, {val} validation, {test} test images".format(**data.counts)
     print(f"data    {data.name}: {counts}")
-    print(f"model   {count:,} parameters, {grid} patches, position {kind}")
+    print(f"model   {run.config.model.name}, {count:,} parameters, {grid} patches, position {kind}")
     print(f"twin    {run.twin} on {trainer.device}, threads: {threads}")
     print(f"run     {run.folder}", flush=True)
 
