@@ -88,9 +88,9 @@ class Block(Module):
         """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
         self._has_bias = bias is not None
         if self.res_post_norm:
-            x = self.drop_path1.add(x, followed(self.attn, self.norm1), x, bias, mask)
+            x = self.drop_path1.add(x, followed(self._attend, self.norm1), x, bias, mask)
             return self.drop_path2.add(x, followed(self.mlp, self.norm2), x)
-        x = self.drop_path1.add(x, followed(self.attn, self.ls1), self.norm1(x), bias, mask)
+        x = self.drop_path1.add(x, followed(self._attend, self.ls1), self.norm1(x), bias, mask)
         return self.drop_path2.add(x, followed(self.mlp, self.ls2), self.norm2(x))
 
     def backward(self, dout: Array) -> Any:
@@ -100,12 +100,12 @@ class Block(Module):
         """
         if self.res_post_norm:
             dx = dout + self.mlp.backward(self.norm2.backward(self.drop_path2.backward(dout)))
-            dattn, dbias = self._attn_backward(self.norm1.backward(self.drop_path1.backward(dx)))
+            dattn, dbias = self._attend_backward(self.norm1.backward(self.drop_path1.backward(dx)))
             dx = dx + dattn
         else:
             dmlp = self.mlp.backward(unscaled(self.ls2, self.drop_path2.backward(dout)))
             dx = self.norm2.backward(dmlp, dout)
-            dattn, dbias = self._attn_backward(unscaled(self.ls1, self.drop_path1.backward(dx)))
+            dattn, dbias = self._attend_backward(unscaled(self.ls1, self.drop_path1.backward(dx)))
             dx = self.norm1.backward(dattn, dx)
         return (dx, dbias) if self._has_bias else dx
 
@@ -113,7 +113,17 @@ class Block(Module):
         """Return the probabilities of the attention, (B, H, L, L); x: the block's input (B, L, D)."""
         return self.attn.attention_weights(x if self.res_post_norm else self.norm1(x), bias, mask)
 
-    def _attn_backward(self, dout: Array) -> tuple[Array, Array | None]:
+    def _attend(
+        self,
+        x: Array,
+        bias: Array | None = None,
+        mask: Array | None = None,
+        residual: Array | None = None,
+    ) -> Array:
+        """Return [residual +] attn(x); a subclass may attend in another way."""
+        return self.attn(x, bias, mask, residual)
+
+    def _attend_backward(self, dout: Array) -> tuple[Array, Array | None]:
         """Return (dx, dbias) of the attention, dbias None when forward was given no bias."""
         grads = self.attn.backward(dout)
         return grads if self._has_bias else (grads, None)

@@ -88,9 +88,9 @@ class Block(Module):
     def forward(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Return (B, L, D); x: (B, L, D), bias: None or (H, L, L), which several blocks may share."""
         if self.res_post_norm:
-            x = self.drop_path1.add(x, followed(self.attn, self.norm1), x, bias, mask)
+            x = self.drop_path1.add(x, followed(self._attend, self.norm1), x, bias, mask)
             return self.drop_path2.add(x, followed(self.mlp, self.norm2), x)
-        x = self.drop_path1.add(x, followed(self.attn, self.ls1), self.norm1(x), bias, mask)
+        x = self.drop_path1.add(x, followed(self._attend, self.ls1), self.norm1(x), bias, mask)
         return self.drop_path2.add(x, followed(self.mlp, self.ls2), self.norm2(x))
 
     def attention_weights(
@@ -98,6 +98,10 @@ class Block(Module):
     ) -> Tensor:
         """Return the probabilities of the attention, (B, H, L, L); x: the block's input (B, L, D)."""
         return self.attn.attention_weights(x if self.res_post_norm else self.norm1(x), bias, mask)
+
+    def _attend(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return attn(x); a subclass may attend in another way."""
+        return self.attn(x, bias, mask)
 
 
 def layer_scale(dim: int, init_values: float | None, dtype: torch.dtype) -> LayerScale | None:

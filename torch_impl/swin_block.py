@@ -3,51 +3,43 @@
 Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor
 
 from . import ops
-from .attention import MultiHeadAttention
+from .block import Block
 from .checks import (
-    as_dtype,
-    as_number,
     as_sizes,
     check_bool,
     check_choice,
     check_names,
     check_positive_int,
-    check_probability,
 )
 from .gate import check_shape
-from .nn import DropPath, LayerNorm, Linear, Mlp, Module, ModuleList
-from .ops.windows import used_shift
+from .nn import LayerNorm, Linear, Module, ModuleList
+from .ops.windows import as_shift
 from .position import SCHEMES, RpbKwargs
-from .random import as_generator
 from .types import DTypeLike, Generator, SizeLike
 
 Version = Literal[1, 2]
 
 
-class SwinTransformerBlock(Module):
+class SwinTransformerBlock(Block):
     """A transformer block whose attention stays within windows.
 
     version 1:  x ← x + droppath(attn_w(norm1(x))),  x ← x + droppath(mlp(norm2(x)))
     version 2:  x ← x + droppath(norm1(attn_w(x))),  x ← x + droppath(norm2(mlp(x)))
-    attn_w(x) = window_reverse(attn(window_partition(x), mask)),  see `torch_impl.ops.windows`.
+    attn_w(x) = window_reverse(attn(window_partition(x), mask)),  see `ops.window_partition`.
 
-    version: 1 or 2. In version 2 attention is cosine, the keys have no bias, and the norms, which follow
-        the branches, are zero at first.
+    version: 1 or 2. In version 2 attention is cosine, the keys have no bias, and the norms' weights are
+        zero at first, so that the block begins as the identity.
     window_size: (height, width) in tokens, or an int for both.
     shift_size: rows and columns of the cyclic shift, in [0, window_size).
-    mlp_ratio: hidden channels of the MLP over embed_dim.
     rpb_kwargs: bias_type ("2d" in version 1, "log_cpb" in version 2) and its options; the window is the
         block's.
-    proj_drop: dropout rate of the attention's output and in the MLP; drop_path: of a whole branch.
-    norm_eps: added to the variance in both layer norms.
-    The other arguments are those of MultiHeadAttention.
+    The other arguments are those of Block.
     Raises ValueError/TypeError naming the argument that does not fit.
     """
 
@@ -70,63 +62,54 @@ class SwinTransformerBlock(Module):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        super().__init__()
         check_version(version)
-        self.embed_dim: int = check_positive_int(embed_dim=embed_dim)
-        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
         check_bool(use_relative_position=use_relative_position)
-        check_probability(drop_path=drop_path)
-        self.version, self.window_size = version, as_sizes("window_size", window_size, 2)
-        self.shift_size = as_sizes("shift_size", shift_size, 2, least=0)
-        used_shift(self.window_size, self.window_size, self.shift_size)  # raises for a shift too large
-        dtype, generator = as_dtype(dtype), as_generator(generator)
+        window = as_sizes("window_size", window_size, 2)
+        shift = as_shift(shift_size, window)
         if use_relative_position:
-            rpb_kwargs = window_rpb_kwargs(version, self.window_size, rpb_kwargs)
-        self.norm1 = block_norm(version, embed_dim, norm_eps, dtype)
-        self.attn = MultiHeadAttention(
+            rpb_kwargs = window_rpb_kwargs(version, window, rpb_kwargs)
+        super().__init__(
             embed_dim,
             num_heads,
+            mlp_ratio,
             use_relative_position,
             rpb_kwargs,
             qkv_bias,
-            attn_drop,
-            proj_drop,
             cosine_attention=version == 2,
+            proj_drop=proj_drop,
+            attn_drop=attn_drop,
+            drop_path=drop_path,
+            init_values=0.0 if version == 2 else None,
+            norm_eps=norm_eps,
             head_dim=head_dim,
-            k_bias=version == 1,
             dtype=dtype,
             generator=generator,
+            k_bias=version == 1,
+            res_post_norm=version == 2,
         )
-        self.drop_path1 = DropPath(drop_path, generator)
-        self.norm2 = block_norm(version, embed_dim, norm_eps, dtype)
-        self.mlp = Mlp(embed_dim, hidden, proj_drop, dtype, generator)
-        self.drop_path2 = DropPath(drop_path, generator)
+        self.window_size, self.shift_size = window, shift
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
-        check_shape("x", x, (None, None, None, self.embed_dim))
-        if self.version == 1:
-            x = self.drop_path1.add(x, self._window_attention, self.norm1(x))
-            return self.drop_path2.add(x, self.mlp, self.norm2(x))
-        x = self.drop_path1.add(x, normed(self.norm1, self._window_attention), x)
-        return self.drop_path2.add(x, normed(self.norm2, self.mlp), x)
+        check_shape("x", x, (None, None, None, self.attn.embed_dim))
+        return super().forward(x)
 
-    def attention_weights(self, x: Tensor) -> Tensor:
-        """Return the probabilities within the windows, (B·nW, H, L, L), for the block's input x."""
-        windows, mask = self._windows(self.norm1(x) if self.version == 1 else x)
+    def attention_weights(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the probabilities within the windows, (B·nW, H, L, L); x: the block's input."""
+        windows, mask = self._windows(x if self.res_post_norm else self.norm1(x))
         return self.attn.attention_weights(windows, mask=mask)
+
+    def _attend(self, x: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Return window_reverse(attn(window_partition(x), mask)), (B, H, W, C)."""
+        windows, mask = self._windows(x)
+        windows = self.attn(windows, mask=mask)
+        return ops.window_reverse(windows, x.shape[1:3], self.window_size, self.shift_size)
 
     def _windows(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the windows of a map and attention's mask for them."""
         grid = self.window_size, self.shift_size
         mask = ops.window_mask(x.shape[1:3], *grid, x.dtype, x.device)
         return ops.window_partition(x, *grid), mask
-
-    def _window_attention(self, x: Tensor) -> Tensor:
-        """Return window_reverse(attn(window_partition(x), mask)), (B, H, W, C)."""
-        windows, mask = self._windows(x)
-        out = self.attn(windows, mask=mask)
-        return ops.window_reverse(out, x.shape[1:3], self.window_size, self.shift_size)
 
 
 class PatchMerging(Module):
@@ -191,19 +174,6 @@ def check_version(version: Any) -> None:
     """Check for one of Swin's versions; raises ValueError."""
     if isinstance(version, bool) or version not in get_args(Version):
         raise ValueError(f"version is {version!r}, expected 1 or 2")
-
-
-def block_norm(version: Version, dim: int, norm_eps: float, dtype: torch.dtype) -> LayerNorm:
-    """A layer norm; in version 2 with weight zero, so that each block begins as the identity."""
-    norm = LayerNorm(dim, norm_eps, dtype)
-    if version == 2:
-        torch.nn.init.zeros_(norm.weight)
-    return norm
-
-
-def normed(norm: LayerNorm, branch: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
-    """The branch with its norm after it."""
-    return lambda x: norm(branch(x))
 
 
 def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:

@@ -149,12 +149,18 @@ def window_grid(size: Any, window_size: SizeLike, shift_size: SizeLike) -> Windo
     """
     height, width = as_sizes("size", size, 2)
     wh, ww = as_sizes("window_size", window_size, 2)
-    sh, sw = as_sizes("shift_size", shift_size, 2, least=0)
-    if sh >= wh or sw >= ww:
-        raise ValueError(f"shift_size is {shift_size!r}, expected less than the window {(wh, ww)}")
+    sh, sw = as_shift(shift_size, (wh, ww))
     padded = -(-height // wh) * wh, -(-width // ww) * ww
     shift = (sh if padded[0] > wh else 0), (sw if padded[1] > ww else 0)
     return WindowGrid((height, width), padded, (wh, ww), shift)
+
+
+def as_shift(shift_size: SizeLike, window: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shift along both axes; raises TypeError/ValueError unless each is in [0, window)."""
+    sh, sw = as_sizes("shift_size", shift_size, 2, least=0)
+    if sh >= window[0] or sw >= window[1]:
+        raise ValueError(f"shift_size is {shift_size!r}, expected less than the window {window}")
+    return sh, sw
 
 
 def cut(x: Array, grid: WindowGrid) -> Array:

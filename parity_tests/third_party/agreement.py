@@ -25,7 +25,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Ours:
-    """A MultiHeadAttention, Block or RelativePositionBias of either twin; options are its arguments."""
+    """A module of either twin by the name of its class; options are its arguments."""
 
     kind: str
     bias_type: str
@@ -66,7 +66,7 @@ def scheme(num_heads, bias_type, window_size, **options):
 class Agreement:
     """An original and our counterpart, to be compared.
 
-    theirs(*inputs): return the original's output in our layout.
+    theirs(*inputs): return the original's output in our layout, or a list of outputs.
     state(parameters): return our state from the original's parameters.
     inputs: {"x": shape}; for a scheme {} or the shapes of q (and k).
     index: the original's index, if its table has our order of rows.
@@ -92,16 +92,16 @@ def rows(agreement, twin):
         name: budget.rounded(rng.standard_normal(shape), agreement.dtype)
         for name, shape in agreement.inputs.items()
     }
-    theirs, dout = _theirs(agreement, inputs, rng)
-    ours = _ours(agreement, twin, inputs, dout, agreement.dtype)
+    theirs, douts = _theirs(agreement, inputs, rng)
+    ours = _ours(agreement, twin, inputs, douts, agreement.dtype)
     assert theirs.keys() == ours.keys(), f"tensors differ: {sorted(theirs.keys() ^ ours.keys())}"
     found = [] if agreement.index is None else [_index_row(agreement, twin)]
     if agreement.dtype == "float64":
         return found + [budget.float64(name, theirs[name], ours[name]) for name in theirs]
-    truth = _ours(agreement, "numpy", inputs, dout, "float64")  # other originals test it in float64
+    truth = _ours(agreement, "numpy", inputs, douts, "float64")  # other originals test it in float64
     costs = yardsticks(
         truth,
-        lambda rounding: _ours(agreement, "numpy", inputs, dout, "float64", rounding),
+        lambda rounding: _ours(agreement, "numpy", inputs, douts, "float64", rounding),
         agreement.dtype,
     )
     return found + [
@@ -120,17 +120,18 @@ def fill(original, rng, dtype):
 
 
 def _theirs(agreement, inputs, rng):
-    """Run the original; return ({name: array}, the gradient drawn for the output)."""
+    """Run the original; return ({name: array}, [the gradient drawn for each output])."""
     dtype = getattr(torch, agreement.dtype)
     given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
-    out = agreement.theirs(*given.values())
-    dout = budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype)
+    outs = _listed(agreement.theirs(*given.values()))
+    douts = [budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype) for out in outs]
     sources = {f"d{name}": x for name, x in given.items()}
     sources |= {f"grad.{name}": p for name, p in agreement.original.named_parameters()}
-    return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=dtype)])), dout
+    cotangents = [torch.tensor(dout, dtype=dtype) for dout in douts]
+    return _arrays(_named(outs) | _grads(outs, sources, cotangents)), douts
 
 
-def _ours(agreement, twin, inputs, dout, dtype, rounding=None):
+def _ours(agreement, twin, inputs, douts, dtype, rounding=None):
     """Run one twin; return {name: array}, with parameter gradients under the original's names.
 
     rounding: a `Rounding`; then plain NumPy runs with each result rounded at random.
@@ -141,9 +142,9 @@ def _ours(agreement, twin, inputs, dout, dtype, rounding=None):
     run = _run_numpy if twin == "numpy" else _run_torch
     module = agreement.ours.build(twin, dtype)
     if rounding:
-        results = _run_rounding(module, _arrays(state), inputs, agreement.call, dout, rounding)
+        results = _run_rounding(module, _arrays(state), inputs, agreement.call, douts, rounding)
     else:
-        results = run(module, _arrays(state), inputs, agreement.call, dout, dtype)
+        results = run(module, _arrays(state), inputs, agreement.call, douts, dtype)
     grads = {name: torch.tensor(results.pop(f"grad.{name}"), dtype=torch.float64) for name in state}
     linked = [name for name, a in state.items() if a.requires_grad]
     sources = {f"grad.{name}": p for name, p in doubles.items()}
@@ -160,38 +161,49 @@ def _grads(outs, sources, cotangents):
     return dict(zip(sources, grads, strict=True))
 
 
-def _run_numpy(module, state, inputs, call, dout, dtype):
+def _run_numpy(module, state, inputs, call, douts, dtype):
     module.load_state_dict({name: a.astype(dtype) for name, a in state.items()})
-    return _pass(module, inputs, call, dout, lambda a: a.astype(dtype))
+    return _pass(module, inputs, call, douts, lambda a: a.astype(dtype))
 
 
-def _run_rounding(module, state, inputs, call, dout, rounding):
+def _run_rounding(module, state, inputs, call, douts, rounding):
     """Run plain NumPy in float64 with each result rounded at random."""
     module.load_state_dict(state)
     round_weights(module, rounding)
     with numpy_ref.use_ops(RoundedOps(rounding)):
-        return _pass(module, inputs, call, dout, lambda a: on_grid(a, rounding))
+        return _pass(module, inputs, call, douts, lambda a: on_grid(a, rounding))
 
 
-def _pass(module, inputs, call, dout, cast):
+def _pass(module, inputs, call, douts, cast):
     call = {name: cast(a) if isinstance(a, np.ndarray) else a for name, a in call.items()}
     out = module(**{name: cast(a) for name, a in inputs.items()}, **call)
     module.zero_grad()
-    grads = module.backward(cast(dout))
+    douts = [cast(dout) for dout in douts]
+    grads = module.backward(douts if isinstance(out, list) else douts[0])
     grads = [g for g in (grads if isinstance(grads, tuple) else (grads,)) if g is not None]
-    results = {"out": out} | {f"d{name}": g for name, g in zip(inputs, grads, strict=True)}
+    results = _named(_listed(out))
+    results |= {f"d{name}": g for name, g in zip(inputs, grads, strict=True)}
     return results | {f"grad.{name}": p.grad for name, p in module.named_parameters()}
 
 
-def _run_torch(module, state, inputs, call, dout, dtype):
+def _run_torch(module, state, inputs, call, douts, dtype):
     kind = getattr(torch, dtype)
     module.load_state_dict({name: torch.tensor(a, dtype=kind) for name, a in state.items()})
     given = {name: torch.tensor(a, dtype=kind, requires_grad=True) for name, a in inputs.items()}
     call = {n: torch.tensor(a, dtype=kind) if isinstance(a, np.ndarray) else a for n, a in call.items()}
-    out = module(**given, **call)
+    outs = _listed(module(**given, **call))
     sources = {f"d{name}": x for name, x in given.items()}
     sources |= {f"grad.{name}": p for name, p in module.named_parameters()}
-    return _arrays({"out": out} | _grads([out], sources, [torch.tensor(dout, dtype=kind)]))
+    cotangents = [torch.tensor(dout, dtype=kind) for dout in douts]
+    return _arrays(_named(outs) | _grads(outs, sources, cotangents))
+
+
+def _listed(out):
+    return list(out) if isinstance(out, list | tuple) else [out]
+
+
+def _named(outs):
+    return {"out": outs[0]} if len(outs) == 1 else {f"out.{n}": out for n, out in enumerate(outs)}
 
 
 def _index_row(agreement, twin):

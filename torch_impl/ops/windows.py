@@ -99,11 +99,14 @@ def window_mask(
 
 
 def used_shift(size: tuple[int, ...], window: tuple[int, ...], shift_size: SizeLike) -> tuple[int, int]:
-    """Return the shift along both axes, 0 where one window covers the map.
-
-    Raises TypeError/ValueError unless each given shift is in [0, window).
-    """
-    sh, sw = as_sizes("shift_size", shift_size, 2, least=0)
-    if sh >= window[0] or sw >= window[1]:
-        raise ValueError(f"shift_size is {shift_size!r}, expected less than the window {window}")
+    """Return the shift along both axes, 0 where one window covers the map."""
+    sh, sw = as_shift(shift_size, window)
     return (sh if size[0] > window[0] else 0), (sw if size[1] > window[1] else 0)
+
+
+def as_shift(shift_size: SizeLike, window: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shift along both axes; raises TypeError/ValueError unless each is in [0, window)."""
+    shift = as_sizes("shift_size", shift_size, 2, least=0)
+    if any(s >= w for s, w in zip(shift, window, strict=True)):
+        raise ValueError(f"shift_size is {shift_size!r}, expected less than the window {window}")
+    return shift
