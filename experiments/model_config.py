@@ -96,6 +96,10 @@ class ModelConfig:
     def num_blocks(self):
         return self.depth if self.name == "vit" else sum(self.depths)
 
+    @property
+    def has_cosine_attention(self):
+        return self.name == "swinv2" or bool(self.cosine_attention)
+
     def options(self):
         """Return the named model's options, {name of the constructor's argument: value}."""
         rest = {"name", *self._foreign()}

@@ -44,7 +44,7 @@ def main(argv=None):
             twin = opened.twin if opened else options.backend or DEFAULT_TWIN
             config = opened.config if opened else to_config(options)
             threads = use_threads(twin)
-            with compiled_ahead(twin, config.model.dtype):
+            with compiled_ahead(twin, config.model.dtype, config.model.has_cosine_attention):
                 set_up = _resume(opened, held) if opened else _start(config, twin, options.run, held)
         except MISTAKES as error:
             fail(parser.prog, error)
