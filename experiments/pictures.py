@@ -64,7 +64,7 @@ def _bias_figures(model, layer):
     figures = {}
     for name, (bias, window) in biases.items():
         label = name.removesuffix(".attn.rel_pos")
-        title = f"{label}: bias of each head over the offset query − key"
+        title = f"{label}: bias of each head over query − key"
         figures[f"bias_{label.replace('.', '_')}"] = plots.bias_over_offsets(bias, window, title)
     if biases:
         bias, window = list(biases.values())[layer if len(biases) > 1 else 0]

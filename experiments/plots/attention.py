@@ -11,6 +11,7 @@ from .style import new_figure, styled
 ORANGE = ListedColormap(np.linspace((1.0, 0.45, 0.0, 0.0), (1.0, 0.45, 0.0, 0.9), 256), "attention")
 ORANGE = ORANGE.with_extremes(bad=(1.0, 1.0, 1.0, 0.6))
 COLOURS_NOTE = "full orange: the largest of each panel"
+WINDOW_NOTE = "mean over the heads; full orange: the largest; pale: outside"
 
 
 @styled
@@ -39,8 +40,7 @@ def window_attention_over_images(images, seen, pixels, queries, title=None):
     queries: the tokens (row-major), each with a frame around it.
     The colours of each panel end at its own largest value.
     """
-    what = "What a token (framed) attends to in its window, mean over the heads"
-    title = title or f"{what}\n({COLOURS_NOTE}; pale: outside the window)"
+    title = title or f"What a token (framed) attends to in its window\n({WINDOW_NOTE})"
     return _draw(images, seen, [f"token {query}" for query in queries], pixels, queries, title)
 
 
