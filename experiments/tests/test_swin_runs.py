@@ -118,6 +118,8 @@ def test_the_stored_config_is_that_of_the_run(swins, version):
     model = runs.load(runs.open_run(swins[version, "numpy"])).model
     (scheme, *_) = model.rel_pos_biases().values()
     assert scheme.bias_type == config.relative_position.bias_type
+    cosine = "layers.0.blocks.0.attn.logit_scale" in model.state_dict()
+    assert cosine == config.model.has_cosine_attention == (version == "swinv2")
 
 
 def test_a_config_of_before_is_a_vit(tmp_path):
