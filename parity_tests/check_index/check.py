@@ -213,14 +213,22 @@ def _made(found, expected, dtype, plane_of, tokens):
         if dtype.kind in "iu" and (found == expected.astype(dtype)).all():
             most = np.iinfo(dtype).max
             return [("overflow", f"rows above {most} have wrapped around: {dtype} does not hold them")]
-    plane = plane_of(tokens.window)
-    if not isinstance(plane, Linear):
+    if not isinstance(plane_of(tokens.window), Linear):
         return []
-    rows = found[p:, p:]
-    reading = read(rows, tokens.window, plane.distance)
+    return _of_readings(found[p:, p:], plane_of, tokens.window)
+
+
+def _of_readings(rows, plane_of, window):
+    """Return [(kind, text)] of the rows between tokens of the window, none if nothing fits them."""
+    distance = plane_of(window).distance
+    reading, other = read(rows, window, distance), read(rows, window, not distance)
+    if other and (reading is None or other.fits.sum() > reading.fits.sum()):
+        found, right = ("offset", "|offset|") if distance else ("|offset|", "offset")
+        text = f"the rows depend on {found}, expected {right}; on a grid of {other.grid} a step along "
+        return [("distance", text + f"its axes moves the row by {other.strides}")]
     if reading is None:
         return []
-    made = causes(reading, tokens.window, plane_of)
+    made = causes(reading, window, plane_of)
     if not reading.fits.all():
         others = facts.count(~reading.fits, "entry")
         made.append(("entries", f"{others} not what the rest of the index says"))
