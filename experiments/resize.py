@@ -58,13 +58,13 @@ def resize(run, trainer, twin, image_size, method, name=None, training=None):
     methods = import_twin(twin).resize.METHODS
     if method not in methods:
         raise ValueError(f"method is {method!r}, expected one of {', '.join(methods)}")
-    config = _resized_config(run.config, trainer.model, image_size, training or {})
+    config = resized_config(run.config, trainer.model, image_size, training or {})
     summary = load_dataset(config.data).summary
     run.data.check_same(
         replace(summary, image_shape=run.data.image_shape, mean=run.data.mean, std=run.data.std)
     )
     new = build_trainer(twin, config, summary)
-    state, reports = _resized_state(import_twin(twin), trainer.model, new.model, method)
+    state, reports = resized_state(import_twin(twin), trainer.model, new.model, method)
     new.model.load_state_dict(state)
     arrays, progress = new.state_dict()
     folder = runs.folder_for(config, twin, name)
@@ -73,7 +73,7 @@ def resize(run, trainer, twin, image_size, method, name=None, training=None):
         return runs.create(folder, config, twin, new.device, summary, start), reports
 
 
-def _resized_config(config, model, image_size, training):
+def resized_config(config, model, image_size, training):
     """Return the config for the image size, with the options that the position biases then need."""
     position = replace(config.relative_position, window_size=None)
     for scheme in model.rel_pos_biases().values():  # all layers have the same scheme
@@ -85,7 +85,7 @@ def _resized_config(config, model, image_size, training):
     return config
 
 
-def _resized_state(twin, old, new, method):
+def resized_state(twin, old, new, method):
     """Return the new model's state dict, and {what was done: names of the schemes}."""
     state, reports, windows = dict(old.state_dict()), {}, new.rel_pos_biases()
     for name, scheme in old.rel_pos_biases().items():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from data_files import write_images
 from small_runs import BACKENDS, assert_same_run, refused, start
 
 import numpy_ref
@@ -147,6 +148,19 @@ def test_bad_folders_are_one_line(finished, tmp_path, capsys):
     assert "is not a run" in refused(capsys, main, [str(tmp_path), *size])
     line = refused(capsys, main, [old, *size, "--run", old])
     assert "already holds a run" in line
+
+
+def test_other_data_than_the_runs_are_one_line(tmp_path, capsys):
+    images = tmp_path / "images"
+    write_images(images, {"a": 40, "b": 40}, size=(8, 8))
+    data = ["--data.name=folder", f"--data.root={images}", "--training.epochs=1"]
+    folder, new = start(tmp_path / "run", "numpy", *data), tmp_path / "new"
+    assert runs.open_run(resized(folder, tmp_path / "fine", 12)).data.image_shape == (1, 12, 12)
+    capsys.readouterr()
+    (images / "a" / "000.png").unlink()
+    line = refused(capsys, main, [str(folder), "--image-size=12", f"--run={new}"])
+    assert "the data is not that of the run: counts" in line
+    assert not new.exists()
 
 
 def test_what_cannot_be_resized_is_one_line(tmp_path, capsys):
