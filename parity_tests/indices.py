@@ -8,6 +8,7 @@ import numpy as np
 from .check_index import check_index
 
 WINDOWS = [(7,), (3, 5), (5, 3), (4, 4), (2, 9), (1, 5), (2, 3, 4), (4, 2, 3), (3, 3, 3)]
+ONE_TOKEN = [(1,), (1, 1)]
 PLANES = [window for window in WINDOWS if len(window) > 1 and min(window) > 1]
 UNEQUAL = [window for window in PLANES if len(set(window)) == len(window)]
 
@@ -70,6 +71,12 @@ def other_axes(window):
 
 def column_major(window):
     return made(window, tokens=[place[::-1] for place in places(window[::-1])])
+
+
+def on_another_grid(window):
+    """Return the index whose tokens are the first cells of a wider grid, in the window's own table."""
+    tokens = places((*window[:-1], window[-1] + 1))[: len(places(window))]
+    return made(window, tokens=tokens)
 
 
 def larger(window):

@@ -5,6 +5,7 @@ import pytest
 
 from .check_index import check_index
 from .indices import (
+    ONE_TOKEN,
     PLANES,
     UNEQUAL,
     WINDOWS,
@@ -18,6 +19,7 @@ from .indices import (
     no_factors,
     of_nnformer,
     of_sizes,
+    on_another_grid,
     opposite,
     other_axes,
     right,
@@ -29,7 +31,7 @@ from .indices import (
 
 
 @pytest.mark.parametrize("prefix", [0, 1, 3])
-@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("window", WINDOWS + ONE_TOKEN)
 def test_the_right_index_is_right(window, prefix):
     index = right(window, prefix)
     for dtype in ("int16", "uint16", "int32", "int64", "uint64", ">i4"):
@@ -50,6 +52,7 @@ FAULTS = [
     ("token_order", column_major, UNEQUAL),
     ("axes", column_major, [(4, 4), (3, 3, 3)]),
     ("slice", top_left, PLANES),
+    ("grid", on_another_grid, PLANES),
     ("larger_table", in_larger_table, WINDOWS),
     ("strides", collapsed, VOLUMES),
     ("strides", of_nnformer, VOLUMES),
@@ -74,7 +77,7 @@ def test_a_fault_is_named(kind, fault, window):
     report = checked(index, window)
     assert report.kinds[0] == kind
     assert report.findings[0].pairs
-    assert not {"entries", "grid", "unexplained"} & set(report.kinds)
+    assert not {"entries", "unexplained"} & set(report.kinds)
     first = right(window).max() + 1
     report = checked(with_prefix(index, (first, first + 1, first + 2)), window, 1)
     assert report.kinds[0] == kind
@@ -191,6 +194,17 @@ def test_an_entry_out_of_range_is_named(window, entry):
     pair = report.findings[1].pairs[0]
     assert (pair.query, pair.key, pair.found) == (0, len(index) - 1, entry)
     assert ("not initialised" in report.findings[1].text) == (abs(entry) > 1)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_an_index_that_is_off_by_one_leaves_the_table_by_one_row(window):
+    index = right(window)
+    for by, outside, unread in ((1, index.max() + 1, 0), (-1, -1, index.max())):
+        report = checked(index + by, window)
+        assert report.kinds == ["shift", "out_of_range", "never_read"]
+        assert report.findings[1].pairs[0].found == outside
+        assert report.findings[2].text.endswith(f"never read: {unread}")
+        assert report.permutation is None
 
 
 @pytest.mark.parametrize("window", PLANES)

@@ -33,7 +33,7 @@ def _same(strides, others, grid):
 def opposite(expected):
     """Say that the sign of the offset is the opposite one; expected: the strides, or T5's buckets."""
     found, right = "key − query", "query − key"
-    if max(expected) <= 0:
+    if max(expected) < 0:
         found, right = right, found
     return f"the offset is {found}, expected {right}"
 
@@ -60,7 +60,7 @@ def _of_strides(reading, window, planes):
         if _same(map(abs, strides), map(abs, theirs.strides), window):
             found = [("axes", _order(order, window)), *_of_sign(reading, theirs.strides, window)]
             return found + _of_constant(reading, window, theirs)
-    if (larger := table_of(reading)) and larger != window and _covers(larger, window):
+    if (larger := table_of(reading)) and _covers(larger, window):
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
     wrong = [("strides", "; ".join(_steps(strides, expected.strides, window)))]
     return wrong + _of_constant(reading, window, expected)

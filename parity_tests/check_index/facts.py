@@ -70,11 +70,11 @@ def _extremes(values, place, groups):
 def renaming(found, expected, num_rows):
     """Return the row found for each row expected, (num_rows,), or None.
 
-    None: an expected row has several, is read by no pair, or has a negative one.
+    None: an expected row has several, or no pair should read it.
     """
     rows, first, place = np.unique(expected, return_index=True, return_inverse=True)
     theirs = found.ravel()[first]
-    if len(rows) < num_rows or theirs.min() < 0 or (theirs[place].reshape(found.shape) != found).any():
+    if len(rows) < num_rows or (theirs[place].reshape(found.shape) != found).any():
         return None
     return theirs
 
