@@ -35,9 +35,9 @@ class Model:
         return ratio if int(ratio * channels) == hidden else float(np.nextafter(ratio, np.inf))
 
     def has(self, name):
-        """Return whether a tensor's name here ends like this."""
+        """Return whether a tensor's name here has these parts, as "attn.rel_pos"."""
         return any(
-            piece and piece.text.endswith(name)
+            piece and f".{name}." in f".{piece.text}."
             for number, _ in self.tensors
             for piece in self.family.rules[number].stored["here"].pieces
         )

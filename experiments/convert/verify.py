@@ -83,17 +83,19 @@ def _into_torch(model, tensors):
 
 
 def in_float64(model):
-    """Compute the constants of a model in float64, where its library computes them in float32."""
+    """Compute the coordinates of a model in float64, where its library computes them in float32."""
     import torch
 
     for layer in model.modules():
-        table = getattr(layer, "relative_coords_table", None)
+        table = getattr(layer, "relative_coords_table", None)  # Swin V2
         if table is not None:
             window = tuple((length + 1) // 2 for length in table.shape[1:3])
             pretrained = windows.pretrained_of(table.numpy(), window)
-            layer.relative_coords_table = torch.tensor(
-                windows.log_coordinates(window, pretrained, np.float64)
-            )
+            coordinates = windows.log_coordinates(window, pretrained, np.float64)
+            layer.relative_coords_table = torch.tensor(coordinates)
+        if hasattr(layer, "rel_coords_log"):  # timm's RelPosMlp
+            coordinates = windows.mlp_coordinates(layer.window_size, layer.mode)
+            layer.rel_coords_log = torch.tensor(coordinates)
     return model
 
 
