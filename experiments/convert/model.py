@@ -128,10 +128,10 @@ def _missing(found, missing, sizes):
     rule, at, piece = missing[0]
     pieces = rule.stored[found.form].pieces
     shape, _ = sizes.expected(rule.shape, at)
-    whole = "" if len(pieces) == 1 else ", a piece of one"
+    whole = "" if len(pieces) == 1 else "a piece of one "
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{pieces[piece].fill(at)}{more} missing: expected{whole} of shape {text(shape)}, "
+        f"{pieces[piece].fill(at)}{more} missing: expected {whole}of shape {text(shape)}, "
         f"as the other names are those of {found.family.name} in {found.form}"
     )
 

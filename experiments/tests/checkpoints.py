@@ -44,7 +44,7 @@ SIZES |= {
     | {
         "K": 6,
         "arguments": VIT_ARGUMENTS,
-        "without": ("shared_rel_pos", "relative_position_bias_table", "cls_token"),
+        "without": ("shared_rel_pos", "relative_position_bias_table", "cls_token", "^norm."),
     },
 }
 # Here Data2Vec-vision has BEiT's names.

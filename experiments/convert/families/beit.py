@@ -73,7 +73,14 @@ def rules(model):
 
 def layer_scale(block, branch):
     names = dict.fromkeys(("timm", "microsoft"), f"gamma_{branch}")
-    return block.rule("D", f"ls{branch}.gamma", **names, transformers=f"lambda_{branch}", optional=True)
+    return block.rule(
+        "D",
+        f"ls{branch}.gamma",
+        **names,
+        transformers=f"lambda_{branch}",
+        optional=True,
+        group="layer scale",
+    )
 
 
 def buffers(model):

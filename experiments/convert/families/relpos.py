@@ -16,8 +16,8 @@ def position(place, name):
     """Return the rules of a bias: a table, or an MLP over offsets, whose last bias mode "swin" lacks."""
     return (
         *place.rule("R H", f"{name}.relative_position_bias_table", optional=True, tells=True),
-        *place.rule("K 2", f"{name}.mlp.fc1.*", optional=True, tells=True),
-        *place.rule("H K", f"{name}.mlp.fc2.weight", optional=True, tells=True),
+        *place.rule("K 2", f"{name}.mlp.fc1.*", optional=True, tells=True, group="mlp"),
+        *place.rule("H K", f"{name}.mlp.fc2.weight", optional=True, tells=True, group="mlp"),
         *place.rule("H", f"{name}.mlp.fc2.bias", optional=True),
     )
 
@@ -31,11 +31,11 @@ RULES = (
     *BLOCK.rule("3D", "attn.qkv.bias", optional=True),
     *position(BLOCK, "attn.rel_pos"),
     *BLOCK.rule("D D", "attn.proj.*"),
-    *BLOCK.rule("D", "ls1.gamma", optional=True),
+    *BLOCK.rule("D", "ls1.gamma", optional=True, group="layer scale"),
     *BLOCK.rule("D", "norm2.*"),
     *BLOCK.rule("M D", "mlp.fc1.*"),
     *BLOCK.rule("D M", "mlp.fc2.*"),
-    *BLOCK.rule("D", "ls2.gamma", optional=True),
+    *BLOCK.rule("D", "ls2.gamma", optional=True, group="layer scale"),
     *ROOT.rule("D", "norm.*", optional=True),
     *ROOT.rule("D", "fc_norm.*", optional=True),
     *ROOT.rule("N D", "head.*", optional=True),
