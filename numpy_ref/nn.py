@@ -102,7 +102,7 @@ class LayerNorm(Module):
     def forward(self, x: Array, residual: Array | None = None) -> Array:
         check_input(x, self.weight.data)
         out, self._cache = F.layer_norm_forward(x, self.weight.data, self.bias.data, self.eps)
-        return out if residual is None else residual + out
+        return out if residual is None else F.residual_forward(residual, out)[0]
 
     def backward(self, dout: Array, dresidual: Array | None = None) -> Array:
         """Return dx; dresidual: the gradient that reaches x past the norm (`layer_norm_backward`).

@@ -39,15 +39,15 @@ def window_partition_forward(
     return cut(x, grid), Cache(window_partition_forward, grid, x.shape, x.dtype)
 
 
-def window_partition_backward(dwindows: Array, cache: Cache) -> Array:
+def window_partition_backward(dout: Array, cache: Cache) -> Array:
     """Return dx. Each token of x lies in one window, so this puts the windows' gradients back in place.
 
-    dwindows: (B·nW, wh·ww, C).
+    dout: (B·nW, wh·ww, C).
     cache: what `window_partition_forward` returned.
     """
     grid, (batch, _, _, chans), dtype = recall(cache, window_partition_forward)
     shape = (batch * grid.num_windows, grid.window_tokens, chans)
-    return assembled(gradient("dwindows", dwindows, shape, dtype), grid)
+    return assembled(gradient("dout", dout, shape, dtype), grid)
 
 
 def window_reverse_forward(

@@ -46,6 +46,11 @@ def log_coordinates(offsets, window):
     return np.sign(delta) * np.log2(1 + np.abs(delta)) / math.log2(8)
 
 
+def cr_coordinates(offsets):
+    """Return timm's sign(Δ) ln(1 + |Δ|) of offsets (…, 2), the mode "cr" of its RelPosMlp."""
+    return np.sign(offsets) * np.log1p(np.abs(offsets))
+
+
 def offsets(window):
     """Return every offset in a window, (2h − 1, 2w − 1, 2), from the most negative."""
     axes = [np.arange(1 - size, size) for size in window]

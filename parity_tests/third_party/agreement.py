@@ -5,7 +5,7 @@ operations. Our gradients go back through the same map, so they become gradients
 parameters. Each is compared under the original's name, whatever the layout.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy_ref
 import torch_impl
 
 from .. import budget
+from ..both import array
 from ..rounded import RoundedOps, on_grid, round_weights
 from ..yardstick import yardsticks
 
@@ -25,7 +26,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Ours:
-    """A module of either twin by the name of its class; options are its arguments."""
+    """A module of either twin, its kind being a class of both; options are its arguments."""
 
     kind: str
     bias_type: str
@@ -36,6 +37,9 @@ class Ours:
 
     def scheme(self, module):
         return module.rel_pos if self.kind == "MultiHeadAttention" else module
+
+    def stages(self, module):
+        return list(module.blocks) if self.kind == "VisionTransformer" else []
 
 
 def attention(
@@ -71,6 +75,7 @@ class Agreement:
     inputs: {"x": shape}; for a scheme {} or the shapes of q (and k).
     index: the original's index, if its table has our order of rows.
     call: further arguments of ours without a gradient (a mask, sizes).
+    stages: the original's modules whose outputs are compared with those of ours, `features.N`.
     """
 
     ours: Ours
@@ -81,6 +86,7 @@ class Agreement:
     index: torch.Tensor | None = None
     call: Mapping = field(default_factory=dict)
     dtype: str = "float64"
+    stages: Sequence[nn.Module] = ()
 
 
 def rows(agreement, twin):
@@ -123,12 +129,14 @@ def _theirs(agreement, inputs, rng):
     """Run the original; return ({name: array}, [the gradient drawn for each output])."""
     dtype = getattr(torch, agreement.dtype)
     given = {name: torch.tensor(a, dtype=dtype, requires_grad=True) for name, a in inputs.items()}
+    features = recorded(agreement.stages)
     outs = _listed(agreement.theirs(*given.values()))
     douts = [budget.rounded(rng.standard_normal(tuple(out.shape)), agreement.dtype) for out in outs]
     sources = {f"d{name}": x for name, x in given.items()}
     sources |= {f"grad.{name}": p for name, p in agreement.original.named_parameters()}
     cotangents = [torch.tensor(dout, dtype=dtype) for dout in douts]
-    return _arrays(_named(outs) | _grads(outs, sources, cotangents)), douts
+    grads = _grads(outs, sources, cotangents)
+    return _arrays(_named(outs) | named_features(features) | grads), douts
 
 
 def _ours(agreement, twin, inputs, douts, dtype, rounding=None):
@@ -141,6 +149,7 @@ def _ours(agreement, twin, inputs, douts, dtype, rounding=None):
     state = agreement.state(doubles)
     run = _run_numpy if twin == "numpy" else _run_torch
     module = agreement.ours.build(twin, dtype)
+    features = recorded(agreement.ours.stages(module))
     if rounding:
         results = _run_rounding(module, _arrays(state), inputs, agreement.call, douts, rounding)
     else:
@@ -148,9 +157,33 @@ def _ours(agreement, twin, inputs, douts, dtype, rounding=None):
     grads = {name: torch.tensor(results.pop(f"grad.{name}"), dtype=torch.float64) for name in state}
     linked = [name for name, a in state.items() if a.requires_grad]
     sources = {f"grad.{name}": p for name, p in doubles.items()}
+    results |= {name: array(a) for name, a in named_features(features).items()}
     return results | _arrays(
         _grads([state[name] for name in linked], sources, [grads[name] for name in linked])
     )
+
+
+def recorded(stages):
+    """Return a list that fills with the outputs of these modules of either twin or an original."""
+    outputs = []
+
+    def record(stage):
+        forward = stage.forward
+
+        def recording(*args, **kwargs):
+            out = forward(*args, **kwargs)
+            outputs.append(out[0] if isinstance(out, tuple) else out)
+            return out
+
+        stage.forward = recording
+
+    for stage in stages:
+        record(stage)
+    return outputs
+
+
+def named_features(outputs):
+    return {f"features.{n}": out for n, out in enumerate(outputs)}
 
 
 def _grads(outs, sources, cotangents):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from ._import import original
 
@@ -12,7 +13,9 @@ timm = original("timm")
 swin = original("transformers.models.swin")
 swinv2 = original("transformers.models.swinv2")
 beit = original("transformers.models.beit")
+data2vec = original("transformers.models.data2vec")
 t5 = original("transformers.models.t5")
+torchvision = original("torchvision.models")
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 SIZES = {"image_size": 32, "patch_size": 4, "embed_dim": 8, "depths": [1], "num_heads": [2]}
@@ -64,6 +67,34 @@ def test_parameters_are_called_what_the_page_says(library, model):
 
 def test_the_page_names_no_other_models():
     assert printed().keys() == {(library, model) for library in MODELS for model in MODELS[library]}
+
+
+NORMS = {
+    "timm": MODELS["timm"],
+    "transformers": MODELS["transformers"]
+    | {"Data2Vec": lambda: data2vec.Data2VecVisionModel(data2vec.Data2VecVisionConfig(**BEIT))},
+    "torchvision": {"Swin": torchvision.swin_t, "Swin V2": torchvision.swin_v2_t},
+}
+
+
+def printed_eps():
+    """Return {(library, model): eps} from the table of docs/api.md."""
+    table = PAGE.read_text().partition("| `norm_eps` of | ")[2].partition("\n\n")[0]
+    head, _, *rows = ([cell.strip() for cell in row.split("|")] for row in table.splitlines())
+    cells = {
+        (library, row[1]): cell
+        for row in rows
+        for library, cell in zip(head[:-1], row[2:-1], strict=True)
+    }
+    return {key: float(cell) for key, cell in cells.items() if cell != "–"}
+
+
+@pytest.mark.parametrize(("library", "model"), printed_eps())
+def test_norms_have_the_eps_that_the_page_says(library, model):
+    with torch.device("meta"):
+        layers = NORMS[library][model]().modules()
+    found = {layer.eps for layer in layers if isinstance(layer, nn.LayerNorm)}
+    assert found == {printed_eps()[library, model]}
 
 
 def test_all_relpos_vits_of_timm_use_the_mlp():

@@ -9,7 +9,7 @@ from torch import nn
 
 from ._convert import TABLE, fused, heads_first, in_float64, output, renamed
 from ._import import original
-from ._windows import log_coordinates, offsets, shift_mask
+from ._windows import cr_coordinates, log_coordinates, offsets, shift_mask
 from .agreement import Agreement, Ours, attention
 
 swin = original("timm.models.swin_transformer")
@@ -75,10 +75,6 @@ def test_swinv2(agree, pretrained):
             call=SHIFTED,
         )
     )
-
-
-def cr_coordinates(delta):
-    return np.sign(delta) * np.log1p(np.abs(delta))
 
 
 def test_swinv2_cr(agree):
