@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
+.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ train-torch: $(READY) ## train the PyTorch twin on the digits (CUDA when there i
 
 train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: dataset-fashion-mnist)
 	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist.yaml $(ARGS)
+
+train-swin: $(NUMPY_READY) ## train a Swin on Fashion-MNIST (ARGS="--model.name swinv2" for version 2)
+	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist_swin.yaml $(ARGS)
 
 parity: $(READY) ## hold the twins to the truth: outputs and gradients (SEED=n, DEVICE=cuda)
 	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party -m "not slow" $(ARGS)
