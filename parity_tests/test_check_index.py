@@ -176,7 +176,9 @@ def test_prefix_rows_in_another_order_are_named(window, prefix):
 @pytest.mark.parametrize("window", [window for window in WINDOWS if window != (1, 5)])
 def test_prefix_tokens_at_the_end_are_named(window, prefix):
     index = np.roll(right(window, prefix), (-prefix, -prefix), (0, 1))
-    assert checked(index, window, prefix).kinds == ["prefix_last"]
+    report = checked(index, window, prefix)
+    assert report.kinds == ["prefix_last"]
+    assert report.permutation is None
     first = made(window).max() + 1
     signed = with_prefix(opposite(window), (first, first + 1, first + 2), prefix)
     report = checked(np.roll(signed, (-prefix, -prefix), (0, 1)), window, prefix)
@@ -203,7 +205,7 @@ def test_an_index_that_is_off_by_one_leaves_the_table_by_one_row(window):
         report = checked(index + by, window)
         assert report.kinds == ["shift", "out_of_range", "never_read"]
         assert report.findings[1].pairs[0].found == outside
-        assert report.findings[2].text.endswith(f"never read: {unread}")
+        assert report.findings[2].text.endswith(f" rows: {unread}")
         assert report.permutation is None
 
 
@@ -231,6 +233,10 @@ def test_several_faults_are_all_named(window):
     dirty[1, 0] = 10**9
     assert {"axes", "entries", "out_of_range"} <= kinds(dirty)
     assert {"slice", "sign"} <= kinds(top_left(window).T)
+    dirty = right(window, 1).T.copy()
+    dirty[2, 3] = -5
+    assert {"transposed", "entries", "out_of_range"} <= kinds(dirty, 1)
+    assert "prefix_rows" not in kinds(dirty, 1)
     first = right(window).max() + 1
     assert kinds(with_prefix(turned(window, 0), (first + 1, first, first + 2)), 1) == {
         "sign",
