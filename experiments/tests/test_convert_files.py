@@ -120,9 +120,8 @@ def test_the_command_says_what_it_did(tmp_path, capsys, swin):
     assert main([str(swin), str(out), "--to", "torchvision"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("swin: timm -> torchvision\nmapped   50 tensors\n")
-    assert (
-        "  layers.*.blocks.*.attn.qkv.weight  3 tensors\n    -> features.*.*.attn.qkv.weight" in printed
-    )
+    both = "attn.qkv.{weight,bias}"
+    assert f"  layers.*.blocks.*.{both}  6 tensors\n    -> features.*.*.{both}\n" in printed
     assert "made     3 tensors\n  features.*.*.attn.relative_position_index  3 tensors" in printed
     out.rename(tmp_path / "in.safetensors")
     main([str(tmp_path / "in.safetensors"), str(out), "--to", "timm"])
