@@ -11,6 +11,7 @@ from experiments.convert.families import FAMILIES
 from experiments.convert.model import read as whole_of
 from experiments.convert.reading import read
 from experiments.convert.recognise import recognise
+from experiments.convert.state import NO_OPTIONS
 from experiments.convert.verify import loaded, state_of, verify
 
 from ._import import original
@@ -42,7 +43,7 @@ def opened(path):
     tensors, _ = read(path)
     found = recognise(tensors, FAMILIES, "here")
     whole = whole_of(found, tensors)
-    options = {"img_size": (32, 32), "window_size": (4, 4)}
+    options = NO_OPTIONS | {"img_size": (32, 32), "window_size": (4, 4)}
     return found, whole, found.family.arguments(whole, options)
 
 
