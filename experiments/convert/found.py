@@ -108,7 +108,8 @@ def find(family, form, names):
         if key in known:
             raise ValueError(f"{known[key]} and {name} are two names of one tensor")
         known[key] = name
+    places = {number: set(found.places(family.rules[number])) for number, _ in found.pieces}
     for number, at in [*found.pieces]:
-        if at not in found.places(family.rules[number]):  # as a downsampling after the last stage
+        if at not in places[number]:  # as a downsampling after the last stage
             found.left += found.pieces.pop((number, at)).values()
     return found

@@ -38,7 +38,7 @@ class Report:
         lines = [f"{self.family}: {self.source} -> {self.target}", *self.remarks]
         if self.mapped:
             lines.append(f"mapped   {_count(self.mapped)}")
-            for (old, new), number in self.mapped.items():
+            for (old, new), number in _paired(self.mapped).items():
                 lines += [f"  {old}  {_tensors(number)}", *([f"    -> {new}"] if new != old else [])]
         for title, groups in (
             ("made", self.made),
@@ -57,6 +57,20 @@ class Report:
 def grouped(names):
     """Return {name with *: number of names}."""
     return Counter(map(glob, names))
+
+
+def _paired(groups):
+    """Return the groups with a weight and its bias as one, "norm1.{weight,bias}"."""
+    paired = {}
+    for names, number in groups.items():
+        bias = tuple(name.removesuffix("weight") + "bias" for name in names)
+        weight = tuple(name.removesuffix("bias") + "weight" for name in names)
+        if names[0].endswith(".weight") and groups.get(bias) == number:
+            both = tuple(name.removesuffix("weight") + "{weight,bias}" for name in names)
+            paired[both] = 2 * number
+        elif not (names[0].endswith(".bias") and groups.get(weight) == number):
+            paired[names] = number
+    return paired
 
 
 def _count(groups):

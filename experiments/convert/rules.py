@@ -124,7 +124,7 @@ class Family:
     """One kind of model.
 
     arguments(model, options): return its Arguments; raises ValueError if they cannot be told.
-        options: img_size and window_size, each a pair or None.
+        options: {"img_size", "window_size", "pretrained_window_sizes", "norm_eps": value or None}.
     aliases: {format: ((regular expression, replacement), …)}, other names that a format had or has.
     carries: names without a rule are kept as they are: `here` has the position tables only.
     models: {format: build(values of the Arguments)}, which returns that library's untrained model.

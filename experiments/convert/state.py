@@ -4,13 +4,14 @@ from collections import Counter
 from fnmatch import fnmatchcase
 
 from . import model
+from .config_beside import OPTIONS
 from .families import FAMILIES
 from .recognise import recognise, shown
 from .report import Report, grouped
 from .rules import FORMATS
 from .tensors import as_tensor
 
-NO_OPTIONS = {"img_size": None, "window_size": None}
+NO_OPTIONS = dict.fromkeys(OPTIONS)
 
 
 def convert_tensors(
@@ -27,7 +28,8 @@ def convert_tensors(
 
     to: one of FORMATS. family, source: insist on a family or on the format of the tensors.
     allow: names, or patterns with *, that may be left over; they are not written.
-    options: {"img_size", "window_size"} where the tensors do not tell them.
+    options: {one of OPTIONS: value} where the tensors do not tell it: img_size and window_size as pairs,
+        pretrained_window_sizes as a list, norm_eps.
     with_arguments: tell the model's arguments too, as Report.arguments, also if no buffer needs them.
     verify: see `verify.verify`. Raises ValueError/TypeError for what cannot be converted whole.
     """

@@ -38,7 +38,8 @@ def verify(found, whole, target, arguments):
     if len(logits) < 2:
         raise ValueError(f"cannot be verified: {'; '.join(lines)}")
     (first, reference), *others = logits.items()
-    return [_check(f"{first} and {name}", reference, other) for name, other in others] + lines
+    eps = values["norm_eps"]
+    return [_check(f"{first} and {name}", reference, other, eps) for name, other in others] + lines
 
 
 def state_of(found, whole, form, arguments):
@@ -48,10 +49,12 @@ def state_of(found, whole, form, arguments):
     return state | make_buffers(found, form, arguments, whole.code)
 
 
-def _check(name, reference, other):
+def _check(name, reference, other, norm_eps):
     share = budget.float64(name, reference, other).budget_share
     if not share <= 1:
-        raise ValueError(f"{name} compute something else: {share:.2g} times the budget")
+        raise ValueError(
+            f"{name} compute something else: {share:.2g} times the budget, norm_eps {norm_eps:g}"
+        )
     return f"{name} agree, {100 * share:.2g}% of the budget"
 
 

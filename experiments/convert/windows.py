@@ -50,7 +50,7 @@ def log_coordinates(window, pretrained, dtype=np.float32):
     """Return Swin V2's table of coordinates, (1, 2h − 1, 2w − 1, 2).
 
     sign(x) · log2(1 + |x|) / 3 with x = 8 · offset / (pretrained − 1), in the order that the originals
-    compute it, so that their float32 is met.
+    compute it: their float32 is met but for the last bit of some logarithms.
     """
     axes = [
         np.arange(-(length - 1), length, dtype=dtype) / max(of - 1, 1)

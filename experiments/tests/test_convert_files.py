@@ -20,10 +20,14 @@ def arrays(state):
     return {name: tensor.array for name, tensor in state.items()}
 
 
-def floats(seed=0):
-    """Return a Swin in timm's names with finite weights."""
-    state, rng = checkpoint("swin", "timm"), np.random.default_rng(seed)
+def finite(family, form):
+    """Return a checkpoint without buffers, whose weights are finite."""
+    state, rng = checkpoint(family, form), np.random.default_rng(0)
     return {n: Tensor("F32", rng.standard_normal(t.shape, np.float32)) for n, t in state.items()}
+
+
+def floats():
+    return finite("swin", "timm")
 
 
 def safetensors(path, state):
@@ -120,9 +124,8 @@ def test_the_command_says_what_it_did(tmp_path, capsys, swin):
     assert main([str(swin), str(out), "--to", "torchvision"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("swin: timm -> torchvision\nmapped   50 tensors\n")
-    assert (
-        "  layers.*.blocks.*.attn.qkv.weight  3 tensors\n    -> features.*.*.attn.qkv.weight" in printed
-    )
+    both = "attn.qkv.{weight,bias}"
+    assert f"  layers.*.blocks.*.{both}  6 tensors\n    -> features.*.*.{both}\n" in printed
     assert "made     3 tensors\n  features.*.*.attn.relative_position_index  3 tensors" in printed
     out.rename(tmp_path / "in.safetensors")
     main([str(tmp_path / "in.safetensors"), str(out), "--to", "timm"])
@@ -240,3 +243,46 @@ def test_options_that_do_not_fit(refuse, swin):
     assert "the table of layers.0 has 49 rows, expected the 25 of 3x3" in refuse(
         swin, "--window_size", "3", to="torchvision"
     )
+
+
+def test_the_config_in_a_folder_tells_what_the_weights_do_not(tmp_path, refuse, capsys):
+    """Of this project, of transformers and of timm; what the user says comes first."""
+    state, folder = finite("swinv2", "timm"), tmp_path / "swinv2"
+    folder.mkdir()
+    source = safetensors(folder / "model.safetensors", state)
+    config = {"model_type": "swinv2", "image_size": 16, "window_size": 4, "layer_norm_eps": 1e-3}
+    config["pretrained_window_sizes"] = [6, 0]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "give window_size" in refuse(source, to="torchvision")
+    ours = convert(folder, tmp_path / "model", "here")
+    values = ours.arguments.values
+    assert (values["img_size"], values["window_size"], values["norm_eps"]) == ([16, 16], [4, 4], 1e-3)
+    assert (values["pretrained_window_sizes"], ours.assumed) == ([[6, 6], 0], ())
+    again = convert(tmp_path / "model", tmp_path / "a.safetensors", "microsoft")
+    assert again.arguments.values == values
+    (folder / "config.json").write_text('{"pretrained_cfg": {"input_size": [3, 16, 20]}}')
+    report = convert(folder, tmp_path / "b.safetensors", "torchvision", window_size=(4, 4))
+    assert report.arguments.values["img_size"] == [16, 20]
+    assert report.remarks == ["img_size from config.json"]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is a list, expected an object"),
+        ('{"model_type": "a", "image_size": "big"}', "img_size is 'big', expected one or two positive"),
+        (
+            '{"arguments": {"window_size": [7, 0]}}',
+            "window_size is [7, 0], expected one or two positive",
+        ),
+        ('{"arguments": {"norm_eps": -1}}', "norm_eps is -1, expected a number between 0 and 1"),
+        ('{"arguments": {"pretrained_window_sizes": [6]}}', "is [[6, 6]], expected one for each of 2"),
+    ],
+)
+def test_a_config_that_is_none(tmp_path, refuse, config, expected):
+    folder = tmp_path / "swinv2"
+    folder.mkdir()
+    safetensors(folder / "model.safetensors", finite("swinv2", "timm"))
+    (folder / "config.json").write_text(config)
+    assert expected in refuse(folder, "--window_size", "4", to="torchvision")

@@ -41,13 +41,14 @@ def _arguments(version, model, options):
         "always_partition": False,
         "mlp_ratio": model.ratio(sizes["m"][0], channels[0]),
         "qkv_bias": model.has("attn.qkv.bias" if version == 1 else "attn.q_bias"),
-        "norm_eps": EPS,
+        "norm_eps": options["norm_eps"] or EPS,
     }
     values["always_partition"] = _always_partition(values, told)
     if version == 2:
-        values["pretrained_window_sizes"], more = _pretrained(model, told)
+        values["pretrained_window_sizes"], more = _pretrained(model, options, told)
         assumed += more
-    return Arguments("SwinTransformer", values, (*assumed, f"norm_eps {EPS:g}"))
+    assumed += () if options["norm_eps"] else (f"norm_eps {EPS:g}",)
+    return Arguments("SwinTransformer", values, assumed)
 
 
 def _windows(version, model, given):
@@ -101,9 +102,17 @@ def _always_partition(values, told):
     )
 
 
-def _pretrained(model, told):
-    """Return V2's window of each stage in pretraining, 0 where it is the window itself."""
-    found = [0] * len(told)
+def _pretrained(model, options, told):
+    """Return V2's window of each stage in pretraining, 0 where it is the window itself.
+
+    The coordinates tell it, otherwise an option does.
+    """
+    given = options["pretrained_window_sizes"]
+    if given and len(given) != len(told):
+        raise ValueError(
+            f"pretrained_window_sizes is {given}, expected one for each of {len(told)} stages"
+        )
+    found = list(given or [0] * len(told))
     tables = [
         (at[0], tensor)
         for (number, at), tensor in model.buffers.items()
@@ -112,7 +121,7 @@ def _pretrained(model, told):
     for stage, tensor in tables:
         pretrained = windows.pretrained_of(numbers(tensor), told[stage])
         found[stage] = 0 if pretrained == told[stage] else list(pretrained)
-    return found, () if tables else ("pretrained_window_sizes 0, the windows themselves",)
+    return found, () if tables or given else ("pretrained_window_sizes 0, the windows themselves",)
 
 
 def stage_map(values, stage):

@@ -22,10 +22,9 @@ def timm(values):
 
 
 def torchvision(values):
+    """torchvision has no pretrained_window_sizes, but loads the coordinates that they make."""
     from torchvision.models import swin_transformer as library
 
-    if values["version"] == 2 and any(values["pretrained_window_sizes"]):
-        raise ValueError("torchvision has no pretrained_window_sizes")
     parts = {"block": library.SwinTransformerBlockV2, "downsample_layer": library.PatchMergingV2}
     kept = ("patch_size", "embed_dim", "depths", "num_heads", "window_size", "mlp_ratio", "num_classes")
     return library.SwinTransformer(

@@ -53,13 +53,13 @@ def _common(model, options):
         "position": "shared_relative" if shared else "relative",
         "rpb_kwargs": _rpb_kwargs(model),
         "init_values": 1.0 if model.has("ls1.gamma") else None,
-        "norm_eps": EPS,
+        "norm_eps": options["norm_eps"] or EPS,
         "class_token": token,
         "fc_norm": norms == ["fc_norm.weight"],
         "use_abs_pos_emb": model.has("pos_embed"),
     }
     pool = (f"global_pool {values['global_pool']}",) if token else ()
-    return values, (*pool, f"norm_eps {EPS:g}")
+    return values, pool if options["norm_eps"] else (*pool, f"norm_eps {EPS:g}")
 
 
 def _img_size(sizes, options, patch, prefix_rows):
