@@ -13,7 +13,17 @@ from .writing import check_out, pack, write_folder
 __all__ = ["FAMILIES", "FORMATS", "Report", "convert", "convert_tensors"]
 
 
-def convert(source, out, to, family=None, origin=None, allow=(), img_size=None, window_size=None):
+def convert(
+    source,
+    out,
+    to,
+    family=None,
+    origin=None,
+    allow=(),
+    img_size=None,
+    window_size=None,
+    verify=False,
+):
     """Convert a checkpoint to another format, write it, and return the Report.
 
     source: a file of safetensors or torch.save, an index.json of shards, or a folder with one of these.
@@ -23,6 +33,7 @@ def convert(source, out, to, family=None, origin=None, allow=(), img_size=None, 
     family, origin: insist on a family, or on the format of the source.
     allow: names, or patterns with *, that may be left over.
     img_size, window_size: (height, width) where the file does not tell them.
+    verify: build the models of both sides, load them strictly and compare what they compute.
     Raises OSError, or ValueError/TypeError naming the file and what is wrong; then nothing is written.
     """
     as_folder = to == "here" and Path(out).suffix != ".safetensors"
@@ -30,7 +41,9 @@ def convert(source, out, to, family=None, origin=None, allow=(), img_size=None, 
     tensors, remarks = read(source)
     options = {"img_size": img_size, "window_size": window_size}
     try:
-        converted, report = convert_tensors(tensors, to, family, origin, allow, options, as_folder)
+        converted, report = convert_tensors(
+            tensors, to, family, origin, allow, options, as_folder, verify
+        )
     except (ValueError, TypeError) as error:
         raise type(error)(f"{source}: {error}") from error
     report.remarks = remarks

@@ -73,11 +73,11 @@ class Found:
 
     def missing(self):
         """Return [(rule, at, piece)] of the names that the others ask for."""
-        present = {number for number, _ in self.pieces}
+        present = {self.family.rules[number].group for number, _ in self.pieces}
         return [
             (rule, at, piece)
             for number, rule in enumerate(self.family.rules)
-            if self.form in rule.stored and (number in present or not rule.optional)
+            if self.form in rule.stored and (rule.group in present or not rule.optional)
             for at in self.places(rule)
             for piece, pattern in enumerate(rule.stored[self.form].pieces)
             if pattern and piece not in self.pieces.get((number, at), ())

@@ -1,11 +1,12 @@
 """Read the whole tensors of a model from one format, and write them in another."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from .sizes import Sizes, text
-from .tensors import CODES, Tensor, join, numbers, split
+from .tensors import join, like, numbers, split
 
 SLACK = 4  # units in the last place that coordinates may differ by: logarithms are rounded variously
 
@@ -23,15 +24,20 @@ class Model:
     sizes: Sizes
     depths: list
 
+    @property
+    def code(self):
+        """The dtype of most tensors."""
+        return Counter(tensor.code for tensor in self.tensors.values()).most_common(1)[0][0]
+
     def ratio(self, hidden, channels):
         """Return hidden / channels such that int(ratio · channels) is hidden."""
         ratio = hidden / channels
         return ratio if int(ratio * channels) == hidden else float(np.nextafter(ratio, np.inf))
 
     def has(self, name):
-        """Return whether a tensor's name here ends like this."""
+        """Return whether a tensor's name here has these parts, as "attn.rel_pos"."""
         return any(
-            piece and piece.text.endswith(name)
+            piece and f".{name}." in f".{piece.text}."
             for number, _ in self.tensors
             for piece in self.family.rules[number].stored["here"].pieces
         )
@@ -101,14 +107,14 @@ def check_buffers(found, tensors, arguments):
             )
 
 
-def make_buffers(found, form, arguments):
-    """Return {name: Tensor} of the buffers that a format's models ask for."""
+def make_buffers(found, form, arguments, code):
+    """Return {name: Tensor} of the buffers that a format's models ask for; code: the dtype of floats."""
     made = {}
     for buffer in found.family.buffers:
         for at in found.places(buffer) if form in buffer.written else ():
             array = buffer.make(arguments, at)
             if array is not None:
-                made[buffer.names[form].fill(at)] = Tensor(CODES[array.dtype], array)
+                made[buffer.names[form].fill(at)] = like(code, array)
     return made
 
 
@@ -122,10 +128,10 @@ def _missing(found, missing, sizes):
     rule, at, piece = missing[0]
     pieces = rule.stored[found.form].pieces
     shape, _ = sizes.expected(rule.shape, at)
-    whole = "" if len(pieces) == 1 else ", a piece of one"
+    whole = "" if len(pieces) == 1 else "a piece of one "
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{pieces[piece].fill(at)}{more} missing: expected{whole} of shape {text(shape)}, "
+        f"{pieces[piece].fill(at)}{more} missing: expected {whole}of shape {text(shape)}, "
         f"as the other names are those of {found.family.name} in {found.form}"
     )
 

@@ -13,8 +13,8 @@ class Report:
     family, source, target: what was recognised, from and to which format.
     mapped: {(old names, new names): number of tensors}; made, dropped, carried, left: {names: number of
     tensors}, with * for the numbers in a name. left: allowed by the caller, not written.
-    assumed: a line for each argument that the file does not tell. arguments: of the model here, or None.
-    remarks: lines on the file.
+    arguments: of the model here, or None.
+    remarks, verified: lines on the file, and on what was compared.
     """
 
     family: str
@@ -25,9 +25,14 @@ class Report:
     dropped: Counter = field(default_factory=Counter)
     carried: Counter = field(default_factory=Counter)
     left: Counter = field(default_factory=Counter)
-    assumed: tuple = ()
     arguments: object = None
     remarks: list = field(default_factory=list)
+    verified: list = field(default_factory=list)
+
+    @property
+    def assumed(self):
+        """A line for each argument that the file does not tell."""
+        return self.arguments.assumed if self.arguments else ()
 
     def __str__(self):
         lines = [f"{self.family}: {self.source} -> {self.target}", *self.remarks]
@@ -45,6 +50,7 @@ class Report:
                 lines.append(f"{title:<8} {_count(groups)}")
                 lines += [f"  {names}  {_tensors(number)}" for names, number in groups.items()]
         lines += [f"assumed  {line}" for line in self.assumed]
+        lines += [f"verified {line}" for line in self.verified]
         return "\n".join(lines)
 
 

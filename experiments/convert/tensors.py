@@ -75,6 +75,16 @@ def split(tensor, number):
     )
 
 
+def like(code, array):
+    """Return an array as a Tensor; floats get the dtype `code`, if that is one for weights."""
+    if array.dtype.kind != "f" or code not in ("F64", "F32", "F16", "BF16"):
+        return Tensor(CODES[array.dtype], array)
+    if code == "BF16":  # to nearest, to even
+        bits = array.astype(np.float32).view(np.uint32)
+        return Tensor(code, ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16))
+    return Tensor(code, array.astype(PLAIN[code]))
+
+
 def numbers(tensor):
     """Return the values of a tensor as an ndarray that NumPy can compute with."""
     if tensor.code == "BF16":

@@ -2,12 +2,26 @@
 
 import numpy as np
 
-from .tensors import numbers
-
 
 def rows(window):
     """Return the number of offsets in a window (height, width)."""
     return (2 * window[0] - 1) * (2 * window[1] - 1)
+
+
+def of_rows(name, number, prefix_rows=0, window=None):
+    """Return the window (height, width) of a table with this number of rows, a square unless given.
+
+    Raises ValueError if no window, or not this one, has so many.
+    """
+    if window is None:
+        side = (int(np.sqrt(max(number - prefix_rows, 0))) + 1) // 2
+        expected, window = "(2w - 1)(2w - 1) of a square", (side, side)
+    else:
+        expected = f"the {rows(window) + prefix_rows} of {text(window)}"
+    if number != rows(window) + prefix_rows:
+        more = f" and {prefix_rows} of a class token" if prefix_rows and "(2w" in expected else ""
+        raise ValueError(f"{name} has {number} rows, expected {expected}{more}: give its window_size")
+    return tuple(window)
 
 
 def text(size):
@@ -32,22 +46,35 @@ def index_with_class_token(window):
     return whole
 
 
-def log_coordinates(window, pretrained):
-    """Return Swin V2's table of coordinates, (1, 2h − 1, 2w − 1, 2) float32.
+def log_coordinates(window, pretrained, dtype=np.float32):
+    """Return Swin V2's table of coordinates, (1, 2h − 1, 2w − 1, 2).
 
-    sign(x) · log2(1 + |x|) / 3 with x = 8 · offset / (pretrained − 1)
+    sign(x) · log2(1 + |x|) / 3 with x = 8 · offset / (pretrained − 1), in the order that the originals
+    compute it, so that their float32 is met.
     """
     axes = [
-        np.arange(-(length - 1), length, dtype=np.float32) / np.float32(of - 1)
+        np.arange(-(length - 1), length, dtype=dtype) / max(of - 1, 1)
         for length, of in zip(window, pretrained, strict=True)
     ]
-    scaled = np.float32(8) * np.stack(np.meshgrid(*axes, indexing="ij"), -1)[None]
-    return np.sign(scaled) * np.log2(np.abs(scaled) + np.float32(1)) / np.float32(3)
+    scaled = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[None] * 8
+    return np.sign(scaled) * np.log2(np.abs(scaled) + 1) / 3
+
+
+def mlp_coordinates(window, mode):
+    """Return the coordinates of timm's RelPosMlp, (2h − 1, 2w − 1, 2) float64.
+
+    mode: "swin", as Swin V2's, or "cr": sign(x) · log(1 + |x|) of the offset x.
+    """
+    if mode == "swin":
+        return log_coordinates(window, window, np.float64)[0]
+    axes = [np.arange(1 - length, length, dtype=np.float64) for length in window]
+    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    return np.sign(offsets) * np.log1p(np.abs(offsets))
 
 
 def pretrained_of(table, window):
-    """Return the window of pretraining that a table of coordinates was made with, from its last row."""
-    largest = np.asarray(numbers(table), np.float64)[0, -1, -1]
+    """Return the window of pretraining that an array of coordinates was made with, from its last row."""
+    largest = np.asarray(table, np.float64)[0, -1, -1]
     scaled = 2 ** (3 * largest) - 1  # 8 · (window − 1) / (pretrained − 1)
     return tuple(
         round(8 * (length - 1) / x) + 1 if x else length

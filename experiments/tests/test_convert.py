@@ -1,14 +1,15 @@
 """The converter, without the libraries: there and back again, what is recognised and refused."""
 
 import pytest
-from checkpoints import OPTIONS, PAIRS, checkpoint
+from checkpoints import INSISTED, OPTIONS, PAIRS, checkpoint
 
 from experiments.convert import convert_tensors
 from experiments.convert.families import FAMILIES
 
 
-def converted(state, to, **options):
-    return convert_tensors(state, to, options=OPTIONS, **options)
+def converted(name, state, to, **insisted):
+    family = INSISTED.get(name)
+    return convert_tensors(state, to, family, options=OPTIONS[name], **insisted)
 
 
 def assert_same_bits(one, other):
@@ -24,13 +25,13 @@ def assert_same_bits(one, other):
 def test_there_and_back_again_is_the_same_bits(family, source, target, code):
     """The format of the result is recognised; the tensors of the target are those of its own tables."""
     state = checkpoint(family, source, code)
-    there, report = converted(state, target)
+    there, report = converted(family, state, target)
     assert (report.family, report.source) == (family, source)
     expected = checkpoint(family, target, code)
     assert {n: (t.code, t.shape) for n, t in there.items()} == {
         n: (t.code, t.shape) for n, t in expected.items()
     }
-    back, report = converted(there, source, source=target)
+    back, report = converted(family, there, source, source=target)
     assert report.source == target
     assert_same_bits(state, back)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import windows
 from ..rules import Arguments
+from ..tensors import numbers
 
 EPS = 1e-5  # of the norms, in every library
 NO_WINDOW = "nothing in the file tells the window: give window_size"
@@ -53,7 +54,7 @@ def _windows(version, model, given):
     """Return the window of every stage: of its table, of its buffers, or the one that was given."""
     sizes, stages = model.sizes, len(model.depths)
     if version == 1:
-        return [_window_of_rows(stage, rows, given) for stage, rows in enumerate(sizes["r"])]
+        return [_window_of_stage(stage, rows, given) for stage, rows in enumerate(sizes["r"])]
     if sizes["a"]:
         return [((a + 1) // 2, (b + 1) // 2) for a, b in zip(sizes["a"], sizes["b"], strict=True)]
     if given is None:
@@ -61,20 +62,10 @@ def _windows(version, model, given):
     return [given] * stages
 
 
-def _window_of_rows(stage, rows, given):
-    if given and rows == windows.rows(given):
-        return given
-    side = (int(np.sqrt(rows)) + 1) // 2
-    if rows != windows.rows((side, side)) or (given and side >= max(given)):
-        expected = (
-            f"the {windows.rows(given)} of {windows.text(given)}"
-            if given
-            else "(2w - 1)² of a square window"
-        )
-        raise ValueError(
-            f"the table of layers.{stage} has {rows} rows, expected {expected}: window_size does not fit"
-        )
-    return (side, side)
+def _window_of_stage(stage, rows, given):
+    """Return the window of a stage, which may be a smaller square than the one given."""
+    smaller = given and rows < windows.rows(given)
+    return windows.of_rows(f"the table of layers.{stage}", rows, 0, None if smaller else given)
 
 
 def _img_size(model, given, told, patch):
@@ -119,7 +110,7 @@ def _pretrained(model, told):
         if model.family.buffers[number].make is coordinates
     ]
     for stage, tensor in tables:
-        pretrained = windows.pretrained_of(tensor, told[stage])
+        pretrained = windows.pretrained_of(numbers(tensor), told[stage])
         found[stage] = 0 if pretrained == told[stage] else list(pretrained)
     return found, () if tables else ("pretrained_window_sizes 0, the windows themselves",)
 

@@ -7,6 +7,7 @@ the MLP that makes version 2's bias.
 
 from ..rules import FORMATS, Family, Place
 from ._swin_arguments import arguments, buffers
+from ._swin_models import MODELS
 
 
 def places(version):
@@ -134,21 +135,18 @@ IN_MEMORY = (
     (r"mlp\.fc2", "output.dense"),
 )
 
-FAMILIES = (
+FAMILIES = tuple(
     Family(
-        "swin",
+        name,
         FORMATS,
-        version_1(),
-        buffers(places("swin")[2], version=1),
-        arguments(version=1),
-        {"transformers": (without_head("swin"), *IN_MEMORY)},
-    ),
-    Family(
-        "swinv2",
-        FORMATS,
-        version_2(),
-        buffers(places("swinv2")[2], version=2),
-        arguments(version=2),
-        {"transformers": (without_head("swinv2"),)},
-    ),
+        rules(),
+        buffers=buffers(places(name)[2], version),
+        arguments=arguments(version),
+        aliases={"transformers": (without_head(name), *renamed)},
+        models=MODELS,
+    )
+    for name, version, rules, renamed in (
+        ("swin", 1, version_1, IN_MEMORY),
+        ("swinv2", 2, version_2, ()),
+    )
 )
