@@ -20,7 +20,7 @@ from .gate import gradient
 from .nn import Dropout, LayerNorm, Linear, Module, ModuleList, PatchEmbed
 from .position import PositionBias, RpbKwargs
 from .random import as_generator
-from .swin_block import PatchMerging, SwinTransformerBlock, SwinTransformerStage, Version, check_version
+from .swin_block import PatchMerging, SwinTransformerBlock, SwinTransformerStage, Version, as_version
 from .swin_presets import PRESETS
 from .types import Array, DTypeLike, Generator, Size, SizeLike
 
@@ -80,7 +80,7 @@ class SwinTransformer(Module):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        check_version(version)
+        version = as_version(version)
         num_classes = check_natural(num_classes=num_classes)
         embed_dim = check_positive_int(embed_dim=embed_dim)
         depths = check_counts("depths", depths, MOST_LAYERS)

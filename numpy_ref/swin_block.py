@@ -19,6 +19,7 @@ from .checks import (
     check_shape,
 )
 from .dispatch import F
+from .gate import floating
 from .nn import LayerNorm, Linear, Module, ModuleList
 from .ops.windows import as_shift, window_mask
 from .position import SCHEMES, RpbKwargs
@@ -63,7 +64,7 @@ class SwinTransformerBlock(Block):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        check_version(version)
+        version = as_version(version)
         check_bool(use_relative_position=use_relative_position)
         window = as_sizes("window_size", window_size, 2)
         shift = as_shift(shift_size, window)
@@ -92,6 +93,7 @@ class SwinTransformerBlock(Block):
 
     def forward(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
+        (x,) = floating(x=x)
         check_shape("x", x, (None, None, None, self.attn.embed_dim))
         return super().forward(x)
 
@@ -144,7 +146,7 @@ class PatchMerging(Module):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        check_version(version)
+        version = as_version(version)
         self.dim: int = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
         self.version = version
@@ -187,10 +189,11 @@ class SwinTransformerStage(Module):
         return dout if self.downsample is None else self.downsample.backward(dout)
 
 
-def check_version(version: Any) -> None:
-    """Check for one of Swin's versions; raises ValueError."""
+def as_version(version: Any) -> Version:
+    """Return one of Swin's versions as a Python int; raises ValueError."""
     if isinstance(version, bool) or version not in get_args(Version):
         raise ValueError(f"version is {version!r}, expected 1 or 2")
+    return 1 if version == 1 else 2
 
 
 def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:

@@ -30,7 +30,7 @@ def narrow(value):
 
 
 WITH_OPTIONS = [c for c in CASES if c.kind == "scheme" and c.variant != "one_token"]
-for kind in ("attention", "block", "vit"):
+for kind in ("attention", "block", "vit", "swin_block", "swin"):
     WITH_OPTIONS += [c for c in CASES if c.kind == kind and len(c.options) > 4][:2]
 
 
@@ -62,6 +62,8 @@ def test_what_is_no_integer_is_a_type_error(twin, no_integer):
         twin.RelativePositionBias(2, 4, "alibi")(q_offset=no_integer)
 
 
+SWIN_BOOLS = ("always_partition", "strict_img_size", "qkv_bias", "features_only")
+SWIN_BOOLS += ("use_relative_position",)
 VIT_BOOLS = ("cosine_attention", "k_bias", "fc_norm", "res_post_norm", "use_abs_pos_emb")
 
 
@@ -77,6 +79,7 @@ def test_what_is_neither_true_nor_false_is_a_type_error(twin, no_bool):
             for name in ("k_bias", "res_post_norm")
         ),
         *((lambda **o: twin.VisionTransformer(**VIT, **o), name) for name in VIT_BOOLS),
+        *((lambda **o: twin.SwinTransformer(**SWIN, **o), name) for name in SWIN_BOOLS),
     ]:
         with pytest.raises(TypeError, match=f"{name} is"):
             build(**{name: no_bool})
@@ -152,6 +155,9 @@ def scheme(twin, bias_type, **options):
 
 
 TOKENS, HEADS, IMAGES = {"x": (2, 6, 12)}, {"q": (2, 3, 6, 4)}, {"images": (2, 1, 8, 8)}
+MAP, WINDOW = {"x": (2, 5, 6, 12)}, {"window_size": (2, 3), "shift_size": 1}
+SWIN = {"img_size": 8, "patch_size": 2, "in_chans": 1, "num_classes": 5, "embed_dim": 12}
+SWIN |= {"depths": (2, 2), "num_heads": (3, 3), "window_size": 2}
 KEYS = HEADS | {"k": (2, 3, 6, 4)}
 MODULES = {  # name: (build, {argument: shape}, name of backward's argument)
     "attention": (lambda t: attention(t, "2d"), TOKENS, "dout"),
@@ -160,6 +166,9 @@ MODULES = {  # name: (build, {argument: shape}, name of backward's argument)
     "attention_query": (lambda t: attention(t, "irpe", rpb={"rpe_on": "qkv"}), TOKENS, "dout"),
     "vit": (lambda t: t.VisionTransformer(**VIT), IMAGES, "dlogits"),
     "vit_shared": (lambda t: t.VisionTransformer(**VIT, position="shared_relative"), IMAGES, "dlogits"),
+    "swin": (lambda t: t.SwinTransformer(**SWIN), IMAGES, "dout"),
+    "swin_block": (lambda t: t.SwinTransformerBlock(**GRID, **WINDOW), MAP, "dout"),
+    "swin_block_v2": (lambda t: t.SwinTransformerBlock(**GRID, **WINDOW, version=2), MAP, "dout"),
     "patches": (lambda t: layers(t).PatchEmbed(8, 4, 1, 12), IMAGES, "dout"),
     "mlp": (lambda t: layers(t).Mlp(12, 24), TOKENS, "dout"),
     "mlp_drop": (lambda t: layers(t).Mlp(12, 24, drop=0.5), TOKENS, "dout"),

@@ -17,7 +17,7 @@ from .checks import (
     check_names,
     check_positive_int,
 )
-from .gate import check_shape
+from .gate import check_shape, floating
 from .nn import LayerNorm, Linear, Module, ModuleList
 from .ops.windows import as_shift
 from .position import SCHEMES, RpbKwargs
@@ -62,7 +62,7 @@ class SwinTransformerBlock(Block):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        check_version(version)
+        version = as_version(version)
         check_bool(use_relative_position=use_relative_position)
         window = as_sizes("window_size", window_size, 2)
         shift = as_shift(shift_size, window)
@@ -91,6 +91,7 @@ class SwinTransformerBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
+        floating(x=x)
         check_shape("x", x, (None, None, None, self.attn.embed_dim))
         return super().forward(x)
 
@@ -132,7 +133,7 @@ class PatchMerging(Module):
         generator: Generator | None = None,
     ):
         super().__init__()
-        check_version(version)
+        version = as_version(version)
         self.dim: int = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
         self.version = version
@@ -170,10 +171,11 @@ class SwinTransformerStage(Module):
         return [(n, b) for n, b in self.blocks.named_children() if isinstance(b, SwinTransformerBlock)]
 
 
-def check_version(version: Any) -> None:
-    """Check for one of Swin's versions; raises ValueError."""
+def as_version(version: Any) -> Version:
+    """Return one of Swin's versions as a Python int; raises ValueError."""
     if isinstance(version, bool) or version not in get_args(Version):
         raise ValueError(f"version is {version!r}, expected 1 or 2")
+    return 1 if version == 1 else 2
 
 
 def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs: Any) -> Any:

@@ -13,11 +13,11 @@ def window_partition_forward(x, window_size, shift_size=0):
     return _cut(x, grid), Cache(window_partition_forward, grid, x.shape, x.dtype)
 
 
-def window_partition_backward(dwindows, cache):
+def window_partition_backward(dout, cache):
     """dx; see `numpy_ref.ops.window_partition_backward`."""
     grid, shape, dtype = recall(cache, window_partition_forward)
-    dwindows = gradient("dwindows", dwindows, definition.windows_shape(shape, grid), dtype)
-    return _assembled(dwindows, grid, shape)
+    dout = gradient("dout", dout, definition.windows_shape(shape, grid), dtype)
+    return _assembled(dout, grid, shape)
 
 
 def window_reverse_forward(windows, size, window_size, shift_size=0, residual=None):

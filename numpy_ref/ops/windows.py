@@ -37,14 +37,14 @@ def window_partition_forward(
     return cut(x, grid), Cache(window_partition_forward, grid, x.shape, x.dtype)
 
 
-def window_partition_backward(dwindows: Array, cache: Cache) -> Array:
+def window_partition_backward(dout: Array, cache: Cache) -> Array:
     """Return dx. Each token of x lies in one window, so this puts the windows' gradients back in place.
 
-    dwindows: (B·nW, wh·ww, C).
+    dout: (B·nW, wh·ww, C).
     cache: what `window_partition_forward` returned.
     """
     grid, shape, dtype = recall(cache, window_partition_forward)
-    return assembled(gradient("dwindows", dwindows, windows_shape(shape, grid), dtype), grid)
+    return assembled(gradient("dout", dout, windows_shape(shape, grid), dtype), grid)
 
 
 def window_reverse_forward(
