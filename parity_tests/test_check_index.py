@@ -15,6 +15,7 @@ from .indices import (
     column_major,
     height_for_width,
     in_larger_table,
+    last_doubled,
     made,
     no_factors,
     of_nnformer,
@@ -59,6 +60,7 @@ FAULTS = [
     ("strides", no_factors, PLANES),
     ("strides", height_for_width, UNEQUAL),
     ("strides", of_sizes, PLANES),
+    ("strides", last_doubled, WINDOWS),
     ("strides", lambda window: 0 * made(window), WINDOWS[:5]),
     ("strides", lambda window: by_factors(window, [3] * len(window)), WINDOWS),
     ("distance", lambda window: made(window, lambda *o: row_major(map(abs, o), window)), WINDOWS),
@@ -94,7 +96,9 @@ def test_the_sign_of_one_axis_is_named(window, axis):
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_transposed_index_is_told_from_the_opposite_sign_by_its_prefix_rows(window):
-    assert checked(right(window, 2).T, window, 2).kinds == ["transposed"]
+    (transposed,) = checked(right(window, 2).T, window, 2).findings
+    assert transposed.kind == "transposed"
+    assert transposed.pairs[0].offset is not None  # shown by tokens of the window, not by prefix tokens
     report = checked(right(window).T, window)
     assert report.kinds == ["sign"]
     assert report.recognised == "maxvit"
@@ -115,6 +119,10 @@ def test_the_words_say_what_is_wrong():
         collapsed((2, 3, 4)), (2, 3, 4)
     )
     assert "axis 0 moves the row by 11, expected 49 (11 = 3 · 4 − 1" in text(of_nnformer(CUBE), CUBE)
+    order = made((2, 3, 4), tokens=[(a, b, c) for b in range(3) for a in range(2) for c in range(4)])
+    assert "in the order 1, 0, 2, the last" in text(order, (2, 3, 4))
+    assert "a sequence of 15 tokens" in text(made((15,)))
+    assert "a sequence" not in text(made((15,)) + 1)
     assert "column by column" in text(column_major((3, 5)))
     assert "order 1, 0, expected 0, 1" in text(other_axes((3, 5)))
     assert "1 too high: the offsets along axis 1 are shifted by 5, expected 4" in text(made((3, 5)) + 1)
@@ -165,6 +173,9 @@ def test_prefix_rows_in_another_order_are_named(window, prefix):
         assert report.kinds == ["prefix_rows"]
         assert "the same rows in another order" in report.findings[0].text
         assert report.permutation[-3:].tolist() == rows
+    report = checked(with_prefix(index, (first + 7, first + 8, first + 9), prefix), window, prefix)
+    assert report.kinds == ["prefix_rows", "out_of_range", "never_read"]
+    assert report.findings[0].text.endswith(f"begin at {first + 7}, expected {first}")
     report = checked(with_prefix(index, (0, 0, 0), prefix), window, prefix)
     assert report.kinds[0] == "prefix_rows"
     assert f"token→prefix reads row 0, expected {first + 1}" in report.findings[0].text
@@ -237,6 +248,11 @@ def test_several_faults_are_all_named(window):
     dirty[2, 3] = -5
     assert {"transposed", "entries", "out_of_range"} <= kinds(dirty, 1)
     assert "prefix_rows" not in kinds(dirty, 1)
+    entries = next(f for f in checked(dirty, window, 1).findings if f.kind == "entries")
+    assert [(pair.query, pair.key) for pair in entries.pairs] == [(2, 3)]
+    dirty = with_prefix(opposite(window), [right(window).max() + 1] * 3)
+    dirty[2, 3] = -5
+    assert {"sign", "entries"} <= kinds(dirty, 1)
     first = right(window).max() + 1
     assert kinds(with_prefix(turned(window, 0), (first + 1, first, first + 2)), 1) == {
         "sign",

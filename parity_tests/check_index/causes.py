@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise, permutations
 
-from .conventions import sum_of
+from .conventions import mixed_radix, sum_of
 
 
 def causes(reading, window, planes):
@@ -19,8 +19,9 @@ def causes(reading, window, planes):
         turned = tuple(window[axis] for axis in order)
         theirs = tuple(expected.strides[axis] for axis in order)
         if reading.grid == turned and _same(map(abs, reading.strides), map(abs, theirs), turned):
-            how = "column by column" if order == (1, 0) else f"with axis {order[-1]} fastest"
-            found = [("token_order", f"tokens are numbered {how}, expected row by row (row-major)")]
+            how = f"with the axes in the order {_listed(order)}, the last one fastest"
+            how = "column by column" if order == (1, 0) else how
+            found = [("token_order", f"tokens are numbered {how}; expected is row-major")]
             return found + _of_sign(reading, theirs, turned)
     return _of_another_window(reading, window, planes)
 
@@ -62,16 +63,21 @@ def _of_strides(reading, window, planes):
             return found + _of_constant(reading, window, theirs)
     if (larger := table_of(reading)) and _covers(larger, window):
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
-    wrong = [("strides", "; ".join(_steps(strides, expected.strides, window)))]
-    return wrong + _of_constant(reading, window, expected)
+    text = "; ".join(_steps(strides, expected.strides, window))
+    if reading.strides == mixed_radix(window) and reading.constant == math.prod(window) - 1:
+        text += f"; it is the index of a sequence of {math.prod(window)} tokens"
+    return [("strides", text), *_of_constant(reading, window, expected)]
 
 
 def _order(order, window):
-    right, found = (", ".join(map(str, axes)) for axes in (range(len(order)), order))
-    text = f"the table's axes are in the order {found}, expected {right}"
+    text = f"the table's axes are in the order {_listed(order)}, expected {_listed(range(len(order)))}"
     if len(set(window)) < len(window):
         text += "; tokens numbered in that order would give the same in a window of equal sides"
     return text
+
+
+def _listed(axes):
+    return ", ".join(map(str, axes))
 
 
 def _steps(strides, expected, window):
