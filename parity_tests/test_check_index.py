@@ -23,6 +23,7 @@ from .indices import (
     on_another_grid,
     opposite,
     other_axes,
+    places,
     right,
     row_major,
     top_left,
@@ -80,6 +81,7 @@ def test_a_fault_is_named(kind, fault, window):
     assert report.kinds[0] == kind
     assert report.findings[0].pairs
     assert not {"entries", "unexplained"} & set(report.kinds)
+    assert kind == "shift" or "shift" not in report.kinds
     first = right(window).max() + 1
     report = checked(with_prefix(index, (first, first + 1, first + 2)), window, 1)
     assert report.kinds[0] == kind
@@ -261,8 +263,28 @@ def test_several_faults_are_all_named(window):
 
 
 @pytest.mark.parametrize("window", UNEQUAL)
-def test_column_major_tokens_with_the_opposite_sign_are_both_named(window):
+def test_column_major_tokens_with_other_faults_are_all_named(window):
     assert checked(column_major(window).T, window).kinds[:2] == ["token_order", "sign"]
+    _, shift, *_ = checked(column_major(window) + 1, window).findings
+    axis = len(window) - 1
+    assert f"along axis {axis} are shifted by {window[axis]}, expected" in shift.text
+    signs = made(window, lambda *o: row_major((-o[0], *o[1:]), window))
+    columns = [places(window).index(place[::-1]) for place in places(window[::-1])]
+    _, sign, *_ = checked(signs[np.ix_(columns, columns)], window).findings
+    assert sign.text.startswith("along axis 0 the offset is key − query")
+
+
+def test_the_signs_of_two_axes_are_named():
+    index = made(CUBE, lambda a, b, c: row_major((-a, b, -c), CUBE))
+    (sign,) = checked(index, CUBE).findings
+    assert sign.text.startswith("along axis 0 and 2 the offset is key − query")
+
+
+@pytest.mark.parametrize("window", ONE_TOKEN)
+def test_one_token_has_one_row(window):
+    report = checked([[5]], window)
+    assert report.kinds == ["shift", "out_of_range", "never_read"]
+    assert checked(np.array([[-1]]), window).kinds[0] == "shift"
 
 
 def test_random_rows_are_unexplained():
