@@ -16,7 +16,7 @@ TILE, CHUNK = 84, 168  # rows of a piece forward, and at once backward: whole ti
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """out (rows, columns) = residual + x (rows, depth) Wᵀ + b, TILE rows a piece.
+    """out (rows, columns) = residual + x (rows, depth) Wᵀ + b, at most TILE rows a piece.
 
     Arrays are addresses, 0 if there is no bias or residual. packed: memory for the packed weight.
     """
@@ -32,13 +32,20 @@ def forward(worker, words, helpers, *arguments):
         else:
             # 2  out (height, columns) = residual + b + x Wᵀ
             await_pieces(progress, panels)
-            i = (piece - panels) * TILE
-            height, out_i = min(TILE, rows - i), out + i * columns * size
+            i, height = tile_of(piece - panels, pieces - panels, rows)
+            out_i = out + i * columns * size
             start, start_row = product_start(packed, out_i, residual, i, bias, height, columns)
             product(
                 code, height, columns, depth, x + i * depth * size, depth, 1,
                 address(packed, 0), 0, out_i, columns, start, start_row,
             )  # fmt: skip
+
+
+@inner
+def tile_of(n, tiles, rows):
+    """(first row, number of rows) of the n-th of so many tiles of nearly equal height."""
+    first = rows * n // tiles
+    return first, rows * (n + 1) // tiles - first
 
 
 @inner

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from .gelu import cdf, gelu, slope
-from .linear_loops import CHUNK, TILE, product_start
+from .linear_loops import CHUNK, product_start, tile_of
 from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
 from .machine.product import product
@@ -45,7 +45,7 @@ def activate_backward(packed, first, hidden, dactive, rows, columns):
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, TILE rows a piece.
+    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, at most TILE rows a piece.
 
     x: (rows, columns); hidden: (rows, middle); out, residual: (rows, depth), all as addresses. scratch:
     GELU(hidden) of a piece.
@@ -67,8 +67,7 @@ def forward(worker, words, helpers, *arguments):
             pack_panel(packed, panels.start2, panel, weight2, middle * size, middle, depth, True)
         else:
             await_pieces(progress, panels.both)
-            i = (piece - panels.both) * TILE
-            height = min(TILE, rows - i)
+            i, height = tile_of(piece - panels.both, pieces - panels.both, rows)
             hidden_i = hidden + i * middle * size
             # 2  hidden (height, middle) = x W1ᵀ + b1
             product(
