@@ -3,7 +3,7 @@
 import sys
 
 from .cli import MISTAKES, command, fail, loaded_run, parse, parser_of_a_run
-from .inference import Classifier
+from .inference import described, read
 
 
 @command
@@ -15,12 +15,12 @@ def main(argv=None):
     options = parse(parser, argv)
     try:
         run, trainer = loaded_run(options)
-        classifier = Classifier(trainer, run.data)
-        probabilities = classifier.predict(classifier.read(options.images))
+        model = described(trainer.model, run.data)
+        found = model.classify(read(options.images, model))
     except MISTAKES as error:
         fail(parser.prog, error)
-    for path, row in zip(options.images, probabilities, strict=True):
-        print(f"{path}\t{classifier.classes[row.argmax()]}\t{row.max():.4f}")
+    for path, name, row in zip(options.images, *found, strict=True):
+        print(f"{path}\t{name}\t{row.max():.4f}")
     return 0
 
 

@@ -8,6 +8,8 @@ from .block import Block
 from .dispatch import num_threads, set_num_threads, use_ops
 from .optim import AdamW, clip_grad_norm, learning_rate, parameter_groups
 from .position import SCHEMES, PositionBias, RelativePositionBias, scheme_options
+from .pretrained import Classification, from_pretrained
+from .resize import resize_pos_embed, resize_table
 from .swin import SwinTransformer
 from .swin_block import SwinTransformerBlock
 from .trainer import EvalResult, StepResult, Trainer
@@ -19,6 +21,7 @@ __all__ = [
     "SCHEMES",
     "AdamW",
     "Block",
+    "Classification",
     "EvalResult",
     "MultiHeadAttention",
     "PositionBias",
@@ -29,9 +32,12 @@ __all__ = [
     "Trainer",
     "VisionTransformer",
     "clip_grad_norm",
+    "from_pretrained",
     "learning_rate",
     "num_threads",
     "parameter_groups",
+    "resize_pos_embed",
+    "resize_table",
     "scheme_options",
     "set_num_threads",
     "use_ops",

@@ -7,6 +7,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "2")  # two threads on one core too; 
 
 import pytest
 
+import numpy_ref
+
 from . import report
 from .cases import CASES
 
@@ -17,6 +19,15 @@ RESULTS = {}
 def results():
     """{(case id, dtype): [budget.Row]} of the comparisons made so far."""
     return RESULTS
+
+
+@pytest.fixture
+def two_threads():
+    """Let the kernels use two threads during a test."""
+    before = numpy_ref.num_threads()
+    numpy_ref.set_num_threads(2)
+    yield
+    numpy_ref.set_num_threads(before)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -17,7 +17,12 @@ from .compare import compare
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
-FILE, RUN = "# file: ", "runs/NAME"
+FILE = "# file: "
+# What a block needs that is not there: the page, and whose tests run it in place of these.
+NEEDS = {
+    "runs/NAME": ("training.md", "experiments/tests/test_self_contained.py"),
+    "models/NAME": ("README.md", "experiments/tests/test_export.py"),
+}
 
 
 def blocks(page):
@@ -25,20 +30,26 @@ def blocks(page):
     return BLOCK.findall(page.read_text())
 
 
+def needed_by(code):
+    """Return what the block needs of NEEDS, or None."""
+    return next((needed for needed in NEEDS if needed in code), None)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_do_what_the_page_says(page):
     """The blocks of a page run in order in one namespace.
 
-    Blocks that show a file are run by the test below, the one that needs a trained run by
-    experiments/tests/test_self_contained.py.
+    Blocks that show a file are run by the test below, those that need a trained run by the tests that
+    NEEDS names.
     """
     namespace = {}
     for code, expected in blocks(page):
         if code.startswith(FILE):
             assert page.name == "architecture.md", "only the example of architecture.md is run as files"
             continue
-        if RUN in code:
-            assert page.name == "training.md", "only the example of training.md is run with a run"
+        if needed := needed_by(code):
+            expected_page, tests = NEEDS[needed]
+            assert page.name == expected_page, f"{tests} runs only the block of {expected_page}"
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

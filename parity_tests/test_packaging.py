@@ -18,7 +18,7 @@ import numpy_ref
 import torch_impl
 
 from .process import LONG, ROOT
-from .test_docs import BLOCK
+from .test_docs import blocks, needed_by
 
 PACKAGES = ("numpy_ref", "parity_tests", "torch_impl")
 NEEDED = ("numpy", "numba", "llvmlite")  # by numpy_ref; llvmlite by numba
@@ -125,9 +125,9 @@ def test_numpy_ref_and_the_cases_need_numpy_and_numba_only(bare, tmp_path):
     """The wheel's requirements are met without a registry, and the README's snippets run."""
     python, site = bare
     assert output(python, "-c", ABOUT, cwd=tmp_path) == f"{site / 'numpy_ref' / '__init__.py'} set()\n"
-    blocks = BLOCK.findall((ROOT / "README.md").read_text())
-    assert len(blocks) >= 2
-    for code, expected in blocks:
+    alone = [block for block in blocks(ROOT / "README.md") if not needed_by(block[0])]
+    assert len(alone) >= 2
+    for code, expected in alone:
         assert output(python, "-c", code, cwd=tmp_path).split() == expected.split()
 
 

@@ -2,11 +2,9 @@
 
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,14 +12,12 @@ import torch
 from numba import njit
 
 import numpy_ref
-import numpy_ref.kernels as kernels
 import torch_impl
 from numpy_ref.kernels.machine import threads as kernel_threads
 
 from . import budget
+from .jobs import assert_helpers_take_part, assert_same_bits, count, noted, results
 from .process import LONG, python
-
-KERNELS = str(Path(kernels.__file__).parent)
 
 TRAINING_STEP = """
 import numpy as np, numpy_ref
@@ -31,49 +27,7 @@ trainer.train_step(np.ones((16, 1, 8, 8)), np.arange(16) % 10)
 """
 
 
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = numpy_ref.num_threads()
-    numpy_ref.set_num_threads(2)
-    yield
-    numpy_ref.set_num_threads(before)
-
-
-def results(seed=0, rows=1500):
-    """Return results of kernels that run in several pieces, with and without scratch memory."""
-    rng = np.random.default_rng(seed)
-    x, weight = rng.standard_normal((rows, 24)), rng.standard_normal((40, 24))
-    q, k, v = rng.standard_normal((3, 2, 8, 50, 16))
-    table, index = rng.standard_normal((99, 8)), np.subtract.outer(np.arange(50), np.arange(50)) + 49
-    out, cache = kernels.linear_forward(x, weight)
-    heads, attention = kernels.attention_forward(q, k, v, table, index)
-    grads = kernels.linear_backward(out, cache)[:2], kernels.attention_backward(heads, attention)[:4]
-    return [out, heads, *grads[0], *grads[1]]
-
-
-def assert_same_bits(ours, theirs):
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def noted(pieces=4):
-    """Return the (worker, helpers) that a job's kernel gets."""
-    seen = []
-    kernel_threads.run(lambda worker, words, helpers, *rest: seen.append((worker, helpers)), pieces)
-    return seen[0]
-
-
-@njit(nogil=True)
-def counting(worker, words, helpers, *arguments):
-    if kernel_threads.share(worker, words, helpers, arguments):
-        return
-    progress, pieces, scratches, work, done, workers = arguments
-    for piece in kernel_threads.taken(progress, pieces):
-        scratches[worker, 0] = piece
-        for _ in range(work):
-            scratches[worker, 0] = (3 * scratches[worker, 0] + 1) % 1000003
-        done[piece] += 1 if scratches[worker, 0] >= 0 else 0
-        workers[worker] += 1
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 @njit(nogil=True)
@@ -93,13 +47,6 @@ def adding_up(worker, words, helpers, *arguments):
             sums[piece - first] = written.sum()
 
 
-def count(pieces, work):
-    """Return (how often each piece was done, number of pieces done by each worker)."""
-    done, workers = np.zeros(pieces, np.int64), np.zeros(9, np.int64)
-    kernel_threads.run(counting, pieces, work, done, workers, scratch=(1, np.int64))
-    return done, workers
-
-
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_every_piece_is_done_once_before_run_returns(threads):
     numpy_ref.set_num_threads(threads)
@@ -116,12 +63,6 @@ def test_who_awaits_pieces_finds_them_done(threads):
         kernel_threads.run(adding_up, 16, 7, written, sums)
         assert written.all()
         assert (sums == written.sum()).all()
-
-
-def assert_helpers_take_part():
-    deadline = time.monotonic() + LONG
-    while not count(1000, 100)[1][1]:
-        assert time.monotonic() < deadline
 
 
 def test_helpers_take_part():
@@ -219,68 +160,6 @@ def test_torch_may_work_in_between():
     for _ in range(5):
         assert_same_bits(results(), expected)
         assert budget.float64("product", product.numpy(), (x @ x).numpy()).ok
-
-
-def test_an_error_in_a_kernel_leaves_the_threads_usable():
-    expected = results()
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    for kernel, error in ((interrupted, KeyboardInterrupt), (counting, Exception)):
-        with pytest.raises(error):
-            kernel_threads.run(kernel, 4, "neither scratch nor array")
-        assert noted() == (kernel_threads.CALLER, 1)
-        assert_same_bits(results(), expected)
-
-
-def interrupted(call, n):
-    """Interrupt call() before the n-th instruction of the kernels' files; False if it has fewer."""
-    left, raised = n, False
-
-    def trace(frame, event, argument):
-        nonlocal left, raised
-        if not frame.f_code.co_filename.startswith(KERNELS):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left -= 1
-            if left < 0 and not raised:
-                raised = True
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()  # coverage's, maybe
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    assert not raised, f"the interrupt before instruction {n} was swallowed"
-    return False
-
-
-def test_an_interrupt_at_any_moment_reaches_the_caller_and_leaves_the_threads_usable():
-    """An interrupt is raised before every instruction in turn, also while memory is being released."""
-    x, weight = np.random.default_rng(0).standard_normal((2, 300, 64))
-    expected = kernels.linear_forward(x, weight)[0]
-
-    def call():
-        assert_same_bits(kernels.linear_forward(x, weight)[:1], [expected])
-
-    for before in (lambda: None, lambda: numpy_ref.set_num_threads(3)):  # the second starts helpers
-        n = 0
-        while before() or interrupted(call, n):
-            assert not any(team.words[kernel_threads.BUSY] for team in kernel_threads._teams.values())
-            call()
-            n += 1
-        assert n > 100
-        assert_helpers_take_part()
-    deadline = time.monotonic() + LONG
-    while sum(t.name.startswith("numpy_ref-") for t in threading.enumerate()) != 2:
-        assert time.monotonic() < deadline
 
 
 EIGHT_AT_ONCE = """

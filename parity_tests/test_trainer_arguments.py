@@ -172,10 +172,16 @@ def test_a_step_refuses_its_rate_and_changes_nothing(twin):
         ({"labels": np.array([0, 1, 2, -100])}, ValueError, "^labels has entries"),
         ({"labels": np.array([[0, 1, 2, 3]])}, ValueError, r"^labels has shape \(1, 4\)"),
         ({"labels": np.ones(4, bool)}, TypeError, "^labels has dtype bool"),
+        ({"labels": np.zeros(4)}, TypeError, "^labels has dtype float64"),
+        ({"labels": [0, 1, 2, 3]}, TypeError, "^labels is a list"),
+        ({"labels": np.zeros(3, int)}, ValueError, r"^labels has shape \(3,\)"),
+        ({"images": np.zeros((4, 1, 8, 6))}, ValueError, r"^images has shape \(4, 1, 8, 6\)"),
+        ({"images": np.zeros((0, 1, 8, 8))}, ValueError, "^images has shape .* at least one"),
     ],
 )
 def test_a_batch_is_refused_before_it_is_computed(twin, change, error, message):
-    trainer = trainer_of(twin)
+    """The generator stays too: dropout has not drawn yet."""
+    trainer = trainer_of(twin, model_of(twin, drop_rate=0.5))
     before, progress = trainer.state_dict()
     images, labels = batch()
     given = {"images": images, "labels": labels} | change

@@ -31,13 +31,14 @@ def assert_refused(call, name, pairs):
             raise AssertionError(f"{name} {value!r} was accepted")
 
 
-def model_of(twin):
-    options = {"img_size": 8, "embed_dim": 8, "depth": 1, "num_heads": 2}
-    return twin.VisionTransformer(**options, generator=np.random.default_rng(0))
+def model_of(twin, **options):
+    small = {"img_size": 8, "embed_dim": 8, "depth": 1, "num_heads": 2}
+    return twin.VisionTransformer(**small | {"generator": np.random.default_rng(0)} | options)
 
 
-def trainer_of(twin, **options):
-    return twin.Trainer(model_of(twin), **{"lr": 1e-3, "total_steps": 10, "device": "cpu"} | options)
+def trainer_of(twin, model=None, **options):
+    defaults = {"lr": 1e-3, "total_steps": 10, "device": "cpu"}
+    return twin.Trainer(model_of(twin) if model is None else model, **defaults | options)
 
 
 def batch():

@@ -4,8 +4,6 @@
 # pyright: reportIncompatibleMethodOverride=false
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +18,10 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
+from .dropout import Dropout, DropPath
 from .gate import check_input, check_shape, floating
-from .random import as_generator, dropout_multiplier, truncated_normal
+from .module import Module
+from .random import as_generator, truncated_normal
 from .types import DTypeLike, Generator, SizeLike
 
 __all__ = [
@@ -40,24 +40,6 @@ __all__ = [
     "Sequential",
     "SiLU",
 ]
-
-
-P = ParamSpec("P")
-R = TypeVar("R", covariant=True)
-
-
-class Forward(Protocol[P, R]):
-    """Anything with a `forward`; a module is called with its arguments."""
-
-    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-
-class Module(nn.Module):
-    """PyTorch's own, with the types of `forward` for its call."""
-
-    if TYPE_CHECKING:
-
-        def __call__(self: Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class Linear(nn.Linear):
@@ -146,51 +128,6 @@ class SiLU(nn.SiLU):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(*floating(x=x))
-
-
-class Dropout(Module):
-    """Multiply by 0 or 1/(1−rate), one draw per element; in evaluation this is the identity.
-
-    rate: the probability of 0.
-    """
-
-    def __init__(self, rate: float = 0.0, generator: Generator | None = None):
-        super().__init__()
-        self.rate: float = check_probability(rate=rate)
-        self.generator = as_generator(generator)
-
-    def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
-        """Return the multiplier for this shape, or None if nothing is dropped."""
-        if not self.training or self.rate == 0:
-            return None
-        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the draw for an input of this shape."""
-        return shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        (x,) = floating(x=x)
-        multiplier = self.draw(x.shape, x.dtype, x.device)
-        return x if multiplier is None else ops.dropout(x, multiplier)
-
-    def add(
-        self, residual: Tensor | None, branch: Callable[..., Tensor], *inputs: Tensor | None
-    ) -> Tensor:
-        """Return residual + drop(branch(*inputs)), or only the branch if residual is None."""
-        out = branch(*inputs)
-        if residual is None:
-            return self(out)
-        return ops.residual(residual, out, self.draw(out.shape, out.dtype, out.device))
-
-
-class DropPath(Dropout):
-    """Stochastic depth (arXiv 1603.09382): one draw per sample drops the whole branch."""
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not shape:
-            raise ValueError("x has shape (), expected the batch as its first axis")
-        return (shape[0],) + (1,) * (len(shape) - 1)
 
 
 class Mlp(Module):

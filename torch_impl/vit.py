@@ -18,8 +18,9 @@ from .checks import (
     check_positive_int,
     check_probability,
 )
-from .nn import Dropout, LayerNorm, Linear, Module, ModuleList, Parameter, PatchEmbed
+from .nn import Dropout, LayerNorm, Linear, ModuleList, Parameter, PatchEmbed
 from .position import SCHEMES, PositionBias, RpbKwargs
+from .pretrained import Pretrained
 from .random import as_generator, truncated_normal
 from .types import DTypeLike, Generator, SizeLike
 
@@ -28,7 +29,7 @@ Pool = Literal["token", "avg"]
 POSITIONS = get_args(Position)
 
 
-class VisionTransformer(Module):
+class VisionTransformer(Pretrained):
     """A vision transformer that classifies images.
 
     logits = head(pool(norm(blocks(embed(images)))))
@@ -79,7 +80,7 @@ class VisionTransformer(Module):
         use_abs_pos_emb: bool = False,
     ):
         super().__init__()
-        num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
+        self.num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
         depth = check_positive_int(MOST_LAYERS, depth=depth)
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_choice("position", position, POSITIONS)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.data import digits, folder, idx
+from experiments.data.scaling import scaled
 from experiments.data.split import Split, standardise
 from experiments.data.summary import Summary
 
@@ -63,8 +64,8 @@ def load_data(
     val_fraction, test_fraction: shares of the given training images, held out stratified by class;
         each is unused where the source brings that split itself. So test_fraction is unused for
         fashion_mnist and mnist, whose test split is the official test file.
-    image_size: (H, W) in pixels that the images of "folder" are resized to, or one number for both;
-        the other sources have a size of their own, and only that is accepted.
+    image_size: (H, W) in pixels that the images are resized to, or one number for both; their own size
+        unless given.
     split_seed: the split depends on this seed only.
 
     Raises ValueError for a bad argument, a damaged file or a class too small to be split, and
@@ -73,8 +74,6 @@ def load_data(
     image_size = (image_size,) * 2 if isinstance(image_size, int) else image_size
     _check_arguments(name, val_fraction, test_fraction, image_size, split_seed)
     classes, parts, decode = _open_source(name, root, image_size)
-    _check_size(name, decode(parts["train"][0][:1]).shape[2:], image_size)
-
     fractions = {"test": test_fraction, "val": val_fraction}
     parts = _hold_out(parts, fractions, classes, split_seed)
     images = {part: decode(items) for part, (items, _) in parts.items()}
@@ -99,23 +98,13 @@ def _check_arguments(name, val_fraction, test_fraction, image_size, split_seed):
 
 
 def _open_source(name: str, root: str | Path | None, image_size: tuple[int, int] | None):
-    match name:
-        case "digits":
-            return digits.load(root)
-        case "fashion_mnist":
-            return idx.load_fashion_mnist(root)
-        case "mnist":
-            return idx.load_mnist(root)
-        case "folder":
-            return folder.load(root, image_size)
-
-
-def _check_size(name: str, size: tuple[int, int], image_size: tuple[int, int] | None):
-    if image_size is not None and size != tuple(image_size):
-        raise ValueError(
-            f"image_size: {name} has images of {size[0]}x{size[1]} and only those of 'folder' are "
-            f"resized; got {image_size[0]}x{image_size[1]}, leave it out"
-        )
+    if name == "folder":  # its images may differ in size, so they are resized one by one
+        return folder.load(root, image_size)
+    sources = {"digits": digits.load, "fashion_mnist": idx.load_fashion_mnist, "mnist": idx.load_mnist}
+    classes, parts, decode = sources[name](root)
+    if image_size is None:
+        return classes, parts, decode
+    return classes, parts, lambda items: scaled(decode(items), image_size)
 
 
 def _hold_out(parts: dict, fractions: dict[str, float], classes: Sequence[str], seed: int) -> dict:

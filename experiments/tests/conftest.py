@@ -1,9 +1,13 @@
 """One small run of each twin, which the tests of runs copy and damage."""
 
+import shutil
+
 import numpy as np
 import pytest
-from small_runs import BACKENDS, start
+from small_runs import BACKENDS, SMALL, interrupt, start
 
+from experiments import metrics
+from experiments.train import main
 from numpy_ref.dispatch import default_ops
 from numpy_ref.kernels import ahead
 
@@ -21,3 +25,21 @@ def finished(tmp_path_factory):
     """Train a small run with each twin and return {backend: folder}."""
     base = tmp_path_factory.mktemp("runs")
     return {backend: start(base / backend, backend) for backend in BACKENDS}
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """Return a copy of a finished NumPy run, which a test may damage."""
+    return shutil.copytree(finished["numpy"], tmp_path / "run")
+
+
+@pytest.fixture
+def half(finished, tmp_path):
+    """Return a run that was stopped after two of its four epochs; the second was the best so far."""
+    folder, record = tmp_path / "half", metrics.record
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            metrics, "record", lambda f, row: interrupt() if row["epoch"] == 3 else record(f, row)
+        )
+        assert main(["--run", str(folder), *SMALL]) == 130
+    return folder

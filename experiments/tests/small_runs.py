@@ -56,3 +56,11 @@ def assert_same_run(one, other):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     assert (one / "log.txt").read_text() == (other / "log.txt").read_text()
     assert rows_of(one) == rows_of(other)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def interrupt():
+    raise KeyboardInterrupt

@@ -55,5 +55,5 @@ def _update(worker, words, helpers, *arguments):
             change = first / (root(second) * correction2 + eps)
             store_first(m + offset, first, left)
             store_first(v + offset, second, left)
-            kept = load_first(like, data + offset, left) * decay
-            store_first(data + offset, kept - change * step, left)
+            decayed = load_first(like, data + offset, left) * decay
+            store_first(data + offset, decayed - change * step, left)

@@ -22,8 +22,8 @@ from .machine.product import padded, product_for
 
 STRIP_BYTES = 1 << 17  # of each strip at work; five of them and the packed keys share the L2 cache
 STRIP_ROWS = 28  # a strip may always have as many: with fewer, packing costs more than it saves
-CHUNK = 16  # windows that share a gathered bias strip
-PACKED_BYTES = 1 << 20  # of the packed keys and values of a chunk, at most
+CHUNK_SIZE = 16  # elements of the batch that share a gathered bias strip, at most
+CHUNK_BYTES = 1 << 20  # of what every strip of a chunk reads again, at most
 PIECES = 16  # to cut the work into, where it can be: enough for as many threads
 
 
@@ -54,46 +54,49 @@ def attention_forward(
     given = (q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index)
     given = definition.checked_attention(*given)
     q, k, v, table, index, bias, mask, scale, dropout, value_embedding, _ = given
-    (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
+    batch, heads, q_len, dim = q.shape
+    k_len, v_dim = v.shape[2:]
     if value_embedding is not None or 0 in (batch, heads, q_len, dim, v_dim):
         return definition.attention_forward(*given)
-    q, k, v = (_rows(x) for x in (q, k, v))
-    by_head, flat = np.zeros((heads, 0), q.dtype), np.empty(0, np.uint64)
+    q, k, v = (_with_contiguous_rows(x) for x in (q, k, v))
+    by_head = np.zeros((heads, 0), q.dtype)
+    flat = np.empty(0, np.uint64)
     if table is not None:
-        (by_head,), flat = contiguous(table.T), checked_index(index, len(table))
+        (by_head,) = contiguous(table.T)
+        flat = checked_index(index, len(table))
     terms = tuple(None if t is None else _expanded(t, k_len) for t in (bias, mask, dropout))
     out = empty((batch, q_len, heads, v_dim), q.dtype).transpose(0, 2, 1, 3)
     stats = empty((batch, heads, q_len, 2), q.dtype)
-    kept = (q, k, v, by_head, flat, *terms, q.dtype.type(scale), stats)
-    inputs, shape = _inputs(*kept), _shape(q, v)
+    saved = (q, k, v, by_head, flat, *terms, q.dtype.type(scale), stats)
+    shape = _shape(q, v)
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     scratch = _forward_scratch(shape, plan, q.dtype)
-    arguments = inputs, tuple(scratch), tuple(shape), tuple(plan), _place(out)
+    arguments = _inputs(*saved), tuple(scratch), tuple(shape), tuple(plan), _place(out)
     threads.run(loops.forward, pieces, *arguments, scratch=(scratch.end, q.dtype))
-    bias_shape, has_table = None if bias is None else bias.shape, table is not None
-    return out, Cache(attention_forward, *kept, bias_shape, has_table)
+    bias_shape = None if bias is None else bias.shape
+    return out, Cache(attention_forward, *saved, bias_shape, table is not None)
 
 
 def attention_backward(dout, cache):
     """dq, dk, dv, dtable, dbias; see `numpy_ref.ops.attention_backward`."""
     if made_by(cache, definition.attention_forward):
         return definition.attention_backward(dout, cache)
-    *kept, bias_shape, has_table = recall(cache, attention_forward)
-    q, _, v, by_head, flat, bias, *_ = kept
+    *saved, bias_shape, has_table = recall(cache, attention_forward)
+    q, _, v, by_head, flat, bias, *_ = saved
     shape = _shape(q, v)
-    dout = _rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
+    dout = _with_contiguous_rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
     check_flat_index(flat, by_head.shape[1])  # may be the caller's array, changed since forward
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     scratch = _backward_scratch(shape, plan, q.dtype)
     dq, dk, dv = _empty_gradients(shape, plan.groups, q.dtype)
     dtable = empty((pieces, by_head.shape[1]), np.float64)
-    chunks = -(-shape.batch // plan.chunk)
+    chunks = -(-shape.batch // plan.chunk_size)
     dbias = None if bias is None else empty((chunks, *_score_shape(shape)), q.dtype)
     dbias_place = NO_ROWS if dbias is None else _place(dbias)
     places = _place(dq), _place(dk[0]), dk.strides[0], _place(dv[0]), dv.strides[0]
     grads = (*places, dtable, dbias_place)
     cut = tuple(scratch), tuple(shape), tuple(plan)
-    arguments = _inputs(*kept), *cut, _place(dout), grads
+    arguments = _inputs(*saved), *cut, _place(dout), grads
     threads.run(loops.backward, pieces, *arguments, scratch=(scratch.end, q.dtype))
     dk, dv = (d[0] if plan.groups == 1 else d.sum(0) for d in (dk, dv))
     if has_table:
@@ -119,12 +122,13 @@ def _row_length(columns, dtype):
 
 
 def _has_own_bias(bias):
-    """Whether each window has a bias of its own."""
+    """Whether each element of the batch has a bias of its own."""
     return bias is not None and bias.ndim == 4 and len(bias) > 1
 
 
 def _shape(q, v):
-    (batch, heads, q_len, dim), (k_len, v_dim) = q.shape, v.shape[2:]
+    batch, heads, q_len, dim = q.shape
+    k_len, v_dim = v.shape[2:]
     return loops.Shape(batch, heads, q_len, k_len, dim, v_dim, _row_length(k_len, q.dtype))
 
 
@@ -134,7 +138,8 @@ def _score_shape(shape):
 
 def _inputs(q, k, v, by_head, flat, bias, mask, dropout, scale, stats):
     """The fields of loops.Inputs."""
-    rows, terms = (_place(x) for x in (q, k, v)), (_term(t) for t in (bias, mask, dropout))
+    rows = (_place(x) for x in (q, k, v))
+    terms = (_term(t) for t in (bias, mask, dropout))
     return (product_for(q.dtype), by_head, flat, *rows, *terms, scale, stats)
 
 
@@ -142,29 +147,33 @@ def _inputs(q, k, v, by_head, flat, bias, mask, dropout, scale, stats):
 def _plan(shape, own_bias, itemsize):
     """(Plan, pieces); it follows from shapes alone.
 
-    If each window has its own bias, each needs its own dbias: then a chunk is one window.
+    If each element of the batch has its own bias, each needs its own dbias: then a chunk is one element.
     """
     strips = -(-shape.q_len // max(STRIP_ROWS, STRIP_BYTES // (shape.k_len * itemsize)))
-    packed = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize
+    # Read again by every strip: kᵀ and vᵀ, packed, and k as it is, for dq = dS k. With dim + v_dim alone
+    # the chunks are larger, and backward takes up to 1.3 times as long (docs/performance/log.md).
+    per_element = shape.k_len * (2 * shape.dim + shape.v_dim) * itemsize
     most = shape.batch * shape.heads * strips // PIECES
-    chunk = 1 if own_bias else max(1, min(CHUNK, most, PACKED_BYTES // packed))
-    parts = shape.heads * -(-shape.batch // chunk)
-    groups = min(strips, -(-PIECES // parts))
-    return loops.Plan(chunk, strips, groups), parts * groups
+    chunk_size = 1 if own_bias else max(1, min(CHUNK_SIZE, most, CHUNK_BYTES // per_element))
+    chunks = -(-shape.batch // chunk_size)
+    groups = min(strips, -(-PIECES // (shape.heads * chunks)))
+    return loops.Plan(chunk_size, strips, groups), shape.heads * chunks * groups
 
 
 @lru_cache
 def _forward_scratch(shape, plan, dtype):
-    rows, v_columns = -(-shape.q_len // plan.strips), padded(shape.v_dim, dtype)
-    packed_k = plan.chunk * shape.dim * padded(shape.k_len, dtype)
+    rows = -(-shape.q_len // plan.strips)
+    v_columns = padded(shape.v_dim, dtype)
+    packed_k = plan.chunk_size * shape.dim * padded(shape.k_len, dtype)
     strips = [rows * shape.stride] * 3  # gathered, terms, scores
     return loops.ForwardScratch(*_starts(packed_k, shape.k_len * v_columns, *strips, rows * v_columns))
 
 
 @lru_cache
 def _backward_scratch(shape, plan, dtype):
-    rows, columns = -(-shape.q_len // plan.strips), padded(shape.k_len, dtype)
-    packed = (plan.chunk * d * columns for d in (shape.dim, shape.v_dim))
+    rows = -(-shape.q_len // plan.strips)
+    columns = padded(shape.k_len, dtype)
+    packed = (plan.chunk_size * d * columns for d in (shape.dim, shape.v_dim))
     right = max(shape.q_len, shape.k_len) * padded(max(shape.dim, shape.v_dim), dtype)
     strips = [rows * shape.stride] * 5  # gathered, terms, sums, p, dp
     return loops.BackwardScratch(*_starts(*packed, right, *strips))
@@ -188,10 +197,10 @@ def _empty_gradients(shape, groups, dtype):
     return dq, dk, dv
 
 
-def _rows(x):
+def _with_contiguous_rows(x):
     """x with its last axis contiguous, and aligned."""
-    contiguous_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    return x if contiguous_rows and x.flags.aligned else np.array(x, order="C")
+    has_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
+    return x if has_rows and x.flags.aligned else np.array(x, order="C")
 
 
 def _place(x):

@@ -49,7 +49,7 @@ class Term(NamedTuple):
 
 
 class NextRows(NamedTuple):
-    """Rows of the next window, to be brought into the cache meanwhile; none at address 0."""
+    """Rows of the next element of the batch, for the cache to load meanwhile; none at address 0."""
 
     address: int
     row_bytes: int
@@ -71,6 +71,12 @@ def row_address(rows, b, h, i):
 
 
 @inner
+def moved(rows, distance):
+    """The rows so many bytes further on."""
+    return Rows(rows.address + distance, rows.b_bytes, rows.h_bytes, rows.i_bytes)
+
+
+@inner
 def term_row(term, b, h, i):
     """Address of the term's row for [b, h, i]."""
     start = term.address + (b % term.batch) * term.b_bytes + (h % term.heads) * term.h_bytes
@@ -79,7 +85,7 @@ def term_row(term, b, h, i):
 
 @inner
 def gather(strip, stride, by_head, h, index, first, rows, columns):
-    """strip = table[index, h], 0 without a table; −inf in the columns beyond, which softmax drops.
+    """strip = table[index, h], 0 without a table; −inf in the columns beyond, which the softmax drops.
 
     strip: (rows, columns); index: flat (Lq · columns,), read from row `first` on.
     """
@@ -115,9 +121,22 @@ def apply_term(strip, stride, term, b, h, first, rows, columns, multiply):
 
 
 @inner
-def next_rows(rows, b, last_b, h, i):
-    """The rows from i on of the next window, none after the last."""
-    if b + 1 < last_b:
+def all_terms(terms, gathered, stride, bias, mask, b, h, first, rows, columns):
+    """The strip that is added to the scores: `gathered` alone, or terms = gathered + bias + mask."""
+    if not bias.address and not mask.address:
+        return gathered
+    copy(terms, gathered, rows * stride)
+    if bias.address:
+        apply_term(terms, stride, bias, b, h, first, rows, columns, False)
+    if mask.address:
+        apply_term(terms, stride, mask, b, h, first, rows, columns, False)
+    return terms
+
+
+@inner
+def next_rows(rows, b, end_b, h, i):
+    """The rows from i on of the next element of the batch, none at end_b."""
+    if b + 1 < end_b:
         return NextRows(row_address(rows, b + 1, h, i), rows.i_bytes)
     return NextRows(0, 0)
 
@@ -131,7 +150,7 @@ def fetch(rows, i, width):
 
 
 @inner
-def softmax(scores, terms, stride, rows, columns, scale, stats, next_q, next_k, next_v, width):
+def exponentials(scores, terms, stride, rows, columns, scale, stats, next_q, next_k, next_v, width):
     """scores = exp(scale · scores + terms − max) in place; stats[i] = max, 1 / sum.
 
     All maxima first, then all sums: rows do not wait for one another.
@@ -172,8 +191,8 @@ def probabilities(scores, terms, stride, rows, columns, scale, stats, next_k, ne
 
 
 @inner
-def softmax_backward(p, dp, sums, stride, rows, columns, scale, first, next_q, next_dout, width):
-    """dS = P ∘ (dP − Σ_j P dP); dp = scale · dS in place; sums = dS in the first window, then += dS.
+def softmax_backward(p, dp, sums, stride, rows, columns, scale, add, next_q, next_dout, width):
+    """dS = P ∘ (dP − Σ_j P dP); dp = scale · dS in place; sums = dS or, with `add`, sums += dS.
 
     A row of P adds up to 1 but for rounding. Σ_j P dP is divided by Σ_j P, so that a row of dS adds up
     to 0.
@@ -191,29 +210,16 @@ def softmax_backward(p, dp, sums, stride, rows, columns, scale, first, next_q, n
             target, sum_target = address(dp, j), address(sums, j)
             ds = load(p, address(p, j)) * (load(dp, target) - delta)
             store(target, ds * scale)
-            store(sum_target, ds if first else load(sums, sum_target) + ds)
+            store(sum_target, load(sums, sum_target) + ds if add else ds)
 
 
 @inner
-def scatter(drows, strip, stride, index, first, rows, columns):
-    """drows[index[i, j]] += strip[i, j], in float64."""
+def scale_rows(strip, stride, stats, rows):
+    """strip[i] *= stats[i, 1] = 1 / sum."""
     for i in range(rows):
-        entries = (first + i) * columns
-        row = strip[i * stride : i * stride + columns]
-        scatter_row(drows, index[entries : entries + columns], row, columns)
-
-
-@inner
-def all_terms(terms, gathered, stride, bias, mask, b, h, first, rows, columns):
-    """The strip that is added to the scores: `gathered` alone, or terms = gathered + bias + mask."""
-    if not bias.address and not mask.address:
-        return gathered
-    copy(terms, gathered, rows * stride)
-    if bias.address:
-        apply_term(terms, stride, bias, b, h, first, rows, columns, False)
-    if mask.address:
-        apply_term(terms, stride, mask, b, h, first, rows, columns, False)
-    return terms
+        for j in range(0, stride, lanes(strip)):
+            target = address(strip, i * stride + j)
+            store(target, load(strip, target) * stats[i, 1])
 
 
 @inner
@@ -228,9 +234,9 @@ def write(strip, stride, target, b, h, first, rows, columns):
 
 
 @inner
-def scale_rows(strip, stride, stats, rows):
-    """strip[i] *= stats[i, 1] = 1 / sum."""
+def scatter(dtable, strip, stride, index, first, rows, columns):
+    """dtable[index[i, j]] += strip[i, j], in float64."""
     for i in range(rows):
-        for j in range(0, stride, lanes(strip)):
-            target = address(strip, i * stride + j)
-            store(target, load(strip, target) * stats[i, 1])
+        entries = (first + i) * columns
+        row = strip[i * stride : i * stride + columns]
+        scatter_row(dtable, index[entries : entries + columns], row, columns)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from .gelu import cdf, gelu, slope
-from .linear_loops import CHUNK, product_start, tile_of
+from .linear_loops import CHUNK_ROWS, chunks_of, piece_rows, product_start
 from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
 from .machine.product import product
@@ -19,6 +19,22 @@ class Panels(NamedTuple):
     first: int  # panels of the first weight
     both: int
     start2: int  # where the second packed weight begins, in elements
+
+
+@inner
+def pack_weights(packed, panels, piece, weight1, weight2, widths, transposed):
+    """A panel of packed1 = W1 (hidden_width, x_width) or packed2 = W2 (out_width, hidden_width), or of
+    W1ᵀ or W2ᵀ."""
+    x_width, hidden_width, out_width = widths
+    if piece < panels.first:
+        at, panel, weight, rows, columns = 0, piece, weight1, hidden_width, x_width
+    else:
+        at, panel, weight = panels.start2, piece - panels.first, weight2
+        rows, columns = out_width, hidden_width
+    row_bytes = columns * packed.itemsize
+    if transposed:
+        rows, columns = columns, rows
+    pack_panel(packed, at, panel, weight, row_bytes, rows, columns, transposed)
 
 
 @inner
@@ -45,108 +61,115 @@ def activate_backward(packed, first, hidden, dactive, rows, columns):
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, at most TILE rows a piece.
+    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, at most PIECE_ROWS rows a piece.
 
-    x: (rows, columns); hidden: (rows, middle); out, residual: (rows, depth), all as addresses. scratch:
-    GELU(hidden) of a piece.
+    x: (rows, x_width); hidden: (rows, hidden_width); out, residual: (rows, out_width), all as addresses.
+    scratch: GELU(hidden) of a piece.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, scratches, panels, code, packed, inputs, hidden, out, shape = arguments
+    progress, pieces, scratches, panels, code, packed, inputs, hidden, out, rows, widths = arguments
     x, weight1, bias1, weight2, bias2, residual = inputs
     panels, active = Panels(*panels), scratches[worker]
-    rows, columns, middle, depth = shape
+    x_width, hidden_width, out_width = widths
     size = active.itemsize
     packed1, packed2 = address(packed, 0), address(packed, panels.start2)
     for piece in taken(progress, pieces):
-        # 1  packed1 (columns, middle) = W1ᵀ,  packed2 (middle, depth) = W2ᵀ, a panel a piece
-        if piece < panels.first:
-            pack_panel(packed, 0, piece, weight1, columns * size, columns, middle, True)
-        elif piece < panels.both:
-            panel = piece - panels.first
-            pack_panel(packed, panels.start2, panel, weight2, middle * size, middle, depth, True)
+        if piece < panels.both:
+            # 1  packed1 (x_width, hidden_width) = W1ᵀ,  packed2 (hidden_width, out_width) = W2ᵀ
+            pack_weights(packed, panels, piece, weight1, weight2, widths, True)
         else:
             await_pieces(progress, panels.both)
-            i, height = tile_of(piece - panels.both, pieces - panels.both, rows)
-            hidden_i = hidden + i * middle * size
-            # 2  hidden (height, middle) = x W1ᵀ + b1
+            i, height = piece_rows(piece - panels.both, pieces - panels.both, rows)
+            hidden_i = hidden + i * hidden_width * size
+            # 2  hidden (height, hidden_width) = x W1ᵀ + b1
             product(
-                code, height, middle, columns, x + i * columns * size, columns, 1,
-                packed1, 0, hidden_i, middle, bias1, 0,
+                code, height, hidden_width, x_width, x + i * x_width * size, x_width, 1,
+                packed1, 0, hidden_i, hidden_width, bias1, 0,
             )  # fmt: skip
             # 3  active = GELU(hidden)
-            gelu(active, hidden_i, address(active, 0), height * middle)
-            # 4  out (height, depth) = residual + active W2ᵀ + b2
-            out_i = out + i * depth * size
-            start, start_row = product_start(active, out_i, residual, i, bias2, height, depth)
+            gelu(active, hidden_i, address(active, 0), height * hidden_width)
+            # 4  out (height, out_width) = residual + active W2ᵀ + b2
+            out_i = out + i * out_width * size
+            start, start_row = product_start(active, out_i, residual, i, bias2, height, out_width)
             product(
-                code, height, depth, middle, address(active, 0), middle, 1,
-                packed2, 0, out_i, depth, start, start_row,
+                code, height, out_width, hidden_width, address(active, 0), hidden_width, 1,
+                packed2, 0, out_i, out_width, start, start_row,
             )  # fmt: skip
+
+
+@inner
+def backward_chunk(code, scratch, packed1, packed2, rows, height, widths, dweights, dbiases, add):
+    """Passes 4 to 2 for a chunk of rows: dx; dW1 and dW2 or, with `add`, what is added to them.
+
+    rows: addresses of the chunk's dout, x, hidden and dx. dweights: those of the group's dW1 and dW2.
+    dbiases: the group's db1 and db2, which are added up. Else as in backward.
+    """
+    dout, x, hidden, dx = rows
+    x_width, hidden_width, out_width = widths
+    dweight1, dweight2 = dweights
+    dactive, right_first = address(scratch, 0), CHUNK_ROWS * hidden_width
+    right = address(scratch, right_first)
+    # 4  dactive (height, hidden_width) = dout W2
+    product(
+        code, height, hidden_width, out_width, dout, out_width, 1,
+        packed2, 0, dactive, hidden_width, 0, 0,
+    )  # fmt: skip
+    # 3  active again, packed; dactive ∘= GELU′(hidden), now ∂loss/∂hidden
+    activate_backward(scratch, right_first, hidden, dactive, height, hidden_width)
+    # 4  dW2 (out_width, hidden_width) += doutᵀ active
+    product(
+        code, out_width, hidden_width, height, dout, 1, out_width,
+        right, 0, dweight2, hidden_width, dweight2 if add else 0, hidden_width,
+    )  # fmt: skip
+    # 2  dW1 (hidden_width, x_width) += dactiveᵀ x,  dx (height, x_width) = dactive W1
+    pack_rows(scratch, right_first, x, x_width * scratch.itemsize, height, x_width)
+    product(
+        code, hidden_width, x_width, height, dactive, 1, hidden_width,
+        right, 0, dweight1, x_width, dweight1 if add else 0, x_width,
+    )  # fmt: skip
+    product(
+        code, height, x_width, hidden_width, dactive, hidden_width, 1,
+        packed1, 0, dx, x_width, 0, 0,
+    )  # fmt: skip
+    # 2, 4  db1 (hidden_width) += Σ dactive,  db2 (out_width) += Σ dout
+    add_rows(scratch, dactive, height, hidden_width, dbiases[:hidden_width])
+    add_rows(scratch, dout, height, out_width, dbiases[hidden_width:])
 
 
 @compiled
 def backward(worker, words, helpers, *arguments):
-    """A group of rows a piece, CHUNK of them at a time: dx, and the group's dW1, db1, dW2 and db2.
+    """A group of rows a piece, CHUNK_ROWS at a time: dx, and the group's dW1, db1, dW2 and db2.
 
     Passes are numbered as in forward. dweights, dweight: addresses; dW1 and dW2 lie one after the other,
-    in each group and in the sums. dbiases: (groups, middle + depth) in float64, db1 and db2, which dbias
-    adds up. scratch: dactive, then the packed right-hand side of a product.
+    in each group and in the sums. dbiases: (groups, hidden_width + out_width) in float64, db1 and db2,
+    which dbias adds up. scratch: dactive, then the packed right-hand side of a product.
     """
     if share(worker, words, helpers, arguments):
         return
-    progress, pieces, scratches, panels, code, packed, groups, inputs, grads, shape = arguments
+    progress, pieces, scratches, panels, code, packed, groups, inputs, grads, rows, widths = arguments
     dout, x, hidden, weight1, weight2 = inputs
     dx, dweights, dweight, dbiases, dbias = grads
     panels, scratch = Panels(*panels), scratches[worker]
-    rows, columns, middle, depth = shape
-    size, elements = scratch.itemsize, (columns + depth) * middle
+    x_width, hidden_width, out_width = widths
+    size, elements = scratch.itemsize, (x_width + out_width) * hidden_width
     packed1, packed2 = address(packed, 0), address(packed, panels.start2)
-    dactive, right_first = address(scratch, 0), CHUNK * middle
-    right = address(scratch, right_first)
     for piece in taken(progress, pieces):
-        # 1  packed1 (middle, columns) = W1,  packed2 (depth, middle) = W2
-        if piece < panels.first:
-            pack_panel(packed, 0, piece, weight1, columns * size, middle, columns, False)
-        elif piece < panels.both:
-            panel = piece - panels.first
-            pack_panel(packed, panels.start2, panel, weight2, middle * size, depth, middle, False)
+        if piece < panels.both:
+            # 1  packed1 (hidden_width, x_width) = W1,  packed2 (out_width, hidden_width) = W2
+            pack_weights(packed, panels, piece, weight1, weight2, widths, False)
         elif piece < panels.both + groups:
             await_pieces(progress, panels.both)
             group = piece - panels.both
-            begin, end = rows * group // groups, rows * (group + 1) // groups
             dweight1 = dweights + group * elements * size
-            dweight2 = dweight1 + middle * columns * size
-            chunks = (end - begin + CHUNK - 1) // CHUNK
-            for t in range(chunks):
-                i = begin + (end - begin) * t // chunks
-                height = begin + (end - begin) * (t + 1) // chunks - i
-                x_i, dout_i = x + i * columns * size, dout + i * depth * size
-                # 4  dactive (height, middle) = dout W2
-                product(
-                    code, height, middle, depth, dout_i, depth, 1, packed2, 0, dactive, middle, 0, 0,
+            grads_g = dweight1, dweight1 + hidden_width * x_width * size
+            for chunk, i, height in chunks_of(rows, groups, group):
+                x_i, hidden_i = i * x_width * size, i * hidden_width * size
+                rows_i = dout + i * out_width * size, x + x_i, hidden + hidden_i, dx + x_i
+                backward_chunk(
+                    code, scratch, packed1, packed2, rows_i, height, widths,
+                    grads_g, dbiases[group], chunk > 0,
                 )  # fmt: skip
-                # 3  active again, packed; dactive ∘= GELU′(hidden), now ∂loss/∂hidden
-                hidden_i = hidden + i * middle * size
-                activate_backward(scratch, right_first, hidden_i, dactive, height, middle)
-                # 4  dW2 (depth, middle) += doutᵀ active
-                product(
-                    code, depth, middle, height, dout_i, 1, depth,
-                    right, 0, dweight2, middle, dweight2 if t else 0, middle,
-                )  # fmt: skip
-                # 2  dW1 (middle, columns) += dactiveᵀ x,  dx (height, columns) = dactive W1
-                pack_rows(scratch, right_first, x_i, columns * size, height, columns)
-                product(
-                    code, middle, columns, height, dactive, 1, middle,
-                    right, 0, dweight1, columns, dweight1 if t else 0, columns,
-                )  # fmt: skip
-                product(
-                    code, height, columns, middle, dactive, middle, 1,
-                    packed1, 0, dx + i * columns * size, columns, 0, 0,
-                )  # fmt: skip
-                # 2, 4  db1 (middle) += Σ dactive,  db2 (depth) += Σ dout
-                add_rows(scratch, dactive, height, middle, dbiases[group, :middle])
-                add_rows(scratch, dout_i, height, depth, dbiases[group, middle:])
         else:
             # 5  dW1, dW2, db1 and db2 = Σ over the groups
             await_pieces(progress, panels.both + groups)

@@ -35,10 +35,11 @@ def _squares(worker, words, helpers, *arguments):
     progress, pieces, like, x, elements, sums = arguments
     size = like.itemsize
     for piece in taken(progress, pieces):
-        end = min(piece * PIECE + PIECE, elements)
-        for first in range(piece * PIECE, end, ROW):
-            added, last = splat(like, 0.0), min(first + ROW, end)
-            for j in range(first, last, lanes(like)):
-                value = load_first(like, x + j * size, last - j)
+        piece_end = min(piece * PIECE + PIECE, elements)
+        for first in range(piece * PIECE, piece_end, ROW):
+            end = min(first + ROW, piece_end)
+            added = splat(like, 0.0)
+            for j in range(first, end, lanes(like)):
+                value = load_first(like, x + j * size, end - j)
                 added = fma(value, value, added)
             sums[piece] += total(added)

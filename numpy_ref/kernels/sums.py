@@ -32,7 +32,7 @@ def empty_groups(groups, shape, dtype):
     return sums, sums[0], max(1, -(-sums[0].size // GROUP_PIECE))
 
 
-def empty_sums(groups, size, dtype):
+def zero_sums(groups, size, dtype):
     """Return zeros in float64 for each group, and an array for their sum."""
     return np.zeros((groups, size)), np.empty(size, dtype)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checks import check_choice
 from ..types import SizeLike
-from ._base import PositionBias, ScoreTerms, TermGrads
+from ._base import PositionBias, Resized, ScoreTerms, TermGrads
 
 
 def _schemes() -> dict[str, type[PositionBias]]:
@@ -21,8 +21,8 @@ def _schemes() -> dict[str, type[PositionBias]]:
         if not info.name.startswith("_"):
             module = importlib.import_module(f"{__name__}.{info.name}")
             for scheme in vars(module).values():
-                own = inspect.isclass(scheme) and scheme.__module__ == module.__name__
-                if own and issubclass(scheme, PositionBias):
+                defined_here = inspect.isclass(scheme) and scheme.__module__ == module.__name__
+                if defined_here and issubclass(scheme, PositionBias):
                     found[scheme.bias_type] = scheme
     return dict(sorted(found.items()))
 
@@ -67,6 +67,7 @@ __all__ = [
     "BiasType",
     "PositionBias",
     "RelativePositionBias",
+    "Resized",
     "RpbKwargs",
     "ScoreTerms",
     "TermGrads",

@@ -5,6 +5,7 @@ from typing import Literal, Required, TypedDict, overload
 
 from ..types import DTypeLike, Generator, IndexLike, SizeLike
 from ._base import PositionBias as PositionBias
+from ._base import Resized as Resized
 from ._base import ScoreTerms as ScoreTerms
 from ._base import TermGrads as TermGrads
 from .alibi import ALiBi

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..nn import Parameter
+from ..resize import Method, resize_table
 from ..types import Array, Size
 from ._geometry import with_prefix
 from ._query import QueryBias
@@ -52,3 +53,7 @@ class AxesBias(QueryBias):
     def embeddings_backward(self, dembeddings: list[Array]) -> None:
         for table, dembedding in zip(self.tables, dembeddings, strict=True):
             table.accumulate(dembedding[0, : len(table.data)])
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        axes = zip(self.table_names, self.tables, self.window_size, window, strict=True)
+        return {name: resize_table(table.data, old, new, method) for name, table, old, new in axes}

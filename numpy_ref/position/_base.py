@@ -1,7 +1,7 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..checks import (
     MOST_HEADS,
@@ -9,12 +9,14 @@ from ..checks import (
     as_dtype,
     as_number,
     as_sizes,
+    check_choice,
     check_natural,
     check_positive_int,
 )
 from ..nn import Module
 from ..ops import AttentionGrads
 from ..random import as_generator
+from ..resize import METHODS, Method
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
 
 
@@ -34,6 +36,28 @@ class TermGrads(NamedTuple):
     dx: Array | None = None
     dq: Array | None = None
     dk: Array | None = None
+
+
+class Resized(NamedTuple):
+    """A scheme's parameters for another window.
+
+    state: {name: array}, the state dict of the scheme for the new window.
+    options: the keyword options that this scheme needs besides its own, {name: value}.
+    interpolated: names of the parameters that were interpolated; none if none depends on the window.
+    """
+
+    state: dict[str, Array]
+    options: dict[str, Any]
+    interpolated: tuple[str, ...]
+
+    @property
+    def report(self) -> str:
+        """What was done, in words."""
+        did = f"interpolated {', '.join(self.interpolated)}"
+        if not self.interpolated:
+            did = "nothing to interpolate: the parameters do not depend on the window"
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return did + (f"; needs {options}" if options else "")
 
 
 class PositionBias(Module):
@@ -154,6 +178,30 @@ class PositionBias(Module):
             return self.sizes(length, length)
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
+
+    def resized(self, new_window_size: SizeLike, method: Method = "bicubic") -> Resized:
+        """Return this scheme's parameters for another window, as `Resized`.
+
+        new_window_size: tokens along each axis, as window_size; method: as `resize_table`.
+        Raises ValueError/TypeError, also for a scheme that cannot be resized.
+        """
+        window = self.as_window("new_window_size", new_window_size)
+        check_choice("method", method, METHODS)
+        tables = self.resized_tables(window, method)
+        return Resized(self.state_dict() | tables, self.resized_options(), tuple(tables))
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        """Return {name: value} of each parameter whose shape depends on the window, for another window.
+
+        None unless a scheme defines this. Raises ValueError for a scheme that cannot be resized.
+
+        window: as `as_window` returns it; method: as `resize_table`.
+        """
+        return {}
+
+    def resized_options(self) -> dict[str, Any]:
+        """Return the keyword options with which parameters mean the same in another window."""
+        return {}
 
     def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
         """Raise ValueError if an index of these sizes would be too large."""

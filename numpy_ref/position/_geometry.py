@@ -66,7 +66,7 @@ def joint_rows(indices: Array) -> tuple[Array, Array]:
     return rows, index.reshape(indices.shape[1:])
 
 
-def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
+def remembered(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     """Return joints[sizes]; call `find` for it if it is missing.
 
     The first sizes, the window's, stay; beside them only those asked for last.
@@ -78,13 +78,13 @@ def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     return joints[sizes]
 
 
-def _offset_range(q_size: Size, k_size: Size, q_offset: int) -> tuple[Array, Array]:
-    """Return (lowest offset, number of offsets), each with one entry per axis."""
-    queries, keys = np.array(q_size), np.array(k_size)
-    return q_offset + 1 - keys, queries + keys - 1
-
-
 def tokens_at(places: Array, size: Size, num_prefix_tokens: int) -> Array:
     """Return places in the sequence: of the prefix tokens, and of the grid's cells (N, axes)."""
     tokens = num_prefix_tokens + np.ravel_multi_index(tuple(places.T), size)
     return np.concatenate([np.arange(num_prefix_tokens), tokens])
+
+
+def _offset_range(q_size: Size, k_size: Size, q_offset: int) -> tuple[Array, Array]:
+    """Return (lowest offset, number of offsets), each with one entry per axis."""
+    queries, keys = np.array(q_size), np.array(k_size)
+    return q_offset + 1 - keys, queries + keys - 1

@@ -35,8 +35,8 @@ class TableBias(PositionBias):
     ) -> tuple[Array, Array]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        own = sizes == (self.query_size, self.window_size, 0)
-        return self.table(*sizes), self.index if own else self.make_index(*sizes)
+        is_window = sizes == (self.query_size, self.window_size, 0)
+        return self.table(*sizes), self.index if is_window else self.make_index(*sizes)
 
     def lookup_tokens(self, num_tokens: int) -> tuple[Array, Array]:
         """Return (table, index) for a sequence of `num_tokens`, prefix tokens included.

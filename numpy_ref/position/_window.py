@@ -4,6 +4,7 @@ import numpy as np
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
 from ._base import PositionBias
 from ._geometry import grid_offsets, offset_rows, with_prefix
@@ -58,6 +59,11 @@ class WindowTableBias(TableBias):
 
     def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable)
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        table = self.relative_position_bias_table.data
+        own = self.window_size, window, method, self.num_prefix_tokens
+        return {"relative_position_bias_table": resize_table(table, *own)}
 
 
 def check_covered(

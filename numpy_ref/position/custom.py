@@ -9,6 +9,7 @@ from ..dispatch import F
 from ..gate import gradient
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method
 from ..types import Array, DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
@@ -122,6 +123,12 @@ class Custom(TableBias):
         by_head = dbias if dbias.ndim == 3 else dbias.swapaxes(0, 1)
         flat = np.ascontiguousarray(by_head).reshape(self.num_heads, *index.shape)
         self.table_backward(F.bias_backward(flat, index, num_rows))
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        raise ValueError(
+            f"new_window_size is {window}, but the index of a 'custom' bias was given for the window "
+            f"{self.window_size}: build one with an index for the new window, and load this table"
+        )
 
     def _check_rows(self, index: Array) -> None:
         if index.size and not -1 <= index.min() <= index.max() < self.num_rows:

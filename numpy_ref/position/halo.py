@@ -71,10 +71,8 @@ class Halo(AxesBias):
 
     def as_window(self, name: str, size: SizeLike) -> Size:
         size = super().as_window(name, size)
-        if name == "window_size" and min(size) <= 2 * self.halo_size:
-            raise ValueError(
-                f"window_size is {size}, expected more than twice halo_size {self.halo_size}"
-            )
+        if name.endswith("window_size") and min(size) <= 2 * self.halo_size:
+            raise ValueError(f"{name} is {size}, expected more than twice halo_size {self.halo_size}")
         return size
 
     def sizes(

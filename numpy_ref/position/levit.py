@@ -5,8 +5,9 @@ import numpy as np
 from ..checks import check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
-from ._geometry import grid_offsets, grid_positions, tokens_at, with_prefix
+from ._geometry import all_offsets, grid_offsets, grid_positions, tokens_at, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
@@ -77,3 +78,12 @@ class LeViT(TableBias):
 
     def table_backward(self, dtable: Array) -> None:
         self.relative_position_bias_table.accumulate(dtable)
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        """Resize the table of all offsets, Δ and −Δ alike, and keep its rows of Δ ≥ 0."""
+        learned = self.relative_position_bias_table.data
+        dy, dx = np.abs(all_offsets(self.window_size, self.window_size)).T
+        table = resize_table(learned[dy * self.window_size[1] + dx], self.window_size, window, method)
+        kept = (all_offsets(window, window) >= 0).all(-1)
+        prefix = learned[np.prod(self.window_size) :]
+        return {"relative_position_bias_table": np.concatenate([table[kept], prefix])}

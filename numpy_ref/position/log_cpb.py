@@ -66,3 +66,6 @@ class LogCPB(OffsetBias):
     def of_offsets_backward(self, dvalues: Array) -> None:
         """dlogits = 16 · dvalues · σ (1 − σ), then through the MLP."""
         self.cpb_mlp.backward(F.sigmoid_backward(16 * dvalues, self._sigmoid))
+
+    def resized_options(self) -> dict[str, Any]:
+        return {"pretrained_window_size": tuple(extent + 1 for extent in self.extent)}

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
 from ._geometry import grid_offsets, offset_rows, with_prefix
 from ._table import TableBias
@@ -64,3 +67,9 @@ class MaxViT(TableBias):
         shape = self.relative_position_bias_table.shape
         planes = dtable[: shape[1] * shape[2]].T.reshape(shape)
         self.relative_position_bias_table.accumulate(planes[:, ::-1, ::-1])
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        rows = self.relative_position_bias_table.data.reshape(self.num_heads, -1).T
+        planes = self.num_heads, *(2 * size - 1 for size in window)
+        table = resize_table(rows, self.window_size, window, method)
+        return {"relative_position_bias_table": np.ascontiguousarray(table.T).reshape(planes)}

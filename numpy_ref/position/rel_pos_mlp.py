@@ -69,6 +69,11 @@ class RelPosMlp(OffsetBias):
             dvalues = F.sigmoid_backward(16 * dvalues, self._sigmoid)
         self.mlp.backward(dvalues)
 
+    def resized_options(self) -> dict[str, Any]:
+        if self.mode == "cr":  # its coordinates have no scale
+            return {}
+        return {"pretrained_window_size": tuple(extent + 1 for extent in self.extent)}
+
 
 class CoordinateMlp(Module):
     """Compute fc2(dropout(ReLU(fc1(coordinates))))."""

@@ -9,8 +9,9 @@ from ..checks import as_dtype, as_sizes, check_parts
 from ..dispatch import F
 from ..nn import ModuleList
 from ..random import as_generator
+from ..resize import Method
 from ..types import Array, DTypeLike, Generator, Size, SizeLike, Sizes
-from ._geometry import joint_rows, kept
+from ._geometry import joint_rows, remembered
 from ._table import TableBias
 
 
@@ -54,6 +55,7 @@ class Sum(TableBias):
             "generator": as_generator(generator),
         }
         check_parts(parts, common.keys() - {"window_size", "init_std"})
+        self._given = [dict(part) for part in parts]
         self._joints = {}  # by size: finding the combinations takes longer than using them
         made = [RelativePositionBias(**common | part) for part in parts]
         self._parts = cast("list[TableBias]", made)  # `_check_parts` makes sure
@@ -102,8 +104,24 @@ class Sum(TableBias):
         for part, rows, length in zip(self._parts, self._rows, self._lengths, strict=True):
             part.table_backward(F.bias_backward(by_head, rows[:, None], length))
 
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Array]:
+        if self._own_window:
+            raise ValueError(
+                f"new_window_size is {window}, but a part has a window_size of its own: resize the parts"
+            )
+        tables: dict[str, Array] = {}
+        for n, part in enumerate(self._parts):
+            of_part = part.resized_tables(part.as_window("new_window_size", window), method)
+            tables |= {f"parts.{n}.{name}": table for name, table in of_part.items()}
+        return tables
+
+    def resized_options(self) -> dict[str, Any]:
+        own = [part.resized_options() for part in self._parts]
+        parts = [given | more for given, more in zip(self._given, own, strict=True)]
+        return {"parts": parts} if any(own) else {}
+
     def _joint(self, *sizes: Any) -> tuple[Array, Array]:
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Array, Array]:
         """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""

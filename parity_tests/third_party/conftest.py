@@ -9,6 +9,7 @@ from .agreement import TWINS, rows
 
 FOLDER = Path(__file__).parent
 OUTCOME = summary.Outcome()
+FIXTURES = {"agree", "bridge"}
 
 
 @pytest.fixture(params=TWINS)
@@ -18,6 +19,18 @@ def agree(request):
     def check(agreement):
         measured = rows(agreement, request.param)
         OUTCOME.add(request.node.nodeid, agreement, request.param, measured)
+        over = [row for row in measured if not row.ok]
+        assert not over, f"over the budget: {over}"
+
+    return check
+
+
+@pytest.fixture
+def bridge(request):
+    """Return bridge(report, rows), which asserts that a conversion's rows are within the budget."""
+
+    def check(report, measured):
+        OUTCOME.add_bridge(request.node.nodeid, report, measured)
         over = [row for row in measured if not row.ok]
         assert not over, f"over the budget: {over}"
 
@@ -47,7 +60,7 @@ def pytest_sessionfinish(session):
     root = Path(session.config.rootpath)
     chosen = OUTCOME.partial or any("::" in argument for argument in session.config.args)
     items = [item for item in session.items if FOLDER in Path(item.path).parents]
-    ids = {item.nodeid for item in items if "agree" in item.fixturenames}
+    ids = {item.nodeid for item in items if FIXTURES.intersection(item.fixturenames)}
     done = OUTCOME.lines.keys() | OUTCOME.skips.keys()
     files = {Path(item.path) for item in items} | {root / node.partition("::")[0] for node in done}
     if ids <= done and set(FOLDER.glob("test_*.py")) <= files and not chosen and OUTCOME.lines:

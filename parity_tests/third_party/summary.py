@@ -10,6 +10,7 @@ from torch import nn
 
 from ..report import number, versions, write_whole
 
+LIBRARIES = ("timm", "torchvision", "transformers")
 COLUMNS = ("test", "scheme", "original", "version", "dtype", "tensors", "twin", "share of budget", "")
 
 
@@ -53,6 +54,14 @@ class Outcome:
         for row in rows:  # in float32 two rows per tensor: the original's and ours
             shares[row.tensor] = np.maximum(shares.get(row.tensor, 0.0), row.budget_share)
         where = (agreement.ours.bias_type, name, version, agreement.dtype, twin)
+        self.lines[test] = Line(test, *where, shares)
+
+    def add_bridge(self, test, report, rows):
+        """Add a pair of formats of the converter; report: experiments.convert's."""
+        pair = (report.source, report.target)
+        version = ", ".join(metadata.version(name) for name in pair if name in LIBRARIES)
+        shares = {row.tensor: row.budget_share for row in rows}
+        where = (report.family, " -> ".join(pair), version, "float64", "")
         self.lines[test] = Line(test, *where, shares)
 
     def note_skip(self, report):

@@ -1,8 +1,8 @@
 """Whole models, both twins: timm's BEiT, BEiT v2 and ViT-relpos, transformers' BEiT and Data2Vec-vision.
 
 Compared are the logits, the output of every block, and the gradients of the images and of every
-parameter under the original's name. Most models are narrow; BEiT-B and a ViT-relpos have their own width
-and grid with two blocks.
+parameter under the original's name. Most models are narrow, with two blocks. BEiT-B has its own width
+and grid with two blocks, the small ViT-relpos are whole.
 """
 
 import re
@@ -35,6 +35,15 @@ def renamed(parameters, rules):
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
         state[name] = parameter
+    return with_one_bias(state)
+
+
+def with_one_bias(state):
+    """Add a bias that is shared to those of the layers, if there are both: the sum is one per layer."""
+    tables = [n for n in state if n.endswith("attn.rel_pos.relative_position_bias_table")]
+    if tables and "shared_rel_pos.relative_position_bias_table" in state:
+        shared = state.pop("shared_rel_pos.relative_position_bias_table")
+        state |= {name: state[name] + shared for name in tables}
     return state
 
 
@@ -65,13 +74,19 @@ BEIT_VARIANTS = {
         {"use_rel_pos_bias": False, "use_shared_rel_pos_bias": True},
         {"position": "shared_relative"},
     ),
+    "both": ({"use_shared_rel_pos_bias": True}, {}),
     "token": ({"global_pool": "token"}, {"global_pool": "token", "fc_norm": False}),
 }
 
 
 @each_size
-@pytest.mark.parametrize("variant", BEIT_VARIANTS)
-@pytest.mark.parametrize("name", ["beit_base_patch16_224", "beitv2_base_patch16_224"])
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        *(("beit_base_patch16_224", variant) for variant in BEIT_VARIANTS),
+        ("beitv2_base_patch16_224", "plain"),
+    ],
+)
 def test_timm_beit(agree, name, variant, size):
     theirs, ours = BEIT_VARIANTS[variant]
     model = timm.create_model(name, img_size=size, **NARROW, **theirs)
@@ -120,18 +135,35 @@ def relpos_agreement(model, batch=2):
     return whole(model, dict, batch=batch, **relpos_options(model))
 
 
-@each_size
+def narrow_relpos(name, size):
+    patch = {"patch_size": 16}  # one has 32
+    return relpos_agreement(timm.create_model(name, img_size=size, **NARROW | patch))
+
+
 @pytest.mark.parametrize("name", timm.list_models("vit_*relpos*"))
-def test_timm_relpos(agree, name, size):
+def test_timm_relpos(agree, name):
     """Every ViT-relpos that timm has registered, with its own options."""
-    patch = {"patch_size": 16}  # some have 32
-    agree(relpos_agreement(timm.create_model(name, img_size=size, **NARROW | patch)))
+    agree(narrow_relpos(name, SIZES["square"]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_relpos_small_patch16_224",
+        "vit_relpos_small_patch16_rpn_224",
+        "vit_relpos_medium_patch16_cls_224",
+        "vit_relpos_base_patch16_clsgap_224",
+        "vit_srelpos_small_patch16_224",
+    ],
+)
+def test_timm_relpos_oblong(agree, name):
+    agree(narrow_relpos(name, SIZES["oblong"]))
 
 
 @pytest.mark.parametrize("name", ["vit_relpos_small_patch16_224", "vit_relpos_small_patch16_rpn_224"])
 def test_timm_relpos_small(agree, name):
-    """Two of the twelve blocks, with 224 × 224 pixels."""
-    agree(relpos_agreement(timm.create_model(name, depth=2), batch=1))
+    """The whole model with 224 × 224 pixels and all of its twelve blocks."""
+    agree(relpos_agreement(timm.create_model(name), batch=1))
 
 
 TRANSFORMERS = [
@@ -206,6 +238,7 @@ TRANSFORMERS_VARIANTS = {
     "plain": (PER_LAYER, {}),
     "absolute": (PER_LAYER | {"use_absolute_position_embeddings": True}, {"use_abs_pos_emb": True}),
     "shared": ({"use_shared_relative_position_bias": True}, {"position": "shared_relative"}),
+    "both": (PER_LAYER | {"use_shared_relative_position_bias": True}, {}),
     "token": (PER_LAYER | {"use_mean_pooling": False}, {"global_pool": "token", "fc_norm": False}),
 }
 

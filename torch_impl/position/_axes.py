@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..nn import Parameter
+from ..resize import Method, resize_table
 from ..types import Size
 from ._geometry import spread, with_prefix
 from ._query import QueryBias
@@ -43,3 +44,7 @@ class AxesBias(QueryBias):
 
     def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         return [self.with_zero_row(table[None]) for table in self.tables]
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        axes = zip(self.table_names, self.tables, self.window_size, window, strict=True)
+        return {name: resize_table(table, old, new, method) for name, table, old, new in axes}

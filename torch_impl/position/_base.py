@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -13,11 +13,13 @@ from ..checks import (
     as_dtype,
     as_number,
     as_sizes,
+    check_choice,
     check_natural,
     check_positive_int,
 )
 from ..nn import Module
 from ..random import as_generator
+from ..resize import METHODS, Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 
 
@@ -29,6 +31,28 @@ class ScoreTerms(NamedTuple):
     bias: Tensor | None = None
     value_embedding: Tensor | None = None
     value_index: Tensor | None = None
+
+
+class Resized(NamedTuple):
+    """A scheme's parameters for another window.
+
+    state: {name: array}, the state dict of the scheme for the new window.
+    options: the keyword options that this scheme needs besides its own, {name: value}.
+    interpolated: names of the parameters that were interpolated; none if none depends on the window.
+    """
+
+    state: dict[str, Tensor]
+    options: dict[str, Any]
+    interpolated: tuple[str, ...]
+
+    @property
+    def report(self) -> str:
+        """What was done, in words."""
+        did = f"interpolated {', '.join(self.interpolated)}"
+        if not self.interpolated:
+            did = "nothing to interpolate: the parameters do not depend on the window"
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return did + (f"; needs {options}" if options else "")
 
 
 class PositionBias(Module):
@@ -146,6 +170,32 @@ class PositionBias(Module):
             return self.sizes(length, length)
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
+
+    def resized(self, new_window_size: SizeLike, method: Method = "bicubic") -> Resized:
+        """Return this scheme's parameters for another window, as `Resized`.
+
+        new_window_size: tokens along each axis, as window_size; method: as `resize_table`.
+        Raises ValueError/TypeError, also for a scheme that cannot be resized.
+        """
+        window = self.as_window("new_window_size", new_window_size)
+        check_choice("method", method, METHODS)
+        with torch.no_grad():
+            tables = self.resized_tables(window, method)
+        state = {name: x.clone() for name, x in self.state_dict().items()}
+        return Resized(state | tables, self.resized_options(), tuple(tables))
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        """Return {name: value} of each parameter whose shape depends on the window, for another window.
+
+        None unless a scheme defines this. Raises ValueError for a scheme that cannot be resized.
+
+        window: as `as_window` returns it; method: as `resize_table`.
+        """
+        return {}
+
+    def resized_options(self) -> dict[str, Any]:
+        """Return the keyword options with which parameters mean the same in another window."""
+        return {}
 
     def _check_pairs(self, name: str, q_size: Size, k_size: Size) -> None:
         """Raise ValueError if an index of these sizes would be too large."""

@@ -101,7 +101,7 @@ def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
     return rows, index
 
 
-def kept(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
+def remembered(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
     """Return joints[sizes]; call `find` for it if it is missing.
 
     The first sizes, the window's, stay; beside them only those asked for last.

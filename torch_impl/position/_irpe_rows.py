@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ..checks import as_number, check_choice, check_natural
 from ..types import Size
-from ._geometry import joint_rows, kept, with_prefix
+from ._geometry import joint_rows, remembered, with_prefix
 from ._irpe_buckets import METHODS, Method, buckets, num_buckets
 
 
@@ -21,19 +21,19 @@ class IRPERows:
         self.method: Method = method
         self.ratio = as_number("ratio", ratio, "(0, 4096]")
         self.num_prefix_tokens: int = check_natural(num_prefix_tokens=num_prefix_tokens)
-        self.num_buckets = num_buckets(method, self.ratio) + (self.num_prefix_tokens > 0)
-        self.num_rows = self.num_buckets * (2 if method == "cross" else 1)
+        self._rows_per_table = num_buckets(method, self.ratio) + (self.num_prefix_tokens > 0)
+        self.num_rows = self._rows_per_table * (2 if method == "cross" else 1)
         self._joints = {}  # by size: finding them takes longer than using them
 
     def joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
         """Return rows (1 or 2, R') of a learned table, to be added up, and the index of each pair."""
         sizes = q_size, k_size
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
-        own = self.num_buckets
+        count = self._rows_per_table
         found = buckets(q_size, k_size, self.method, self.ratio)
-        rows = torch.stack([with_prefix(each, self.num_prefix_tokens, own - 1) for each in found])
+        rows = torch.stack([with_prefix(each, self.num_prefix_tokens, count - 1) for each in found])
         if self.method == "cross":  # the columns' rows follow the rows'
-            return joint_rows(rows + torch.tensor([0, own])[:, None, None])
-        return torch.arange(own)[None], rows[0]
+            return joint_rows(rows + torch.tensor([0, count])[:, None, None])
+        return torch.arange(count)[None], rows[0]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._base import PositionBias
 from ._geometry import window_rows, with_prefix
@@ -55,6 +56,11 @@ class WindowTableBias(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         return self.relative_position_bias_table
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        table = self.relative_position_bias_table
+        own = self.window_size, window, method, self.num_prefix_tokens
+        return {"relative_position_bias_table": resize_table(table, *own)}
 
 
 def check_covered(

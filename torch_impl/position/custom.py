@@ -9,6 +9,7 @@ from .. import ops
 from ..checks import as_index, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method
 from ..types import DTypeLike, Generator, IndexLike, Size, SizeLike, Sizes
 from ._geometry import with_prefix
 from ._table import TableBias
@@ -105,6 +106,12 @@ class Custom(TableBias):
         flat = rows.reshape(-1, rows.shape[-1])  # (B · Lq, Lk): samples below each other
         bias = ops.bias(self.table(), flat).reshape(self.num_heads, *rows.shape)
         return bias if index.dim() == 2 else bias.transpose(0, 1)
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        raise ValueError(
+            f"new_window_size is {window}, but the index of a 'custom' bias was given for the window "
+            f"{self.window_size}: build one with an index for the new window, and load this table"
+        )
 
     def _check_rows(self, index: Tensor) -> None:
         if index.numel() and not -1 <= index.min() <= index.max() < self.num_rows:

@@ -2,11 +2,13 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from ..checks import check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._geometry import axis_offsets, row_major, tokens_at, with_prefix
 from ._table import TableBias
@@ -76,3 +78,15 @@ class LeViT(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         return self.relative_position_bias_table
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        """Resize the table of all offsets, Δ and −Δ alike, and keep its rows of Δ ≥ 0."""
+        learned, prefix = self.relative_position_bias_table.tensor_split([math.prod(self.window_size)])
+        table = learned.unflatten(0, self.window_size)
+        for axis in range(2):
+            before = table.flip(axis).narrow(axis, 0, table.shape[axis] - 1)
+            table = torch.cat([before, table], axis)
+        table = resize_table(table.flatten(0, 1), self.window_size, window, method)
+        table = table.unflatten(0, [2 * size - 1 for size in window])
+        table = table[window[0] - 1 :, window[1] - 1 :].flatten(0, 1)
+        return {"relative_position_bias_table": torch.cat([table, prefix])}

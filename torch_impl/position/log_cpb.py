@@ -61,3 +61,6 @@ class LogCPB(OffsetBias):
 
     def of_offsets(self, offsets: Tensor) -> Tensor:
         return 16 * torch.sigmoid(call_wide(self.cpb_mlp, log_coords(offsets, self.extent)))
+
+    def resized_options(self) -> dict[str, Any]:
+        return {"pretrained_window_size": tuple(extent + 1 for extent in self.extent)}

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..nn import Parameter
 from ..random import truncated_normal
+from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._geometry import axis_offsets, row_major, with_prefix
 from ._table import TableBias
@@ -64,3 +65,9 @@ class MaxViT(TableBias):
         """Return the planes as rows of query − key: ((2 · height − 1)(2 · width − 1) [+ 1], H)."""
         planes = self.relative_position_bias_table.flip(1, 2)
         return self.with_prefix_rows(planes.flatten(1).T)
+
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        rows = self.relative_position_bias_table.flatten(1).T
+        planes = [2 * size - 1 for size in window]
+        table = resize_table(rows, self.window_size, window, method)
+        return {"relative_position_bias_table": table.T.unflatten(1, planes)}

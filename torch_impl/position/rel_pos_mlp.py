@@ -63,6 +63,11 @@ class RelPosMlp(OffsetBias):
             return call_wide(self.mlp, offsets.sign() * torch.log(1 + offsets.abs().double()))
         return 16 * torch.sigmoid(call_wide(self.mlp, log_coords(offsets, self.extent)))
 
+    def resized_options(self) -> dict[str, Any]:
+        if self.mode == "cr":  # its coordinates have no scale
+            return {}
+        return {"pretrained_window_size": tuple(extent + 1 for extent in self.extent)}
+
 
 class CoordinateMlp(Module):
     """Compute fc2(dropout(ReLU(fc1(coordinates))))."""

@@ -9,9 +9,10 @@ from torch import Tensor
 from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
 from ..random import as_generator
+from ..resize import Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ..wide import wide
-from ._geometry import joint_rows, kept
+from ._geometry import joint_rows, remembered
 from ._table import TableBias
 
 
@@ -55,6 +56,7 @@ class Sum(TableBias):
             "generator": as_generator(generator),
         }
         check_parts(parts, common.keys() - {"window_size", "init_std"})
+        self._given = [dict(part) for part in parts]
         self._joints = {}  # by size: finding the combinations takes longer than using them
         made = [RelativePositionBias(**common | part) for part in parts]
         self._parts = cast("list[TableBias]", made)  # `_check_parts` makes sure
@@ -99,8 +101,24 @@ class Sum(TableBias):
             self.dtype
         )  # autograd adds a row's gradients up before they are rounded
 
+    def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
+        if self._own_window:
+            raise ValueError(
+                f"new_window_size is {window}, but a part has a window_size of its own: resize the parts"
+            )
+        tables: dict[str, Tensor] = {}
+        for n, part in enumerate(self._parts):
+            of_part = part.resized_tables(part.as_window("new_window_size", window), method)
+            tables |= {f"parts.{n}.{name}": table for name, table in of_part.items()}
+        return tables
+
+    def resized_options(self) -> dict[str, Any]:
+        own = [part.resized_options() for part in self._parts]
+        parts = [given | more for given, more in zip(self._given, own, strict=True)]
+        return {"parts": parts} if any(own) else {}
+
     def _joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
-        return kept(self._joints, sizes, lambda: self._find_joint(*sizes))
+        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
         """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""

@@ -11,8 +11,8 @@ from .tile import PANEL_VECTORS
 
 
 @inner
-def pack_rows(to, first, start, row, rows, columns):
-    """to[first:] = b, b[k, j] at `start` + k · row + j elements; row in bytes, rows = K."""
+def pack_rows(to, first, start, row_bytes, rows, columns):
+    """to[first:] = b, rows = K; b[k, j] at `start` + k · row_bytes + j elements."""
     count = lanes(to)
     panel = PANEL_VECTORS * count
     place = first
@@ -20,14 +20,14 @@ def pack_rows(to, first, start, row, rows, columns):
         end = min(j + panel, columns)
         for k in range(rows):
             for n in range(j, end, count):
-                values = load_first(to, start + k * row + n * to.itemsize, end - n)
+                values = load_first(to, start + k * row_bytes + n * to.itemsize, end - n)
                 store(address(to, place), values)
                 place += count
 
 
 @inner
-def pack_columns(to, first, start, row, rows, columns):
-    """to[first:] = b, b[k, j] at `start` + j · row + k elements; row in bytes, rows = K."""
+def pack_columns(to, first, start, row_bytes, rows, columns):
+    """to[first:] = b, rows = K; b[k, j] at `start` + j · row_bytes + k elements."""
     count = lanes(to)
     panel = PANEL_VECTORS * count
     for j in range(0, columns, panel):
@@ -35,27 +35,26 @@ def pack_columns(to, first, start, row, rows, columns):
         width = (end - j + count - 1) // count * count
         for n in range(j, end, count):
             for k in range(0, rows, count):
-                source = start + n * row + k * to.itemsize
+                source = start + n * row_bytes + k * to.itemsize
                 target = address(to, first + j * rows + k * width + n - j)
                 height, width_k = min(count, end - n), min(count, rows - k)
                 if height == count and width_k == count:
-                    _transpose_square(to, source, row, target, width * to.itemsize)
+                    _transpose_square(to, source, row_bytes, target, width * to.itemsize)
                 else:
-                    _transpose(to, source, row, height, target, width * to.itemsize, width_k)
+                    _transpose(to, source, row_bytes, height, target, width * to.itemsize, width_k)
 
 
 @inner
-def pack_panel(to, first, panel, start, row, rows, columns, transposed):
+def pack_panel(to, first, panel, start, row_bytes, rows, columns, transposed):
     """One panel of what pack_columns (transposed) or pack_rows would write."""
     width = PANEL_VECTORS * lanes(to)
     column = panel * width
     if transposed:
-        pack_columns(
-            to, first + column * rows, start + column * row, row, rows, min(width, columns - column)
-        )
+        source = start + column * row_bytes
+        pack_columns(to, first + column * rows, source, row_bytes, rows, min(width, columns - column))
     else:
         source = start + column * to.itemsize
-        pack_rows(to, first + column * rows, source, row, rows, min(width, columns - column))
+        pack_rows(to, first + column * rows, source, row_bytes, rows, min(width, columns - column))
 
 
 def _transposed(builder, block):

@@ -1,0 +1,59 @@
+"""Convert a checkpoint to the names and the layout of another library, or of this project."""
+
+import sys
+
+from jsonargparse.typing import PositiveInt
+
+from ..cli import MISTAKES, command, fail, parse, parser_for
+from . import FAMILIES, FORMATS, convert
+
+
+@command
+def main(argv=None):
+    parser = parser_for("experiments.convert", __doc__)
+    parser.add_argument(
+        "source", type=str, help="safetensors, an index.json of shards, .pth, .pt, .bin or a folder"
+    )
+    parser.add_argument("out", type=str, help="a new .safetensors; with --to here also a new folder")
+    parser.add_argument("--to", choices=FORMATS, required=True, help="the format to write")
+    parser.add_argument(
+        "--from", choices=FORMATS, dest="origin", help="insist on the format of the source"
+    )
+    parser.add_argument("--family", choices=[f.name for f in FAMILIES], help="insist on the family")
+    parser.add_argument(
+        "--allow", type=str, nargs="+", default=[], help="names that may be left over; * is any text"
+    )
+    size = "one number or height and width; where the file does not tell it"
+    parser.add_argument("--img_size", type=PositiveInt, nargs="+", help=f"of the images, {size}")
+    parser.add_argument("--window_size", type=PositiveInt, nargs="+", help=f"in tokens, {size}")
+    parser.add_argument(
+        "--verify", action="store_true", help="compare the logits of the models of both sides"
+    )
+    options = parse(parser, argv)
+    try:
+        report = convert(
+            options.source,
+            options.out,
+            options.to,
+            options.family,
+            options.origin,
+            options.allow,
+            pair("img_size", options.img_size),
+            pair("window_size", options.window_size),
+            options.verify,
+        )
+    except MISTAKES as error:
+        fail(parser.prog, error)
+    print(report)
+    return 0
+
+
+def pair(name, lengths):
+    """Return one or two lengths as (height, width), None for None."""
+    if lengths and len(lengths) > 2:
+        raise ValueError(f"{name} has {len(lengths)} numbers, expected one or two")
+    return (lengths[0], lengths[-1]) if lengths else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
