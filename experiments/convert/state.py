@@ -40,6 +40,11 @@ def convert_tensors(tensors, to, family=None, source=None, allow=(), options=Non
     _check_left(left, allow, found, to)
     report = Report(found.family.name, found.form, to)
     converted = {name: tensor for new in written.values() for name, tensor in new.items()}
+    if with_arguments and "here" not in found.family.models:
+        raise ValueError(
+            f"here has the tables of {found.family.name}, no whole model: expected a name that ends in "
+            ".safetensors"
+        )
     if with_arguments or found.buffers or any(to in buffer.written for buffer in found.family.buffers):
         report.arguments = found.family.arguments(whole, NO_OPTIONS | (options or {}))
         report.assumed = report.arguments.assumed
@@ -64,6 +69,11 @@ def _check_left(left, allow, found, to):
 
 def _mapped(found, to, written):
     """Return {(old names, new names): number of tensors of the model}."""
-    rules = found.family.rules
+    family, depths = found.family, found.depths("i")
     numbers = sorted(number for (number, _), new in written.items() if new)
-    return Counter((rules[n].stored[found.form].glob, rules[n].stored[to].glob) for n in numbers)
+    return Counter(
+        tuple(
+            family.numbered(form, family.rules[n].stored[form].glob, depths) for form in (found.form, to)
+        )
+        for n in numbers
+    )

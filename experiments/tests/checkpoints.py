@@ -4,6 +4,7 @@ import re
 from itertools import product
 
 import numpy as np
+from checkpoint_sizes import TABLE_SIZES
 
 from experiments.convert.families import FAMILIES
 from experiments.convert.rules import Arguments
@@ -33,6 +34,7 @@ SIZES = {
     "swinv2": SWIN
     | {"depths": (2, 1), "arguments": SWIN_ARGUMENTS | {"pretrained_window_sizes": [0, 0]}},
 }
+SIZES |= TABLE_SIZES
 OPTIONS = {"img_size": (16, 16), "window_size": (4, 4)}
 BY_NAME = {family.name: family for family in FAMILIES}
 PAIRS = [
@@ -58,13 +60,14 @@ def checkpoint(name, form, code="F32", seed=0):
                 whole = whole.with_array(stored.transform.write(whole.array))
             for pattern, piece in zip(stored.pieces, split(whole, len(stored.pieces)), strict=True):
                 if pattern:
-                    state[pattern.fill(at)] = piece
+                    state[family.numbered(form, pattern.fill(at), sizes["depths"])] = piece
     arguments = Arguments("", sizes.get("arguments", {}))
     for buffer in family.buffers:
         for at in places(buffer, sizes["depths"]) if form in buffer.written else ():
             made = buffer.make(arguments, at)
             if made is not None:
-                state[buffer.names[form].fill(at)] = like(code, made)
+                name = family.numbered(form, buffer.names[form].fill(at), sizes["depths"])
+                state[name] = like(code, made)
     return state
 
 

@@ -9,8 +9,8 @@ import torch
 import numpy_ref
 from experiments.convert import convert_tensors
 from experiments.convert.families import _swin_models as models
+from experiments.convert.families.swin import FORMATS
 from experiments.convert.reading import read
-from experiments.convert.rules import FORMATS
 from experiments.convert.tensors import as_tensor
 from experiments.convert.verify import compute, in_float64, loaded
 
