@@ -84,8 +84,8 @@ def original_names():
             names += linears(f"blocks.{n}.m.qkv", f"blocks.{n}.m.proj.1")
             names += linears(f"blocks.{n + 1}.m.0", f"blocks.{n + 1}.m.2")
             n += 2
-    heads = [f"{head}.{name}" for head in ("head", "head_dist") for name in (*norm, "l.weight", "l.bias")]
-    return names + heads
+    last = [*norm, "l.weight", "l.bias"]
+    return names + [f"{head}.{name}" for head in ("head", "head_dist") for name in last]
 
 
 def indices(model):
