@@ -12,7 +12,7 @@ from .tensors import BITS, CODES, PLAIN, Tensor
 
 INDEX = "*.safetensors.index.json"
 TORCH = (".pth", ".pt", ".bin")
-NESTED = ("model", "state_dict", "model_state_dict", "module", "model_ema")
+NESTED = ("model", "state_dict", "model_state_dict", "model_state", "module", "model_ema")
 DAMAGED = "damaged, or no checkpoint"
 
 

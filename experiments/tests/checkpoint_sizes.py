@@ -5,4 +5,19 @@ LEVIT |= {"d": (4, 6), "r": (9, 4), "h": (2, 3), "g": (8, 12), "v": (3, 5), "m":
 LEVIT |= {"p": 4, "q": 9, "i": 2, "k": 10, "l": 4, "o": 7, "n": 9}
 LEVIT |= {"arguments": {"sides": [3, 2], "sides_before": [None, 3]}}
 
-TABLE_SIZES = {"levit": LEVIT}
+SAM = {"D": 6, "C": 3, "P": 4, "Q": 4, "A": 3, "B": 3, "K": 3, "M": 8, "O": 4}
+SAM |= {"a": (3, 5), "b": (3, 5), "depths": (0, 0)}
+SAM |= {"E": 2, "F": 1, "G": 4, "H": 2, "S": 3, "L": 7, "U": 2, "V": 5}
+
+VITDET = {"D": 6, "C": 3, "P": 4, "Q": 4, "L": 10, "K": 3, "M": 8, "R": 2, "a": (3, 5), "b": (5, 3)}
+
+MVIT = {"C": 3, "D": 4, "F": 6, "P": 7, "Q": 7, "S": 3, "N": 5, "depths": (2, 3)}
+MVIT |= {"d": (4, 6), "k": (2, 3), "m": (8, 12), "x": 4, "y": (5, 7), "z": (7, 3)}
+
+TABLE_SIZES = {
+    "levit": LEVIT,
+    "sam": SAM,
+    "sam_encoder": SAM,
+    "vitdet": VITDET | {"depths": (0, 0), "only": {"residual": [(1,)]}},
+    "mvitv2": MVIT | {"only": {"shortcut_proj_attn": [(1, 0)]}},
+}

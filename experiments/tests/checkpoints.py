@@ -51,7 +51,7 @@ def checkpoint(name, form, code="F32", seed=0):
     state = {}
     for rule in family.rules:
         stored = rule.stored.get(form)
-        for at in places(rule, sizes["depths"]) if stored else ():
+        for at in places(rule, sizes) if stored else ():
             whole = random_tensor(rng, shape_of(rule.shape, at, sizes), code)
             without_keys = any(None in s.pieces for s in rule.stored.values())
             if without_keys:
@@ -63,7 +63,7 @@ def checkpoint(name, form, code="F32", seed=0):
                     state[family.numbered(form, pattern.fill(at), sizes["depths"])] = piece
     arguments = Arguments("", sizes.get("arguments", {}))
     for buffer in family.buffers:
-        for at in places(buffer, sizes["depths"]) if form in buffer.written else ():
+        for at in places(buffer, sizes) if form in buffer.written else ():
             made = buffer.make(arguments, at)
             if made is not None:
                 name = family.numbered(form, buffer.names[form].fill(at), sizes["depths"])
@@ -71,7 +71,12 @@ def checkpoint(name, form, code="F32", seed=0):
     return state
 
 
-def places(rule, depths):
+def places(rule, sizes):
+    """Return the numbers in the names of a rule; sizes["only"]: {part of a name: its only numbers}."""
+    depths = sizes["depths"]
+    for part, only in sizes.get("only", {}).items() if rule.some else ():
+        if part in rule.stored["here"].glob:
+            return only
     if len(rule.letters) < 2:
         return [(i,) for i in range(rule.first, len(depths))] if rule.letters else [()]
     return [(i, j) for i, depth in enumerate(depths) for j in range(depth)]

@@ -34,10 +34,11 @@ def random_norms(model, rng):
     return model
 
 
-def same_bias(ours, state, prefix, theirs, q=None):
+def same_bias(ours, state, prefix, theirs, q=None, **call):
     """Return a budget.Row per twin: the bias of our scheme with its part of a state, and the original's.
 
     ours: an Ours. theirs: (heads, queries, keys); with q (batch, heads, queries, d) that of the query.
+    call: further arguments of ours.
     """
     own = {n.removeprefix(prefix): t.array for n, t in state.items() if n.startswith(prefix)}
     found = []
@@ -49,6 +50,6 @@ def same_bias(ours, state, prefix, theirs, q=None):
         if q is None:
             found.append(budget.exact(name, array(theirs), array(module())))
         else:
-            bias = module(q if twin == "numpy" else torch.tensor(q))
+            bias = module(q if twin == "numpy" else torch.tensor(q), **call)
             found.append(budget.float64(name, array(theirs), array(bias)))
     return found
