@@ -19,5 +19,7 @@ TABLE_SIZES = {
     "sam": SAM,
     "sam_encoder": SAM,
     "vitdet": VITDET | {"depths": (0, 0), "only": {"residual": [(1,)]}},
+    "t5": {"R": 8, "H": 2, "depths": (0, 0), "only": {"layer.0": [(0,)]}},
+    "mpnet": {"R": 8, "H": 2, "depths": (0,)},
     "mvitv2": MVIT | {"only": {"shortcut_proj_attn": [(1, 0)]}},
 }
