@@ -13,7 +13,7 @@ import numpy as np
 from .names import Pattern
 
 # The original files are called after who published them.
-FORMATS = ("timm", "torchvision", "transformers", "microsoft", "facebook", "here")
+FORMATS = ("timm", "torchvision", "transformers", "microsoft", "facebook", "google", "here")
 
 
 @dataclass(frozen=True)

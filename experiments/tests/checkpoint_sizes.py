@@ -14,7 +14,16 @@ VITDET = {"D": 6, "C": 3, "P": 4, "Q": 4, "L": 10, "K": 3, "M": 8, "R": 2, "a": 
 MVIT = {"C": 3, "D": 4, "F": 6, "P": 7, "Q": 7, "S": 3, "N": 5, "depths": (2, 3)}
 MVIT |= {"d": (4, 6), "k": (2, 3), "m": (8, 12), "x": 4, "y": (5, 7), "z": (7, 3)}
 
+MAXVIT = {"C": 3, "S": 4, "T": 5, "F": 6, "G": 7, "N": 5, "depths": (2, 1)}
+MAXVIT |= {"d": (32, 64), "h": (1, 2), "m": (8, 16), "s": (2, 4), "f": (6, 8), "x": 5}
+MAXVIT |= {"y": 3, "z": 5, "v": 5, "w": 3, "only": {"shortcut": [(0, 0)]}}
+
+TORCHVISION = {"r": (9, 25), "g": (25, 9), "h": (2, 3), "depths": (2, 1)}
+TORCHVISION |= {"arguments": {"window": [2, 3], "grid": [3, 2]}}
+
 TABLE_SIZES = {
+    "maxvit": MAXVIT | {"without": ("num_batches_tracked",)},
+    "maxvit_torchvision": TORCHVISION,
     "levit": LEVIT,
     "sam": SAM,
     "sam_encoder": SAM,
