@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
+.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ train-torch: $(READY) ## train the PyTorch twin on the digits (CUDA when there i
 
 train-fashion: $(NUMPY_READY) ## train the NumPy twin on Fashion-MNIST (Debian: dataset-fashion-mnist)
 	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist.yaml $(ARGS)
+
+train-swin: $(NUMPY_READY) ## train a Swin on Fashion-MNIST (ARGS="--model.name swinv2" for version 2)
+	$(RUN) -m experiments.train --backend numpy --config configs/fashion_mnist_swin.yaml $(ARGS)
 
 parity: $(READY) ## hold the twins to the truth: outputs and gradients (SEED=n, DEVICE=cuda)
 	$(RUN) -m pytest -q parity_tests --ignore=parity_tests/third_party -m "not slow" $(ARGS)
@@ -80,8 +83,9 @@ kills: $(READY) ## kill training runs N=200 times and at each file operation: al
 	$(RUN) -m experiments.tests.kills --backend numpy --kills $(or $(N),200) $(ARGS)
 	$(RUN) -m experiments.tests.kills --backend torch --kills $(or $(N),200) $(ARGS)
 
-gallery: $(NUMPY_READY) ## draw every scheme into docs/pictures/schemes
+gallery: $(NUMPY_READY) ## draw every scheme and Swin's shifted windows into docs/pictures
 	$(RUN) -m examples.gallery $(ARGS)
+	$(RUN) -m examples.shifted_windows
 
 compare: $(READY) ## train the same small ViT with every scheme; resumes where it stopped
 	$(RUN) -m experiments.compare $(ARGS)

@@ -39,7 +39,7 @@ def measure(suites, settings):
     with tqdm(entries, unit="entry", disable=None) as bar:
         for entry in bar:
             bar.set_postfix_str(entry.label)
-            if entry.suite == "memory":
+            if isinstance(entry, memory.Entry):
                 found.memories.append(memory.run(entry, settings))
             else:
                 found.races.append(race.run(entry, settings))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .contestants import ATTENTION
 
-FORWARD, BOTH = "forward", "forward + backward"
+FORWARD, BOTH, STEP_PART = "forward", "forward + backward", "training step"
 
 
 def as_it_is(truth, results):

@@ -8,15 +8,35 @@ import gc
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from . import peak, workloads
-from .contestants import ATTENTION, STEP, make
+from .contestants import ATTENTION, STEP, SWIN_BLOCK, SWIN_STEP, make
 
 ROOT = Path(__file__).parents[1]
 TIMES = 3
 WHO = ("numpy", "numba", "torch eager", "torch sdpa")
+SWIN_WHO = (*WHO, "timm eager", "timm sdpa", "torchvision", "transformers sdpa")
+QUICK_SWIN_WHO = ("numba", "torch eager")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """works: what is measured; places: its contestants; small(work): a small piece of the same work."""
+
+    works: tuple
+    places: dict
+    small: Callable
+
+
+KINDS = {
+    "attention": Kind(workloads.MEMORY, ATTENTION, lambda work: replace(work, window=7, batch=8)),
+    "vit": Kind((workloads.Step(),), STEP, lambda work: replace(work, batch=2)),
+    "swin block": Kind(workloads.SWIN_BLOCKS, SWIN_BLOCK, lambda work: replace(work, batch=1)),
+    "swin step": Kind(workloads.SWIN_STEPS, SWIN_STEP, lambda work: replace(work, batch=1)),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Entry:
-    """A process to run; kind: "attention", where `number` indexes workloads.MEMORY, or "vit"."""
+    """A process to run; kind: of KINDS, whose works `number` indexes."""
 
     kind: str
     number: int
@@ -57,6 +77,15 @@ def entries(settings):
     return found + [Entry("vit", 0, name) for name in WHO]
 
 
+def of_swin(settings):
+    """Return the entries of the suite "swin"."""
+    if settings.quick:
+        return [Entry("swin step", 0, name, "swin") for name in QUICK_SWIN_WHO]
+    kinds = ("swin block", "swin step")
+    works = [(kind, number) for kind in kinds for number in range(len(KINDS[kind].works))]
+    return [Entry(*work, name, "swin") for work in works for name in SWIN_WHO]
+
+
 def run(entry, settings):
     """Run the entry's process and return its Memory, or one that says why it failed."""
     arguments = [entry.kind, str(entry.number), entry.contestant, settings.device]
@@ -70,14 +99,13 @@ def run(entry, settings):
 
 
 def work_of(kind, number):
-    return workloads.Step() if kind == "vit" else workloads.MEMORY[number]
+    return KINDS[kind].works[number]
 
 
 def measure(kind, number, name, device):
     """Do the work in this process and return its Memory."""
     work = work_of(kind, number)
-    small = replace(work, batch=2) if kind == "vit" else replace(work, window=7, batch=8)
-    _do(_contestant(kind, small, name, device), 1)
+    _do(_contestant(kind, KINDS[kind].small(work), name, device), 1)
     contestant = _contestant(kind, work, name, device)
     gc.collect()
     began = peak.start(name, device)
@@ -92,8 +120,7 @@ def _do(contestant, times):
 
 
 def _contestant(kind, work, name, device):
-    places = STEP if kind == "vit" else ATTENTION
-    return make(places, name, work, workloads.inputs_of(work), True, device)
+    return make(KINDS[kind].places, name, work, workloads.inputs_of(work), True, device)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import numpy as np
 
 from . import entry, memory, scaling, workloads
 from .check import as_array
-from .contestants import GATHER, MODULES, SCATTER, STEP
-from .entry import BOTH, FORWARD, Entry
+from .contestants import GATHER, MODULES, SCATTER, STEP, SWIN_BLOCK, SWIN_STEP
+from .entry import BOTH, FORWARD, STEP_PART, Entry
 
 
 def attention(settings):
@@ -27,7 +27,17 @@ def bias(settings):
 
 
 def vit(settings):
-    return [Entry("vit", workloads.Step(), "training step", STEP, settle=settled_weights)]
+    return [Entry("vit", workloads.Step(), STEP_PART, STEP, settle=settled_weights)]
+
+
+def swin(settings):
+    """Return the races of a block of Swin-T and of training steps, and their peak memory."""
+    blocks = workloads.QUICK_SWIN_BLOCKS if settings.quick else workloads.SWIN_BLOCKS
+    steps = workloads.QUICK_SWIN_STEPS if settings.quick else workloads.SWIN_STEPS
+    parts = ((FORWARD, False), (BOTH, True))
+    races = [Entry("swin", work, part, SWIN_BLOCK, back) for work in blocks for part, back in parts]
+    races += [Entry("swin", work, STEP_PART, SWIN_STEP, settle=settled_weights) for work in steps]
+    return races + memory.of_swin(settings)
 
 
 def settled_weights(truth, results):
@@ -49,6 +59,7 @@ SUITES = {
     "modules": modules,
     "bias": bias,
     "vit": vit,
+    "swin": swin,
     "memory": memory.entries,
     "scaling": scaling.entries,
 }

@@ -10,6 +10,7 @@ TITLES = {
     "modules": "Window attention with its linear layers",
     "bias": "Gather and scatter-add alone",
     "vit": "Training step of the vision transformer",
+    "swin": "A block of Swin-T, and training steps of Swin Transformers",
     "batch": "Over the batch",
     "length": "Over the length",
     "threads": "Over the threads",

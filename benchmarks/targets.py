@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from .entry import BOTH
 
 SMALL_WINDOWS, LARGE_WINDOWS, LARGE = 0.7, 0.5, 32
-SHARE_OF_RATE, ALONE, STEP, MEMORY, THREADS = 0.4, 0.5, 0.8, 0.6, 1.8
+SHARE_OF_RATE, ALONE, STEP, SWIN, MEMORY, THREADS = 0.4, 0.5, 0.8, 0.7, 0.6, 1.8
+NAMES = {
+    "attention": "attention, forward + backward",
+    "vit": "ViT training step",
+    "swin block": "Swin, forward + backward",
+    "swin step": "Swin, training step",
+}
 MINE, EAGER = "numba", "torch eager"
 
 
@@ -63,6 +69,10 @@ def _step(race, result):
     return _against_torch("ViT training step: time / fastest torch", race, STEP)
 
 
+def _swin(race, result):
+    return _against_torch(f"Swin, {race.part}: time / fastest torch", race, SWIN)
+
+
 def _threads(race, result):
     speedup = race.ratio(f"{MINE}, 1 thread", MINE).median
     what = "attention, forward + backward: speed of all threads / one"
@@ -79,7 +89,7 @@ def _memory(result):
     found = []
     for mine in (m for m in result.memories if m.contestant == MINE):
         eager = result.memory(mine.kind, mine.work, EAGER)
-        name = "ViT training step" if mine.kind == "vit" else "attention, forward + backward"
+        name = NAMES[mine.kind]
         if eager is None or eager.whole is None or mine.whole is None:
             continue
         if eager.own and mine.own is not None:
@@ -90,4 +100,4 @@ def _memory(result):
     return found
 
 
-_JUDGES = {"attention": _attention, "bias": _bias, "vit": _step, "threads": _threads}
+_JUDGES = {"attention": _attention, "bias": _bias, "vit": _step, "swin": _swin, "threads": _threads}

@@ -1,6 +1,6 @@
 """The workloads that are timed: their shapes and inputs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,11 @@ class Module:
     def name(self):
         return f"{self.window}², {self.batch} windows, width {self.width}, {self.heads} heads"
 
+    def build(self, twin, dtype):
+        """Return the attention of a twin; its weights are those of `weights_of`."""
+        rpb_kwargs = {"window_size": self.window}
+        return twin.MultiHeadAttention(self.width, self.heads, rpb_kwargs=rpb_kwargs, dtype=dtype)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -75,6 +80,63 @@ class Step:
     @property
     def name(self):
         return f"batch of {self.batch}, 28×28, 7² tokens"
+
+
+@dataclass(frozen=True)
+class SwinBlock:
+    """A block of Swin-T with shifted windows: x (batch, size, size, width)."""
+
+    size: int
+    width: int
+    heads: int
+    batch: int = 4
+    window: int = 7
+    shift: int = 3
+
+    @property
+    def tokens(self):
+        return self.size**2
+
+    @property
+    def name(self):
+        return f"Swin block, {self.size}×{self.size}, width {self.width}, batch of {self.batch}"
+
+    def build(self, twin, dtype):
+        """Return the block of a twin; its weights are those of `weights_of`."""
+        sizes = {"window_size": self.window, "shift_size": self.shift}
+        return twin.SwinTransformerBlock(self.width, self.heads, **sizes, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class SwinStep:
+    """A training step of a Swin Transformer on images of three channels."""
+
+    title: str
+    batch: int
+    img_size: int
+    patch_size: int
+    embed_dim: int
+    depths: tuple
+    num_heads: tuple
+    num_classes: int
+    window_size: int = 7
+
+    @property
+    def tokens(self):
+        return (self.img_size // self.patch_size) ** 2
+
+    @property
+    def name(self):
+        return f"{self.title}, {self.img_size}×{self.img_size}, batch of {self.batch}"
+
+    @property
+    def model(self):
+        """The arguments that all libraries share."""
+        return {n: a for n, a in vars(self).items() if n not in ("title", "batch")}
+
+    def build(self, twin, dtype):
+        """Return the model of a twin without stochastic depth; its weights are those of `weights_of`."""
+        return twin.SwinTransformer(**self.model, drop_path_rate=0.0, dtype=dtype)
 
 
 ATTENTION = (
@@ -96,6 +158,12 @@ LENGTHS = tuple(Attention(w, 4096 // w**2, 2) for w in (7, 12, 16, 24, 32, 64))
 QUICK_LENGTHS = LENGTHS[:3:2]
 THREADS = (Attention(7, 256, 3), Attention(16, 32, 4), Attention(32, 2, 3))
 QUICK_THREADS = THREADS[:1]
+SWIN_BLOCKS = (SwinBlock(56, 96, 3), SwinBlock(14, 384, 12))
+QUICK_SWIN_BLOCKS = (SwinBlock(14, 96, 3, 1),)
+SWIN_SMALL = SwinStep("small Swin", 64, 28, 2, 48, (2, 2), (3, 6), 10)
+SWIN_TINY = SwinStep("Swin-T", 2, 224, 4, 96, (2, 2, 6, 2), (3, 6, 12, 24), 1000)
+SWIN_STEPS = (SWIN_SMALL, SWIN_TINY)
+QUICK_SWIN_STEPS = (replace(SWIN_SMALL, batch=4),)
 MEMORY = (Attention(16, 32, 4), Attention(32, 2, 3), Attention(64, 1, 2))
 QUICK_MEMORY = MEMORY[:1]
 
@@ -113,7 +181,7 @@ def inputs_of(work):
     rng = np.random.default_rng([SEED, *work.name.encode()])
     shapes = _SHAPES[type(work)](work)
     given = {name: rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}
-    if isinstance(work, Step):
+    if isinstance(work, Step | SwinStep):
         given["labels"] = rng.integers(0, 10, work.batch)
     if isinstance(work, Attention | Bias):
         given["index"] = index_of(work.window)
@@ -121,17 +189,19 @@ def inputs_of(work):
 
 
 def weights_of(work):
-    """Return {name: array} for the attention of a Module, of the magnitude of trained weights."""
+    """Return {name: array} for the work's module, of the magnitude of trained weights."""
     rng = np.random.default_rng([SEED + 1, *work.name.encode()])
-    width, rows = work.width, (2 * work.window - 1) ** 2
-    state = {
-        "qkv.weight": rng.standard_normal((3 * width, width)) / np.sqrt(width),
-        "qkv.bias": 0.7 * rng.standard_normal(3 * width),
-        "proj.weight": rng.standard_normal((width, width)) / np.sqrt(width),
-        "proj.bias": 0.7 * rng.standard_normal(width),
-        "rel_pos.relative_position_bias_table": 0.7 * rng.standard_normal((rows, work.heads)),
-    }
-    return {name: a.astype(np.float32) for name, a in state.items()}
+    state = work.build(numpy_ref, np.float32).state_dict()
+    return {name: _drawn(rng, name, a.shape).astype(np.float32) for name, a in state.items()}
+
+
+def _drawn(rng, name, shape):
+    drawn = rng.standard_normal(shape)
+    if "norm" in name:
+        return 1 + 0.3 * drawn if name.endswith("weight") else 0.3 * drawn
+    if name.endswith("weight"):
+        return drawn / np.sqrt(np.prod(shape[1:]))
+    return 0.7 * drawn
 
 
 def in_float64(given):
@@ -159,9 +229,20 @@ def _step_shapes(work):
     return {"images": (work.batch, 1, 28, 28)}
 
 
+def _swin_block_shapes(work):
+    shape = (work.batch, work.size, work.size, work.width)
+    return {"x": shape, "dout": shape}
+
+
+def _swin_step_shapes(work):
+    return {"images": (work.batch, 3, work.img_size, work.img_size)}
+
+
 _SHAPES = {
     Attention: _attention_shapes,
     Bias: _bias_shapes,
     Module: _module_shapes,
     Step: _step_shapes,
+    SwinBlock: _swin_block_shapes,
+    SwinStep: _swin_step_shapes,
 }

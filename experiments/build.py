@@ -16,6 +16,7 @@ OWN_OPTIONS = {
     "window_size",
 }
 TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
+MODELS = {"vit": "VisionTransformer", "swin": "SwinTransformer", "swinv2": "SwinTransformer"}
 
 
 def load_dataset(data):
@@ -37,8 +38,9 @@ def build_trainer(backend, config, summary):
     twin = import_twin(backend)
     training = config.training
     per_epoch = steps_per_epoch(config, summary)
+    model = getattr(twin, MODELS[config.model.name])
     return twin.Trainer(
-        twin.VisionTransformer(**_model_arguments(config, summary)),
+        model(**_model_arguments(config, summary)),
         training.lr,
         training.epochs * per_epoch,
         round(training.warmup_epochs * per_epoch),
@@ -68,27 +70,33 @@ def _model_arguments(config, summary):
         raise ValueError(
             f"data.max_shift is {config.data.max_shift}, expected less than the images' {height}x{width}"
         )
-    model, relative = dict(vars(config.model)), config.relative_position
-    rpb_kwargs = None
+    arguments = config.model.options() | {
+        "img_size": (height, width),
+        "in_chans": chans,
+        "num_classes": len(summary.classes),
+        "rpb_kwargs": _rpb_kwargs(config.relative_position),
+        "generator": np.random.default_rng(config.training.seed),
+    }
+    position = config.relative_position.position
+    if config.model.name == "vit":
+        return arguments | {"position": position}
+    version = 1 if config.model.name == "swin" else 2
+    return arguments | {"version": version, "use_relative_position": position == "relative"}
+
+
+def _rpb_kwargs(relative):
+    """Return the options of the scheme, or None for a position without one."""
     if relative.position in ("relative", "shared_relative"):
         if own := relative.rpb_kwargs.keys() & OWN_OPTIONS:
             raise ValueError(
                 f"relative_position.rpb_kwargs has {', '.join(sorted(own))}, which the model or "
                 "another option sets"
             )
-        rpb_kwargs = {"bias_type": relative.bias_type, "init_std": relative.init_std}
-        if relative.window_size is not None:
-            rpb_kwargs["window_size"] = relative.window_size
-        rpb_kwargs |= relative.rpb_kwargs
-    elif relative.rpb_kwargs or relative.window_size is not None:
+        window = {} if relative.window_size is None else {"window_size": relative.window_size}
+        own = {"bias_type": relative.bias_type, "init_std": relative.init_std}
+        return own | window | relative.rpb_kwargs
+    if relative.rpb_kwargs or relative.window_size is not None:
         raise ValueError(
             f"relative_position has rpb_kwargs or a window_size, but position is {relative.position!r}"
         )
-    return model | {
-        "img_size": (height, width),
-        "in_chans": chans,
-        "num_classes": len(summary.classes),
-        "position": relative.position,
-        "rpb_kwargs": rpb_kwargs,
-        "generator": np.random.default_rng(config.training.seed),
-    }
+    return None

@@ -65,14 +65,21 @@ def load(path):
 def check_progress(path, progress):
     """Raise ValueError naming the file and the first missing or bad field.
 
-    epoch, best_epoch: counted from 1; step: of the optimizer; best_val_accuracy: of best_epoch;
-    metrics: the digest of the epochs' rows, see experiments.metrics; generator: checked by the trainer.
+    epoch, best_epoch: counted from 1, both 0 for weights that a run begins with; step: of the
+    optimizer; best_val_accuracy: of best_epoch, −1 for epoch 0; metrics: the digest of the epochs' rows,
+    see experiments.metrics; generator: checked by the trainer.
     """
     expected = {
-        "epoch": (lambda n: is_int(n, 1), "an integer of at least 1"),
+        "epoch": (is_int, "an integer of at least 0"),
         "step": (is_int, "an integer of at least 0"),
-        "best_epoch": (lambda n: is_int(n, 1) and n <= progress["epoch"], "an integer in [1, epoch]"),
-        "best_val_accuracy": (lambda x: is_number(x) and 0 <= x <= 1, "a number in [0, 1]"),
+        "best_epoch": (
+            lambda n: is_int(n, min(1, progress["epoch"])) and n <= progress["epoch"],
+            "an integer in [1, epoch], or 0 if the epoch is 0",
+        ),
+        "best_val_accuracy": (
+            lambda x: is_number(x) and (0 <= x <= 1 if progress["epoch"] else x == -1),
+            "a number in [0, 1], or −1 if the epoch is 0",
+        ),
         "metrics": (lambda text: isinstance(text, str) and len(text) == 64, "a SHA-256"),
         "generator": (lambda state: isinstance(state, dict), "the state of a generator"),
     }

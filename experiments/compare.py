@@ -84,6 +84,10 @@ def _set_up(options, argv):
         raise ValueError(f"{given[0]} differs from run to run here: choose with --schemes and --seeds")
     names, seeds = _names(options.schemes), _seeds(options.seeds)
     config = to_config(options)
+    if config.model.name != "vit":
+        raise ValueError(
+            f"model.name is {config.model.name}, but here the schemes of a vit are compared"
+        )
     folder = Path(options.out or f"runs/compare-{config.data.name}")
     common = _common(options.backend, config)
     rows = {name: written(row) for name, row in ROWS.items()}
@@ -106,6 +110,7 @@ def _common(backend, config):
 def _settings(common):
     """Return all settings that the results depend on, apart from the row and the seed."""
     sections = asdict(common.config)
+    sections["model"] = common.config.model.options()
     del sections["visualization"], sections["training"]["seed"]
     sections["relative_position"] = {"init_std": common.config.relative_position.init_std}
     sections["training"]["device"] = common.device

@@ -8,9 +8,10 @@ NOT_KEPT = ", for this run only: no cache folder is writable; set NUMBA_CACHE_DI
 
 
 @contextmanager
-def compiled_ahead(backend, dtype):
+def compiled_ahead(backend, dtype, cosine=False):
     """Compile the kernels of a step while the block loads and builds; wait for them at its end.
 
+    cosine: whether the model has cosine attention.
     Does nothing for the torch twin or on a processor without FMA, where the kernels are not used.
     """
     if backend != "numpy" or not _has_kernels():
@@ -19,7 +20,7 @@ def compiled_ahead(backend, dtype):
     from numpy_ref.kernels import ahead
 
     say_what_is_compiled()
-    with ahead.compiled_ahead(dtype):
+    with ahead.compiled_ahead(dtype, cosine):
         yield
 
 

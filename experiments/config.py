@@ -1,49 +1,13 @@
 """The typed configuration, from a YAML file and the command line."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
 
 from . import plain_yaml
-
-
-@dataclass
-class ModelConfig:
-    """The vision transformer.
-
-    Args:
-        patch_size: side of a square patch in pixels; the image must be divisible by it.
-        embed_dim: width of the tokens; must be divisible by num_heads.
-        depth: number of blocks.
-        num_heads: attention heads of each block.
-        mlp_ratio: width of the MLP as a multiple of embed_dim.
-        qkv_bias: whether queries, keys and values have a bias vector.
-        global_pool: "avg" classifies the mean of all tokens, "token" a class token.
-        cosine_attention: scaled cosine scores with a learned temperature (Swin V2).
-        drop_rate: dropout after the embedding, the attention projection and in the MLP.
-        attn_drop_rate: dropout of the attention probabilities.
-        drop_path_rate: stochastic depth of the last block; grows linearly over the blocks.
-        init_values: what the layer scale of each branch begins with; null for no layer scale.
-        norm_eps: added to the variance in every layer norm.
-        dtype: precision of weights and arithmetic.
-    """
-
-    patch_size: int = 2
-    embed_dim: int = 64
-    depth: int = 4
-    num_heads: int = 4
-    mlp_ratio: float = 4.0
-    qkv_bias: bool = True
-    global_pool: Literal["avg", "token"] = "avg"
-    cosine_attention: bool = False
-    drop_rate: float = 0.0
-    attn_drop_rate: float = 0.0
-    drop_path_rate: float = 0.0
-    init_values: float | None = None
-    norm_eps: float = 1e-6
-    dtype: Literal["float32", "float64"] = "float32"
+from .model_config import DEFAULT_SCHEMES, ModelConfig
 
 
 @dataclass
@@ -51,16 +15,18 @@ class RelativePositionConfig:
     """Where the model takes positions from.
 
     Args:
-        position: "relative" (a bias for each layer), "shared_relative" (one for all layers),
-            "absolute" (a learned embedding) or "none".
-        bias_type: scheme of the relative bias, one of those in docs/schemes.md.
-        window_size: the window the bias covers; null takes the patch grid, the only size that fits.
+        position: "relative" (a bias for each layer), "none", or, for a vit, "shared_relative" (one
+            bias for all layers) or "absolute" (a learned embedding).
+        bias_type: scheme of the relative bias, one of those in docs/schemes.md; null takes the
+            model's own, log_cpb for swinv2 and 2d for the others.
+        window_size: the window a vit's bias covers; null takes the patch grid, the only size that
+            fits. The window of swin and swinv2 is model.window_size.
         init_std: standard deviation of a fresh table.
         rpb_kwargs: further options of the scheme, for example {num_buckets: 16} for t5.
     """
 
     position: Literal["relative", "shared_relative", "absolute", "none"] = "relative"
-    bias_type: str = "2d"
+    bias_type: str | None = None
     window_size: list[int] | int | None = None
     init_std: float = 0.02
     rpb_kwargs: dict[str, Any] = field(default_factory=dict)
@@ -151,6 +117,11 @@ class Config:
     visualization: VisualizationConfig
     data: DataConfig
 
+    def __post_init__(self):
+        if self.relative_position.bias_type is None:
+            own = DEFAULT_SCHEMES[self.model.name]
+            self.relative_position = replace(self.relative_position, bias_type=own)
+
 
 SECTIONS = {
     "model": ModelConfig,
@@ -198,9 +169,7 @@ def check(config):
         for option, value in vars(getattr(config, name)).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name}.{option} is {value}, expected a finite number")
-    _at_least("model.depth", config.model.depth, 1)
-    if config.model.mlp_ratio <= 0:
-        raise ValueError(f"model.mlp_ratio is {config.model.mlp_ratio}, expected a positive number")
+    _check_model(config.model, config.relative_position)
     _at_least("training.epochs", training.epochs, 1)
     _at_least("training.batch_size", training.batch_size, 1)
     _at_least("training.seed", training.seed, 0)
@@ -218,9 +187,33 @@ def check(config):
         value = getattr(training, name)
         if not 0 <= value < 1:
             raise ValueError(f"training.{name} is {value}, expected a number in [0, 1)")
-    depth, layer = config.model.depth, config.visualization.layer
-    if not -depth <= layer < depth:
-        raise ValueError(f"visualization.layer is {layer}, expected one of the {depth} blocks")
+    count, layer = config.model.num_blocks, config.visualization.layer
+    if not -count <= layer < count:
+        raise ValueError(f"visualization.layer is {layer}, expected one of the {count} blocks")
+
+
+def _check_model(model, relative):
+    if model.mlp_ratio <= 0:
+        raise ValueError(f"model.mlp_ratio is {model.mlp_ratio}, expected a positive number")
+    if model.name == "vit":
+        _at_least("model.depth", model.depth, 1)
+    else:
+        _check_swin(model, relative)
+
+
+def _check_swin(model, relative):
+    if not model.depths or min(model.depths) < 1:
+        raise ValueError(f"model.depths is {model.depths}, expected a number of blocks for each stage")
+    if relative.position not in ("relative", "none"):
+        raise ValueError(
+            f"relative_position.position is {relative.position}, expected relative or none for a "
+            f"{model.name}"
+        )
+    if relative.window_size is not None:
+        raise ValueError(
+            f"relative_position.window_size is {relative.window_size}, but the window of a "
+            f"{model.name} is model.window_size"
+        )
 
 
 def one_line(error):

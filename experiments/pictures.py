@@ -7,6 +7,7 @@ import numpy as np
 
 from . import plots
 from .files import write_whole
+from .token_maps import attention_of_queries, token_maps
 
 
 def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num_images=5) -> list[Path]:
@@ -44,7 +45,7 @@ def write_picture(figure, path) -> Path:
 
 
 def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:
-    """Return a scheme's dense bias (H, L, L) between patches, as a NumPy array for either twin."""
+    """Return a scheme's dense bias (H, L, L) without prefix tokens, as a NumPy array for either twin."""
     bias = scheme()
     if hasattr(bias, "detach"):
         bias = bias.detach().cpu()
@@ -52,21 +53,22 @@ def patch_bias(scheme, num_prefix_tokens) -> np.ndarray:
 
 
 def _bias_figures(model, layer):
-    grid, prefix = model.patch_embed.grid_size, model.num_prefix_tokens
+    # A bias that all layers share is the only one, whatever `layer` is.
     biases = {
-        name: patch_bias(scheme, prefix)
-        for name, scheme in model.rel_pos_biases().items()
+        name: (patch_bias(scheme, token_map.num_prefix_tokens), token_map.window)
+        for (name, scheme), token_map in zip(
+            model.rel_pos_biases().items(), token_maps(model), strict=False
+        )
         if not scheme.looks_at_query  # else there is a bias for each image, not one to be drawn
     }
     figures = {}
-    for name, bias in biases.items():
+    for name, (bias, window) in biases.items():
         label = name.removesuffix(".attn.rel_pos")
-        title = f"{label}: bias of each head over the offset query − key"
-        figures[f"bias_{label.replace('.', '_')}"] = plots.bias_over_offsets(bias, grid, title)
+        title = f"{label}: bias of each head over query − key"
+        figures[f"bias_{label.replace('.', '_')}"] = plots.bias_over_offsets(bias, window, title)
     if biases:
-        # A bias that all layers share is the only entry, whatever `layer` is.
-        shown = list(biases.values())[layer if len(biases) > 1 else 0]
-        figures["one_query"] = plots.one_query(shown, grid, _middle(grid))
+        bias, window = list(biases.values())[layer if len(biases) > 1 else 0]
+        figures["one_query"] = plots.one_query(bias, window, _middle(window))
     return figures
 
 
@@ -75,17 +77,21 @@ def _attention_figure(trainer, dataset, part, layer, num_images):
     standardised = part.images[first]
     images = standardised * dataset.std[:, None, None] + dataset.mean[:, None, None]
     maps = np.asarray(trainer.attention_maps(standardised)[layer])
-    grid, prefix = trainer.model.patch_embed.grid_size, trainer.model.num_prefix_tokens
-    queries = None if prefix else _some_patches(grid)
-    return plots.attention_over_images(images, maps, grid, prefix, queries)
+    token_map = token_maps(trainer.model)[layer]
+    size, prefix = token_map.size, token_map.num_prefix_tokens
+    queries = None if prefix else _some_tokens(size)
+    if token_map.has_windows:
+        seen = attention_of_queries(maps, token_map, queries)
+        return plots.window_attention_over_images(images, seen, token_map.pixels, queries)
+    return plots.attention_over_images(images, maps, size, prefix, queries)
 
 
 def _middle(grid):
     return int(np.ravel_multi_index([size // 2 for size in grid], grid))
 
 
-def _some_patches(grid):
-    """Return the tokens of four patches: a corner, the middle and two others."""
+def _some_tokens(grid):
+    """Return four tokens of a map: a corner, the middle and two others."""
     height, width = grid
     places = [(0, 0), (height // 2, width // 4), (height // 2, width // 2), (height // 4, width - 1)]
     return sorted({int(np.ravel_multi_index(place, grid)) for place in places})

@@ -57,9 +57,10 @@ def check_new(folder):
         raise ValueError(f"{folder} is not empty: --run needs a new folder")
 
 
-def create(folder, config, twin, device, summary):
+def create(folder, config, twin, device, summary, start=None):
     """Write run.json and config.yaml into an empty folder and return the Run.
 
+    start: (arrays, progress) of epoch 0, for a run that begins with given weights.
     The caller holds the folder's lock.
     """
     check_new(folder)
@@ -72,9 +73,12 @@ def create(folder, config, twin, device, summary):
         "data": summary.to_json(),
     }
     about["sha256"] = _digest(about, text.encode())
+    run = Run(folder, config, twin, device, about["versions"], summary)
+    if start:
+        save(run, *start)
     write_whole(folder / ABOUT, json.dumps(about, indent=1) + "\n")
     write_whole(folder / CONFIG, text)
-    return Run(folder, config, twin, device, about["versions"], summary)
+    return run
 
 
 def open_run(folder):
@@ -152,7 +156,7 @@ def mend(run):
     """
     progress = last_progress(run)
     rows = metrics.read(run.folder, progress)
-    if progress and rows[progress["best_epoch"] - 1]["val_accuracy"] != progress["best_val_accuracy"]:
+    if rows and rows[progress["best_epoch"] - 1]["val_accuracy"] != progress["best_val_accuracy"]:
         raise ValueError(f"{run.folder / LAST}: its best accuracy is not that of its best epoch's row")
     if progress and progress["best_epoch"] == progress["epoch"]:
         write_whole(run.folder / BEST, (run.folder / LAST).read_bytes())

@@ -1,4 +1,4 @@
-"""Train a vision transformer with relative position bias: one loop that drives either twin."""
+"""Train a vision transformer or a Swin with relative position bias: one loop that drives either twin."""
 
 import math
 import shlex
@@ -44,7 +44,7 @@ def main(argv=None):
             twin = opened.twin if opened else options.backend or DEFAULT_TWIN
             config = opened.config if opened else to_config(options)
             threads = use_threads(twin)
-            with compiled_ahead(twin, config.model.dtype):
+            with compiled_ahead(twin, config.model.dtype, config.model.has_cosine_attention):
                 set_up = _resume(opened, held) if opened else _start(config, twin, options.run, held)
         except MISTAKES as error:
             fail(parser.prog, error)
@@ -179,7 +179,7 @@ def _introduce(run, trainer, threads):
     kind = relative.position + (f" {relative.bias_type}" if "relative" in relative.position else "")
     counts = "{train} training, {val} validation, {test} test images".format(**data.counts)
     print(f"data    {data.name}: {counts}")
-    print(f"model   {count:,} parameters, {grid} patches, position {kind}")
+    print(f"model   {run.config.model.name}, {count:,} parameters, {grid} patches, position {kind}")
     print(f"twin    {run.twin} on {trainer.device}, threads: {threads}")
     print(f"run     {run.folder}", flush=True)
 

@@ -47,7 +47,7 @@ def as_folder(folder: Any) -> Path:
 def write(folder: Any, config: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
     """Write the folder under another name, flush it to disk, and rename it: it is whole or not there.
 
-    config: the fields but sha256. tensors: {name: float32 or float64}.
+    config: the fields but sha256. tensors: {name: contiguous float32 or float64}.
     Raises FileExistsError if the folder exists and is not empty, ImportError without safetensors.
     """
     folder = as_folder(folder)
@@ -56,7 +56,7 @@ def write(folder: Any, config: Mapping[str, Any], tensors: Mapping[str, Array]) 
         from safetensors.numpy import save
     except ImportError as error:
         raise ImportError(_needed(folder)) from error
-    content = save({name: array.copy(order="C") for name, array in tensors.items()})
+    content = save(dict(tensors))
     text = json.dumps({**config, DIGEST: digest(config, content)}, indent=1, allow_nan=False) + "\n"
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f"{folder.name}.{uuid4().hex}.part")

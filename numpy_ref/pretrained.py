@@ -61,7 +61,6 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
-        model_folder.check_free(as_folder(folder))
         state = self.state_dict()
         arguments = self.arguments | {"dtype": _dtype_of(state)}
         fresh = type(self)(**arguments)
@@ -135,7 +134,7 @@ def _load(
         check_choice("architecture", config["architecture"], tuple(kinds))
         kind = kinds[config["architecture"]]
         _check_names(arguments, kind)
-        arguments = arguments | {"dtype": dtype or _stored_dtype(arguments)}
+        arguments = arguments | {"dtype": dtype or _stored_dtype(arguments, dtypes)}
         model = kind(**arguments, generator=generator)
         if config["preprocessing"] is not None:
             model.preprocessing = as_preprocessing(config["preprocessing"], model.arguments)
@@ -154,8 +153,9 @@ def _check_names(arguments: Mapping[str, Any], kind: type[Any]) -> None:
         raise ValueError(f"arguments has {', '.join(unknown)}, {kind.__name__} knows {', '.join(known)}")
 
 
-def _stored_dtype(arguments: Mapping[str, Any]) -> Any:
-    dtype = arguments.get("dtype")
+def _stored_dtype(arguments: Mapping[str, Any], dtypes: Mapping[str, str]) -> Any:
+    """Return the dtype that config.json names, or else that of the tensors."""
+    dtype = arguments.get("dtype") or next(iter(dtypes.values()), None)
     if dtype in ("float16", "bfloat16"):
         raise ValueError(f"dtype is {dtype}, which NumPy lacks: give dtype='float32' to convert")
     return dtype
@@ -164,7 +164,7 @@ def _stored_dtype(arguments: Mapping[str, Any]) -> Any:
 def _check_dtypes(dtypes: Mapping[str, str], expected: str) -> None:
     for name, found in dtypes.items():
         if found != expected:
-            raise ValueError(f"{name} is {found}, {CONFIG} has {expected}: give dtype to convert")
+            raise ValueError(f"{name} is {found}, expected {expected}: give dtype to convert")
 
 
 def _dtype_of(state: Mapping[str, Array]) -> str:

@@ -19,6 +19,7 @@ from .optim import (
     parameter_groups,
 )
 from .random import check_generator_state, set_generator_state
+from .swin import SwinTransformer
 from .types import Array
 from .vit import VisionTransformer
 
@@ -41,9 +42,9 @@ class EvalResult(NamedTuple):
 
 
 class Trainer:
-    """Train a VisionTransformer with AdamW, warm-up, cosine schedule and clipping by the global norm.
+    """Train a model with AdamW, warm-up, cosine schedule and clipping by the global norm.
 
-    model: the VisionTransformer.
+    model: a VisionTransformer or a SwinTransformer that has classes.
     lr, total_steps, warmup_steps, min_lr: as in `learning_rate`.
     weight_decay, table_lr_factor: as in `parameter_groups`.
     betas: of AdamW.
@@ -55,7 +56,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: VisionTransformer,
+        model: VisionTransformer | SwinTransformer,
         lr: float,
         total_steps: int,
         warmup_steps: int = 0,
@@ -82,7 +83,7 @@ class Trainer:
         betas = as_betas(betas)
         groups = parameter_groups(model.named_parameters(), weight_decay, table_lr_factor)
         self.model = model
-        self._num_classes = model.head.weight.shape[0]
+        self._num_classes = as_int("model.num_classes", model.num_classes, 1)
         self.optimizer = AdamW(groups, betas)
 
     def train_step(self, images: Array, labels: Array) -> StepResult:
@@ -127,7 +128,10 @@ class Trainer:
         return EvalResult(float(loss), int((predicted == labels).sum()), predicted)
 
     def attention_maps(self, images: Array) -> list[Array]:
-        """Return each layer's attention probabilities in evaluation mode: a list of (B, H, L, L)."""
+        """Return the attention probabilities of each block in evaluation mode.
+
+        A list of (B, H, L, L), or of (B·nW, H, L, L) for a model with windows.
+        """
         check_images(images)
         self.model.eval()
         return self.model.attention_maps(images.astype(self.model.dtype, copy=False))

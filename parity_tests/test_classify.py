@@ -16,6 +16,10 @@ def folder(tmp_path):
     return saved(tmp_path / "model")
 
 
+SWIN = {"img_size": 8, "patch_size": 2, "in_chans": 1, "num_classes": 3, "embed_dim": 4}
+SWIN |= {"depths": (2,), "num_heads": (2,), "window_size": 2}
+
+
 def formula(model, images):
     """Return softmax(model((images − mean) / std)) in float64, images (N, h, w, C) in [0, 1]."""
     mean, std = (np.array(model.preprocessing[name]) for name in ("mean", "std"))
@@ -133,3 +137,25 @@ def test_a_model_that_cannot_classify_says_so(twin):
     model.preprocessing = ABOUT
     with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
         model.classify(image, batch_size=0)
+    for options in ({"features_only": True}, {"num_classes": 0}):
+        features = twin.SwinTransformer(**SWIN | options)
+        features.preprocessing = ABOUT
+        with pytest.raises(ValueError, match="the model has no classes: it was built for features"):
+            features.classify(image)
+
+
+@TWINS
+def test_images_of_another_size_where_the_model_takes_them(twin, tmp_path):
+    """`image_size` is then that of the preprocessing; otherwise it must be the model's."""
+    about = ABOUT | {"image_size": (12, 8)}
+    with pytest.raises(
+        ValueError, match=r"preprocessing.image_size is \(12, 8\), the model takes \(8, 8\)"
+    ):
+        twin.SwinTransformer(**SWIN).save_pretrained(tmp_path / "strict", about)
+    twin.SwinTransformer(**SWIN, strict_img_size=False).save_pretrained(tmp_path / "model", about)
+    model = twin.SwinTransformer.from_pretrained(tmp_path / "model")
+    assert model.classify(np.zeros((12, 8), np.uint8)).probabilities.shape == (1, 3)
+    with pytest.raises(
+        ValueError, match=r"images has shape \(8, 8\), expected \(12, 8, 1\) or \(12, 8\)"
+    ):
+        model.classify(np.zeros((8, 8), np.uint8))

@@ -199,12 +199,18 @@ STEP = """
 def misses():
     return {name for name, d in dispatchers().items() if getattr(d.stats, "cache_misses", None)}
 
-with ahead.compiled_ahead(np.float32):
+with ahead.compiled_ahead(np.float32, cosine=True):
     pass
 before = misses()
-model = numpy_ref.VisionTransformer(8, 2, embed_dim=16, depth=2, drop_path_rate=0.5)
-trainer = numpy_ref.Trainer(model, 1e-3, 10)
-trainer.train_step(np.ones((64, 1, 8, 8), np.float32), np.arange(64) % 10)
+swin = dict(img_size=(16, 10), patch_size=2, in_chans=1, num_classes=10, embed_dim=16, depths=(2, 2))
+swin |= dict(num_heads=(2, 4), window_size=3, drop_path_rate=0.5)
+for model, size in (
+    (numpy_ref.VisionTransformer(8, 2, embed_dim=16, depth=2, drop_path_rate=0.5), (8, 8)),
+    (numpy_ref.SwinTransformer(1, **swin), (16, 10)),
+    (numpy_ref.SwinTransformer(2, **swin), (16, 10)),
+):
+    trainer = numpy_ref.Trainer(model, 1e-3, 10)
+    trainer.train_step(np.ones((64, 1, *size), np.float32), np.arange(64) % 10)
 print(json.dumps([len(Helper.started), sorted(before), sorted(misses() - before)]))
 """
 BROKEN = """

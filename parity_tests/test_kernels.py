@@ -132,6 +132,33 @@ def test_a_multiplier_for_each_row_is_bitwise_the_definition(shape, dtype):
         np.testing.assert_array_equal(ours, kernel)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    window=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    shift=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    batch_and_chans=st.sampled_from([(1, 1), (2, 5), (3, 16), (2, 40), (0, 3), (2, 0), (1, 1 << 15)]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_moved_tokens_are_bitwise_the_definition(size, window, shift, batch_and_chans, dtype, seed):
+    """Windows that divide the map and others, odd sizes, one token that is longer than a piece."""
+    (batch, chans), shift = batch_and_chans, tuple(s % w for s, w in zip(shift, window, strict=True))
+    size = size if chans < 1000 else (2, 1)
+    x = np.random.default_rng(seed).standard_normal((batch, *size, 2 * chans)).astype(dtype)[..., ::2]
+    found = []
+    for module in (ops, kernels):
+        windows, cut = module.window_partition_forward(x, window, shift)
+        out, assembled = module.window_reverse_forward(windows, size, window, shift, residual=x)
+        dwindows, dresidual = module.window_reverse_backward(x, assembled)
+        merged, merging = module.patch_merging_forward(x)
+        found.append([windows, out, dwindows, dresidual, module.window_partition_backward(windows, cut)])
+        found[-1] += [merged, module.patch_merging_backward(merged, merging)]
+    for ours, kernel in zip(*found, strict=True):
+        assert kernel.flags.c_contiguous or kernel is dresidual or not kernel.size
+        np.testing.assert_array_equal(ours, kernel)
+
+
 @pytest.fixture
 def threads():
     """Return set_num_threads; restore the number afterwards."""

@@ -60,7 +60,6 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
-        model_folder.check_free(model_folder.as_folder(folder))
         state = self.state_dict()
         dtypes = sorted({_name(tensor.dtype) for tensor in state.values()})
         if len(dtypes) != 1:
@@ -133,8 +132,9 @@ def _load(
     given = None if dtype is None else as_dtype(dtype)
     config, tensors = model_folder.read(folder)
     path = model_folder.as_folder(folder)
+    stored = config["arguments"].get("dtype") or next((t.dtype for t in tensors.values()), None)
     with model_folder.naming(path / model_folder.CONFIG):
-        arguments = config["arguments"] | ({} if given is None else {"dtype": given})
+        arguments = config["arguments"] | {"dtype": given or stored}
         model = _kind(config["architecture"], kinds, arguments)(**arguments, generator=generator)
         if config["preprocessing"] is not None:
             model.preprocessing = as_preprocessing(config["preprocessing"], model.arguments)
@@ -145,8 +145,7 @@ def _load(
         for name, tensor in tensors.items():
             if given is None and tensor.dtype != expected:
                 raise ValueError(
-                    f"{name} is {_name(tensor.dtype)}, {model_folder.CONFIG} has {_name(expected)}: "
-                    "give dtype to convert"
+                    f"{name} is {_name(tensor.dtype)}, expected {_name(expected)}: give dtype to convert"
                 )
         _check_state(model, tensors)
     model.load_state_dict(tensors)

@@ -111,24 +111,19 @@ class SwinTransformer(Pretrained):
         window, size = as_sizes("window_size", window_size, 2), self.patch_embed.grid_size
         rates = [drop_path_rate * n / max(sum(depths) - 1, 1) for n in range(sum(depths))]
         layers: list[SwinTransformerStage] = []
-        for stage, (depth, heads) in enumerate(zip(depths[:stages], num_heads, strict=False)):
-            dim, downsample = embed_dim << stage, None
+        for stage in range(stages):
+            dim, downsample, first = embed_dim << stage, None, sum(depths[:stage])
             if stage:
                 downsample = PatchMerging(dim // 2, dim, version, norm_eps, **drawn)
                 size = tuple((length + 1) // 2 for length in size)
-            stage_window = window if always_partition else tuple(map(min, size, window))
-            blocks = [
-                SwinTransformerBlock(
-                    dim,
-                    heads,
-                    window_size=stage_window,
-                    shift_size=tuple(w // 2 for w in stage_window) if n % 2 else 0,
-                    rpb_kwargs=with_pretrained_window(rpb_kwargs, pretrained[stage]),
-                    drop_path=rates[sum(depths[:stage]) + n],
-                    **shared,
-                )
-                for n in range(depth)
-            ]
+            blocks = window_blocks(
+                dim,
+                num_heads[stage],
+                window if always_partition else tuple(map(min, size, window)),
+                rates[first : first + depths[stage]],
+                rpb_kwargs=with_pretrained_window(rpb_kwargs, pretrained[stage]),
+                **shared,
+            )
             layers.append(SwinTransformerStage(downsample, blocks))
         self.layers = ModuleList(layers)
         self.norm = self.head = None
@@ -223,6 +218,19 @@ class ClassifierHead(Module):
         """Return (B, num_classes), or (B, C) without `fc`; x: (B, H, W, C)."""
         pooled = self.drop(x.mean((1, 2)))
         return pooled if self.fc is None else self.fc(pooled)
+
+
+def window_blocks(
+    dim: int, num_heads: int, window: Size, drop_paths: Sequence[float], **options: Any
+) -> list[SwinTransformerBlock]:
+    """Return a block for each rate of `drop_paths`; every second one is shifted by half a window."""
+    shifts = 0, tuple(w // 2 for w in window)
+    return [
+        SwinTransformerBlock(
+            dim, num_heads, window_size=window, shift_size=shifts[n % 2], drop_path=rate, **options
+        )
+        for n, rate in enumerate(drop_paths)
+    ]
 
 
 def check_counts(name: str, values: Any, most: int, length: int | None = None) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ class VisionTransformer(Pretrained):
         use_abs_pos_emb: bool = False,
     ):
         super().__init__()
-        num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
+        self.num_classes, embed_dim = check_positive_int(num_classes=num_classes, embed_dim=embed_dim)
         depth = check_positive_int(MOST_LAYERS, depth=depth)
         num_heads = check_positive_int(MOST_HEADS, num_heads=num_heads)
         check_choice("position", position, POSITIONS)

@@ -30,6 +30,25 @@ MODULES = {
     **dict.fromkeys(SWITCHES, "module_torch"),
     **dict.fromkeys(("transformers eager", "transformers sdpa", "timm"), "module_third_party"),
 }
+LIBRARIES = {  # name: (library, its attention, compiled)
+    "timm eager": ("timm", "eager", False),
+    "timm sdpa": ("timm", "sdpa", False),
+    "torchvision": ("torchvision", "eager", False),
+    "transformers eager": ("transformers", "eager", False),
+    "transformers sdpa": ("transformers", "sdpa", False),
+    "torch.compile timm": ("timm", "sdpa", True),
+    "torch.compile torchvision": ("torchvision", "eager", True),
+    "torch.compile transformers": ("transformers", "sdpa", True),
+}
+SWIN_BLOCK = {
+    **dict.fromkeys(OURS, "module_numpy"),
+    **dict.fromkeys(SWITCHES, "module_torch"),
+    **dict.fromkeys(LIBRARIES, "block_third_party"),
+}
+SWIN_STEP = {
+    **dict.fromkeys(OURS, "swin_step_numpy"),
+    **dict.fromkeys((*SWITCHES, *LIBRARIES), "swin_step_torch"),
+}
 STEP = {**dict.fromkeys(OURS, "step_numpy"), **dict.fromkeys(SWITCHES, "step_torch")}
 
 
@@ -62,10 +81,13 @@ def of_torch(name):
 __all__ = [
     "ATTENTION",
     "GATHER",
+    "LIBRARIES",
     "MODULES",
     "OURS",
     "SCATTER",
     "STEP",
+    "SWIN_BLOCK",
+    "SWIN_STEP",
     "SWITCHES",
     "CannotRunError",
     "Contestant",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from experiments.data import Dataset, Split
 CONFIG = Path(__file__).parents[2] / "configs" / "fashion_mnist.yaml"
 STEPS_PER_EPOCH = 800  # as with Fashion-MNIST; the learning-rate schedule depends on it
 CLASSES = tuple(map(str, range(10)))
+LR, DECAY, SMOOTHING, CLIP = 1e-3, 0.05, 0.1, 1.0  # of a step of a Swin Transformer
 
 
 def trainer_of(backend, dtype, device="cpu"):
@@ -35,6 +37,18 @@ def _dataset():
     split = Split(rows, np.broadcast_to(np.int64(0), len(rows)))
     level = np.zeros(1, np.float32)
     return Dataset("fashion_mnist", CLASSES, split, split, split, level, level + 1)
+
+
+class Stepped(NamedTuple):
+    """What a step of a Swin Transformer returns; grad_norm is ‖g‖ before clipping."""
+
+    loss: float
+    grad_norm: float
+
+
+def optimizer_of(twin, model):
+    """Return the twin's AdamW for any library's model of the twin's framework."""
+    return twin.optim.AdamW(twin.optim.parameter_groups(model.named_parameters(), DECAY, 1.0))
 
 
 def left_by(result, parameters, as_array):

@@ -1,4 +1,4 @@
-"""The NumPy twin's MultiHeadAttention, with plain NumPy or the numba kernels."""
+"""A module of the NumPy twin (attention, a Swin block), with plain NumPy or the numba kernels."""
 
 from functools import partial
 
@@ -11,9 +11,7 @@ from ._contestant import Contestant
 def make(name, work, given, backward, device):
     """Make the contestant; it runs on the CPU in the dtype of x, whatever the device."""
     x, dout = given["x"], given["dout"]
-    module = numpy_ref.MultiHeadAttention(
-        work.width, work.heads, rpb_kwargs={"window_size": work.window}, dtype=x.dtype
-    )
+    module = work.build(numpy_ref, x.dtype)
     module.load_state_dict({n: a.astype(x.dtype) for n, a in weights_of(work).items()})
     module.train(backward)
 

@@ -1,4 +1,4 @@
-"""The PyTorch twin's MultiHeadAttention, eager or with the fused kernel, compiled or not."""
+"""A module of the PyTorch twin (attention, a Swin block), eager or fused, compiled or not."""
 
 import torch
 
@@ -11,9 +11,7 @@ from ._torch import contestant, tensors
 
 def make(name, work, given, backward, device):
     implementation, compiled = SWITCHES[name]
-    module = torch_impl.MultiHeadAttention(
-        work.width, work.heads, rpb_kwargs={"window_size": work.window}, dtype=torch.float32
-    )
+    module = work.build(torch_impl, torch.float32)
     module.load_state_dict(tensors(weights_of(work), "cpu"))
     module.to(device).train(backward)
     call = torch.compile(module, dynamic=False) if compiled else module

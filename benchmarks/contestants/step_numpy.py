@@ -17,13 +17,13 @@ def make(name, work, given, backward, device):
     parameters = list(trainer.model.named_parameters())
     return Contestant(
         lambda: trainer.train_step(images, labels),
-        lambda: _as_the_command_does(name),
+        lambda: as_the_command_does(name),
         lambda result: left_by(result, parameters, lambda p: (p.data, p.grad)),
     )
 
 
 @contextmanager
-def _as_the_command_does(name):
+def as_the_command_does(name):
     """Select the ops and, for the kernels, limit BLAS to one thread, as `experiments.train` does.
 
     The kernels' own threads call BLAS, a piece of the product each.

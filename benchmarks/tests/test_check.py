@@ -7,13 +7,23 @@ import pytest
 
 from benchmarks import entry, race, suites, timing, workloads
 from benchmarks.check import as_array, check
-from benchmarks.contestants import GATHER, MODULES, SCATTER, STEP, compiles, make
+from benchmarks.contestants import (
+    GATHER,
+    MODULES,
+    SCATTER,
+    STEP,
+    SWIN_BLOCK,
+    SWIN_STEP,
+    compiles,
+    make,
+)
 from benchmarks.entry import Entry
 from benchmarks.settings import Settings
 from parity_tests.errors import Measures
 from parity_tests.yardstick import Yardstick
 
 ATTENTION_WORK = workloads.Attention(3, 4, 2, 8)
+SWIN_WORK = workloads.SwinStep("Swin", 2, 16, 2, 12, (2, 1), (2, 3), 10, window_size=4)
 BIAS_WORK = workloads.Bias(3, 2)
 ENTRIES = {
     "attention": entry.attention("attention", ATTENTION_WORK),
@@ -21,6 +31,8 @@ ENTRIES = {
     "scatter-add": Entry("bias", BIAS_WORK, "scatter-add", SCATTER),
     "modules": Entry("modules", workloads.Module(3, 2, 12, 3), "", MODULES),
     "vit": Entry("vit", workloads.Step(2), "", STEP, settle=suites.settled_weights),
+    "swin block": Entry("swin", workloads.SwinBlock(6, 12, 3, 2, 3, 1), "", SWIN_BLOCK),
+    "swin step": Entry("swin", SWIN_WORK, "", SWIN_STEP, settle=suites.settled_weights),
 }
 CASES = [(e, name) for e in ENTRIES for name in ENTRIES[e].places if not compiles(name)]
 

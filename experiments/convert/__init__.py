@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..files import write_whole
+from .config_beside import options_beside
 from .families import FAMILIES
 from .reading import read
 from .report import Report
@@ -13,7 +14,17 @@ from .writing import check_out, pack, write_folder
 __all__ = ["FAMILIES", "FORMATS", "Report", "convert", "convert_tensors"]
 
 
-def convert(source, out, to, family=None, origin=None, allow=(), img_size=None, window_size=None):
+def convert(
+    source,
+    out,
+    to,
+    family=None,
+    origin=None,
+    allow=(),
+    img_size=None,
+    window_size=None,
+    verify=False,
+):
     """Convert a checkpoint to another format, write it, and return the Report.
 
     source: a file of safetensors or torch.save, an index.json of shards, or a folder with one of these.
@@ -22,18 +33,23 @@ def convert(source, out, to, family=None, origin=None, allow=(), img_size=None, 
     to: "timm", "torchvision", "transformers", "microsoft" or "here".
     family, origin: insist on a family, or on the format of the source.
     allow: names, or patterns with *, that may be left over.
-    img_size, window_size: (height, width) where the file does not tell them.
+    img_size, window_size: (height, width) where neither the file nor a config.json in its folder tells.
+    verify: build the models of both sides, load them strictly and compare what they compute.
     Raises OSError, or ValueError/TypeError naming the file and what is wrong; then nothing is written.
     """
     as_folder = to == "here" and Path(out).suffix != ".safetensors"
     check_out(source, out, as_folder)
     tensors, remarks = read(source)
-    options = {"img_size": img_size, "window_size": window_size}
+    beside = options_beside(source)
+    given = {"img_size": img_size, "window_size": window_size}
+    options = beside | {name: size for name, size in given.items() if size}
     try:
-        converted, report = convert_tensors(tensors, to, family, origin, allow, options, as_folder)
+        converted, report = convert_tensors(
+            tensors, to, family, origin, allow, options, as_folder, verify
+        )
     except (ValueError, TypeError) as error:
         raise type(error)(f"{source}: {error}") from error
-    report.remarks = remarks
+    report.remarks = remarks + ([f"{', '.join(beside)} from config.json"] if beside else [])
     if as_folder:
         write_folder(out, converted, report.arguments)
     else:

@@ -26,6 +26,9 @@ def main(argv=None):
     size = "one number or height and width; where the file does not tell it"
     parser.add_argument("--img_size", type=PositiveInt, nargs="+", help=f"of the images, {size}")
     parser.add_argument("--window_size", type=PositiveInt, nargs="+", help=f"in tokens, {size}")
+    parser.add_argument(
+        "--verify", action="store_true", help="compare the logits of the models of both sides"
+    )
     options = parse(parser, argv)
     try:
         report = convert(
@@ -37,6 +40,7 @@ def main(argv=None):
             options.allow,
             pair("img_size", options.img_size),
             pair("window_size", options.window_size),
+            options.verify,
         )
     except MISTAKES as error:
         fail(parser.prog, error)

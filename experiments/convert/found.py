@@ -57,16 +57,14 @@ class Found:
 
     @property
     def telling(self):
-        """The names that tell the family; in a family of tables all its names do."""
-        rules, every = self.family.rules, self.family.carries
-        pieces = (
-            names.values() for (number, _), names in self.pieces.items() if every or rules[number].tells
-        )
+        """The names that tell the family."""
+        rules = self.family.rules
+        pieces = (names.values() for (number, _), names in self.pieces.items() if rules[number].tells)
         return [name for names in pieces for name in names]
 
     def places(self, rule):
         """Return where a rule's tensors or a buffer are expected: in each layer that has any."""
-        if self.family.carries or rule.some:
+        if rule.some:
             return [at for number, at in self.pieces if self.family.rules[number] is rule]
         if not rule.letters:
             return [()]
@@ -77,11 +75,11 @@ class Found:
 
     def missing(self):
         """Return [(rule, at, piece)] of the names that the others ask for."""
-        present = {number for number, _ in self.pieces}
+        present = {self.family.rules[number].group for number, _ in self.pieces}
         return [
             (rule, at, piece)
             for number, rule in enumerate(self.family.rules)
-            if self.form in rule.stored and (number in present or not rule.optional)
+            if self.form in rule.stored and (rule.group in present or not rule.optional)
             for at in self.places(rule)
             for piece, pattern in enumerate(rule.stored[self.form].pieces)
             if pattern and piece not in self.pieces.get((number, at), ())
@@ -115,7 +113,8 @@ def find(family, form, names):
         if key in known:
             raise ValueError(f"{known[key]} and {name} are two names of one tensor")
         known[key] = name
+    places = {number: set(found.places(family.rules[number])) for number, _ in found.pieces}
     for number, at in [*found.pieces]:
-        if at not in found.places(family.rules[number]):  # as a downsampling after the last stage
+        if at not in places[number]:  # as a downsampling after the last stage
             found.left += found.pieces.pop((number, at)).values()
     return found

@@ -35,9 +35,9 @@ class Model:
         return ratio if int(ratio * channels) == hidden else float(np.nextafter(ratio, np.inf))
 
     def has(self, name):
-        """Return whether a tensor's name here ends like this."""
+        """Return whether a tensor's name here has these parts, as "attn.rel_pos"."""
         return any(
-            piece and piece.text.endswith(name)
+            piece and f".{name}." in f".{piece.text}."
             for number, _ in self.tensors
             for piece in self.family.rules[number].stored["here"].pieces
         )
@@ -133,10 +133,10 @@ def _missing(found, missing, sizes):
     pieces = rule.stored[found.form].pieces
     name = found.family.numbered(found.form, pieces[piece].fill(at), found.depths("i"))
     shape, _ = sizes.expected(rule.shape, at)
-    whole = "" if len(pieces) == 1 else ", a piece of one"
+    whole = "" if len(pieces) == 1 else "a piece of one "
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{name}{more} missing: expected{whole} of shape {text(shape)}, "
+        f"{name}{more} missing: expected {whole}of shape {text(shape)}, "
         f"as the other names are those of {found.family.name} in {found.form}"
     )
 

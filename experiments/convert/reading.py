@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from operator import itemgetter
 from pathlib import Path
 
@@ -14,6 +15,8 @@ INDEX = "*.safetensors.index.json"
 TORCH = (".pth", ".pt", ".bin")
 NESTED = ("model", "state_dict", "model_state_dict", "model_state", "module", "model_ema")
 DAMAGED = "damaged, or no checkpoint"
+# What torch.load says when it meets anything but tensors and plain containers.
+CODE = re.compile(r"GLOBAL \S+|call reduce for [^\n]+|instantiate [^\n]+|[Cc]an only build [^\n]+")
 
 
 def read(path):
@@ -57,12 +60,13 @@ def _read_shards(path):
         files = sorted(set(places.values()))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: no index of shards ({error})") from error
-    tensors = {}
     for file in files:
         if not isinstance(file, str) or Path(file).name != file:
             raise ValueError(f"{path}: lists the file {file!r}, expected one of its own folder")
         if not (path.parent / file).is_file():
             raise FileNotFoundError(f"{path}: lists {file}, which does not exist")
+    tensors = {}
+    for file in files:
         shard = _read_safetensors(path.parent / file)
         listed = {name for name, place in places.items() if place == file}
         if listed != shard.keys():
@@ -97,22 +101,24 @@ def _read_torch(path):
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower():
+        code = CODE.search(str(error))
+        if code:
             raise ValueError(
-                f"{path}: refused, its pickle holds more than tensors: {_refusal(error)}"
+                f"{path}: refused, its pickle holds more than tensors: {code[0]}"
             ) from error
-        raise ValueError(f"{path}: {DAMAGED} ({error})") from error
-    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: {DAMAGED}") from error
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise ValueError(f"{path}: {DAMAGED} ({error})") from error
     state, remarks = _state_dict(path, content, torch)
     return {name: _from_torch(path, name, value, torch) for name, value in state.items()}, remarks
-
-
-def _refusal(error):
-    """Return torch's sentence that says what it met."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if "GLOBAL" in line or "Unsupported" in line]
-    return (said or lines)[0].removeprefix("WeightsUnpickler error: ")
 
 
 def _state_dict(path, content, torch):

@@ -8,7 +8,8 @@ SHOWN = 3  # names in a message
 def recognise(names, families, target, family=None, source=None):
     """Return the Found of the family and format that the names are of.
 
-    family, source: insist on them. Of formats that have the same names `target` is not chosen.
+    family, source: insist on them; with both, a position table need not be among the names.
+    Of formats that have the same names, the one that is not `target` is chosen.
     Raises ValueError, with the evidence, for names of no family or of two.
     """
     chosen = [f for f in families if family in (None, f.name)]
@@ -18,7 +19,7 @@ def recognise(names, families, target, family=None, source=None):
     if source not in (None, *formats):
         raise ValueError(f"from is {source!r}, expected one of {', '.join(formats)}")
     tried = [find(f, form, names) for f in chosen for form in f.formats if source in (None, form)]
-    telling = [found for found in tried if found.telling]
+    telling = [found for found in tried if found.telling or (family and source)]
     if not telling:
         raise ValueError(_none(names, chosen, source))
     best = min(telling, key=lambda found: (found.family.carries, cost(found), found.form == target))

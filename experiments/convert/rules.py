@@ -70,13 +70,15 @@ class Rule:
 
     shape: a size per axis, as "3d d". A capital is a size of the model, a small letter one of the stage
         or layer, which is the first place of the name; x, y and z are sizes of the one block.
-    stored: {format: Stored}. optional: may be missing, but then in every layer.
-    some: may be missing in any layer. first: the first layer that has it.
+    stored: {format: Stored}. optional: may be missing, but then in every layer, and with all rules that
+        have the same `group`. some: may be missing in any layer.
+    first: the first layer that has it.
     tells: whether its name tells the family, as a position table's does.
     """
 
     shape: str
     stored: Mapping
+    group: str
     optional: bool = False
     first: int = 0
     tells: bool = False
@@ -125,7 +127,7 @@ class Family:
     """One kind of model.
 
     arguments(model, options): return its Arguments; raises ValueError if they cannot be told.
-        options: img_size and window_size, each a pair or None.
+        options: {"img_size", "window_size", "pretrained_window_sizes", "norm_eps": value or None}.
     aliases: {format: ((regular expression, replacement), …)}, other names that a format had or has.
     numbering: {format: Numbering} of the formats that number layers otherwise than the rules.
     carries: names without a rule are kept as they are: `here` has the position tables only.
@@ -156,16 +158,19 @@ class Place:
     def __init__(self, formats, here, **others):
         self.prefixes = dict.fromkeys(formats, here) | others
 
-    def rule(self, shape, here, *, optional=False, first=0, tells=False, some=False, **others):
+    def rule(
+        self, shape, here, *, group=None, optional=False, first=0, tells=False, some=False, **others
+    ):
         """Return the rules for one name in every format: a string, or a tuple of pieces, or Via.
 
         A name that ends in "*" is a weight and a bias; shape is the weight's, its first size the bias'.
-        None says that the format has no such tensor.
+        None says that the format has no such tensor. group: see Rule; by default the name.
         """
         names = dict.fromkeys(self.prefixes, here) | others
         ends = {"weight": shape, "bias": shape.split()[0]} if str(here).endswith("*") else {"": shape}
+        group = f"{self.prefixes['here']}{group or here}"
         return tuple(
-            Rule(size, self._stored_in_all(names, end), optional, first, tells, some)
+            Rule(size, self._stored_in_all(names, end), group, optional, first, tells, some)
             for end, size in ends.items()
         )
 

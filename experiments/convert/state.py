@@ -1,61 +1,96 @@
-"""Convert a state dict: a pure function from {name: array} to {name: array}."""
+"""Convert a state dict: from {name: array} to {name: Tensor}, without files."""
 
 from collections import Counter
 from fnmatch import fnmatchcase
 
 from . import model
+from .config_beside import OPTIONS
 from .families import FAMILIES
 from .recognise import recognise, shown
 from .report import Report, grouped
 from .rules import FORMATS
 from .tensors import as_tensor
 
-NO_OPTIONS = {"img_size": None, "window_size": None}
+NO_OPTIONS = dict.fromkeys(OPTIONS)
 
 
-def convert_tensors(tensors, to, family=None, source=None, allow=(), options=None, with_arguments=False):
+def convert_tensors(
+    tensors,
+    to,
+    family=None,
+    source=None,
+    allow=(),
+    options=None,
+    with_arguments=False,
+    verify=False,
+):
     """Return ({name: Tensor}, Report) of {name: Tensor or ndarray} in another format.
 
     to: one of FORMATS. family, source: insist on a family or on the format of the tensors.
     allow: names, or patterns with *, that may be left over; they are not written.
-    options: {"img_size", "window_size"} where the tensors do not tell them.
+    options: {one of OPTIONS: value} where the tensors do not tell it: img_size and window_size as pairs,
+        pretrained_window_sizes as a list, norm_eps.
     with_arguments: tell the model's arguments too, as Report.arguments, also if no buffer needs them.
-    Raises ValueError/TypeError for what cannot be converted whole.
+    verify: see `verify.verify`. Raises ValueError/TypeError for what cannot be converted whole.
     """
     tensors = {name: as_tensor(name, value) for name, value in tensors.items()}
-    if to not in FORMATS:
-        raise ValueError(f"to is {to!r}, expected one of {', '.join(FORMATS)}")
-    found = recognise(tensors, FAMILIES, to, family, source)
-    if to not in found.family.formats:
-        raise ValueError(
-            f"to is {to!r}, expected one of {', '.join(found.family.formats)} for {found.family.name}"
-        )
-    if found.form == to:
-        raise ValueError(f"is in {to}'s names already")
+    found = _recognised(tensors, to, family, source)
+    _check_whole(found.family, with_arguments, verify)
     whole = model.read(found, tensors)
     written = model.write(found.family, to, whole)
-    unplaced = [name for key, new in written.items() if not new for name in found.pieces[key].values()]
-    carried = found.left if found.family.carries else []
-    left = unplaced + [name for name in found.left if name not in carried]
-    _check_left(left, allow, found, to)
-    report = Report(found.family.name, found.form, to)
     converted = {name: tensor for new in written.values() for name, tensor in new.items()}
-    if with_arguments and "here" not in found.family.models:
-        raise ValueError(
-            f"here has the tables of {found.family.name}, no whole model: expected a name that ends in "
-            ".safetensors"
-        )
-    if with_arguments or found.buffers or any(to in buffer.written for buffer in found.family.buffers):
+    carried, left = _not_mapped(found, written)
+    _check_left(left, allow, found, to)
+    report = Report(found.family.name, found.form, to, _mapped(found, to, written))
+    report.carried, report.left = grouped(carried), grouped(left)
+    if with_arguments or verify or needs_arguments(found, to):
         report.arguments = found.family.arguments(whole, NO_OPTIONS | (options or {}))
-        report.assumed = report.arguments.assumed
         model.check_buffers(found, tensors, report.arguments)
         made = model.make_buffers(found, to, report.arguments, whole.code)
         report.made, report.dropped = grouped(made), grouped(found.buffers.values())
         converted |= made
-    converted |= {name: tensors[name] for name in carried}
-    report.mapped = _mapped(found, to, written)
-    report.carried, report.left = grouped(carried), grouped(left)
-    return converted, report
+    if verify:
+        from .verify import verify as verified  # it imports torch and the libraries
+
+        report.verified = verified(found, whole, to, report.arguments)
+    return converted | {name: tensors[name] for name in carried}, report
+
+
+def needs_arguments(found, to):
+    """Return whether a buffer is to be checked or made."""
+    return bool(found.buffers) or any(to in buffer.written for buffer in found.family.buffers)
+
+
+def _recognised(tensors, to, family, source):
+    """Return the Found; raises ValueError unless it can be converted to this format."""
+    if to not in FORMATS:
+        raise ValueError(f"to is {to!r}, expected one of {', '.join(FORMATS)}")
+    found = recognise(tensors, FAMILIES, to, family, source)
+    known = found.family
+    if to not in known.formats:
+        raise ValueError(f"to is {to!r}, expected {' or '.join(known.formats)} for {known.name}")
+    if found.form == to:
+        raise ValueError(f"has {to}'s names of {known.name} already")
+    return found
+
+
+def _check_whole(family, with_arguments, verify):
+    """Raise ValueError if a family of tables is asked for what only whole models have."""
+    if "here" in family.models:
+        return
+    if with_arguments:
+        raise ValueError(
+            f"here has the tables of {family.name} and no whole model: expected a name that ends in "
+            ".safetensors instead of a folder"
+        )
+    if verify:
+        raise ValueError(f"{family.name} cannot be verified: here has its tables and no whole model")
+
+
+def _not_mapped(found, written):
+    """Return (names that are kept as they are, names that the other format has no place for)."""
+    unplaced = [name for key, new in written.items() if not new for name in found.pieces[key].values()]
+    return (found.left, unplaced) if found.family.carries else ([], unplaced + found.left)
 
 
 def _check_left(left, allow, found, to):

@@ -1,56 +1,61 @@
 """Check a conversion on its own tensors: load each side strictly, and compare the logits in float64."""
 
 from importlib import metadata
-from typing import NamedTuple
 
 import numpy as np
 
 from parity_tests import budget
 
 from . import windows
+from .model import make_buffers, write
 from .tensors import numbers
 
 SEED = 0
 LIBRARIES = ("timm", "torchvision", "transformers")
 
 
-class Check(NamedTuple):
-    """A side of the conversion: the model's name, and its error as a share of the budget."""
+def verify(found, whole, target, arguments):
+    """Return the lines that say how far source, target and this project's model agree.
 
-    name: str
-    share: float
-
-
-def verify(family, arguments, states):
-    """Return ([Check against the first side], [line about a side that no installed library has]).
-
-    states: {format: {name: Tensor}} of the source, the target and `here`. Raises ValueError if fewer
-    than two sides can be built, if one does not load strictly, or if one computes something else.
+    Each is built by its library from the arguments, loads its tensors strictly, and computes the logits
+    of a random image. Raises ValueError if fewer than two can be built, or one computes something else.
     """
     values = arguments.values
     images = np.random.default_rng(SEED).standard_normal((1, values["in_chans"], *values["img_size"]))
     logits, lines = {}, []
-    for form, state in states.items():
+    for form in dict.fromkeys((found.form, target, "here")):
         try:
-            model = family.models[form](values) if form in family.models else None
+            model = found.family.models[form](values) if form in found.family.models else None
         except (ImportError, RuntimeError) as error:  # a broken installation raises the latter
-            lines.append(f"not verified: {form} cannot be imported ({error})")
+            lines.append(f"{form} is not compared: it cannot be imported ({error})")
             continue
         if model is None:
-            lines.append(f"not verified: no library has the model of {form}")
+            lines.append(f"{form} is not compared: no library has its model")
         else:
-            logits[_named(form)] = compute(loaded(form, model, state), images)
+            logits[_named(form)] = compute(
+                loaded(form, model, state_of(found, whole, form, arguments)), images
+            )
     if len(logits) < 2:
         raise ValueError(f"cannot be verified: {'; '.join(lines)}")
     (first, reference), *others = logits.items()
-    return [_check(f"{first} and {name}", reference, other) for name, other in others], lines
+    eps = values["norm_eps"]
+    return [_check(f"{first} and {name}", reference, other, eps) for name, other in others] + lines
 
 
-def _check(name, reference, other):
+def state_of(found, whole, form, arguments):
+    """Return {name: Tensor} of the model in a format, with the buffers that its library loads."""
+    written = write(found.family, form, whole).values()
+    state = {name: tensor for new in written for name, tensor in new.items()}
+    return state | make_buffers(found, form, arguments, whole.code)
+
+
+def _check(name, reference, other, norm_eps):
     share = budget.float64(name, reference, other).budget_share
     if not share <= 1:
-        raise ValueError(f"{name} compute something else: {share:.2g} times the budget")
-    return Check(name, share)
+        raise ValueError(
+            f"{name} compute something else: {share:.2g} times the budget, norm_eps {norm_eps:g}"
+        )
+    return f"{name} agree, {100 * share:.2g}% of the budget"
 
 
 def loaded(form, model, state):
@@ -83,17 +88,19 @@ def _into_torch(model, tensors):
 
 
 def in_float64(model):
-    """Compute the constants of a model in float64, where its library computes them in float32."""
+    """Compute the coordinates of a model in float64, where its library computes them in float32."""
     import torch
 
     for layer in model.modules():
-        table = getattr(layer, "relative_coords_table", None)
+        table = getattr(layer, "relative_coords_table", None)  # Swin V2
         if table is not None:
             window = tuple((length + 1) // 2 for length in table.shape[1:3])
             pretrained = windows.pretrained_of(table.numpy(), window)
-            layer.relative_coords_table = torch.tensor(
-                windows.log_coordinates(window, pretrained, np.float64)
-            )
+            coordinates = windows.log_coordinates(window, pretrained, np.float64)
+            layer.relative_coords_table = torch.tensor(coordinates)
+        if hasattr(layer, "rel_coords_log"):  # timm's RelPosMlp
+            coordinates = windows.mlp_coordinates(layer.window_size, layer.mode)
+            layer.rel_coords_log = torch.tensor(coordinates)
     return model
 
 

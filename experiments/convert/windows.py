@@ -8,6 +8,22 @@ def rows(window):
     return (2 * window[0] - 1) * (2 * window[1] - 1)
 
 
+def of_rows(name, number, prefix_rows=0, window=None):
+    """Return the window (height, width) of a table with this number of rows, a square unless given.
+
+    Raises ValueError if no window, or not this one, has so many.
+    """
+    if window is None:
+        side = (int(np.sqrt(max(number - prefix_rows, 0))) + 1) // 2
+        expected, window = "(2w - 1)(2w - 1) of a square", (side, side)
+    else:
+        expected = f"the {rows(window) + prefix_rows} of {text(window)}"
+    if number != rows(window) + prefix_rows:
+        more = f" and {prefix_rows} of a class token" if prefix_rows and "(2w" in expected else ""
+        raise ValueError(f"{name} has {number} rows, expected {expected}{more}: give its window_size")
+    return tuple(window)
+
+
 def text(size):
     return "x".join(map(str, size))
 
@@ -34,7 +50,7 @@ def log_coordinates(window, pretrained, dtype=np.float32):
     """Return Swin V2's table of coordinates, (1, 2h − 1, 2w − 1, 2).
 
     sign(x) · log2(1 + |x|) / 3 with x = 8 · offset / (pretrained − 1), in the order that the originals
-    compute it, so that their float32 is met.
+    compute it: their float32 is met but for the last bit of some logarithms.
     """
     axes = [
         np.arange(-(length - 1), length, dtype=dtype) / max(of - 1, 1)
@@ -42,6 +58,18 @@ def log_coordinates(window, pretrained, dtype=np.float32):
     ]
     scaled = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[None] * 8
     return np.sign(scaled) * np.log2(np.abs(scaled) + 1) / 3
+
+
+def mlp_coordinates(window, mode):
+    """Return the coordinates of timm's RelPosMlp, (2h − 1, 2w − 1, 2) float64.
+
+    mode: "swin", as Swin V2's, or "cr": sign(x) · log(1 + |x|) of the offset x.
+    """
+    if mode == "swin":
+        return log_coordinates(window, window, np.float64)[0]
+    axes = [np.arange(1 - length, length, dtype=np.float64) for length in window]
+    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    return np.sign(offsets) * np.log1p(np.abs(offsets))
 
 
 def pretrained_of(table, window):

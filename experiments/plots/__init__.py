@@ -4,7 +4,7 @@ A bias is dense, (H, L, L), without prefix tokens (in a SchemeView it is (H, Lq,
 (L,), row-major; the offset is Δ = query − key.
 """
 
-from .attention import attention_over_images
+from .attention import attention_over_images, window_attention_over_images
 from .bias import before_after, bias_over_offsets, compare_schemes, one_query
 from .hero import hero
 from .lookup import index_matrix, offset_counts, overview, table_picture
@@ -13,6 +13,7 @@ from .scheme_page import scheme_page
 from .scheme_small import scheme_overview, scheme_thumbnail
 from .scheme_view import SchemeView
 from .training import confusion_matrix, training_curves
+from .windows import shifted_windows
 
 __all__ = [
     "SchemeView",
@@ -31,7 +32,9 @@ __all__ = [
     "scheme_overview",
     "scheme_page",
     "scheme_thumbnail",
+    "shifted_windows",
     "table_picture",
     "training_curves",
+    "window_attention_over_images",
     "without_level",
 ]

@@ -34,8 +34,31 @@ SIZES = {
     "swinv2": SWIN
     | {"depths": (2, 1), "arguments": SWIN_ARGUMENTS | {"pretrained_window_sizes": [0, 0]}},
 }
+VIT = {"C": 3, "P": 4, "Q": 4, "N": 5, "D": 8, "H": 2, "M": 24, "depths": (0, 0)}
+VIT_ARGUMENTS = {"img_size": (12, 12), "patch_size": (4, 4), "position": "relative"}
+SIZES |= {
+    "beit": VIT
+    | {"L": 10, "R": 28, "arguments": VIT_ARGUMENTS, "without": ("shared_rel_pos", "^norm.")},
+    "data2vec": VIT
+    | {"L": 10, "R": 28, "arguments": VIT_ARGUMENTS, "without": ("attn.rel_pos", "fc_norm")},
+    "relpos": VIT
+    | {
+        "K": 6,
+        "arguments": VIT_ARGUMENTS,
+        "without": ("shared_rel_pos", "relative_position_bias_table", "cls_token", "^norm."),
+    },
+}
 SIZES |= TABLE_SIZES
-OPTIONS = {"img_size": (16, 16), "window_size": (4, 4)}
+# Here Data2Vec-vision has BEiT's names.
+INSISTED = {"data2vec": "data2vec"}
+# What a file may not tell.
+OPTIONS = {
+    name: {
+        "img_size": sizes.get("arguments", {}).get("img_size"),
+        "window_size": sizes.get("arguments", {}).get("window_size"),
+    }
+    for name, sizes in SIZES.items()
+}
 BY_NAME = {family.name: family for family in FAMILIES}
 PAIRS = [
     (family.name, source, target)
@@ -51,6 +74,8 @@ def checkpoint(name, form, code="F32", seed=0):
     state = {}
     for rule in family.rules:
         stored = rule.stored.get(form)
+        if any(part in f"^{rule.stored['here'].pieces[0].text}" for part in sizes.get("without", ())):
+            continue
         for at in places(rule, sizes) if stored else ():
             whole = random_tensor(rng, shape_of(rule.shape, at, sizes), code)
             without_keys = any(None in s.pieces for s in rule.stored.values())

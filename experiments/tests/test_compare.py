@@ -195,6 +195,27 @@ def test_a_wrong_option_is_one_line_and_leaves_nothing(tmp_path, capsys, option,
     assert not (tmp_path / "out").exists()
 
 
+def test_a_swin_is_not_compared(tmp_path, capsys):
+    config = str(compare.CONFIG.parent / "digits_swin.yaml")
+    with pytest.raises(SystemExit) as stop:
+        compare.main(["--out", str(tmp_path / "out"), "--config", config])
+    assert stop.value.code == 2
+    assert "model.name is swin, but here the schemes of a vit" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_settings_of_a_vit_are_those_of_the_results_on_record():
+    """The options of other models are not among them, so older results can still be added to."""
+    parser = compare.parser_for("test", "")
+    compare.add_sections(parser)
+    config = compare.to_config(parser.parse_args(["--config", str(compare.CONFIG)]))
+    on_record = compare.CONFIG.parents[1] / "docs" / "results" / "digits" / "results.json"
+    expected = json.loads(on_record.read_text())["settings"]
+    found = compare._settings(compare._common("torch", config))
+    found["training"]["device"] = expected["training"]["device"]
+    assert found == expected
+
+
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path, capsys):
     (tmp_path / "out").write_text("")
     assert "File exists" in refused(capsys, tmp_path / "out")

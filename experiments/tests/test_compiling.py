@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments import train
 from experiments.compiling import compiled_ahead
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,25 @@ def test_compiling_says_so_once_and_loading_says_nothing(tmp_path):
 def test_nothing_is_compiled_ahead_where_the_first_kernel_is_on_disk(tmp_path):
     run(tmp_path, FIRST)
     assert run(tmp_path, AHEAD) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("options", "cosine"),
+    [
+        ([], False),
+        (["--model.cosine_attention=true"], True),
+        (["--model.name=swin"], False),
+        (["--model.name=swinv2"], True),
+    ],
+)
+def test_training_says_whether_there_is_cosine_attention(options, cosine, monkeypatch):
+    def asked(*arguments):
+        raise KeyError(arguments)
+
+    monkeypatch.setattr(train, "compiled_ahead", asked)
+    with pytest.raises(KeyError) as stop:
+        train.main(["--model.dtype=float64", *options])
+    assert stop.value.args[0] == ("numpy", "float64", cosine)
 
 
 def test_an_error_in_the_block_is_not_held_up():

@@ -15,6 +15,7 @@ from numpy_ref import kernels
 
 ROOT = Path(__file__).parents[2]
 
+SWIN = ["--model.name", "swin"]
 BAD = {
     "unknown option": (["--model.widht", "3"], "--model.widht"),
     "wrong type": (["--training.epochs", "many"], "training.epochs"),
@@ -51,6 +52,34 @@ BAD = {
         "position is 'none'",
     ),
     "device": (["--training.device", "cuda"], "'cuda'"),
+    "model": (["--model.name", "mlp"], "model.name"),
+    "a swin's option": (["--model.window_size", "2"], "model.window_size 2, but a vit has no such"),
+    "a swin's depths": (["--model.depths", "[2]"], "model.depths [2], but a vit has no such"),
+    "heads by stage": (["--model.num_heads", "[2]"], "num_heads is [2], expected one number"),
+    "a vit's option": ([*SWIN, "--model.depth", "3"], "model.depth 3, but a swin has no such option"),
+    "a vit's false": ([*SWIN, "--model.cosine_attention", "false"], "model.cosine_attention False"),
+    "a vit's file": (
+        ["--config", str(ROOT / "configs/rpb_config.yaml"), *SWIN],
+        "model.depth 4, model.global_pool avg, but",
+    ),
+    "one number of heads": ([*SWIN, "--model.num_heads", "4"], "num_heads is 4, expected a list"),
+    "heads and stages": ([*SWIN, "--model.num_heads", "[2]"], "num_heads is [2], expected 2"),
+    "no stages": ([*SWIN, "--model.depths", "[]"], "model.depths is []"),
+    "an empty stage": ([*SWIN, "--model.depths", "[2, 0]"], "model.depths is [2, 0]"),
+    "a window of nothing": ([*SWIN, "--model.window_size", "0"], "window_size is 0"),
+    "a swin's position": (
+        [*SWIN, "--relative_position.position", "absolute"],
+        "position is absolute, expected relative or none for a swin",
+    ),
+    "a shared bias": (
+        [*SWIN, "--relative_position.position", "shared_relative"],
+        "position is shared_relative, expected",
+    ),
+    "two windows": (
+        [*SWIN, "--relative_position.window_size", "2"],
+        "relative_position.window_size is 2, but the window of a swin is model.window_size",
+    ),
+    "a swin's layer": ([*SWIN, "--visualization.layer", "4"], "visualization.layer is 4"),
 }
 
 

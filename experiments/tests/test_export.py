@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 from small_runs import BACKENDS, refused
 
 import numpy_ref
 import torch_impl
 from experiments import runs
+from experiments.convert import convert
 from experiments.data import load_data
 from experiments.export import main as export
 from experiments.predict import main as predict
@@ -70,6 +72,26 @@ def test_a_bad_run_or_folder_is_one_line(finished, exported, tmp_path, capsys):
     assert "exists, expected a new or an empty folder" in refused(capsys, export, [run, taken])
     assert "is not a run" in refused(capsys, export, [str(tmp_path), str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_converted_checkpoint_is_loaded_by_both_twins(dtype, tmp_path):
+    """Its config.json has no dtype, no SHA-256 and no preprocessing."""
+    options = {"img_size": 56, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 4), "num_classes": 5}
+    model = numpy_ref.SwinTransformer(**options, dtype=dtype)
+    here, timm = tmp_path / "here.safetensors", tmp_path / "timm.safetensors"
+    save_file(model.state_dict(), here)
+    convert(here, timm, "timm", img_size=(56, 56))
+    convert(timm, tmp_path / "out", "here", img_size=(56, 56))
+    pixels = np.random.default_rng(0).integers(0, 256, (56, 56, 3), np.uint8)
+    found = []
+    for twin in TWINS.values():
+        loaded = twin.from_pretrained(tmp_path / "out")
+        for name, a in model.state_dict().items():
+            np.testing.assert_array_equal(np.asarray(loaded.state_dict()[name]), a, strict=True)
+        loaded.preprocessing = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
+        found.append(loaded.classify(pixels).probabilities)
+    np.testing.assert_allclose(*found, atol=1e-6)
 
 
 @pytest.mark.parametrize("package", ["numpy_ref", "torch_impl"])

@@ -19,7 +19,14 @@ from .lookup import (
 )
 from .mlp import mlp_backward, mlp_forward
 from .norm import squared_norm
+from .patch_merging import patch_merging_backward, patch_merging_forward
 from .residual import dropout_backward, dropout_forward, residual_backward, residual_forward
+from .windows import (
+    window_partition_backward,
+    window_partition_forward,
+    window_reverse_backward,
+    window_reverse_forward,
+)
 
 ACCELERATED = {
     function.__name__: function
@@ -45,6 +52,8 @@ ACCELERATED = {
         merge_qkv,
         mlp_backward,
         mlp_forward,
+        patch_merging_backward,
+        patch_merging_forward,
         residual_backward,
         residual_forward,
         score_lookup_backward,
@@ -52,5 +61,9 @@ ACCELERATED = {
         squared_norm,
         value_lookup_backward,
         value_lookup_forward,
+        window_partition_backward,
+        window_partition_forward,
+        window_reverse_backward,
+        window_reverse_forward,
     )
 }

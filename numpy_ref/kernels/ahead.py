@@ -21,6 +21,8 @@ from . import (
     adamw_update,
     attention_backward,
     attention_forward,
+    cosine_backward,
+    cosine_forward,
     cross_entropy_backward,
     cross_entropy_forward,
     layer_norm_backward,
@@ -37,22 +39,24 @@ from .machine.threads import num_threads
 
 
 @contextmanager
-def compiled_ahead(dtype=np.float32):
+def compiled_ahead(dtype=np.float32, cosine=False):
     """Compile by the block's end what a training step calls; attention in a second process.
 
-    What only some models call (cosine attention, GELU between dropouts) waits for its first call. Does
-    nothing when the kernels are found on disk. Raises TypeError for another dtype.
+    cosine: whether the model has cosine attention, as Swin V2. GELU between dropouts waits for its first
+    call. Nothing is compiled that is found on disk. Raises TypeError for another dtype.
     """
     dtype = as_dtype(dtype)
     squared_norm(np.ones(1, dtype))
-    if config.DISABLE_JIT or not norm._squares.stats.cache_misses:
-        yield
-        return
-    on_disk = norm._squares.stats.cache_path is not None
-    helper = _compile_attention_aside(dtype) if on_disk and num_threads() > 1 else None
+    on_disk = config.DISABLE_JIT or not norm._squares.stats.cache_misses
+    writable = norm._squares.stats.cache_path is not None
+    aside = not on_disk and writable and num_threads() > 1
+    helper = _compile_attention_aside(dtype) if aside else None
     try:
         yield
-        compile_rest(dtype)
+        if not on_disk:
+            compile_rest(dtype)
+        if cosine:
+            compile_cosine(dtype)
     except BaseException:
         if helper is not None:
             helper.kill()
@@ -83,6 +87,13 @@ def compile_rest(dtype):
     linear_backward(out, cache)
     out, cache = mlp_forward(x, weight, bias, weight, bias)
     mlp_backward(out, cache)
+
+
+def compile_cosine(dtype):
+    """Compile cosine attention's normalisation."""
+    x = np.zeros((1, 1, 1, 1), dtype)
+    out, cache = cosine_forward(x, x, x[0])
+    cosine_backward(out, cache)
 
 
 def _compile_attention_aside(dtype):

@@ -15,7 +15,7 @@ from .attention_strips import NO_ROWS, NO_TERM
 from .bias import bias_forward
 from .heads import empty_qkv
 from .machine import threads
-from .machine.arrays import address_of, contiguous
+from .machine.arrays import address_of, contiguous, in_order
 from .machine.buffers import empty
 from .machine.index import check_flat_index, checked_index
 from .machine.product import padded, product_for
@@ -211,7 +211,7 @@ def _place(x):
 def _expanded(term, k_len):
     """Four axes, the last as long as there are keys and contiguous."""
     term = term.reshape((1,) * (4 - term.ndim) + term.shape)
-    return contiguous(np.broadcast_to(term, (*term.shape[:3], k_len)))[0]
+    return in_order(np.broadcast_to(term, (*term.shape[:3], k_len)))[0]
 
 
 def _term(term):

@@ -131,7 +131,7 @@ def _backward(worker, words, helpers, *arguments):
         piece_end = min(piece * height + height, mean.size)
         for first in range(piece * height, piece_end, SHORT):
             end = min(first + SHORT, piece_end)
-            # 3  Σ_j g / width and Σ_j g x̂ / width (2.5 % slower as a function)
+            # 3  Σ_j g / width and Σ_j g x̂ / width (2.5 % slower as a function of its own)
             for i in range(first, end):
                 sum_g, sum_g_x_hat = splat(like, 0.0), splat(like, 0.0)
                 for j in range(0, width, count):

@@ -18,13 +18,8 @@ def patch_merging_forward(x: Array) -> tuple[Array, Cache]:
     Returns out (B, ⌈H/2⌉, ⌈W/2⌉, 4C) and the cache for `patch_merging_backward`.
     Raises TypeError/ValueError naming what does not fit.
     """
-    (x,) = floating(x=x)
-    check_shape("x", x, (None, None, None, None))
-    batch, height, width, chans = x.shape
-    padded = np.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-    rows, columns = (height + 1) // 2, (width + 1) // 2
-    quads = padded.reshape(batch, rows, 2, columns, 2, chans).transpose(0, 1, 3, 4, 2, 5)
-    return quads.reshape(batch, rows, columns, 4 * chans), Cache(patch_merging_forward, x.shape, x.dtype)
+    x = checked_map(x)
+    return merged(x), Cache(patch_merging_forward, x.shape, x.dtype)
 
 
 def patch_merging_backward(dout: Array, cache: Cache) -> Array:
@@ -33,9 +28,35 @@ def patch_merging_backward(dout: Array, cache: Cache) -> Array:
     dout: (B, ⌈H/2⌉, ⌈W/2⌉, 4C).
     cache: what `patch_merging_forward` returned.
     """
-    (batch, height, width, chans), dtype = recall(cache, patch_merging_forward)
-    rows, columns = (height + 1) // 2, (width + 1) // 2
-    dout = gradient("dout", dout, (batch, rows, columns, 4 * chans), dtype)
-    quads = dout.reshape(batch, rows, columns, 2, 2, chans).transpose(0, 1, 4, 2, 3, 5)
-    dx = quads.reshape(batch, 2 * rows, 2 * columns, chans)
-    return np.ascontiguousarray(dx[:, :height, :width])
+    shape, dtype = recall(cache, patch_merging_forward)
+    return split(gradient("dout", dout, merged_shape(shape), dtype), *shape[1:3])
+
+
+def checked_map(x: Array) -> Array:
+    """Return x as a plain array (B, H, W, C); raises TypeError/ValueError."""
+    (x,) = floating(x=x)
+    check_shape("x", x, (None, None, None, None))
+    return x
+
+
+def merged_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """(B, H, W, C) -> (B, ⌈H/2⌉, ⌈W/2⌉, 4C)"""
+    batch, height, width, chans = shape
+    return batch, (height + 1) // 2, (width + 1) // 2, 4 * chans
+
+
+def merged(x: Array) -> Array:
+    """(B, H, W, C) -> (B, ⌈H/2⌉, ⌈W/2⌉, 4C)"""
+    _, height, width, chans = x.shape
+    batch, rows, columns, last = merged_shape(x.shape)
+    padded = np.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
+    quads = padded.reshape(batch, rows, 2, columns, 2, chans).transpose(0, 1, 3, 4, 2, 5)
+    return quads.reshape(batch, rows, columns, last)
+
+
+def split(x: Array, height: int, width: int) -> Array:
+    """(B, ⌈H/2⌉, ⌈W/2⌉, 4C) -> (B, H, W, C)"""
+    batch, rows, columns, last = x.shape
+    quads = x.reshape(batch, rows, columns, 2, 2, last // 4).transpose(0, 1, 4, 2, 3, 5)
+    padded = quads.reshape(batch, 2 * rows, 2 * columns, last // 4)
+    return np.ascontiguousarray(padded[:, :height, :width])

@@ -33,9 +33,7 @@ def window_partition_forward(
     Returns windows (B·nW, wh·ww, C) and the cache for `window_partition_backward`.
     Raises TypeError/ValueError naming what does not fit.
     """
-    (x,) = floating(x=x)
-    check_shape("x", x, (None, None, None, None))
-    grid = window_grid(x.shape[1:3], window_size, shift_size)
+    x, grid = checked_partition(x, window_size, shift_size)
     return cut(x, grid), Cache(window_partition_forward, grid, x.shape, x.dtype)
 
 
@@ -45,9 +43,8 @@ def window_partition_backward(dout: Array, cache: Cache) -> Array:
     dout: (B·nW, wh·ww, C).
     cache: what `window_partition_forward` returned.
     """
-    grid, (batch, _, _, chans), dtype = recall(cache, window_partition_forward)
-    shape = (batch * grid.num_windows, grid.window_tokens, chans)
-    return assembled(gradient("dout", dout, shape, dtype), grid)
+    grid, shape, dtype = recall(cache, window_partition_forward)
+    return assembled(gradient("dout", dout, windows_shape(shape, grid), dtype), grid)
 
 
 def window_reverse_forward(
@@ -68,17 +65,7 @@ def window_reverse_forward(
     Returns out (B, H, W, C) and the cache for `window_reverse_backward`.
     Raises TypeError/ValueError naming what does not fit.
     """
-    windows, residual = floating({"residual": residual}, windows=windows)
-    grid = window_grid(size, window_size, shift_size)
-    check_shape("windows", windows, (None, grid.window_tokens, None))
-    count, _, chans = windows.shape
-    if count % grid.num_windows:
-        raise ValueError(
-            f"windows has shape {windows.shape}, but a map of {grid.size} has {grid.num_windows} windows"
-        )
-    shape = (count // grid.num_windows, *grid.size, chans)
-    if residual is not None:
-        check_shape("residual", residual, shape)
+    windows, residual, grid, shape = checked_reverse(windows, size, window_size, shift_size, residual)
     out = assembled(windows, grid)
     if residual is not None:
         out += residual
@@ -94,6 +81,37 @@ def window_reverse_backward(dout: Array, cache: Cache) -> WindowReverseGrads:
     grid, shape, dtype, has_residual = recall(cache, window_reverse_forward)
     dout = gradient("dout", dout, shape, dtype)
     return WindowReverseGrads(cut(dout, grid), dout if has_residual else None)
+
+
+def checked_partition(
+    x: Array, window_size: SizeLike, shift_size: SizeLike
+) -> tuple[Array, "WindowGrid"]:
+    """Return the map as a plain array and its windows; raises TypeError/ValueError."""
+    (x,) = floating(x=x)
+    check_shape("x", x, (None, None, None, None))
+    return x, window_grid(x.shape[1:3], window_size, shift_size)
+
+
+def checked_reverse(
+    windows: Array,
+    size: SizeLike,
+    window_size: SizeLike,
+    shift_size: SizeLike,
+    residual: Array | None,
+) -> tuple[Array, Array | None, "WindowGrid", tuple[int, ...]]:
+    """Return plain arrays, the windows of the map and its shape; raises TypeError/ValueError."""
+    windows, residual = floating({"residual": residual}, windows=windows)
+    grid = window_grid(size, window_size, shift_size)
+    check_shape("windows", windows, (None, grid.window_tokens, None))
+    count, _, chans = windows.shape
+    if count % grid.num_windows:
+        raise ValueError(
+            f"windows has shape {windows.shape}, but a map of {grid.size} has {grid.num_windows} windows"
+        )
+    shape = (count // grid.num_windows, *grid.size, chans)
+    if residual is not None:
+        check_shape("residual", residual, shape)
+    return windows, residual, grid, shape
 
 
 def window_mask(
@@ -163,13 +181,18 @@ def as_shift(shift_size: SizeLike, window: tuple[int, ...]) -> tuple[int, ...]:
     return sh, sw
 
 
+def windows_shape(shape: tuple[int, ...], grid: WindowGrid) -> tuple[int, int, int]:
+    """The shape of the windows of a map of this shape (B, H, W, C)."""
+    return shape[0] * grid.num_windows, grid.window_tokens, shape[-1]
+
+
 def cut(x: Array, grid: WindowGrid) -> Array:
     """(B, H, W, C) -> (B·nW, wh·ww, C)"""
-    batch, height, width, chans = x.shape
+    _, height, width, _ = x.shape
     padding = (0, grid.padded[0] - height), (0, grid.padded[1] - width)
     x = np.pad(x, ((0, 0), *padding, (0, 0)))
     windows = x[:, *_places(grid)]  # (B, H̃/wh, W̃/ww, wh, ww, C)
-    return windows.reshape(batch * grid.num_windows, grid.window_tokens, chans)
+    return windows.reshape(windows_shape(x.shape, grid))
 
 
 def assembled(windows: Array, grid: WindowGrid) -> Array:

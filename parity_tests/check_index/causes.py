@@ -33,7 +33,7 @@ def _same(strides, others, grid):
 def opposite(expected):
     """Say that the sign of the offset is the opposite one; expected: the strides, or T5's buckets."""
     found, right = "key − query", "query − key"
-    if max(expected) <= 0:
+    if max(expected) < 0:
         found, right = right, found
     return f"the offset is {found}, expected {right}"
 
@@ -60,7 +60,7 @@ def _of_strides(reading, window, planes):
         if _same(map(abs, strides), map(abs, theirs.strides), window):
             found = [("axes", _order(order, window)), *_of_sign(reading, theirs.strides, window)]
             return found + _of_constant(reading, window, theirs)
-    if (larger := table_of(reading)) and larger != window and _covers(larger, window):
+    if (larger := table_of(reading)) and _covers(larger, window):
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
     wrong = [("strides", "; ".join(_steps(strides, expected.strides, window)))]
     return wrong + _of_constant(reading, window, expected)
@@ -88,10 +88,13 @@ def _steps(strides, expected, window):
 
 def _factor(stride, window):
     """Say from which axis's size a factor is, if it looks like one; the later axes count first."""
-    for form, value in (("2 · {} − 1", lambda n: 2 * n - 1), ("2 · {}", lambda n: 2 * n), ("{}", int)):
+    for factor, less in ((2, 1), (3, 1), (2, 0), (1, 0)):
         for axis in reversed(range(len(window))):
-            if value(window[axis]) == stride:
-                return f" ({stride} = {form.format(window[axis])} is from axis {axis})"
+            if factor * window[axis] - less == stride:
+                if factor == 1:
+                    return f" ({stride} is the size of axis {axis})"
+                form = f"{factor} · {window[axis]}{' − 1' if less else ''}"
+                return f" ({stride} = {form}, from the size of axis {axis})"
     return ""
 
 
@@ -100,10 +103,11 @@ def _of_constant(reading, window, expected):
     strides = [abs(stride) for stride in reading.strides]
     right = expected.constant if expected.distance or 0 in strides else sum_of(strides, window)
     difference = reading.constant - right
-    larger = table_of(reading)
     if not difference:
         return []
-    if larger and _covers(larger, window) and difference != strides[0]:
+    lead = next(axis for axis, size in enumerate(window) if size > 1)
+    larger = table_of(reading)
+    if larger and _covers(larger, window) and difference != strides[lead]:
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
     text = f"all rows are {abs(difference)} too {'high' if difference > 0 else 'low'}"
     return [("shift", text + _shift(difference, strides, window))]
@@ -127,12 +131,14 @@ def _shift(difference, strides, window):
 
 def _of_another_window(reading, window, planes):
     """Say whose index it is; its tokens are counted on a grid that is not the window's."""
-    tokens, theirs = math.prod(window), table_of(reading)
-    if theirs and theirs[1:] == reading.grid[1:] and theirs[0] >= reading.grid[0]:
-        sign = _of_sign(reading, planes(theirs).strides, reading.grid)
+    tokens, theirs, grid = math.prod(window), table_of(reading), reading.grid
+    lead = next(axis for axis, size in enumerate(grid) if size > 1)  # the tokens end within this axis
+    if theirs and theirs[lead + 1 :] == grid[lead + 1 :] and theirs[lead] >= grid[lead]:
+        sign = _of_sign(reading, planes(theirs).strides, grid)
         if math.prod(theirs) == tokens:
             return [("window", f"it is the index of a window of {theirs}, expected {window}"), *sign]
-        text = f"it is the first {tokens} rows and columns of the index of a window of {theirs}; its "
+        whole = f"a window {'such as' if lead else 'of'} {theirs}"
+        text = f"it is the first {tokens} rows and columns of the index of {whole}, where the "
         return [("slice", text + f"first {tokens} tokens are not a window of {window}"), *sign]
     text = f"tokens are counted on a grid of {reading.grid}, expected {window}; "
     return [("grid", text + f"a step along its axes moves the row by {reading.strides}")]

@@ -74,25 +74,21 @@ def _in_shape(array, window, prefix, convention):
 
 
 def _as_rows(array, notes, findings):
-    """Return the same with int64 rows, or with None and a finding if they are no whole numbers."""
+    """Return the same with int64 rows, or with None and a finding if an int64 does not hold them."""
     if array is None or array.dtype.kind == "i":
         return None if array is None else array.astype(np.int64), notes, findings
-    limits = np.iinfo(np.int64)
-    if array.dtype.kind == "u":
-        return np.minimum(array, np.uint64(limits.max)).astype(np.int64), notes, findings
     text = f"the dtype is {array.dtype}, expected integers"
-    whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all()
-    if whole:
-        with np.errstate(invalid="ignore"):  # 2⁶³ is no int64, and is replaced
-            rows = np.where(np.abs(array) < 2.0**63, array, 0).astype(np.int64)
-        rows[array >= 2.0**63], rows[array <= -(2.0**63)] = limits.max, limits.min
-        return rows, notes, [*findings, Finding("dtype", f"{text}; all entries are whole numbers")]
+    if array.dtype.kind not in "fu":
+        return None, notes, [Finding("dtype", text)]
+    fits = (np.abs(array) < 2.0**63) & (array == np.rint(array))
+    if not fits.all():
+        entry = tuple(np.argwhere(~fits)[0].tolist())
+        at = ", ".join(map(str, entry[1:]))
+        text += f" that an int64 holds; {facts.count(~fits, 'entry')} not: [{at}] is {array[entry]}"
+        return None, notes, [Finding("dtype", text)]
     if array.dtype.kind == "f":
-        odd = np.argwhere(~(array == np.rint(array)) | ~np.isfinite(array))
-        entry = tuple(odd[0].tolist())
-        at = ", ".join(map(str, entry[len(entry) - 2 :]))
-        text += f"; {facts.count(len(odd), 'entry')} no whole number, [{at}] is {array[entry]}"
-    return None, notes, [*findings, Finding("dtype", text)]
+        findings = [Finding("dtype", f"{text}; all entries are whole numbers")]
+    return array.astype(np.int64), notes, findings
 
 
 def _compare(rows, dtype, convention, tokens):
@@ -217,14 +213,22 @@ def _made(found, expected, dtype, plane_of, tokens):
         if dtype.kind in "iu" and (found == expected.astype(dtype)).all():
             most = np.iinfo(dtype).max
             return [("overflow", f"rows above {most} have wrapped around: {dtype} does not hold them")]
-    plane = plane_of(tokens.window)
-    if not isinstance(plane, Linear):
+    if not isinstance(plane_of(tokens.window), Linear):
         return []
-    rows = found[p:, p:]
-    reading = read(rows, tokens.window, plane.distance)
+    return _of_readings(found[p:, p:], plane_of, tokens.window)
+
+
+def _of_readings(rows, plane_of, window):
+    """Return [(kind, text)] of the rows between tokens of the window, none if nothing fits them."""
+    distance = plane_of(window).distance
+    reading, other = read(rows, window, distance), read(rows, window, not distance)
+    if other and (reading is None or other.fits.sum() > reading.fits.sum()):
+        found, right = ("offset", "|offset|") if distance else ("|offset|", "offset")
+        text = f"the rows depend on {found}, expected {right}; on a grid of {other.grid} a step along "
+        return [("distance", text + f"its axes moves the row by {other.strides}")]
     if reading is None:
         return []
-    made = causes(reading, tokens.window, plane_of)
+    made = causes(reading, window, plane_of)
     if not reading.fits.all():
         others = facts.count(~reading.fits, "entry")
         made.append(("entries", f"{others} not what the rest of the index says"))

@@ -70,11 +70,11 @@ def _extremes(values, place, groups):
 def renaming(found, expected, num_rows):
     """Return the row found for each row expected, (num_rows,), or None.
 
-    None: an expected row has several, is read by no pair, or has a negative one.
+    None: an expected row has several, or no pair should read it.
     """
     rows, first, place = np.unique(expected, return_index=True, return_inverse=True)
     theirs = found.ravel()[first]
-    if len(rows) < num_rows or theirs.min() < 0 or (theirs[place].reshape(found.shape) != found).any():
+    if len(rows) < num_rows or (theirs[place].reshape(found.shape) != found).any():
         return None
     return theirs
 
@@ -102,13 +102,17 @@ def _uniform(index, num_prefix_tokens):
 
 
 def prefix_rows(index, num_prefix_tokens, num_offsets):
-    """Return the rows of the style whose blocks are equal to each other as they are in the index."""
-    a, b, c = (block.flat[0] for block in prefix_blocks(index, num_prefix_tokens))
+    """Return the rows of the style whose blocks are equal to each other as they are in the index.
+
+    The first style, if none is, or if other pairs read these rows too.
+    """
+    p = num_prefix_tokens
+    a, b, c = rows = [block.flat[0] for block in prefix_blocks(index, p)]
+    apart = _uniform(index, p) and not np.isin(rows, index[p:, p:]).any()
     equal = a == b, b == c, a == c
-    for x, y, z in PREFIX_STYLES if _uniform(index, num_prefix_tokens) else ():
-        if equal == (x == y, y == z, x == z):
-            return num_offsets + x, num_offsets + y, num_offsets + z
-    return num_offsets, num_offsets + 1, num_offsets + 2
+    fitting = [(x, y, z) for x, y, z in PREFIX_STYLES if equal == (x == y, y == z, x == z)]
+    style = fitting[0] if apart and fitting else PREFIX_STYLES[0]
+    return tuple(num_offsets + n for n in style)
 
 
 def with_prefix(rows, num_prefix_tokens, prefix_rows):

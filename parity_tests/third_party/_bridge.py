@@ -3,9 +3,29 @@
 import numpy as np
 import torch
 
+from experiments.convert.reading import read
+from experiments.convert.tensors import as_tensor
+
 from .. import budget
 from ..both import array
 from .agreement import TWINS
+
+BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask")
+
+
+def file_of(form, model, folder, original_name=lambda name: name):
+    """Return {name: Tensor} as the library saves the model.
+
+    For form "microsoft" the model is timm's: its tensors under the original's names, with its buffers.
+    """
+    if form == "transformers":
+        model.save_pretrained(folder)
+        return read(folder)[0]
+    state = model.state_dict()
+    if form == "microsoft":
+        state = {original_name(name): tensor for name, tensor in state.items()}
+        state |= {name: buffer for name, buffer in model.named_buffers() if name.endswith(BUFFERS)}
+    return {name: as_tensor(name, tensor.numpy()) for name, tensor in state.items()}
 
 
 def same_bits(tensors, back):

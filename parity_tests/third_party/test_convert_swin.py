@@ -10,12 +10,10 @@ import numpy_ref
 from experiments.convert import convert_tensors
 from experiments.convert.families import _swin_models as models
 from experiments.convert.families.swin import FORMATS
-from experiments.convert.reading import read
-from experiments.convert.tensors import as_tensor
 from experiments.convert.verify import compute, in_float64, loaded
 
 from .. import budget
-from ._bridge import same_bits
+from ._bridge import file_of, same_bits
 from ._import import original
 from .agreement import SEED, fill
 
@@ -60,27 +58,12 @@ def random_model(form, version):
     return model.eval()
 
 
-def file_of(form, model, folder):
-    """Return the model's tensors as its library saves them."""
-    if form == "transformers":
-        model.save_pretrained(folder)
-        return read(folder)[0]
-    state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return as_the_originals(state, model) if form == "microsoft" else state
-
-
-def as_the_originals(state, model):
-    """Return timm's tensors under Microsoft's names, with the buffers of timm's modules."""
-    renamed = {}
-    for name, array in state.items():
-        parts = name.replace("head.fc.", "head.").split(".")
-        if "downsample" in parts:
-            parts[1] = str(int(parts[1]) - 1)
-        renamed[".".join(parts)] = array
-    for name, buffer in model.named_buffers():
-        if name.endswith(("relative_position_index", "relative_coords_table", "attn_mask")):
-            renamed[name] = buffer.numpy()
-    return renamed
+def original_name(name):
+    """Return Microsoft's name of a tensor of timm's."""
+    parts = name.replace("head.fc.", "head.").split(".")
+    if "downsample" in parts:
+        parts[1] = str(int(parts[1]) - 1)
+    return ".".join(parts)
 
 
 def model_of(form, version, tensors):
@@ -98,7 +81,7 @@ def model_of(form, version, tensors):
 def test_swin(bridge, tmp_path, version, source, target):
     """A random model of the source, its file, converted: the target's model computes the same."""
     model = random_model(source, version)
-    tensors = {name: as_tensor(name, a) for name, a in file_of(source, model, tmp_path).items()}
+    tensors = file_of(source, model, tmp_path, original_name)
     there, report = convert_tensors(tensors, target, options=OPTIONS)
     back, _ = convert_tensors(there, source, source=target, options=OPTIONS)
     images = np.random.default_rng(SEED).standard_normal((2, 3, *VALUES["img_size"]))

@@ -41,20 +41,21 @@ def _arguments(version, model, options):
         "always_partition": False,
         "mlp_ratio": model.ratio(sizes["m"][0], channels[0]),
         "qkv_bias": model.has("attn.qkv.bias" if version == 1 else "attn.q_bias"),
-        "norm_eps": EPS,
+        "norm_eps": options["norm_eps"] or EPS,
     }
     values["always_partition"] = _always_partition(values, told)
     if version == 2:
-        values["pretrained_window_sizes"], more = _pretrained(model, told)
+        values["pretrained_window_sizes"], more = _pretrained(model, options, told)
         assumed += more
-    return Arguments("SwinTransformer", values, (*assumed, f"norm_eps {EPS:g}"))
+    assumed += () if options["norm_eps"] else (f"norm_eps {EPS:g}",)
+    return Arguments("SwinTransformer", values, assumed)
 
 
 def _windows(version, model, given):
     """Return the window of every stage: of its table, of its buffers, or the one that was given."""
     sizes, stages = model.sizes, len(model.depths)
     if version == 1:
-        return [_window_of_rows(stage, rows, given) for stage, rows in enumerate(sizes["r"])]
+        return [_window_of_stage(stage, rows, given) for stage, rows in enumerate(sizes["r"])]
     if sizes["a"]:
         return [((a + 1) // 2, (b + 1) // 2) for a, b in zip(sizes["a"], sizes["b"], strict=True)]
     if given is None:
@@ -62,20 +63,10 @@ def _windows(version, model, given):
     return [given] * stages
 
 
-def _window_of_rows(stage, rows, given):
-    if given and rows == windows.rows(given):
-        return given
-    side = (int(np.sqrt(rows)) + 1) // 2
-    if rows != windows.rows((side, side)) or (given and side >= max(given)):
-        expected = (
-            f"the {windows.rows(given)} of {windows.text(given)}"
-            if given
-            else "(2w - 1)² of a square window"
-        )
-        raise ValueError(
-            f"the table of layers.{stage} has {rows} rows, expected {expected}: window_size does not fit"
-        )
-    return (side, side)
+def _window_of_stage(stage, rows, given):
+    """Return the window of a stage, which may be a smaller square than the one given."""
+    smaller = given and rows < windows.rows(given)
+    return windows.of_rows(f"the table of layers.{stage}", rows, 0, None if smaller else given)
 
 
 def _img_size(model, given, told, patch):
@@ -111,9 +102,17 @@ def _always_partition(values, told):
     )
 
 
-def _pretrained(model, told):
-    """Return V2's window of each stage in pretraining, 0 where it is the window itself."""
-    found = [0] * len(told)
+def _pretrained(model, options, told):
+    """Return V2's window of each stage in pretraining, 0 where it is the window itself.
+
+    The coordinates tell it, otherwise an option does.
+    """
+    given = options["pretrained_window_sizes"]
+    if given and len(given) != len(told):
+        raise ValueError(
+            f"pretrained_window_sizes is {given}, expected one for each of {len(told)} stages"
+        )
+    found = list(given or [0] * len(told))
     tables = [
         (at[0], tensor)
         for (number, at), tensor in model.buffers.items()
@@ -122,7 +121,7 @@ def _pretrained(model, told):
     for stage, tensor in tables:
         pretrained = windows.pretrained_of(numbers(tensor), told[stage])
         found[stage] = 0 if pretrained == told[stage] else list(pretrained)
-    return found, () if tables else ("pretrained_window_sizes 0, the windows themselves",)
+    return found, () if tables or given else ("pretrained_window_sizes 0, the windows themselves",)
 
 
 def stage_map(values, stage):

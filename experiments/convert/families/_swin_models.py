@@ -14,7 +14,7 @@ def timm(values):
 
     version = values["version"]
     kept = {name: values[name] for name in (*KEPT, "img_size", "window_size", "always_partition")}
-    kept["patch_size"] = _one("patch_size", values["patch_size"], "timm")
+    kept["patch_size"] = one("patch_size", values["patch_size"], "timm")
     if version == 2:
         kept["pretrained_window_sizes"] = [of if of else 0 for of in values["pretrained_window_sizes"]]
         return swin_transformer_v2.SwinTransformerV2(**kept)
@@ -22,10 +22,9 @@ def timm(values):
 
 
 def torchvision(values):
+    """torchvision has no pretrained_window_sizes, but loads the coordinates that they make."""
     from torchvision.models import swin_transformer as library
 
-    if values["version"] == 2 and any(values["pretrained_window_sizes"]):
-        raise ValueError("torchvision has no pretrained_window_sizes")
     parts = {"block": library.SwinTransformerBlockV2, "downsample_layer": library.PatchMergingV2}
     kept = ("patch_size", "embed_dim", "depths", "num_heads", "window_size", "mlp_ratio", "num_classes")
     return library.SwinTransformer(
@@ -45,19 +44,19 @@ def transformers(values):
         "num_channels": values["in_chans"],
         "num_labels": values["num_classes"],
         "layer_norm_eps": values["norm_eps"],
-        "patch_size": _one("patch_size", values["patch_size"], "transformers"),
-        "window_size": _one("window_size", values["window_size"], "transformers"),
+        "patch_size": one("patch_size", values["patch_size"], "transformers"),
+        "window_size": one("window_size", values["window_size"], "transformers"),
         **{name: values[name] for name in ("embed_dim", "depths", "num_heads", "mlp_ratio", "qkv_bias")},
     }
     if values["version"] == 2:
         config["pretrained_window_sizes"] = [
-            _one("pretrained_window_sizes", of, "transformers") if of else 0
+            one("pretrained_window_sizes", of, "transformers") if of else 0
             for of in values["pretrained_window_sizes"]
         ]
     return kind(of_config(**config))
 
 
-def _one(name, size, library):
+def one(name, size, library):
     """Return the length of a square."""
     if size[0] != size[1]:
         raise ValueError(f"{library}'s {name} is one number, here it is {size[0]}x{size[1]}")

@@ -75,8 +75,8 @@ def head(here, transformers, facebook):
     root = Place(FORMATS, "")
     linear = {"transformers": f"{transformers}.linear.*", "facebook": f"{facebook}.l.*"}
     return (
-        *batch_norm(root, "F", here, transformers, facebook, optional=True),
-        *root.rule("N F", f"{here}.linear.*", **linear, optional=True),
+        *batch_norm(root, "F", here, transformers, facebook, group=here, optional=True),
+        *root.rule("N F", f"{here}.linear.*", **linear, group=here, optional=True),
     )
 
 

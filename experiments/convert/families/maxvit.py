@@ -1,9 +1,9 @@
 """MaxViT (arXiv 2204.01697): timm's models with "tf" in the name, and google-research/maxvit.
 
 Sizes: C channels of an image, S, T of the stem, F of the last stage, G hidden features of the head, N
-classes. Of a stage: d channels, h heads, m channels inside the convolutions, s of squeeze-and-excitation,
+classes. Of a stage: d channels, h heads, m channels inside the convolutions, s of squeeze and excite,
 f hidden features of the MLP, v × w a table of the grid. Of a block: x channels of its input, y × z a
-table of the window.
+table of the window. The tables count key − query in all three formats, see the scheme "maxvit".
 """
 
 import re
@@ -66,7 +66,7 @@ def batch_norm(place, size, here, google):
         *norm(place, size, here, google),
         *place.rule(size, f"{here}.running_mean", google=f"{google}.moving_mean"),
         *place.rule(size, f"{here}.running_var", google=f"{google}.moving_variance"),
-        *place.rule("", f"{here}.num_batches_tracked", google=None, optional=True),
+        *place.rule("", f"{here}.num_batches_tracked", google=None, group="counters", optional=True),
     )
 
 

@@ -13,6 +13,14 @@ def contiguous(*arrays):
     return [a if a is None or a.flags.carray else np.array(a, order="C") for a in arrays]
 
 
+def in_order(*arrays):
+    """Return each array in C order and aligned, for loops that get its address: read-only will do."""
+    return [
+        a if a is None or (a.flags.c_contiguous and a.flags.aligned) else np.array(a, order="C")
+        for a in arrays
+    ]
+
+
 def addresses(*arrays):
     """Return where each contiguous array's memory begins; 0 for None."""
     return [0 if a is None else address_of(a) for a in arrays]

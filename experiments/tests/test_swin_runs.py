@@ -1,0 +1,159 @@
+"""Runs of a Swin: both versions and both twins resume to the same bits; every command takes them."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_runs import BACKENDS, assert_same_run, rows_of
+
+from experiments import runs
+from experiments.build import build_trainer
+from experiments.config import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    RelativePositionConfig,
+    TrainingConfig,
+    VisualizationConfig,
+    load_config,
+)
+from experiments.data.summary import Summary
+from experiments.evaluate import main as evaluate
+from experiments.predict import main as predict
+from experiments.train import main
+from experiments.visualize import main as visualize
+from parity_tests import budget
+
+VERSIONS = ["swin", "swinv2"]
+SMALL = [
+    "--model.embed_dim=8",
+    "--model.window_size=2",
+    "--model.proj_drop_rate=0.1",
+    "--model.attn_drop_rate=0.1",
+    "--model.drop_path_rate=0.2",
+    "--training.epochs=2",
+    "--training.batch_size=256",
+    "--data.max_shift=1",
+    "--visualization.enabled=false",
+]
+
+
+@pytest.fixture(scope="module")
+def swins(tmp_path_factory):
+    """Train a small run of each version with each twin and return {(version, backend): folder}."""
+    base, found = tmp_path_factory.mktemp("swins"), {}
+    for version in VERSIONS:
+        for backend in BACKENDS:
+            folder = found[version, backend] = base / f"{version}-{backend}"
+            assert start(folder, version, backend) == 0
+    return found
+
+
+def start(folder, version, backend):
+    return main(["--backend", backend, "--run", str(folder), "--model.name", version, *SMALL])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_twins_log_the_same_lines(swins, version):
+    ours, theirs = ((swins[version, backend] / "log.txt").read_text() for backend in BACKENDS)
+    number = r"\d+\.\d+(?:e[+-]\d+)?"
+    assert re.sub(number, "#", ours) == re.sub(number, "#", theirs)
+    ours, theirs = (np.array(re.findall(number, log), float) for log in (ours, theirs))
+    assert np.abs(ours - theirs).max() < 0.005
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_interrupted_run_resumes_to_the_same_bits(swins, version, backend, tmp_path, monkeypatch):
+    folder, save = tmp_path / "r", runs.save
+
+    def interrupted(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "save", interrupted)
+    assert start(folder, version, backend) == 130
+    monkeypatch.setattr(runs, "save", save)
+    assert len(rows_of(folder)) == 1
+    assert main(["--resume", str(folder)]) == 0
+    assert_same_run(folder, swins[version, backend])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_other_twin_takes_the_run(swins, version, backend, tmp_path, capsys):
+    """Logits and attention agree; evaluate, predict and visualize take --backend."""
+    folder = swins[version, backend]
+    run = runs.open_run(folder)
+    own, other = (runs.load(run, twin) for twin in BACKENDS)
+    images = runs.dataset_of(run).test.images
+    np.testing.assert_array_less(np.abs(own.predict(images) - other.predict(images)), 1e-4)
+    maps = zip(own.attention_maps(images[:3]), other.attention_maps(images[:3]), strict=True)
+    for number, (a, b) in enumerate(maps):
+        assert a.shape == ((12, 2, 4, 4) if number < 2 else (3, 4, 4, 4))
+        np.testing.assert_array_less(np.abs(a - b), 1e-5)
+    accuracies = []
+    Image.fromarray(np.full((8, 8), 128, np.uint8)).save(tmp_path / "grey.png")
+    capsys.readouterr()
+    for twin in BACKENDS:
+        assert evaluate([str(folder), "--backend", twin]) == 0
+        assert predict([str(folder), str(tmp_path / "grey.png"), "--backend", twin]) == 0
+        accuracies.append(re.sub(r"0\.\d+", "#", capsys.readouterr().out))
+    assert accuracies[0] == accuracies[1]
+    (other,) = set(BACKENDS) - {backend}
+    assert visualize([str(folder), "--backend", other]) == 0
+    drawn = {path.stem for path in (folder / "pictures").iterdir()}
+    biases = {f"bias_layers_{stage}_blocks_{n}" for stage in range(2) for n in range(2)}
+    assert drawn == biases | {"attention", "confusion", "curves", "one_query"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_stored_config_is_that_of_the_run(swins, version):
+    """Defaults are filled in by the time the file is written, and reading it changes nothing."""
+    config = load_config(swins[version, "numpy"] / "config.yaml")
+    assert (config.model.name, config.model.depths, config.model.num_heads) == (version, [2, 2], [2, 4])
+    assert (config.model.depth, config.model.norm_eps, config.model.num_blocks) == (None, 1e-5, 4)
+    assert config.relative_position.bias_type == ("2d" if version == "swin" else "log_cpb")
+    model = runs.load(runs.open_run(swins[version, "numpy"])).model
+    (scheme, *_) = model.rel_pos_biases().values()
+    assert scheme.bias_type == config.relative_position.bias_type
+    cosine = "layers.0.blocks.0.attn.logit_scale" in model.state_dict()
+    assert cosine == config.model.has_cosine_attention == (version == "swinv2")
+
+
+def test_a_config_of_before_is_a_vit(tmp_path):
+    """A config.yaml without a name, with the options that every run stored then."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "model: {patch_size: 2, embed_dim: 64, depth: 4, num_heads: 4, mlp_ratio: 4.0, qkv_bias: true,"
+        " global_pool: avg, cosine_attention: false, drop_rate: 0.0, attn_drop_rate: 0.0,"
+        " drop_path_rate: 0.1, init_values: null, norm_eps: 1.0e-06, dtype: float32}\n"
+        "relative_position: {position: absolute, bias_type: 2d}\n"
+    )
+    assert load_config(path).model == ModelConfig(drop_path_rate=0.1)
+    assert "depths" not in ModelConfig().options()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("window", "position"), [(3, "relative"), ([2, 9], "relative"), (3, "none")])
+def test_the_first_step_on_other_images(version, window, position):
+    """A step of float64 in both twins on 16x10 images: 8x5, 4x3 and 2x2 tokens, odd and small maps."""
+    config = Config(
+        ModelConfig(version, embed_dim=8, depths=[1, 2, 1], num_heads=[1, 2, 4], window_size=window),
+        RelativePositionConfig(position),
+        TrainingConfig(),
+        VisualizationConfig(),
+        DataConfig(),
+    )
+    config.model.dtype = "float64"
+    moments = {"mean": np.zeros(3, np.float32), "std": np.ones(3, np.float32)}
+    counts = {"train": 8, "val": 1, "test": 1}
+    summary = Summary("images", ("a", "b", "c"), (3, 16, 10), counts=counts, **moments)
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((8, 3, 16, 10)), rng.integers(0, 3, 8)
+    ours, theirs = (build_trainer(twin, config, summary) for twin in BACKENDS)
+    a, b = ours.train_step(images, labels), theirs.train_step(images, labels)
+    assert budget.float64("loss", a.loss, b.loss).ok
+    assert budget.float64("grad_norm", a.grad_norm, b.grad_norm).ok
+    assert bool(ours.model.rel_pos_biases()) == (position == "relative")
