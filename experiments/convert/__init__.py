@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from ..files import write_whole
 from .config_beside import options_beside
 from .families import FAMILIES
 from .reading import read
 from .report import Report
 from .rules import FORMATS
 from .state import convert_tensors
-from .writing import check_out, pack, write_folder
+from .writing import check_out, write_file, write_folder
 
 __all__ = ["FAMILIES", "FORMATS", "Report", "convert", "convert_tensors"]
 
@@ -53,5 +52,5 @@ def convert(
     if as_folder:
         write_folder(out, converted, report.arguments)
     else:
-        write_whole(out, pack(converted))
+        write_file(out, converted)
     return report

@@ -1,5 +1,6 @@
 """The converter's files and its command: what is read and written, and what is refused in one line."""
 
+import errno
 import json
 import os
 
@@ -230,6 +231,34 @@ def test_where_it_cannot_be_written(tmp_path, swin, capsys):
         "swin.safetensors",
         "there.safetensors",
     ]
+
+
+@pytest.mark.parametrize(
+    ("out", "failing"),
+    [
+        ("model.safetensors", "fsync"),
+        ("model.safetensors", "replace"),
+        ("model", "fsync"),
+        ("model", "replace"),
+        ("model", "rename"),
+    ],
+)
+def test_when_the_disk_is_full(tmp_path, swin, capsys, monkeypatch, out, failing):
+    """Whichever step fails, nothing is left; then the same command works, also beside an old remnant."""
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    argv = [str(swin), str(tmp_path / out), "--to", "here"]
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as broken:
+        broken.setattr(os, failing, full)
+        assert "No space left on device" in refused(capsys, main, argv)
+    assert sorted(tmp_path.iterdir()) == before
+    if out == "model":
+        (tmp_path / "model.part").mkdir()
+    assert main(argv) == 0
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / out])
 
 
 def test_options_that_do_not_fit(refuse, swin):
