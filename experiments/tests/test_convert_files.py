@@ -150,7 +150,6 @@ NO_CHECKPOINT = {
     "text.pth": b"hello, this is no checkpoint at all",
     "empty.pth": b"",
     "text.safetensors.index.json": b"[]",
-    "listed.safetensors.index.json": b'{"weight_map": {"a": "../a.safetensors"}}',
 }
 
 
@@ -197,6 +196,14 @@ def test_a_file_of_something_else(tmp_path, refuse):
     assert "no such file" in refuse(tmp_path / "c.pth")
     (tmp_path / "d").mkdir()
     assert "no checkpoint in this folder" in refuse(tmp_path / "d")
+
+
+def test_shards_of_another_folder(tmp_path, refuse, swin):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    path = folder / "a.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": dict.fromkeys(floats(), "../swin.safetensors")}))
+    assert "lists the file '../swin.safetensors', expected one of its own folder" in refuse(path)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +300,9 @@ def test_the_config_in_a_folder_tells_what_the_weights_do_not(tmp_path, refuse, 
     report = convert(folder, tmp_path / "b.safetensors", "torchvision", window_size=(4, 4))
     assert report.arguments.values["img_size"] == [16, 20]
     assert report.remarks == ["img_size from config.json"]
+    size = {"window_size": (4, 4), "img_size": (32, 32)}
+    report = convert(folder, tmp_path / "c.safetensors", "torchvision", **size)
+    assert report.arguments.values["img_size"] == [32, 32]
 
 
 @pytest.mark.parametrize(
