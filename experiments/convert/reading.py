@@ -13,7 +13,7 @@ from .tensors import BITS, CODES, PLAIN, Tensor
 
 INDEX = "*.safetensors.index.json"
 TORCH = (".pth", ".pt", ".bin")
-NESTED = ("model", "state_dict", "model_state_dict", "module", "model_ema")
+NESTED = ("model", "state_dict", "model_state_dict", "model_state", "module", "model_ema")
 DAMAGED = "damaged, or no checkpoint"
 # What torch.load says when it meets anything but tensors and plain containers.
 CODE = re.compile(r"GLOBAL \S+|call reduce for [^\n]+|instantiate [^\n]+|[Cc]an only build [^\n]+")

@@ -35,6 +35,7 @@ def convert_tensors(
     """
     tensors = {name: as_tensor(name, value) for name, value in tensors.items()}
     found = _recognised(tensors, to, family, source)
+    _check_whole(found.family, with_arguments, verify)
     whole = model.read(found, tensors)
     written = model.write(found.family, to, whole)
     converted = {name: tensor for new in written.values() for name, tensor in new.items()}
@@ -73,6 +74,19 @@ def _recognised(tensors, to, family, source):
     return found
 
 
+def _check_whole(family, with_arguments, verify):
+    """Raise ValueError if a family of tables is asked for what only whole models have."""
+    if "here" in family.models:
+        return
+    if with_arguments:
+        raise ValueError(
+            f"here has the tables of {family.name} and no whole model: expected a name that ends in "
+            ".safetensors instead of a folder"
+        )
+    if verify:
+        raise ValueError(f"{family.name} cannot be verified: here has its tables and no whole model")
+
+
 def _not_mapped(found, written):
     """Return (names that are kept as they are, names that the other format has no place for)."""
     unplaced = [name for key, new in written.items() if not new for name in found.pieces[key].values()]
@@ -91,6 +105,11 @@ def _check_left(left, allow, found, to):
 
 def _mapped(found, to, written):
     """Return {(old names, new names): number of tensors of the model}."""
-    rules = found.family.rules
+    family, depths = found.family, found.depths("i")
     numbers = sorted(number for (number, _), new in written.items() if new)
-    return Counter((rules[n].stored[found.form].glob, rules[n].stored[to].glob) for n in numbers)
+    return Counter(
+        tuple(
+            family.numbered(form, family.rules[n].stored[form].glob, depths) for form in (found.form, to)
+        )
+        for n in numbers
+    )
