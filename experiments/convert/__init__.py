@@ -29,7 +29,7 @@ def convert(
     source: a file of safetensors or torch.save, an index.json of shards, or a folder with one of these.
     out: the safetensors file to write. With to="here", a name without .safetensors is a folder for
         config.json and model.safetensors.
-    to: "timm", "torchvision", "transformers", "microsoft" or "here".
+    to: "timm", "torchvision", "transformers", "microsoft", "facebook", "google" or "here".
     family, origin: insist on a family, or on the format of the source.
     allow: a name, or a pattern with *, or several, that may be left over.
     img_size, window_size: a length or (height, width), where neither the file nor a config.json in its
