@@ -38,7 +38,7 @@ def empty(shape, dtype=np.float64, shift=0, like=None, order="C"):
     dtype = np.dtype(dtype)
     shape = tuple(map(int, shape if isinstance(shape, tuple | list) else (shape,)))
     size = math.prod(shape) * dtype.itemsize
-    if dtype.hasobject or not 0 <= size < 1 << 40:
+    if dtype.hasobject or not dtype.itemsize or not 0 <= size < 1 << 40:
         return _empty(shape, dtype)
     return memory(size, shift).view(dtype).reshape(shape)
 
