@@ -107,7 +107,7 @@ def resized_state(twin, old, new, method):
         resized = scheme.resized(windows[name].window_size, method)
         state |= {f"{name}.{key}": value for key, value in resized.state.items()}
         reports.setdefault(resized.report, []).append(name)
-    if getattr(old, "pos_embed", None) is not None:  # a Swin has none
+    if "pos_embed" in state:  # a Swin has none
         grids = old.patch_embed.grid_size, new.patch_embed.grid_size
         prefix = old.num_prefix_tokens
         state["pos_embed"] = twin.resize_pos_embed(state["pos_embed"], *grids, method, prefix)
