@@ -11,7 +11,7 @@ from .machine.jit import compiled, inner
 from .machine.simd import fma, lanes, load_first, splat, store_first, total
 from .machine.threads import share, taken
 
-HEIGHT = 256  # rows of a piece
+HEIGHT = 256  # rows of a piece, about
 
 
 def cosine_forward(q, k, logit_scale):
@@ -50,16 +50,17 @@ def _through(dhat, x, norms, factors):
 
 
 def _over_rows(loop, x, norms, factors, *arguments):
-    rows, (_, heads, length, width) = norms.reshape(-1), x.shape
-    threads.run(loop, -(-rows.size // HEIGHT), rows, factors, (heads, length, width), *arguments)
+    batch, heads, length, width = x.shape
+    height = max(1, HEIGHT // max(length, 1))
+    shape = batch * heads, heads, length, width, height
+    threads.run(loop, -(-shape[0] // height), norms.reshape(-1), factors, shape, *arguments)
 
 
 @inner
-def _row_of(places, n, heads, length):
-    """(address of row n of an array (B, H, L, d), its head)"""
-    start, b_bytes, h_bytes, i_bytes = places
-    h = n // length % heads
-    return start + n // (heads * length) * b_bytes + h * h_bytes + n % length * i_bytes, h
+def _start(place, b, h):
+    """(address of the first row of a head, bytes to its next row)"""
+    start, b_bytes, h_bytes, i_bytes = place
+    return start + b * b_bytes + h * h_bytes, i_bytes
 
 
 @inner
@@ -74,43 +75,51 @@ def _dot(like, a, b, width):
 
 @compiled
 def _forward(worker, words, helpers, *arguments):
-    """norms (rows,) = √Σ_j x²,  out = τ x / max(‖x‖, ε), τ of the row's head.
+    """norms (B·H·L,) = √Σ_j x²,  out = τ x / max(‖x‖, ε), τ of the head; `height` heads a piece.
 
     x: the place of an array (B, H, L, d); out: the address of a contiguous one.
     """
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, norms, factors, shape, x, out = arguments
-    (heads, length, width), like, size = shape, norms, norms.itemsize
+    all_heads, heads, length, width, height = shape
+    like, size = norms, norms.itemsize
     for piece in taken(progress, pieces):
-        for n in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, norms.size)):
-            row, h = _row_of(x, n, heads, length)
-            norms[n] = _dot(like, row, row, width) ** 0.5
-            factor = factors[h] / max(norms[n], EPS)
-            for j in range(0, width, lanes(like)):
-                value = load_first(like, row + j * size, width - j)
-                store_first(out + (n * width + j) * size, value * factor, width - j)
+        for n in range(piece * height, min(piece * height + height, all_heads)):
+            h = n % heads
+            x_i, x_bytes = _start(x, n // heads, h)
+            for i in range(n * length, n * length + length):
+                norms[i] = _dot(like, x_i, x_i, width) ** 0.5
+                factor = factors[h] / max(norms[i], EPS)
+                for j in range(0, width, lanes(like)):
+                    value = load_first(like, x_i + j * size, width - j)
+                    store_first(out + (i * width + j) * size, value * factor, width - j)
+                x_i += x_bytes
 
 
 @compiled
 def _backward(worker, words, helpers, *arguments):
     """dx = τ (dx̂ − x̂ (x̂·dx̂)) / ‖x‖, the second term only where ‖x‖ > ε; along = dx̂·x̂.
 
-    x, dhat: the places of arrays (B, H, L, d); dx: the address of a contiguous one.
+    x, dhat: the places of arrays (B, H, L, d); dx: the address of a contiguous one; else as in forward.
     """
     if share(worker, words, helpers, arguments):
         return
     progress, pieces, norms, factors, shape, x, dhat, dx, along = arguments
-    (heads, length, width), like, size = shape, norms, norms.itemsize
+    all_heads, heads, length, width, height = shape
+    like, size = norms, norms.itemsize
     for piece in taken(progress, pieces):
-        for n in range(piece * HEIGHT, min(piece * HEIGHT + HEIGHT, norms.size)):
-            inverse = 1 / max(norms[n], EPS)
-            (x_n, h), (dhat_n, _) = _row_of(x, n, heads, length), _row_of(dhat, n, heads, length)
-            # ‖x‖ may be infinite where x is not: x̂ is 0 then, but x·dx̂ / ‖x‖ may be ∞ · 0
-            along[n] = _dot(like, x_n, dhat_n, width) * inverse if inverse else 0.0
-            factor = factors[h] * inverse
-            back = float(along[n]) * inverse if norms[n] > EPS else 0.0
-            for j in range(0, width, lanes(like)):
-                d = load_first(like, dhat_n + j * size, width - j)
-                value = load_first(like, x_n + j * size, width - j)
-                store_first(dx + (n * width + j) * size, (d - value * back) * factor, width - j)
+        for n in range(piece * height, min(piece * height + height, all_heads)):
+            h = n % heads
+            (x_i, x_bytes), (d_i, d_bytes) = _start(x, n // heads, h), _start(dhat, n // heads, h)
+            for i in range(n * length, n * length + length):
+                inverse = 1 / max(norms[i], EPS)
+                # ‖x‖ may be infinite where x is not: x̂ is 0 then, but x·dx̂ / ‖x‖ may be ∞ · 0
+                along[i] = _dot(like, x_i, d_i, width) * inverse if inverse else 0.0
+                factor = factors[h] * inverse
+                back = float(along[i]) * inverse if norms[i] > EPS else 0.0
+                for j in range(0, width, lanes(like)):
+                    d = load_first(like, d_i + j * size, width - j)
+                    value = load_first(like, x_i + j * size, width - j)
+                    store_first(dx + (i * width + j) * size, (d - value * back) * factor, width - j)
+                x_i, d_i = x_i + x_bytes, d_i + d_bytes
