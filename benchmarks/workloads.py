@@ -163,6 +163,7 @@ QUICK_SWIN_BLOCKS = (SwinBlock(14, 96, 3, 1),)
 SWIN_SMALL = SwinStep("small Swin", 64, 28, 2, 48, (2, 2), (3, 6), 10)
 SWIN_TINY = SwinStep("Swin-T", 2, 224, 4, 96, (2, 2, 6, 2), (3, 6, 12, 24), 1000)
 SWIN_STEPS = (SWIN_SMALL, SWIN_TINY)
+SWIN_MEMORY = (SWIN_SMALL, replace(SWIN_TINY, batch=8))
 QUICK_SWIN_STEPS = (replace(SWIN_SMALL, batch=4),)
 MEMORY = (Attention(16, 32, 4), Attention(32, 2, 3), Attention(64, 1, 2))
 QUICK_MEMORY = MEMORY[:1]

@@ -12,6 +12,7 @@ from .checks import (
     as_sizes,
     check_bool,
     check_choice,
+    check_names,
     check_natural,
     check_positive_int,
     check_probability,
@@ -214,10 +215,11 @@ class SwinTransformer(Pretrained):
             length // patch
             for length, patch in zip(images.shape[2:], self.patch_embed.patch_size, strict=True)
         )
-        return x.reshape(len(x), height, width, -1)
+        return x.reshape(len(x), height, width, x.shape[-1])
 
     def _embed_backward(self, dx: Array) -> Array:
-        return self.patch_embed.backward(dx.reshape(len(dx), -1, dx.shape[-1]))
+        batch, height, width, chans = dx.shape
+        return self.patch_embed.backward(dx.reshape(batch, height * width, chans))
 
 
 class ClassifierHead(Module):
@@ -308,9 +310,12 @@ def as_pretrained_windows(version: int, sizes: Any, stages: int) -> list[Size | 
     if len(sizes) != stages:
         raise ValueError(f"pretrained_window_sizes is {sizes!r}, expected {stages}, one per stage")
     pairs = [as_sizes("pretrained_window_sizes", size, 2, least=0) for size in sizes]
-    return [pair if all(pair) else None for pair in pairs]
+    return [pair if any(pair) else None for pair in pairs]
 
 
 def with_pretrained_window(rpb_kwargs: Any, size: Size | None) -> Any:
     """Return the options of a stage's scheme."""
-    return rpb_kwargs if size is None else (rpb_kwargs or {}) | {"pretrained_window_size": size}
+    if size is None:
+        return rpb_kwargs
+    check_names("rpb_kwargs", rpb_kwargs or {})
+    return (rpb_kwargs or {}) | {"pretrained_window_size": size}

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 from small_runs import BACKENDS, assert_same_run, rows_of
 
+import numpy_ref
+import torch_impl
 from experiments import runs
 from experiments.build import build_trainer
 from experiments.config import (
@@ -20,6 +22,8 @@ from experiments.config import (
 )
 from experiments.data.summary import Summary
 from experiments.evaluate import main as evaluate
+from experiments.export import main as export
+from experiments.inference import load_model
 from experiments.predict import main as predict
 from experiments.train import main
 from experiments.visualize import main as visualize
@@ -157,3 +161,16 @@ def test_the_first_step_on_other_images(version, window, position):
     assert budget.float64("loss", a.loss, b.loss).ok
     assert budget.float64("grad_norm", a.grad_norm, b.grad_norm).ok
     assert bool(ours.model.rel_pos_biases()) == (position == "relative")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_swin_is_exported_for_both_twins(version, swins, tmp_path):
+    """The folder classifies as the run does."""
+    assert export([str(swins[version, "numpy"]), str(tmp_path / "model")]) == 0
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
+    expected = load_model(swins[version, "numpy"]).classify(pixels)
+    for twin in (numpy_ref, torch_impl):
+        model = twin.SwinTransformer.from_pretrained(tmp_path / "model")
+        names, probabilities = model.classify(pixels)
+        np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-5)
+        assert names == expected.names

@@ -11,13 +11,13 @@ from .machine.simd import address, lanes, load_first, store_first
 from .machine.threads import await_pieces, share, taken
 from .sums import add_groups, add_rows, add_up
 
-PIECE_ROWS = 84  # rows of a piece in forward: whole tiles of 6 and of 7 rows
+PIECE_ROWS = 84  # rows of a piece in forward, at most: whole tiles of 6 and of 7 rows
 CHUNK_ROWS = 168  # rows at once in backward, also whole tiles
 
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """out = residual + x Wᵀ + b, PIECE_ROWS rows a piece.
+    """out = residual + x Wᵀ + b, at most PIECE_ROWS rows a piece.
 
     x: (rows, x_width); W: (out_width, x_width); residual, out: (rows, out_width). Arrays are addresses,
     0 if there is no bias or residual. packed: memory for the packed weight.
@@ -34,14 +34,20 @@ def forward(worker, words, helpers, *arguments):
         else:
             # 2  out (height, out_width) = residual + b + x Wᵀ
             await_pieces(progress, panels)
-            i = (piece - panels) * PIECE_ROWS
-            height = min(PIECE_ROWS, rows - i)
+            i, height = piece_rows(piece - panels, pieces - panels, rows)
             x_i, out_i = x + i * x_width * size, out + i * out_width * size
             start, start_row = product_start(packed, out_i, residual, i, bias, height, out_width)
             product(
                 code, height, out_width, x_width, x_i, x_width, 1,
                 address(packed, 0), 0, out_i, out_width, start, start_row,
             )  # fmt: skip
+
+
+@inner
+def piece_rows(piece, pieces, rows):
+    """(first row, number of rows) of one of so many pieces of nearly equal height."""
+    first = rows * piece // pieces
+    return first, rows * (piece + 1) // pieces - first
 
 
 @inner

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from .gelu import cdf, gelu, slope
-from .linear_loops import CHUNK_ROWS, PIECE_ROWS, chunks_of, product_start
+from .linear_loops import CHUNK_ROWS, chunks_of, piece_rows, product_start
 from .machine.jit import compiled, inner
 from .machine.pack import pack_panel, pack_rows
 from .machine.product import product
@@ -61,7 +61,7 @@ def activate_backward(packed, first, hidden, dactive, rows, columns):
 
 @compiled
 def forward(worker, words, helpers, *arguments):
-    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, PIECE_ROWS rows a piece.
+    """hidden = x W1ᵀ + b1, out = residual + GELU(hidden) W2ᵀ + b2, at most PIECE_ROWS rows a piece.
 
     x: (rows, x_width); hidden: (rows, hidden_width); out, residual: (rows, out_width), all as addresses.
     scratch: GELU(hidden) of a piece.
@@ -80,8 +80,7 @@ def forward(worker, words, helpers, *arguments):
             pack_weights(packed, panels, piece, weight1, weight2, widths, True)
         else:
             await_pieces(progress, panels.both)
-            i = (piece - panels.both) * PIECE_ROWS
-            height = min(PIECE_ROWS, rows - i)
+            i, height = piece_rows(piece - panels.both, pieces - panels.both, rows)
             hidden_i = hidden + i * hidden_width * size
             # 2  hidden (height, hidden_width) = x W1ᵀ + b1
             product(

@@ -11,19 +11,25 @@ from .machine.jit import inner
 from .machine.simd import lane, lanes, load_first, splat, store_first
 
 GROUPS, GROUP_ROWS = 16, 256  # at most so many groups of rows in backward, of at least so many rows
+TWO_GROUPS = 64  # rows that are worth a second group though it is small, for a second thread
 SHORT = 16  # rows added up in their own precision before float64 takes over
 GROUP_PIECE = 1 << 13  # elements of a piece when the groups are added up
 
 
 def groups_of(rows):
-    """Return the number of groups that rows are cut into."""
-    return min(GROUPS, max(1, rows // GROUP_ROWS)) if rows else 0
+    """Return the number of groups that rows are cut into: even, so that two threads end together."""
+    if rows < TWO_GROUPS:
+        return min(rows, 1)
+    return min(GROUPS, 2 * max(1, rows // (2 * GROUP_ROWS)))
 
 
 def empty_groups(groups, shape, dtype):
-    """Return an array for each group, one for their sum, and in how many pieces they are added up."""
-    total = empty(shape, dtype)
-    return empty((groups, *shape), dtype), total, max(1, -(-total.size // GROUP_PIECE))
+    """Return an array for each group, one for their sum, and in how many pieces they are added up.
+
+    The sum takes the place of the first group.
+    """
+    sums = empty((max(groups, 1), *shape), dtype)
+    return sums, sums[0], max(1, -(-sums[0].size // GROUP_PIECE))
 
 
 def zero_sums(groups, size, dtype):

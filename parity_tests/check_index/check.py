@@ -172,9 +172,13 @@ def _check_plane(found, dtype, planes, n, tokens):
     if not wrong.any():
         return findings, None if findings else permutation
     one_to_one = permutation is not None and len(np.unique(permutation)) == num_rows
-    made = _made(found, expected, dtype, plane_of, tokens)
-    findings += [Finding(kind, text, _example(kind, found, expected, tokens)) for kind, text in made]
-    if p and "transposed" not in dict(made):
+    for kind, text, where in _made(found, expected, dtype, plane_of, tokens):
+        pairs = (tokens.first(where, found, expected),)
+        if kind == "strides":
+            pairs = tokens.step_that_differs(found, expected)
+        findings.append(Finding(kind, text, pairs))
+    kinds = [finding.kind for finding in findings]
+    if p and "transposed" not in kinds:
         findings += facts.wrong_prefix(found, expected, tokens)
     outside = facts.out_of_range(found, expected, num_rows, tokens)
     if not findings:
@@ -186,50 +190,48 @@ def _check_plane(found, dtype, planes, n, tokens):
     findings = [*findings, *outside, *facts.split_offsets(found, expected, tokens)]
     findings += facts.shared_rows(found, expected, tokens)
     findings += facts.never_read(found, num_rows, expected)
-    usable = one_to_one and (not outside or "larger_table" in dict(made))
-    usable = usable and all(finding.kind != "prefix_last" for finding in findings)
+    usable = one_to_one and "prefix_last" not in kinds and (not outside or "larger_table" in kinds)
     return findings, permutation if usable else None
 
 
-def _example(kind, found, expected, tokens):
-    """Return the pairs that show a fault: the closest, for a stride those one step from each other."""
-    wrong = found != expected
-    if kind != "strides":
-        return (tokens.first(wrong, found, expected),)
-    return tokens.step_that_differs(found, expected)
-
-
 def _made(found, expected, dtype, plane_of, tokens):
-    """Return [(kind, text)]: how the index was made, in so far as that is not right."""
-    p = tokens.num_prefix_tokens
-    if (expected == found.T).all():
-        if p and (found[:p] != found[:, :p].T).any():
-            return [
-                ("transposed", "rows of the index are keys and columns queries, expected the reverse")
-            ]
-        strides = getattr(plane_of(tokens.window), "strides", (1,))
-        return [("sign", opposite(strides) + "; so is the transposed index")]
+    """Return [(kind, text, where)]: how the index was made, in so far as that is not right.
+
+    where: (L, L), the pairs that show it.
+    """
+    p, wrong = tokens.num_prefix_tokens, found != expected
     with np.errstate(over="ignore"):
         if dtype.kind in "iu" and (found == expected.astype(dtype)).all():
-            most = np.iinfo(dtype).max
-            return [("overflow", f"rows above {most} have wrapped around: {dtype} does not hold them")]
-    if not isinstance(plane_of(tokens.window), Linear):
-        return []
-    return _of_readings(found[p:, p:], plane_of, tokens.window)
+            text = f"rows above {np.iinfo(dtype).max} have wrapped around: {dtype} does not hold them"
+            return [("overflow", text, wrong)]
+    plane, made = plane_of(tokens.window), []
+    if (expected == found.T).all():
+        strides = getattr(plane, "strides", (1,))
+        made = [("sign", opposite(strides) + "; so is the transposed index", wrong)]
+    elif isinstance(plane, Linear):
+        found_causes, fits = _of_readings(found[p:, p:], plane_of, tokens.window)
+        made = [(kind, text, wrong) for kind, text in found_causes]
+        if not fits.all():
+            text = f"{facts.count(~fits, 'entry')} not what the rest of the index says"
+            made.append(("entries", text, np.pad(~fits, (p, 0))))
+    everywhere = made and made[0][0] == "sign" and not made[0][1].startswith("along")
+    if p and everywhere and facts.prefix_is_transposed(found, expected, p):
+        text = "rows of the index are keys and columns queries, expected the reverse"
+        made[0] = ("transposed", text, wrong)
+    return made
 
 
 def _of_readings(rows, plane_of, window):
-    """Return [(kind, text)] of the rows between tokens of the window, none if nothing fits them."""
+    """Return ([(kind, text)], fits (L, L)): the causes, and the pairs that they explain.
+
+    rows: between tokens of the window. Without any reading nothing is explained, and fits is all True.
+    """
     distance = plane_of(window).distance
     reading, other = read(rows, window, distance), read(rows, window, not distance)
     if other and (reading is None or other.fits.sum() > reading.fits.sum()):
         found, right = ("offset", "|offset|") if distance else ("|offset|", "offset")
         text = f"the rows depend on {found}, expected {right}; on a grid of {other.grid} a step along "
-        return [("distance", text + f"its axes moves the row by {other.strides}")]
+        return [("distance", text + f"its axes moves the row by {other.strides}")], other.fits
     if reading is None:
-        return []
-    made = causes(reading, window, plane_of)
-    if not reading.fits.all():
-        others = facts.count(~reading.fits, "entry")
-        made.append(("entries", f"{others} not what the rest of the index says"))
-    return made
+        return [], np.ones(rows.shape, bool)
+    return causes(reading, window, plane_of), reading.fits

@@ -12,8 +12,8 @@ def out_of_range(found, expected, num_rows, tokens):
     if not outside.any():
         return []
     low, high = found[outside].min(), found[outside].max()
-    text = f"{count(outside, 'entry')} outside the table's rows 0 to {num_rows - 1}, "
-    text += f"from {low} to {high}" if low != high else f"all {low}"
+    text = f"{count(outside, 'entry')} outside the table's rows 0 to {num_rows - 1}: "
+    text += f"from {low} to {high}" if low != high else f"{low}"
     if max(-low, high) > 1000 * num_rows:
         text += ", as in memory that was not initialised"
     return [Finding("out_of_range", text, (tokens.first(outside, found, expected),))]
@@ -42,7 +42,7 @@ def split_offsets(found, expected, tokens):
     split = low != high
     if not split.any():
         return []
-    text = f"pairs that should read one row read several, for {split.sum()} of {len(rows)} rows"
+    text = f"pairs that should share a row do not, for {split.sum()} of {len(rows)} rows"
     one = tokens.first(split[place] & (found == low[place]), found, expected)
     here = place == place[one.query, one.key]
     other = tokens.first(here & (found != one.found), found, expected)
@@ -55,7 +55,7 @@ def never_read(found, num_rows, expected):
     if not len(unread):
         return []
     some = ", ".join(map(str, unread[:4])) + (", …" if len(unread) > 4 else "")
-    return [Finding("never_read", f"{len(unread)} of {num_rows} rows never read: {some}")]
+    return [Finding("never_read", f"{len(unread)} of {num_rows} rows: {some}")]
 
 
 def _extremes(values, place, groups):
@@ -123,22 +123,36 @@ def with_prefix(rows, num_prefix_tokens, prefix_rows):
     return whole
 
 
+def prefix_is_transposed(found, expected, num_prefix_tokens):
+    """Return whether the prefix pairs read the right rows only in the transposed index."""
+    right = prefix_blocks(expected, num_prefix_tokens)
+
+    def fits(index):
+        blocks = prefix_blocks(index, num_prefix_tokens)
+        return all((a == b).all() for a, b in zip(blocks, right, strict=True))
+
+    return fits(found.T) and not fits(found)
+
+
 def wrong_prefix(found, expected, tokens):
     """Return a Finding of the prefix pairs that do not read their row, or none."""
     p = tokens.num_prefix_tokens
-    names = ("prefix→token", "token→prefix", "prefix→prefix")
-    theirs, right = prefix_blocks(found, p), prefix_blocks(expected, p)
-    wrong = found != expected
-    wrong[p:, p:] = False
+    of_prefix = np.ones(found.shape, bool)
+    of_prefix[p:, p:] = False
+    wrong = of_prefix & (found != expected)
     if not wrong.any():
         return []
-    parts = [
+    names = ("prefix→token", "token→prefix", "prefix→prefix")
+    theirs, right = prefix_blocks(found, p), prefix_blocks(expected, p)
+    text = "; ".join(
         f"{name} reads {_rows(a)}, expected {b.flat[0]}"
         for name, a, b in zip(names, theirs, right, strict=True)
         if (a != b).any()
-    ]
-    text = "; ".join(parts)
-    if sorted({int(a.flat[0]) for a in theirs}) == sorted({int(b.flat[0]) for b in right}):
+    )
+    if len(np.unique((found - expected)[of_prefix])) == 1:
+        text = f"the rows of prefix pairs begin at {found[of_prefix].min()}, expected "
+        text += f"{expected[of_prefix].min()}"
+    elif set(found[of_prefix]) == set(expected[of_prefix]):
         text += ": the same rows in another order"
     return [Finding("prefix_rows", text, (tokens.first(wrong, found, expected),))]
 

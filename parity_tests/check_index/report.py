@@ -1,6 +1,7 @@
 """The report of a check: findings in words, each with one pair of tokens that shows it."""
 
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ class Finding(NamedTuple):
     pairs: tuple[Pair, ...] = ()
 
     def __str__(self):
-        return "\n    ".join([f"{self.kind.replace('_', ' ')}: {self.text}", *map(str, self.pairs)])
+        lines = [_wrapped(f"{self.kind.replace('_', ' ')}: {self.text}")]
+        return "\n".join([*lines, *(f"    {pair}" for pair in self.pairs)])
 
 
 class Report(NamedTuple):
@@ -45,9 +47,10 @@ class Report(NamedTuple):
     ok: whether the index is the convention's, entry by entry.
     findings: what is wrong; causes first, then what follows from them.
     recognised: the name of the convention that the index is exactly, or None.
-    permutation: for each row of the expected index the row of this one, if the right pairs read it:
-        permutation[index_expected] == index, so table_expected = table[permutation]. None if there is
-        none; for "decomposed" a tuple, one per axis.
+    permutation: for each row of the expected index ("here") the row of this one ("theirs"), if the
+        same pairs read it: permutation[index_here] == index_theirs, so that
+        table_here = table_theirs[permutation]. None if there is none; for "decomposed" a tuple, one per
+        axis.
     """
 
     shape: tuple[int, ...]
@@ -72,13 +75,11 @@ class Report(NamedTuple):
         verdict = "right" if self.ok else "wrong"
         lines = [f"index {self.shape}, window {self.window_size}{prefix}: {verdict}"]
         lines.append(f"  expected: {self.convention!r}, {CONVENTIONS[self.convention].words}")
-        lines += [f"  note: {note}" for note in self.notes]
-        lines += [f"  {finding}" for finding in self.findings]
-        if not self.ok and self.permutation is not None:
-            lines.append(
-                "  mend: table_expected = table[permutation], to be used with the expected index;"
-            )
-            lines.append("    checked: permutation[index_expected] is this index, for every pair")
+        lines += [_wrapped(f"note: {note}") for note in self.notes]
+        lines += map(str, self.findings)
+        if self.permutation is not None and self.recognised != self.convention:
+            lines.append("  mend: table_here = table_theirs[permutation]")
+            lines.append("    checked for every pair: permutation[index_here] == index_theirs")
             each = self.permutation if isinstance(self.permutation, tuple) else (self.permutation,)
             lines += [f"    permutation: {_some(permutation)}" for permutation in each]
         return "\n".join(lines)
@@ -131,6 +132,10 @@ class Tokens:
                     pairs = (one, one), (one + further, one)
                     return tuple(self.pair(*pair, found, expected) for pair in pairs)
         return ()
+
+
+def _wrapped(text):
+    return textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="      ")
 
 
 def _some(permutation):
