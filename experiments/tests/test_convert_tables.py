@@ -38,16 +38,16 @@ def test_layers_of_one_list_are_numbered_through_the_stages():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("part", "says"),
     [
         (LEVIT, r"blocks\.6\.m\.proj\.1\.c\.weight missing: expected of shape \(6, v\)"),
         ("blocks.3.m.0.c.weight", r"blocks\.3\.m\.0\.c\.weight missing"),
-        ("head_dist.l.bias", r"head_dist\.l\.bias missing"),
+        ("head_dist.l.", r"head_dist\.l\.weight and 1 more missing"),
     ],
 )
-def test_a_missing_tensor_has_the_name_of_its_format(name, says):
+def test_a_missing_tensor_has_the_name_of_its_format(part, says):
     state = checkpoint("levit", "facebook")
-    del state[name]
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(part)}
     with pytest.raises(ValueError, match=says):
         convert_tensors(state, "timm")
 
