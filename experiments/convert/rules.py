@@ -7,6 +7,7 @@ one, write them in the other.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Rule:
     tells: bool = False
     some: bool = False
 
-    @property
+    @cached_property
     def letters(self):
         return next(piece.letters for piece in next(iter(self.stored.values())).pieces if piece)
 
@@ -105,7 +106,7 @@ class Buffer:
     first: int = 0
     some = False
 
-    @property
+    @cached_property
     def letters(self):
         return next(iter(self.names.values())).letters
 
