@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from small_runs import BACKENDS, assert_same_run, refused, rows_of
 
+import numpy_ref
 from experiments import checkpoint, runs
 from experiments.build import build_trainer
 from experiments.config import (
@@ -24,7 +25,6 @@ from experiments.predict import main as predict
 from experiments.resize import main as resize
 from experiments.train import main
 from experiments.visualize import main as visualize
-import numpy_ref
 from parity_tests import budget
 
 VERSIONS = ["swin", "swinv2"]
