@@ -12,6 +12,7 @@ import numpy as np
 
 from .block import Block
 from .checks import (
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
@@ -150,6 +151,7 @@ class PatchMerging(Module):
         version = as_version(version)
         dim = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         self.dim, self.version = dim, version
         self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
         self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
