@@ -76,13 +76,28 @@ def resize(run, trainer, twin, image_size, method, name=None, training=None):
 def resized_config(config, model, image_size, training):
     """Return the config for the image size, with the options that the position biases then need."""
     position = replace(config.relative_position, window_size=None)
-    for scheme in model.rel_pos_biases().values():  # all layers have the same scheme
-        position.rpb_kwargs = position.rpb_kwargs | scheme.resized_options()
+    position.rpb_kwargs = position.rpb_kwargs | common_options(model.rel_pos_biases())
     data = replace(config.data, image_size=image_size)
     training = replace(config.training, **training)
     config = replace(config, relative_position=position, data=data, training=training)
     check(config)
     return config
+
+
+def common_options(schemes):
+    """Return the options that all schemes need after a change of their window; raises ValueError.
+
+    A config has one set of options, so layers that need different ones cannot be resized.
+    """
+    needed = {name: scheme.resized_options() for name, scheme in schemes.items()}
+    first = next(iter(needed), None)
+    for name, options in needed.items():
+        if options != needed[first]:
+            raise ValueError(
+                f"{first} needs {needed[first]} after a resize and {name} needs {options}, "
+                "but a run has one set of options for all its layers"
+            )
+    return needed[first] if needed else {}
 
 
 def resized_state(twin, old, new, method):
@@ -92,7 +107,7 @@ def resized_state(twin, old, new, method):
         resized = scheme.resized(windows[name].window_size, method)
         state |= {f"{name}.{key}": value for key, value in resized.state.items()}
         reports.setdefault(resized.report, []).append(name)
-    if old.pos_embed is not None:
+    if "pos_embed" in state:  # a Swin has none
         grids = old.patch_embed.grid_size, new.patch_embed.grid_size
         prefix = old.num_prefix_tokens
         state["pos_embed"] = twin.resize_pos_embed(state["pos_embed"], *grids, method, prefix)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks import machine, memory, timing, workloads
@@ -103,6 +104,16 @@ def test_memory_grows_by_what_the_work_holds():
     assert found.whole > 32
 
 
+def test_what_the_small_piece_leaves_does_not_count():
+    """Before the inputs are made, the store of the kernels is empty."""
+    from numpy_ref.kernels.machine import buffers
+
+    buffers.empty((1 << 20,), np.float32)
+    assert any(buffers._idle.values())
+    memory._give_back("numba")
+    assert not any(buffers._idle.values())
+
+
 def test_a_process_that_fails_says_why():
     found = memory.run(memory.Entry("attention", 0, "nobody"), Settings())
     assert (found.own, found.whole) == (None, None)
@@ -111,8 +122,8 @@ def test_a_process_that_fails_says_why():
 
 def test_a_contestant_of_numpy_does_not_load_pytorch():
     code = (
-        "import sys; from benchmarks import memory; memory.work_of('vit', 0);"
-        "memory._contestant('attention', memory.workloads.Attention(2, 1, 1), 'numpy', 'cpu');"
+        "import sys; from benchmarks import memory as m;"
+        "[m._contestant(n, kind.small(kind.works[0]), 'numpy', 'cpu') for n, kind in m.KINDS.items()];"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=memory.ROOT).returncode == 0

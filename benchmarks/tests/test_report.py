@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks import report
 from benchmarks.check import Check
+from benchmarks.entry import BOTH
+from benchmarks.memory import Memory
 from benchmarks.targets import targets
 
 
@@ -21,6 +23,21 @@ def test_targets_are_judged_as_they_are():
         "attention, forward + backward: speed of all threads / one": (1.9, True),
         "attention, forward + backward: peak memory / torch eager": (0.25, True),
         "attention, forward + backward: memory of the process / torch eager": (0.25, True),
+    }
+
+
+def test_swin_has_targets_of_its_own():
+    result = made_up.result()
+    result.races = [made_up.race("swin", "block", BOTH, made_up.TIMES)]
+    result.memories = [
+        Memory("swin step", "small Swin", "numba", 49, 30.0, 300.0),
+        Memory("swin step", "small Swin", "torch eager", 49, 60.0, 400.0),
+    ]
+    found = {target.what: (target.goal, target.measured, target.met) for target in targets(result)}
+    assert found == {
+        "Swin, forward + backward: time / fastest torch": (0.7, 0.5, True),
+        "Swin, training step: peak memory / torch eager": (0.6, 0.5, True),
+        "Swin, training step: memory of the process / torch eager": (0.6, 0.75, False),
     }
 
 
