@@ -9,9 +9,11 @@ from .checks import (
     MOST_HEADS,
     MOST_LAYERS,
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
+    check_names,
     check_natural,
     check_positive_int,
     check_probability,
@@ -87,7 +89,13 @@ class SwinTransformer(Pretrained):
         depths = check_counts("depths", depths, MOST_LAYERS)
         num_heads = check_counts("num_heads", num_heads, MOST_HEADS, len(depths))
         check_bool(always_partition=always_partition, features_only=features_only)
-        drop_path_rate = check_probability(drop_path_rate=drop_path_rate)
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
+        drop_rate, proj_drop_rate, attn_drop_rate, drop_path_rate = check_probability(
+            drop_rate=drop_rate,
+            proj_drop_rate=proj_drop_rate,
+            attn_drop_rate=attn_drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
         pretrained = as_pretrained_windows(version, pretrained_window_sizes, len(depths))
         self.out_indices = as_out_indices(out_indices, features_only, len(depths))
         stages = self.out_indices[-1] + 1 if features_only else len(depths)
@@ -214,10 +222,11 @@ class SwinTransformer(Pretrained):
             length // patch
             for length, patch in zip(images.shape[2:], self.patch_embed.patch_size, strict=True)
         )
-        return x.reshape(len(x), height, width, -1)
+        return x.reshape(len(x), height, width, x.shape[-1])
 
     def _embed_backward(self, dx: Array) -> Array:
-        return self.patch_embed.backward(dx.reshape(len(dx), -1, dx.shape[-1]))
+        batch, height, width, chans = dx.shape
+        return self.patch_embed.backward(dx.reshape(batch, height * width, chans))
 
 
 class ClassifierHead(Module):
@@ -308,9 +317,12 @@ def as_pretrained_windows(version: int, sizes: Any, stages: int) -> list[Size | 
     if len(sizes) != stages:
         raise ValueError(f"pretrained_window_sizes is {sizes!r}, expected {stages}, one per stage")
     pairs = [as_sizes("pretrained_window_sizes", size, 2, least=0) for size in sizes]
-    return [pair if all(pair) else None for pair in pairs]
+    return [pair if any(pair) else None for pair in pairs]
 
 
 def with_pretrained_window(rpb_kwargs: Any, size: Size | None) -> Any:
     """Return the options of a stage's scheme."""
-    return rpb_kwargs if size is None else (rpb_kwargs or {}) | {"pretrained_window_size": size}
+    if size is None:
+        return rpb_kwargs
+    check_names("rpb_kwargs", rpb_kwargs or {})
+    return (rpb_kwargs or {}) | {"pretrained_window_size": size}

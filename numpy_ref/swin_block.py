@@ -5,12 +5,14 @@ Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 
 from .block import Block
 from .checks import (
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
@@ -22,7 +24,7 @@ from .dispatch import F
 from .gate import floating
 from .nn import LayerNorm, Linear, Module, ModuleList
 from .ops.windows import as_shift, window_mask
-from .position import SCHEMES, RpbKwargs
+from .position import SCHEMES, PositionBias, RpbKwargs
 from .types import Array, DTypeLike, Generator, SizeLike
 
 Version = Literal[1, 2]
@@ -89,16 +91,16 @@ class SwinTransformerBlock(Block):
             k_bias=version == 1,
             res_post_norm=version == 2,
         )
+        check_window_scheme(self.attn.rel_pos, window)
         self.window_size, self.shift_size = window, shift
 
     def forward(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
-        (x,) = floating(x=x)
-        check_shape("x", x, (None, None, None, self.attn.embed_dim))
-        return super().forward(x)
+        return super().forward(checked_map(x, self.attn.embed_dim))
 
     def attention_weights(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the probabilities within the windows, (B·nW, H, L, L); x: the block's input."""
+        x = checked_map(x, self.attn.embed_dim)
         x = x if self.res_post_norm else self.norm1(x)
         windows, _ = F.window_partition_forward(x, self.window_size, self.shift_size)
         return self.attn.attention_weights(windows, mask=self._mask(x))
@@ -147,16 +149,16 @@ class PatchMerging(Module):
         generator: Generator | None = None,
     ):
         version = as_version(version)
-        self.dim: int = check_positive_int(dim=dim)
+        dim = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
-        self.version = version
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
+        self.dim, self.version = dim, version
         self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
         self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
 
     def forward(self, x: Array) -> Array:
         """Return (B, ⌈H/2⌉, ⌈W/2⌉, out_dim); x: (B, H, W, dim)."""
-        check_shape("x", x, (None, None, None, self.dim))
-        merged, self._merging = F.patch_merging_forward(x)
+        merged, self._merging = F.patch_merging_forward(checked_map(x, self.dim))
         if self.version == 1:
             return self.reduction(self.norm(merged))
         return self.norm(self.reduction(merged))
@@ -189,9 +191,16 @@ class SwinTransformerStage(Module):
         return dout if self.downsample is None else self.downsample.backward(dout)
 
 
+def checked_map(x: Array, chans: int) -> Array:
+    """Return a map (B, H, W, chans) as a plain array; raises TypeError/ValueError."""
+    (x,) = floating(x=x)
+    check_shape("x", x, (None, None, None, chans))
+    return x
+
+
 def as_version(version: Any) -> Version:
     """Return one of Swin's versions as a Python int; raises ValueError."""
-    if isinstance(version, bool) or version not in get_args(Version):
+    if isinstance(version, bool) or not isinstance(version, Integral) or version not in (1, 2):
         raise ValueError(f"version is {version!r}, expected 1 or 2")
     return 1 if version == 1 else 2
 
@@ -202,10 +211,25 @@ def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs
     options: dict[str, Any] = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
     check_choice("bias_type", options["bias_type"], tuple(SCHEMES))
     window = (1, *window_size) if SCHEMES[options["bias_type"]].window_ndim == 3 else window_size
-    given = options.setdefault("window_size", window)
+    given = as_sizes("window_size", options.get("window_size", window), len(window))
     if given != window:
         raise ValueError(f"rpb_kwargs has window_size {given}, the block has {window_size}")
-    return options
+    return options | {"window_size": window}
+
+
+def check_window_scheme(scheme: PositionBias | None, window_size: tuple[int, ...]) -> None:
+    """Raise ValueError unless the scheme has a query and a key for each token of the window."""
+    if scheme is None:
+        return
+    if scheme.num_prefix_tokens:
+        raise ValueError(
+            f"rpb_kwargs has num_prefix_tokens {scheme.num_prefix_tokens}, but a window has none"
+        )
+    if scheme.query_tokens is not None:
+        raise ValueError(
+            f"rpb_kwargs makes {scheme.query_size} queries of the window {window_size}, but a residual "
+            "block needs one for each token"
+        )
 
 
 @lru_cache(maxsize=32)

@@ -113,6 +113,14 @@ def height_for_width(window):
     return by_factors(window, [*factors[: len(window) - 1], 1])
 
 
+def last_doubled(window):
+    """Return the index whose last axis has the factor 2."""
+    factors = [
+        int(np.prod([2 * size - 1 for size in window[axis + 1 :]])) for axis in range(len(window))
+    ]
+    return by_factors(window, [*factors[:-1], 2])
+
+
 def of_sizes(window):
     """Return the index with the factor of an index of cells, Π size, in place of Π (2 · size − 1)."""
     return by_factors(window, [int(np.prod(window[axis + 1 :])) for axis in range(len(window))])
@@ -142,5 +150,7 @@ def checked(index, window, prefix=0, **options):
         np.testing.assert_array_equal(report.permutation[expected], whole)
     for finding in report.findings:
         wrong = [pair for pair in finding.pairs if pair.found != pair.expected]
+        if finding.kind == "strides":  # two queries a step from each other, with another step
+            assert len({pair.found - pair.expected for pair in finding.pairs}) == 2
         assert wrong or finding.kind in ("prefix_last", "never_read", "dtype"), finding
     return report

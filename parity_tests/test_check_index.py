@@ -15,6 +15,7 @@ from .indices import (
     column_major,
     height_for_width,
     in_larger_table,
+    last_doubled,
     made,
     no_factors,
     of_nnformer,
@@ -22,6 +23,7 @@ from .indices import (
     on_another_grid,
     opposite,
     other_axes,
+    places,
     right,
     row_major,
     top_left,
@@ -59,6 +61,7 @@ FAULTS = [
     ("strides", no_factors, PLANES),
     ("strides", height_for_width, UNEQUAL),
     ("strides", of_sizes, PLANES),
+    ("strides", last_doubled, WINDOWS),
     ("strides", lambda window: 0 * made(window), WINDOWS[:5]),
     ("strides", lambda window: by_factors(window, [3] * len(window)), WINDOWS),
     ("distance", lambda window: made(window, lambda *o: row_major(map(abs, o), window)), WINDOWS),
@@ -78,6 +81,7 @@ def test_a_fault_is_named(kind, fault, window):
     assert report.kinds[0] == kind
     assert report.findings[0].pairs
     assert not {"entries", "unexplained"} & set(report.kinds)
+    assert kind == "shift" or "shift" not in report.kinds
     first = right(window).max() + 1
     report = checked(with_prefix(index, (first, first + 1, first + 2)), window, 1)
     assert report.kinds[0] == kind
@@ -94,7 +98,9 @@ def test_the_sign_of_one_axis_is_named(window, axis):
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_transposed_index_is_told_from_the_opposite_sign_by_its_prefix_rows(window):
-    assert checked(right(window, 2).T, window, 2).kinds == ["transposed"]
+    (transposed,) = checked(right(window, 2).T, window, 2).findings
+    assert transposed.kind == "transposed"
+    assert transposed.pairs[0].offset is not None  # shown by tokens of the window, not by prefix tokens
     report = checked(right(window).T, window)
     assert report.kinds == ["sign"]
     assert report.recognised == "maxvit"
@@ -115,6 +121,10 @@ def test_the_words_say_what_is_wrong():
         collapsed((2, 3, 4)), (2, 3, 4)
     )
     assert "axis 0 moves the row by 11, expected 49 (11 = 3 · 4 − 1" in text(of_nnformer(CUBE), CUBE)
+    order = made((2, 3, 4), tokens=[(a, b, c) for b in range(3) for a in range(2) for c in range(4)])
+    assert "in the order 1, 0, 2, the last" in text(order, (2, 3, 4))
+    assert "a sequence of 15 tokens" in text(made((15,)))
+    assert "a sequence" not in text(made((15,)) + 1)
     assert "column by column" in text(column_major((3, 5)))
     assert "order 1, 0, expected 0, 1" in text(other_axes((3, 5)))
     assert "1 too high: the offsets along axis 1 are shifted by 5, expected 4" in text(made((3, 5)) + 1)
@@ -165,6 +175,9 @@ def test_prefix_rows_in_another_order_are_named(window, prefix):
         assert report.kinds == ["prefix_rows"]
         assert "the same rows in another order" in report.findings[0].text
         assert report.permutation[-3:].tolist() == rows
+    report = checked(with_prefix(index, (first + 7, first + 8, first + 9), prefix), window, prefix)
+    assert report.kinds == ["prefix_rows", "out_of_range", "never_read"]
+    assert report.findings[0].text.endswith(f"begin at {first + 7}, expected {first}")
     report = checked(with_prefix(index, (0, 0, 0), prefix), window, prefix)
     assert report.kinds[0] == "prefix_rows"
     assert f"token→prefix reads row 0, expected {first + 1}" in report.findings[0].text
@@ -237,6 +250,11 @@ def test_several_faults_are_all_named(window):
     dirty[2, 3] = -5
     assert {"transposed", "entries", "out_of_range"} <= kinds(dirty, 1)
     assert "prefix_rows" not in kinds(dirty, 1)
+    entries = next(f for f in checked(dirty, window, 1).findings if f.kind == "entries")
+    assert [(pair.query, pair.key) for pair in entries.pairs] == [(2, 3)]
+    dirty = with_prefix(opposite(window), [right(window).max() + 1] * 3)
+    dirty[2, 3] = -5
+    assert {"sign", "entries"} <= kinds(dirty, 1)
     first = right(window).max() + 1
     assert kinds(with_prefix(turned(window, 0), (first + 1, first, first + 2)), 1) == {
         "sign",
@@ -245,8 +263,28 @@ def test_several_faults_are_all_named(window):
 
 
 @pytest.mark.parametrize("window", UNEQUAL)
-def test_column_major_tokens_with_the_opposite_sign_are_both_named(window):
+def test_column_major_tokens_with_other_faults_are_all_named(window):
     assert checked(column_major(window).T, window).kinds[:2] == ["token_order", "sign"]
+    _, shift, *_ = checked(column_major(window) + 1, window).findings
+    axis = len(window) - 1
+    assert f"along axis {axis} are shifted by {window[axis]}, expected" in shift.text
+    signs = made(window, lambda *o: row_major((-o[0], *o[1:]), window))
+    columns = [places(window).index(place[::-1]) for place in places(window[::-1])]
+    _, sign, *_ = checked(signs[np.ix_(columns, columns)], window).findings
+    assert sign.text.startswith("along axis 0 the offset is key − query")
+
+
+def test_the_signs_of_two_axes_are_named():
+    index = made(CUBE, lambda a, b, c: row_major((-a, b, -c), CUBE))
+    (sign,) = checked(index, CUBE).findings
+    assert sign.text.startswith("along axis 0 and 2 the offset is key − query")
+
+
+@pytest.mark.parametrize("window", ONE_TOKEN)
+def test_one_token_has_one_row(window):
+    report = checked([[5]], window)
+    assert report.kinds == ["shift", "out_of_range", "never_read"]
+    assert checked(np.array([[-1]]), window).kinds[0] == "shift"
 
 
 def test_random_rows_are_unexplained():

@@ -79,6 +79,14 @@ def by_hand(name, length):
     return made((length,), rows[name])
 
 
+def test_the_sign_is_the_opposite_of_what_was_asked_for():
+    index = made((3, 5))
+    text = check_index(index, (3, 5), convention="maxvit").findings[0].text
+    assert text.startswith("the offset is query − key, expected key − query")
+    text = check_index(index.T, (3, 5)).findings[0].text
+    assert text.startswith("the offset is key − query, expected query − key")
+
+
 @pytest.mark.parametrize("convention", ["levit", "maxvit"])
 def test_faults_are_named_in_other_conventions_too(convention):
     window = (3, 5)

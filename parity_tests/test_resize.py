@@ -93,6 +93,12 @@ def test_backward_of_embeddings_is_the_adjoint(method):
     assert_close(forward, np.vdot(pos_embed, resize.resize_pos_embed_backward(dout, *given)))
 
 
+@TWINS
+@each_method
+def test_a_table_without_heads(twin, method):
+    assert twin.resize_table(tensor(twin, np.empty((15, 0))), (2, 3), (4, 2), method).shape == (21, 0)
+
+
 def in_dtype(twin, a, dtype):
     return a.astype(dtype) if twin is numpy_ref else torch.tensor(a).to(getattr(torch, dtype))
 

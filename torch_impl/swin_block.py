@@ -4,13 +4,15 @@ Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from numbers import Integral
+from typing import Any, Literal
 
 from torch import Tensor
 
 from . import ops
 from .block import Block
 from .checks import (
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
@@ -20,7 +22,7 @@ from .checks import (
 from .gate import check_shape, floating
 from .nn import LayerNorm, Linear, Module, ModuleList
 from .ops.windows import as_shift
-from .position import SCHEMES, RpbKwargs
+from .position import SCHEMES, PositionBias, RpbKwargs
 from .types import DTypeLike, Generator, SizeLike
 
 Version = Literal[1, 2]
@@ -87,16 +89,17 @@ class SwinTransformerBlock(Block):
             k_bias=version == 1,
             res_post_norm=version == 2,
         )
+        check_window_scheme(self.attn.rel_pos, window)
         self.window_size, self.shift_size = window, shift
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
-        floating(x=x)
-        check_shape("x", x, (None, None, None, self.attn.embed_dim))
+        check_map(x, self.attn.embed_dim)
         return super().forward(x)
 
     def attention_weights(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the probabilities within the windows, (B·nW, H, L, L); x: the block's input."""
+        check_map(x, self.attn.embed_dim)
         windows, mask = self._windows(x if self.res_post_norm else self.norm1(x))
         return self.attn.attention_weights(windows, mask=mask)
 
@@ -109,8 +112,8 @@ class SwinTransformerBlock(Block):
     def _windows(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the windows of a map and attention's mask for them."""
         grid = self.window_size, self.shift_size
-        mask = ops.window_mask(x.shape[1:3], *grid, x.dtype, x.device)
-        return ops.window_partition(x, *grid), mask
+        windows = ops.window_partition(x, *grid)
+        return windows, ops.window_mask(x.shape[1:3], *grid, x.dtype, x.device)
 
 
 class PatchMerging(Module):
@@ -134,15 +137,16 @@ class PatchMerging(Module):
     ):
         super().__init__()
         version = as_version(version)
-        self.dim: int = check_positive_int(dim=dim)
+        dim = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
-        self.version = version
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
+        self.dim, self.version = dim, version
         self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
         self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, ⌈H/2⌉, ⌈W/2⌉, out_dim); x: (B, H, W, dim)."""
-        check_shape("x", x, (None, None, None, self.dim))
+        check_map(x, self.dim)
         merged = ops.patch_merging(x)
         if self.version == 1:
             return self.reduction(self.norm(merged))
@@ -171,9 +175,15 @@ class SwinTransformerStage(Module):
         return [(n, b) for n, b in self.blocks.named_children() if isinstance(b, SwinTransformerBlock)]
 
 
+def check_map(x: Tensor, chans: int) -> None:
+    """Check for a map (B, H, W, chans); raises TypeError/ValueError."""
+    floating(x=x)
+    check_shape("x", x, (None, None, None, chans))
+
+
 def as_version(version: Any) -> Version:
     """Return one of Swin's versions as a Python int; raises ValueError."""
-    if isinstance(version, bool) or version not in get_args(Version):
+    if isinstance(version, bool) or not isinstance(version, Integral) or version not in (1, 2):
         raise ValueError(f"version is {version!r}, expected 1 or 2")
     return 1 if version == 1 else 2
 
@@ -184,7 +194,22 @@ def window_rpb_kwargs(version: Version, window_size: tuple[int, ...], rpb_kwargs
     options: dict[str, Any] = {"bias_type": "2d" if version == 1 else "log_cpb"} | dict(rpb_kwargs or {})
     check_choice("bias_type", options["bias_type"], tuple(SCHEMES))
     window = (1, *window_size) if SCHEMES[options["bias_type"]].window_ndim == 3 else window_size
-    given = options.setdefault("window_size", window)
+    given = as_sizes("window_size", options.get("window_size", window), len(window))
     if given != window:
         raise ValueError(f"rpb_kwargs has window_size {given}, the block has {window_size}")
-    return options
+    return options | {"window_size": window}
+
+
+def check_window_scheme(scheme: PositionBias | None, window_size: tuple[int, ...]) -> None:
+    """Raise ValueError unless the scheme has a query and a key for each token of the window."""
+    if scheme is None:
+        return
+    if scheme.num_prefix_tokens:
+        raise ValueError(
+            f"rpb_kwargs has num_prefix_tokens {scheme.num_prefix_tokens}, but a window has none"
+        )
+    if scheme.query_tokens is not None:
+        raise ValueError(
+            f"rpb_kwargs makes {scheme.query_size} queries of the window {window_size}, but a residual "
+            "block needs one for each token"
+        )

@@ -25,11 +25,15 @@ class Lookup:
     def _add(self, pattern, what):
         self.candidates.setdefault(pattern.key, []).append((pattern, what))
 
-    def __call__(self, name):
-        """Return (kind, number, piece, at): "rule" or "buffer", its position; None if it is neither."""
+    def usual(self, name):
+        """Return the name without what is put before it, an alias as the name it stands for."""
         name = name.removeprefix(WRAPPED)
         for old, new in self.aliases:
             name = old.sub(new, name)
+        return name
+
+    def __call__(self, name):
+        """Return (kind, number, piece, at): "rule" or "buffer", its position; None if it is neither."""
         for pattern, what in self.candidates.get(glob(name), ()):
             at = pattern.match(name)
             if at is not None:
@@ -53,16 +57,14 @@ class Found:
 
     @property
     def telling(self):
-        """The names that tell the family; in a family of tables all its names do."""
-        rules, every = self.family.rules, self.family.carries
-        pieces = (
-            names.values() for (number, _), names in self.pieces.items() if every or rules[number].tells
-        )
+        """The names that tell the family."""
+        rules = self.family.rules
+        pieces = (names.values() for (number, _), names in self.pieces.items() if rules[number].tells)
         return [name for names in pieces for name in names]
 
     def places(self, rule):
         """Return where a rule's tensors or a buffer are expected: in each layer that has any."""
-        if self.family.carries:
+        if rule.some:
             return [at for number, at in self.pieces if self.family.rules[number] is rule]
         if not rule.letters:
             return [()]
@@ -96,8 +98,11 @@ class Found:
 def find(family, form, names):
     """Return the Found of these names; raises ValueError where two are the same tensor."""
     found, lookup = Found(family, form), Lookup(family, form)
-    for name in names:
-        what = lookup(name)
+    usual = [lookup.usual(name) for name in names]
+    if form in family.numbering:
+        usual = family.numbering[form].read(usual)
+    for name, its_usual in zip(names, usual, strict=True):
+        what = lookup(its_usual)
         if what is None:
             found.left.append(name)
             continue

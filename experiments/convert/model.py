@@ -67,10 +67,13 @@ def write(family, form, model):
 
     Raises ValueError if the format leaves out a piece that is not zero.
     """
-    return {
-        (number, at): _write_whole(family.rules[number].stored.get(form), at, whole, form)
-        for (number, at), whole in model.tensors.items()
-    }
+    written = {}
+    for (number, at), whole in model.tensors.items():
+        pieces = _write_whole(family.rules[number].stored.get(form), at, whole, form)
+        written[number, at] = {
+            family.numbered(form, name, model.depths): piece for name, piece in pieces.items()
+        }
+    return written
 
 
 def _write_whole(stored, at, whole, form):
@@ -114,7 +117,8 @@ def make_buffers(found, form, arguments, code):
         for at in found.places(buffer) if form in buffer.written else ():
             array = buffer.make(arguments, at)
             if array is not None:
-                made[buffer.names[form].fill(at)] = like(code, array)
+                name = found.family.numbered(form, buffer.names[form].fill(at), found.depths("i"))
+                made[name] = like(code, array)
     return made
 
 
@@ -127,11 +131,12 @@ def _whole(stored, names, tensors):
 def _missing(found, missing, sizes):
     rule, at, piece = missing[0]
     pieces = rule.stored[found.form].pieces
+    name = found.family.numbered(found.form, pieces[piece].fill(at), found.depths("i"))
     shape, _ = sizes.expected(rule.shape, at)
     whole = "" if len(pieces) == 1 else "a piece of one "
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{pieces[piece].fill(at)}{more} missing: expected {whole}of shape {text(shape)}, "
+        f"{name}{more} missing: expected {whole}of shape {text(shape)}, "
         f"as the other names are those of {found.family.name} in {found.form}"
     )
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from .names import Pattern
 
-FORMATS = ("timm", "torchvision", "transformers", "microsoft", "here")
+# The original files are called after who published them.
+FORMATS = ("timm", "torchvision", "transformers", "microsoft", "facebook", "google", "here")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class Rule:
     """A tensor of the model.
 
     shape: a size per axis, as "3d d". A capital is a size of the model, a small letter one of the stage
-        or layer, which is the first place of the name.
+        or layer, which is the first place of the name; x, y and z are sizes of the one block.
     stored: {format: Stored}. optional: may be missing, but then in every layer, and with all rules that
-        have the same `group`.
+        have the same `group`. some: may be missing in any layer.
     first: the first layer that has it.
     tells: whether its name tells the family, as a position table's does.
     """
@@ -81,6 +82,7 @@ class Rule:
     optional: bool = False
     first: int = 0
     tells: bool = False
+    some: bool = False
 
     @property
     def letters(self):
@@ -93,14 +95,15 @@ class Buffer:
 
     shape: as in Rule; names: {format: Pattern} of the formats that may have it.
     written: the formats whose models ask for it.
-    make(arguments, at): return the array, or None where a layer has none.
+    make(arguments, at): return the array, or None where a layer has none. first: as in Rule.
     """
 
     shape: str
     names: Mapping
     written: tuple
     make: Callable
-    first = 0
+    first: int = 0
+    some = False
 
     @property
     def letters(self):
@@ -126,6 +129,7 @@ class Family:
     arguments(model, options): return its Arguments; raises ValueError if they cannot be told.
         options: {"img_size", "window_size", "pretrained_window_sizes", "norm_eps": value or None}.
     aliases: {format: ((regular expression, replacement), …)}, other names that a format had or has.
+    numbering: {format: Numbering} of the formats that number layers otherwise than the rules.
     carries: names without a rule are kept as they are: `here` has the position tables only.
     models: {format: build(values of the Arguments)}, which returns that library's untrained model.
     """
@@ -136,8 +140,13 @@ class Family:
     buffers: tuple = ()
     arguments: Callable | None = None
     aliases: Mapping = field(default_factory=dict)
+    numbering: Mapping = field(default_factory=dict)
     carries: bool = False
     models: Mapping = field(default_factory=dict)
+
+    def numbered(self, form, name, depths):
+        """Return a name of the rules as the format has it."""
+        return self.numbering[form].write([name], depths)[0] if form in self.numbering else name
 
 
 class Place:
@@ -149,7 +158,9 @@ class Place:
     def __init__(self, formats, here, **others):
         self.prefixes = dict.fromkeys(formats, here) | others
 
-    def rule(self, shape, here, *, group=None, optional=False, first=0, tells=False, **others):
+    def rule(
+        self, shape, here, *, group=None, optional=False, first=0, tells=False, some=False, **others
+    ):
         """Return the rules for one name in every format: a string, or a tuple of pieces, or Via.
 
         A name that ends in "*" is a weight and a bias; shape is the weight's, its first size the bias'.
@@ -159,13 +170,14 @@ class Place:
         ends = {"weight": shape, "bias": shape.split()[0]} if str(here).endswith("*") else {"": shape}
         group = f"{self.prefixes['here']}{group or here}"
         return tuple(
-            Rule(size, self._stored_in_all(names, end), group, optional, first, tells)
+            Rule(size, self._stored_in_all(names, end), group, optional, first, tells, some)
             for end, size in ends.items()
         )
 
-    def buffer(self, shape, make, written=(), **names):
+    def buffer(self, shape, make, written=(), first=0, **names):
         """Return the Buffer of a name in those formats that may have it."""
-        return Buffer(shape, {form: self._pattern(form, n) for form, n in names.items()}, written, make)
+        patterns = {form: self._pattern(form, name) for form, name in names.items()}
+        return Buffer(shape, patterns, written, make, first)
 
     def _stored_in_all(self, names, end):
         return {form: self._stored(form, name, end) for form, name in names.items() if name is not None}

@@ -2,6 +2,7 @@
 
 import re
 
+OF_A_BLOCK = ("x", "y", "z")
 TERM = re.compile(r"(\d*)([A-Za-z]?)")
 
 
@@ -9,6 +10,7 @@ class Sizes:
     """The value of each letter in the shapes of a family's rules.
 
     sizes["D"] is one of the model, sizes["d"] a list with one per stage or layer, None if it is nowhere.
+    x, y and z are sizes of one block, and are not told.
     """
 
     def __init__(self):
@@ -55,6 +57,8 @@ def parse(terms):
 
 
 def _key(letter, at):
+    if letter in OF_A_BLOCK:
+        return letter, at
     return letter, () if letter.isupper() else at[:1]
 
 

@@ -27,7 +27,7 @@ def convert_tensors(
     """Return ({name: Tensor}, Report) of {name: Tensor or ndarray} in another format.
 
     to: one of FORMATS. family, source: insist on a family or on the format of the tensors.
-    allow: names, or patterns with *, that may be left over; they are not written.
+    allow: a name, or a pattern with *, or several, that may be left over; they are not written.
     options: {one of OPTIONS: value} where the tensors do not tell it: img_size and window_size as pairs,
         pretrained_window_sizes as a list, norm_eps.
     with_arguments: tell the model's arguments too, as Report.arguments, also if no buffer needs them.
@@ -35,6 +35,7 @@ def convert_tensors(
     """
     tensors = {name: as_tensor(name, value) for name, value in tensors.items()}
     found = _recognised(tensors, to, family, source)
+    _check_whole(found.family, with_arguments, verify)
     whole = model.read(found, tensors)
     written = model.write(found.family, to, whole)
     converted = {name: tensor for new in written.values() for name, tensor in new.items()}
@@ -68,9 +69,22 @@ def _recognised(tensors, to, family, source):
     known = found.family
     if to not in known.formats:
         raise ValueError(f"to is {to!r}, expected {' or '.join(known.formats)} for {known.name}")
-    if found.form == to:
+    if found.form == to and not found.missing():
         raise ValueError(f"has {to}'s names of {known.name} already")
     return found
+
+
+def _check_whole(family, with_arguments, verify):
+    """Raise ValueError if a family of tables is asked for what only whole models have."""
+    if "here" in family.models:
+        return
+    if with_arguments:
+        raise ValueError(
+            f"here has the tables of {family.name} and no whole model: expected a name that ends in "
+            ".safetensors instead of a folder"
+        )
+    if verify:
+        raise ValueError(f"{family.name} cannot be verified: here has its tables and no whole model")
 
 
 def _not_mapped(found, written):
@@ -80,6 +94,7 @@ def _not_mapped(found, written):
 
 
 def _check_left(left, allow, found, to):
+    allow = [allow] if isinstance(allow, str) else allow
     refused = [name for name in left if not any(fnmatchcase(name, pattern) for pattern in allow)]
     if refused:
         raise ValueError(
@@ -90,6 +105,11 @@ def _check_left(left, allow, found, to):
 
 def _mapped(found, to, written):
     """Return {(old names, new names): number of tensors of the model}."""
-    rules = found.family.rules
+    family, depths = found.family, found.depths("i")
     numbers = sorted(number for (number, _), new in written.items() if new)
-    return Counter((rules[n].stored[found.form].glob, rules[n].stored[to].glob) for n in numbers)
+    return Counter(
+        tuple(
+            family.numbered(form, family.rules[n].stored[form].glob, depths) for form in (found.form, to)
+        )
+        for n in numbers
+    )

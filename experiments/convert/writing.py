@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,14 @@ def check_out(source, out, is_folder):
         raise PermissionError(f"{out}: {parent} cannot be written to")
 
 
+def write_file(path, tensors):
+    """Write a safetensors file that appears when it is whole."""
+    with _removed_on_error(_partial(path)):
+        write_whole(path, pack(tensors))
+
+
 def write_folder(folder, tensors, arguments):
     """Write config.json and model.safetensors into a new folder, which appears when both are whole."""
-    folder = Path(folder).absolute()
-    partial = folder.with_name(folder.name + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    make_folder(partial)
     config = {
         "format": FORMAT,
         "architecture": arguments.architecture,
@@ -61,7 +64,27 @@ def write_folder(folder, tensors, arguments):
         "preprocessing": None,
         "classes": None,
     }
-    write_whole(partial / CONFIG, json.dumps(config, indent=2) + "\n")
-    write_whole(partial / WEIGHTS, pack(tensors))
-    os.rename(partial, folder)
-    sync_folder(folder.parent)
+    partial = _partial(folder)
+    with _removed_on_error(partial):
+        make_folder(partial)
+        write_whole(partial / CONFIG, json.dumps(config, indent=2) + "\n")
+        write_whole(partial / WEIGHTS, pack(tensors))
+        os.rename(partial, folder)
+    sync_folder(partial.parent)
+
+
+def _partial(path):
+    path = Path(path).absolute()
+    return path.with_name(path.name + PARTIAL)
+
+
+@contextmanager
+def _removed_on_error(partial):
+    """Remove what is not whole, also what an earlier process left."""
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.unlink(missing_ok=True)
+        raise

@@ -4,6 +4,7 @@ import re
 from itertools import product
 
 import numpy as np
+from checkpoint_sizes import TABLE_SIZES
 
 from experiments.convert.families import FAMILIES
 from experiments.convert.rules import Arguments
@@ -47,13 +48,14 @@ SIZES |= {
         "without": ("shared_rel_pos", "relative_position_bias_table", "cls_token", "^norm."),
     },
 }
+SIZES |= TABLE_SIZES
 # Here Data2Vec-vision has BEiT's names.
 INSISTED = {"data2vec": "data2vec"}
 # What a file may not tell.
 OPTIONS = {
     name: {
-        "img_size": sizes["arguments"]["img_size"],
-        "window_size": sizes["arguments"].get("window_size"),
+        "img_size": sizes.get("arguments", {}).get("img_size"),
+        "window_size": sizes.get("arguments", {}).get("window_size"),
     }
     for name, sizes in SIZES.items()
 }
@@ -74,7 +76,7 @@ def checkpoint(name, form, code="F32", seed=0):
         stored = rule.stored.get(form)
         if any(part in f"^{rule.stored['here'].pieces[0].text}" for part in sizes.get("without", ())):
             continue
-        for at in places(rule, sizes["depths"]) if stored else ():
+        for at in places(rule, sizes) if stored else ():
             whole = random_tensor(rng, shape_of(rule.shape, at, sizes), code)
             without_keys = any(None in s.pieces for s in rule.stored.values())
             if without_keys:
@@ -83,17 +85,23 @@ def checkpoint(name, form, code="F32", seed=0):
                 whole = whole.with_array(stored.transform.write(whole.array))
             for pattern, piece in zip(stored.pieces, split(whole, len(stored.pieces)), strict=True):
                 if pattern:
-                    state[pattern.fill(at)] = piece
+                    state[family.numbered(form, pattern.fill(at), sizes["depths"])] = piece
     arguments = Arguments("", sizes.get("arguments", {}))
     for buffer in family.buffers:
-        for at in places(buffer, sizes["depths"]) if form in buffer.written else ():
+        for at in places(buffer, sizes) if form in buffer.written else ():
             made = buffer.make(arguments, at)
             if made is not None:
-                state[buffer.names[form].fill(at)] = like(code, made)
+                name = family.numbered(form, buffer.names[form].fill(at), sizes["depths"])
+                state[name] = like(code, made)
     return state
 
 
-def places(rule, depths):
+def places(rule, sizes):
+    """Return the numbers in the names of a rule; sizes["only"]: {part of a name: its only numbers}."""
+    depths = sizes["depths"]
+    for part, only in sizes.get("only", {}).items() if rule.some else ():
+        if part in rule.stored["here"].glob:
+            return only
     if len(rule.letters) < 2:
         return [(i,) for i in range(rule.first, len(depths))] if rule.letters else [()]
     return [(i, j) for i, depth in enumerate(depths) for j in range(depth)]

@@ -1,7 +1,7 @@
 """The converter, without the libraries: there and back again, what is recognised and refused."""
 
 import pytest
-from checkpoints import INSISTED, OPTIONS, PAIRS, checkpoint
+from checkpoints import BY_NAME, INSISTED, OPTIONS, PAIRS, checkpoint
 
 from experiments.convert import convert_tensors
 from experiments.convert.families import FAMILIES
@@ -20,13 +20,20 @@ def assert_same_bits(one, other):
         assert one[name].array.tobytes() == other[name].array.tobytes(), name
 
 
+def named_alike(family, form):
+    """Return the formats whose names are the same: timm's MaxViT has this project's."""
+    names = {f: checkpoint(family, f).keys() for f in BY_NAME[family].formats}
+    return [f for f in names if names[f] == names[form]]
+
+
 @pytest.mark.parametrize("code", ["F32", "BF16"])
 @pytest.mark.parametrize(("family", "source", "target"), PAIRS)
 def test_there_and_back_again_is_the_same_bits(family, source, target, code):
     """The format of the result is recognised; the tensors of the target are those of its own tables."""
     state = checkpoint(family, source, code)
     there, report = converted(family, state, target)
-    assert (report.family, report.source) == (family, source)
+    assert report.family == family
+    assert report.source in named_alike(family, source)
     expected = checkpoint(family, target, code)
     assert {n: (t.code, t.shape) for n, t in there.items()} == {
         n: (t.code, t.shape) for n, t in expected.items()

@@ -1,6 +1,6 @@
 """A run as a folder of its own, which either twin loads without `experiments`."""
 
-import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from small_runs import BACKENDS, refused
 
 import numpy_ref
 import torch_impl
-from experiments import runs
+from experiments import checkpoint, runs
 from experiments.convert import convert
 from experiments.data import load_data
 from experiments.export import main as export
@@ -54,17 +54,20 @@ def test_a_run_classifies_on_its_own(finished, exported, backend, reader):
     assert names == [data.classes[n] for n in logits.argmax(1)]
 
 
-def test_the_checkpoint_is_chosen(finished, exported, tmp_path, capsys):
-    folder = finished["numpy"]
-    assert export([str(folder), str(tmp_path / "last"), "--checkpoint", "last", "--backend=torch"]) == 0
-    assert capsys.readouterr().out == f"written {tmp_path / 'last'}\n"
-    best, last = (
-        json.loads((f / "config.json").read_text()) for f in (exported["numpy"], tmp_path / "last")
-    )
-    assert {**best, "sha256": ""} == {**last, "sha256": ""}
-    state = numpy_ref.from_pretrained(tmp_path / "last").state_dict()
-    arrays = runs.load(runs.open_run(folder), "numpy", "last").model.state_dict()
-    assert all(np.array_equal(state[name], arrays[name]) for name in arrays)
+def test_the_checkpoint_is_chosen(finished, tmp_path, capsys):
+    """The best epoch of a copy of the run is given another bias, so that it is not the last one's."""
+    run = shutil.copytree(finished["numpy"], tmp_path / "run")
+    arrays, progress = checkpoint.load(run / "best.safetensors")
+    arrays["model.head.bias"] = np.arange(10, dtype=np.float32)
+    (run / "best.safetensors").write_bytes(checkpoint.pack(arrays, progress))
+    for which in ([], ["--checkpoint", "last", "--backend=torch"]):
+        out = tmp_path / f"model{len(which)}"
+        assert export([str(run), str(out), *which]) == 0
+        assert capsys.readouterr().out == f"written {out}\n"
+        name = "last" if which else "best"
+        expected = checkpoint.load(run / f"{name}.safetensors").arrays
+        for key, a in numpy_ref.from_pretrained(out).state_dict().items():
+            np.testing.assert_array_equal(a, expected[f"model.{key}"])
 
 
 def test_a_bad_run_or_folder_is_one_line(finished, exported, tmp_path, capsys):

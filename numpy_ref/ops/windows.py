@@ -89,6 +89,8 @@ def checked_partition(
     """Return the map as a plain array and its windows; raises TypeError/ValueError."""
     (x,) = floating(x=x)
     check_shape("x", x, (None, None, None, None))
+    if not all(x.shape[1:3]):
+        raise ValueError(f"x has shape {x.shape}, expected at least one row and one column")
     return x, window_grid(x.shape[1:3], window_size, shift_size)
 
 

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise, permutations
 
-from .conventions import sum_of
+from .conventions import mixed_radix, sum_of
 
 
 def causes(reading, window, planes):
@@ -19,9 +19,11 @@ def causes(reading, window, planes):
         turned = tuple(window[axis] for axis in order)
         theirs = tuple(expected.strides[axis] for axis in order)
         if reading.grid == turned and _same(map(abs, reading.strides), map(abs, theirs), turned):
-            how = "column by column" if order == (1, 0) else f"with axis {order[-1]} fastest"
-            found = [("token_order", f"tokens are numbered {how}, expected row by row (row-major)")]
-            return found + _of_sign(reading, theirs, turned)
+            how = f"with the axes in the order {_listed(order)}, the last one fastest"
+            how = "column by column" if order == (1, 0) else how
+            found = [("token_order", f"tokens are numbered {how}; expected is row-major")]
+            found += _of_sign(reading, theirs, turned, order)
+            return found + _of_constant(reading, turned, expected, order)
     return _of_another_window(reading, window, planes)
 
 
@@ -38,14 +40,17 @@ def opposite(expected):
     return f"the offset is {found}, expected {right}"
 
 
-def _of_sign(reading, expected, grid):
-    """Say along which axes the sign is the opposite one; the strides differ in nothing else."""
-    pairs = enumerate(zip(reading.strides, expected, grid, strict=True))
-    turned = [axis for axis, (s, e, size) in pairs if size > 1 and s != e]
+def _of_sign(reading, expected, grid, order=None):
+    """Say along which axes the sign is the opposite one; the strides differ in nothing else.
+
+    order: the window's axis for each of the grid's.
+    """
+    axes = zip(order or range(len(grid)), reading.strides, expected, grid, strict=True)
+    turned = sorted(axis for axis, s, e, size in axes if size > 1 and s != e)
     if not turned:
         return []
     everywhere = len(turned) == sum(size > 1 for size in grid)
-    where = "" if everywhere else f"along axis {turned[0]} "
+    where = "" if everywhere else f"along axis {' and '.join(map(str, turned))} "
     return [("sign", where + opposite(expected))]
 
 
@@ -62,16 +67,21 @@ def _of_strides(reading, window, planes):
             return found + _of_constant(reading, window, theirs)
     if (larger := table_of(reading)) and _covers(larger, window):
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
-    wrong = [("strides", "; ".join(_steps(strides, expected.strides, window)))]
-    return wrong + _of_constant(reading, window, expected)
+    text = "; ".join(_steps(strides, expected.strides, window))
+    if reading.strides == mixed_radix(window) and reading.constant == math.prod(window) - 1:
+        text += f"; it is the index of a sequence of {math.prod(window)} tokens"
+    return [("strides", text), *_of_constant(reading, window, expected)]
 
 
 def _order(order, window):
-    right, found = (", ".join(map(str, axes)) for axes in (range(len(order)), order))
-    text = f"the table's axes are in the order {found}, expected {right}"
+    text = f"the table's axes are in the order {_listed(order)}, expected {_listed(range(len(order)))}"
     if len(set(window)) < len(window):
-        text += "; tokens numbered in that order would give the same in a window of equal sides"
+        text += "; in a window of equal sides, tokens numbered in that order give the same index"
     return text
+
+
+def _listed(axes):
+    return ", ".join(map(str, axes))
 
 
 def _steps(strides, expected, window):
@@ -98,32 +108,35 @@ def _factor(stride, window):
     return ""
 
 
-def _of_constant(reading, window, expected):
-    """Say how much too high or low all rows are, and which shift of an axis explains it."""
+def _of_constant(reading, grid, expected, order=None):
+    """Say how much too high or low all rows are, and which shift of an axis explains it.
+
+    order: the window's axis for each of the grid's.
+    """
     strides = [abs(stride) for stride in reading.strides]
-    right = expected.constant if expected.distance or 0 in strides else sum_of(strides, window)
-    difference = reading.constant - right
+    difference = reading.constant - (0 if expected.distance else sum_of(strides, grid))
     if not difference:
         return []
-    lead = next(axis for axis, size in enumerate(window) if size > 1)
+    lead = next((axis for axis, size in enumerate(grid) if size > 1), 0)
     larger = table_of(reading)
-    if larger and _covers(larger, window) and difference != strides[lead]:
+    if larger and _covers(larger, grid) and difference != strides[lead]:
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
     text = f"all rows are {abs(difference)} too {'high' if difference > 0 else 'low'}"
-    return [("shift", text + _shift(difference, strides, window))]
+    return [("shift", text + _shift(difference, strides, grid, order or range(len(grid))))]
 
 
-def _shift(difference, strides, window):
-    parts = [stride * (size - 1) for stride, size in zip(strides, window, strict=True)]
+def _shift(difference, strides, grid, names):
+    """Say which shift of the offsets gives such a difference; names: of the grid's axes."""
+    parts = [stride * (size - 1) for stride, size in zip(strides, grid, strict=True)]
     if difference == -sum(parts):
         return ": the offsets are not shifted to begin at 0"
     if -difference in parts:
         axis = parts.index(-difference)
-        return f": the offsets along axis {axis} are not shifted by {window[axis] - 1}"
+        return f": the offsets along axis {names[axis]} are not shifted by {grid[axis] - 1}"
     if abs(difference) in strides:
         axis = len(strides) - 1 - strides[::-1].index(abs(difference))
-        shift = window[axis] if difference > 0 else window[axis] - 2
-        return f": the offsets along axis {axis} are shifted by {shift}, expected {window[axis] - 1}"
+        shift, right = grid[axis] - 1 + (1 if difference > 0 else -1), grid[axis] - 1
+        return f": the offsets along axis {names[axis]} are shifted by {shift}, expected {right}"
     if difference == sum(strides):
         return ": the offsets are shifted by the window's sizes, expected one less"
     return ""

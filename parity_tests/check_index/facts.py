@@ -137,19 +137,22 @@ def prefix_is_transposed(found, expected, num_prefix_tokens):
 def wrong_prefix(found, expected, tokens):
     """Return a Finding of the prefix pairs that do not read their row, or none."""
     p = tokens.num_prefix_tokens
-    names = ("prefix→token", "token→prefix", "prefix→prefix")
-    theirs, right = prefix_blocks(found, p), prefix_blocks(expected, p)
-    wrong = found != expected
-    wrong[p:, p:] = False
+    of_prefix = np.ones(found.shape, bool)
+    of_prefix[p:, p:] = False
+    wrong = of_prefix & (found != expected)
     if not wrong.any():
         return []
-    parts = [
+    names = ("prefix→token", "token→prefix", "prefix→prefix")
+    theirs, right = prefix_blocks(found, p), prefix_blocks(expected, p)
+    text = "; ".join(
         f"{name} reads {_rows(a)}, expected {b.flat[0]}"
         for name, a, b in zip(names, theirs, right, strict=True)
         if (a != b).any()
-    ]
-    text = "; ".join(parts)
-    if sorted({int(a.flat[0]) for a in theirs}) == sorted({int(b.flat[0]) for b in right}):
+    )
+    if len(np.unique((found - expected)[of_prefix])) == 1:
+        text = f"the rows of prefix pairs begin at {found[of_prefix].min()}, expected "
+        text += f"{expected[of_prefix].min()}"
+    elif set(found[of_prefix]) == set(expected[of_prefix]):
         text += ": the same rows in another order"
     return [Finding("prefix_rows", text, (tokens.first(wrong, found, expected),))]
 

@@ -77,7 +77,7 @@ class Report(NamedTuple):
         lines.append(f"  expected: {self.convention!r}, {CONVENTIONS[self.convention].words}")
         lines += [_wrapped(f"note: {note}") for note in self.notes]
         lines += map(str, self.findings)
-        if not self.ok and self.permutation is not None:
+        if self.permutation is not None and self.recognised != self.convention:
             lines.append("  mend: table_here = table_theirs[permutation]")
             lines.append("    checked for every pair: permutation[index_here] == index_theirs")
             each = self.permutation if isinstance(self.permutation, tuple) else (self.permutation,)

@@ -9,7 +9,7 @@ import torch
 import numpy_ref
 from experiments.convert import convert_tensors
 from experiments.convert.families import _swin_models as models
-from experiments.convert.rules import FORMATS
+from experiments.convert.families.swin import FORMATS
 from experiments.convert.verify import compute, in_float64, loaded
 
 from .. import budget

@@ -26,6 +26,8 @@ def window_partition(x: Tensor, window_size: SizeLike, shift_size: SizeLike = 0)
     """
     (x,) = floating(x=x)
     check_shape("x", x, (None, None, None, None))
+    if 0 in x.shape[1:3]:
+        raise ValueError(f"x has shape {tuple(x.shape)}, expected at least one row and one column")
     (_, height, width, _), (wh, ww) = x.shape, as_sizes("window_size", window_size, 2)
     sh, sw = used_shift((height, width), (wh, ww), shift_size)
     x = functional.pad(x, (0, 0, 0, -width % ww, 0, -height % wh))
@@ -62,7 +64,7 @@ def window_reverse(
             f"{down * across} windows"
         )
     batch = len(windows) // (down * across)
-    x = windows.reshape(batch, down, across, wh, ww, -1).permute(0, 1, 3, 2, 4, 5)
+    x = windows.reshape(batch, down, across, wh, ww, windows.shape[2]).permute(0, 1, 3, 2, 4, 5)
     x = torch.roll(x.flatten(3, 4).flatten(1, 2), (sh, sw), (1, 2))[:, :height, :width]
     if residual is None:
         return x.contiguous()

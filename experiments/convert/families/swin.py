@@ -5,9 +5,11 @@ Of a stage: d channels, h heads, m hidden features of the MLP, r rows of the tab
 the MLP that makes version 2's bias.
 """
 
-from ..rules import FORMATS, Family, Place
+from ..rules import Family, Place
 from ._swin_arguments import arguments, buffers
 from ._swin_models import MODELS
+
+FORMATS = ("timm", "torchvision", "transformers", "microsoft", "here")
 
 
 def places(version):
