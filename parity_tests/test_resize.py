@@ -93,6 +93,17 @@ def test_backward_of_embeddings_is_the_adjoint(method):
     assert_close(forward, np.vdot(pos_embed, resize.resize_pos_embed_backward(dout, *given)))
 
 
+@pytest.mark.parametrize("method", resize.GRID_METHODS)
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_value_that_is_not_finite_reaches_only_its_neighbours(method, value):
+    """Five offsets become fifteen: it reaches those that give it a weight."""
+    table = np.zeros((5, 1))
+    table[4] = value
+    weights = resize.axis_matrices((5,), (15,), method)[0]
+    found = numpy_ref.resize_table(table, 3, 8, method)
+    np.testing.assert_array_equal(np.isfinite(found[:, 0]), weights[:, 4] == 0)
+
+
 @TWINS
 @each_method
 def test_a_table_without_heads(twin, method):

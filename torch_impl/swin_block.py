@@ -5,7 +5,7 @@ Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
 
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -26,6 +26,7 @@ from .position import SCHEMES, PositionBias, RpbKwargs
 from .types import DTypeLike, Generator, SizeLike
 
 Version = Literal[1, 2]
+VERSIONS = get_args(Version)
 
 
 class SwinTransformerBlock(Block):
@@ -183,7 +184,7 @@ def check_map(x: Tensor, chans: int) -> None:
 
 def as_version(version: Any) -> Version:
     """Return one of Swin's versions as a Python int; raises ValueError."""
-    if isinstance(version, bool) or not isinstance(version, Integral) or version not in (1, 2):
+    if isinstance(version, bool) or not isinstance(version, Integral) or version not in VERSIONS:
         raise ValueError(f"version is {version!r}, expected 1 or 2")
     return 1 if version == 1 else 2
 
