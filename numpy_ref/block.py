@@ -7,6 +7,7 @@ import numpy as np
 
 from .attention import MultiHeadAttention
 from .checks import as_dtype, as_number, check_bool, check_positive_int, check_probability
+from .dispatch import F
 from .nn import DropPath, LayerNorm, LayerScale, Mlp, Module
 from .position import RpbKwargs
 from .random import as_generator
@@ -99,9 +100,10 @@ class Block(Module):
         dout reaches x past each branch and through it. Before a branch, its norm adds both up.
         """
         if self.res_post_norm:
-            dx = dout + self.mlp.backward(self.norm2.backward(self.drop_path2.backward(dout)))
+            dmlp = self.mlp.backward(self.norm2.backward(self.drop_path2.backward(dout)))
+            dx, _ = F.residual_forward(dout, dmlp)
             dattn, dbias = self._attend_backward(self.norm1.backward(self.drop_path1.backward(dx)))
-            dx = dx + dattn
+            dx, _ = F.residual_forward(dx, dattn)
         else:
             dmlp = self.mlp.backward(unscaled(self.ls2, self.drop_path2.backward(dout)))
             dx = self.norm2.backward(dmlp, dout)

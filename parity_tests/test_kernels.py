@@ -159,6 +159,23 @@ def test_moved_tokens_are_bitwise_the_definition(size, window, shift, batch_and_
         np.testing.assert_array_equal(ours, kernel)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(0, 9), st.integers(0, 40)),
+    axes=st.permutations(range(4)),
+    step=st.integers(1, 2),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_merged_heads_are_bitwise_the_definition(shape, axes, step, dtype, seed):
+    """q, k and v of any layout: transposed, and every other element of the last axis."""
+    rng, parts = np.random.default_rng(seed), []
+    for _ in range(3):
+        stored = rng.standard_normal([shape[a] * (step if a == 3 else 1) for a in axes]).astype(dtype)
+        parts.append(stored.transpose(np.argsort(axes))[..., ::step])
+    np.testing.assert_array_equal(kernels.merge_qkv(*parts), ops.merge_qkv(*parts))
+
+
 @pytest.fixture
 def threads():
     """Return set_num_threads; restore the number afterwards."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .config_beside import options_beside
+from .config_beside import as_pair, options_beside
 from .families import FAMILIES
 from .reading import read
 from .report import Report
@@ -29,10 +29,11 @@ def convert(
     source: a file of safetensors or torch.save, an index.json of shards, or a folder with one of these.
     out: the safetensors file to write. With to="here", a name without .safetensors is a folder for
         config.json and model.safetensors.
-    to: "timm", "torchvision", "transformers", "microsoft" or "here".
+    to: "timm", "torchvision", "transformers", "microsoft", "facebook", "google" or "here".
     family, origin: insist on a family, or on the format of the source.
-    allow: names, or patterns with *, that may be left over.
-    img_size, window_size: (height, width) where neither the file nor a config.json in its folder tells.
+    allow: a name, or a pattern with *, or several, that may be left over.
+    img_size, window_size: a length or (height, width), where neither the file nor a config.json in its
+        folder tells it.
     verify: build the models of both sides, load them strictly and compare what they compute.
     Raises OSError, or ValueError/TypeError naming the file and what is wrong; then nothing is written.
     """
@@ -41,13 +42,15 @@ def convert(
     tensors, remarks = read(source)
     beside = options_beside(source)
     given = {"img_size": img_size, "window_size": window_size}
-    options = beside | {name: size for name, size in given.items() if size}
+    options = beside | {n: as_pair(n, size) for n, size in given.items() if size is not None}
     try:
         converted, report = convert_tensors(
             tensors, to, family, origin, allow, options, as_folder, verify
         )
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{source}: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"{source}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
     report.remarks = remarks + ([f"{', '.join(beside)} from config.json"] if beside else [])
     if as_folder:
         write_folder(out, converted, report.arguments)

@@ -2,8 +2,6 @@
 
 import sys
 
-from jsonargparse.typing import PositiveInt
-
 from ..cli import MISTAKES, command, fail, parse, parser_for
 from . import FAMILIES, FORMATS, convert
 
@@ -24,8 +22,8 @@ def main(argv=None):
         "--allow", type=str, nargs="+", default=[], help="names that may be left over; * is any text"
     )
     size = "one number or height and width; where the file does not tell it"
-    parser.add_argument("--img_size", type=PositiveInt, nargs="+", help=f"of the images, {size}")
-    parser.add_argument("--window_size", type=PositiveInt, nargs="+", help=f"in tokens, {size}")
+    parser.add_argument("--img_size", type=int, nargs="+", help=f"of the images, {size}")
+    parser.add_argument("--window_size", type=int, nargs="+", help=f"in tokens, {size}")
     parser.add_argument(
         "--verify", action="store_true", help="compare the logits of the models of both sides"
     )
@@ -38,21 +36,14 @@ def main(argv=None):
             options.family,
             options.origin,
             options.allow,
-            pair("img_size", options.img_size),
-            pair("window_size", options.window_size),
+            options.img_size,
+            options.window_size,
             options.verify,
         )
     except MISTAKES as error:
         fail(parser.prog, error)
     print(report)
     return 0
-
-
-def pair(name, lengths):
-    """Return one or two lengths as (height, width), None for None."""
-    if lengths and len(lengths) > 2:
-        raise ValueError(f"{name} has {len(lengths)} numbers, expected one or two")
-    return (lengths[0], lengths[-1]) if lengths else None
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from ..fields import is_int
 from .reading import INDEX
 
 CONFIG = "config.json"
@@ -43,17 +44,24 @@ def _told(config):
 
 
 def _checked(path, name, value):
-    if name == "norm_eps" and isinstance(value, float) and 0 < value < 1:
-        return value
-    if name == "pretrained_window_sizes" and isinstance(value, list):
-        return [of if of == 0 else list(_pair(path, name, of)) for of in value]
-    if name == "norm_eps":
-        raise ValueError(f"{path}: {name} is {value!r}, expected a number between 0 and 1")
-    return _pair(path, name, value)
+    """Return a field as an option; raises ValueError naming the file."""
+    try:
+        if name == "pretrained_window_sizes" and isinstance(value, list):
+            return [of if of == 0 else list(as_pair(name, of)) for of in value]
+        return as_eps(value) if name == "norm_eps" else as_pair(name, value)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _pair(path, name, value):
-    pair = tuple(value) if isinstance(value, list) else (value, value)
-    if len(pair) != 2 or not all(type(length) is int and length > 0 for length in pair):
-        raise ValueError(f"{path}: {name} is {value!r}, expected one or two positive integers")
-    return pair
+def as_eps(value):
+    if not isinstance(value, float) or not 0 < value < 1:
+        raise ValueError(f"norm_eps is {value!r}, expected a number between 0 and 1")
+    return value
+
+
+def as_pair(name, value):
+    """Return one or two lengths as (height, width)."""
+    lengths = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if len(lengths) not in (1, 2) or not all(is_int(length, 1) for length in lengths):
+        raise ValueError(f"{name} is {value!r}, expected one or two positive integers")
+    return lengths[0], lengths[-1]

@@ -143,7 +143,7 @@ def _state_dict(path, content, torch):
 def _from_torch(path, name, value, torch):
     if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
         raise ValueError(f"{path}: {name} is {type(value).__name__}, expected a dense tensor")
-    value = value.detach().contiguous()
+    value = value.detach()
     if value.dtype == torch.bfloat16:
         return Tensor("BF16", value.view(torch.int16).numpy().view(np.uint16))
     codes = {torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2"}

@@ -27,7 +27,7 @@ def convert_tensors(
     """Return ({name: Tensor}, Report) of {name: Tensor or ndarray} in another format.
 
     to: one of FORMATS. family, source: insist on a family or on the format of the tensors.
-    allow: names, or patterns with *, that may be left over; they are not written.
+    allow: a name, or a pattern with *, or several, that may be left over; they are not written.
     options: {one of OPTIONS: value} where the tensors do not tell it: img_size and window_size as pairs,
         pretrained_window_sizes as a list, norm_eps.
     with_arguments: tell the model's arguments too, as Report.arguments, also if no buffer needs them.
@@ -94,6 +94,7 @@ def _not_mapped(found, written):
 
 
 def _check_left(left, allow, found, to):
+    allow = [allow] if isinstance(allow, str) else allow
     refused = [name for name in left if not any(fnmatchcase(name, pattern) for pattern in allow)]
     if refused:
         raise ValueError(

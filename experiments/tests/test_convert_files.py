@@ -142,6 +142,7 @@ def test_what_is_left_over_has_to_be_allowed(tmp_path, refuse, capsys):
     assert main([str(source), str(tmp_path / "b.safetensors"), "--to", "here", "--allow", "mask_*"]) == 0
     assert "left over, allowed 1 tensor\n  mask_token" in capsys.readouterr().out
     assert "mask_token" not in read(tmp_path / "b.safetensors")[0]
+    convert(source, tmp_path / "c.safetensors", "here", allow="mask_token")
 
 
 NO_CHECKPOINT = {
@@ -150,7 +151,6 @@ NO_CHECKPOINT = {
     "text.pth": b"hello, this is no checkpoint at all",
     "empty.pth": b"",
     "text.safetensors.index.json": b"[]",
-    "listed.safetensors.index.json": b'{"weight_map": {"a": "../a.safetensors"}}',
 }
 
 
@@ -197,6 +197,14 @@ def test_a_file_of_something_else(tmp_path, refuse):
     assert "no such file" in refuse(tmp_path / "c.pth")
     (tmp_path / "d").mkdir()
     assert "no checkpoint in this folder" in refuse(tmp_path / "d")
+
+
+def test_shards_of_another_folder(tmp_path, refuse, swin):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    path = folder / "a.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": dict.fromkeys(floats(), "../swin.safetensors")}))
+    assert "lists the file '../swin.safetensors', expected one of its own folder" in refuse(path)
 
 
 @pytest.mark.parametrize(
@@ -262,8 +270,10 @@ def test_when_the_disk_is_full(tmp_path, swin, capsys, monkeypatch, out, failing
 
 
 def test_options_that_do_not_fit(refuse, swin):
-    assert "img_size has 3 numbers, expected one or two" in refuse(swin, "--img_size", "1", "2", "3")
-    assert "has no" not in refuse(swin, "--family", "nothing")
+    assert "img_size is [1, 2, 3], expected one or two positive integers" in refuse(
+        swin, "--img_size", "1", "2", "3"
+    )
+    assert "--family" in refuse(swin, "--family", "nothing")
     assert "from is 'torchvision', expected one of here, timm" in refuse(
         swin, "--family", "relpos", "--from", "torchvision"
     )
@@ -290,9 +300,12 @@ def test_the_config_in_a_folder_tells_what_the_weights_do_not(tmp_path, refuse, 
     again = convert(tmp_path / "model", tmp_path / "a.safetensors", "microsoft")
     assert again.arguments.values == values
     (folder / "config.json").write_text('{"pretrained_cfg": {"input_size": [3, 16, 20]}}')
-    report = convert(folder, tmp_path / "b.safetensors", "torchvision", window_size=(4, 4))
+    report = convert(folder, tmp_path / "b.safetensors", "torchvision", window_size=4)
     assert report.arguments.values["img_size"] == [16, 20]
     assert report.remarks == ["img_size from config.json"]
+    size = {"window_size": (4, 4), "img_size": (32, 32)}
+    report = convert(folder, tmp_path / "c.safetensors", "torchvision", **size)
+    assert report.arguments.values["img_size"] == [32, 32]
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,23 @@ def test_bad_options_are_one_line_and_write_nothing(finished, tmp_path, argument
     assert not new.exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"best_epoch": 1}, "best_epoch is 1"),
+        ({"best_val_accuracy": 0.5}, "best_val_accuracy is 0.5"),
+        ({"epoch": 4, "best_epoch": 0}, "best_epoch is 0"),
+        ({"epoch": 4, "best_epoch": 4}, "best_val_accuracy is -1.0"),
+        ({"epoch": -1}, "epoch is -1"),
+    ],
+)
+def test_epoch_0_has_no_best_epoch_and_others_have_one(finished, tmp_path, changed, message):
+    new = resized(finished["numpy"], tmp_path / "new", 12) / "last.safetensors"
+    progress = checkpoint.load(new).progress
+    with pytest.raises(ValueError, match=f"progress: {message}"):
+        checkpoint.check_progress(new, progress | changed)
+
+
 def test_bad_folders_are_one_line(finished, tmp_path, capsys):
     old, size = str(finished["numpy"]), ["--image-size", "12"]
     assert "is not a run" in refused(capsys, main, [str(tmp_path), *size])
@@ -179,6 +196,15 @@ def test_what_cannot_be_resized_is_one_line(tmp_path, capsys):
     capsys.readouterr()
     assert "index" in refused(capsys, main, [str(folder), *new])
     assert not (tmp_path / "new").exists()
+
+
+def test_a_method_is_checked_also_where_none_is_needed(tmp_path, capsys):
+    bare = ["--relative_position.position=none", "--training.epochs=1"]
+    folder, new = start(tmp_path / "run", "numpy", *bare), tmp_path / "new"
+    capsys.readouterr()
+    arguments = [str(folder), "--image-size=12", f"--run={new}"]
+    assert "method is 'nearest'" in refused(capsys, main, [*arguments, "--method=nearest"])
+    assert main(arguments) == 0
 
 
 def test_a_killed_start_is_never_a_run_without_its_weights(finished, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from .attention_strips import NO_ROWS, NO_TERM
 from .bias import bias_forward
 from .heads import empty_qkv
 from .machine import threads
-from .machine.arrays import address_of, contiguous, in_order
+from .machine.arrays import address_of, contiguous, in_order, place, with_contiguous_rows
 from .machine.buffers import empty
 from .machine.index import check_flat_index, checked_index
 from .machine.product import padded, product_for
@@ -58,7 +58,7 @@ def attention_forward(
     k_len, v_dim = v.shape[2:]
     if value_embedding is not None or 0 in (batch, heads, q_len, dim, v_dim):
         return definition.attention_forward(*given)
-    q, k, v = (_with_contiguous_rows(x) for x in (q, k, v))
+    q, k, v = (with_contiguous_rows(x) for x in (q, k, v))
     by_head = np.zeros((heads, 0), q.dtype)
     flat = np.empty(0, np.uint64)
     if table is not None:
@@ -71,7 +71,7 @@ def attention_forward(
     shape = _shape(q, v)
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     scratch = _forward_scratch(shape, plan, q.dtype)
-    arguments = _inputs(*saved), tuple(scratch), tuple(shape), tuple(plan), _place(out)
+    arguments = _inputs(*saved), tuple(scratch), tuple(shape), tuple(plan), place(out)
     threads.run(loops.forward, pieces, *arguments, scratch=(scratch.end, q.dtype))
     bias_shape = None if bias is None else bias.shape
     return out, Cache(attention_forward, *saved, bias_shape, table is not None)
@@ -84,7 +84,7 @@ def attention_backward(dout, cache):
     *saved, bias_shape, has_table = recall(cache, attention_forward)
     q, _, v, by_head, flat, bias, *_ = saved
     shape = _shape(q, v)
-    dout = _with_contiguous_rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
+    dout = with_contiguous_rows(gradient("dout", dout, (*q.shape[:3], shape.v_dim), q.dtype))
     check_flat_index(flat, by_head.shape[1])  # may be the caller's array, changed since forward
     plan, pieces = _plan(shape, _has_own_bias(bias), q.itemsize)
     scratch = _backward_scratch(shape, plan, q.dtype)
@@ -92,11 +92,11 @@ def attention_backward(dout, cache):
     dtable = empty((pieces, by_head.shape[1]), np.float64)
     chunks = -(-shape.batch // plan.chunk_size)
     dbias = None if bias is None else empty((chunks, *_score_shape(shape)), q.dtype)
-    dbias_place = NO_ROWS if dbias is None else _place(dbias)
-    places = _place(dq), _place(dk[0]), dk.strides[0], _place(dv[0]), dv.strides[0]
+    dbias_place = NO_ROWS if dbias is None else place(dbias)
+    places = place(dq), place(dk[0]), dk.strides[0], place(dv[0]), dv.strides[0]
     grads = (*places, dtable, dbias_place)
     cut = tuple(scratch), tuple(shape), tuple(plan)
-    arguments = _inputs(*saved), *cut, _place(dout), grads
+    arguments = _inputs(*saved), *cut, place(dout), grads
     threads.run(loops.backward, pieces, *arguments, scratch=(scratch.end, q.dtype))
     dk, dv = (d[0] if plan.groups == 1 else d.sum(0) for d in (dk, dv))
     if has_table:
@@ -138,7 +138,7 @@ def _score_shape(shape):
 
 def _inputs(q, k, v, by_head, flat, bias, mask, dropout, scale, stats):
     """The fields of loops.Inputs."""
-    rows = (_place(x) for x in (q, k, v))
+    rows = (place(x) for x in (q, k, v))
     terms = (_term(t) for t in (bias, mask, dropout))
     return (product_for(q.dtype), by_head, flat, *rows, *terms, scale, stats)
 
@@ -195,17 +195,6 @@ def _empty_gradients(shape, groups, dtype):
         empty((groups, batch, k_len, heads, d), dtype).transpose(0, 1, 3, 2, 4) for d in (dim, v_dim)
     )
     return dq, dk, dv
-
-
-def _with_contiguous_rows(x):
-    """x with its last axis contiguous, and aligned."""
-    has_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    return x if has_rows and x.flags.aligned else np.array(x, order="C")
-
-
-def _place(x):
-    """The fields of Rows for an array (B, H, L, ·)."""
-    return (x.ctypes.data, *x.strides[:-1])
 
 
 def _expanded(term, k_len):

@@ -31,14 +31,14 @@ def memory(size, shift=0):
     return whole[start : start + size]
 
 
-def empty(shape, dtype=np.float64, shift=0, like=None):
-    """Return an array as np.empty does, beside a protected page."""
-    if not isinstance(shape, tuple | list | int | np.integer) or like is not None:
-        return _empty(shape, dtype, like=like)
+def empty(shape, dtype=np.float64, shift=0, like=None, order="C"):
+    """Return an array as np.empty does, beside a protected page; order "F" is left to np.empty."""
+    if not isinstance(shape, tuple | list | int | np.integer) or like is not None or order == "F":
+        return _empty(shape, dtype, order, like=like)
     dtype = np.dtype(dtype)
     shape = tuple(map(int, shape if isinstance(shape, tuple | list) else (shape,)))
     size = math.prod(shape) * dtype.itemsize
-    if dtype.hasobject or not 0 <= size < 1 << 40:
+    if dtype.hasobject or not dtype.itemsize or not 0 <= size < 1 << 40:
         return _empty(shape, dtype)
     return memory(size, shift).view(dtype).reshape(shape)
 

@@ -21,6 +21,17 @@ def in_order(*arrays):
     ]
 
 
+def with_contiguous_rows(x):
+    """Return x with its last axis contiguous, and aligned; copied only if need be."""
+    has_rows = x.strides[-1] == x.itemsize or x.shape[-1] == 1
+    return x if has_rows and x.flags.aligned else np.array(x, order="C")
+
+
+def place(x):
+    """Return where an array of rows begins, and the bytes from one entry of each axis to the next."""
+    return (x.ctypes.data, *x.strides[:-1])
+
+
 def addresses(*arrays):
     """Return where each contiguous array's memory begins; 0 for None."""
     return [0 if a is None else address_of(a) for a in arrays]
