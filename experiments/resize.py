@@ -137,9 +137,11 @@ def resized_state(twin, old, new, method):
     """Return the new model's state dict, and {what was done: names of the schemes}."""
     state, reports, windows = dict(old.state_dict()), {}, new.rel_pos_biases()
     for name, scheme in old.rel_pos_biases().items():
-        resized = scheme.resized(windows[name].window_size, method)
+        window = windows[name].window_size
+        resized = scheme.resized(window, method)
         state |= {f"{name}.{key}": value for key, value in resized.state.items()}
-        reports.setdefault(resized.report, []).append(name)
+        report = resized.report if window != scheme.window_size else f"copied, the window stays {window}"
+        reports.setdefault(report, []).append(name)
     if "pos_embed" in state:  # a Swin has none
         grids = old.patch_embed.grid_size, new.patch_embed.grid_size
         prefix = old.num_prefix_tokens

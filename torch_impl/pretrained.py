@@ -113,7 +113,7 @@ class Pretrained(Module):
         """
         _check_constructor(type(self))
         if self.preprocessing is None:
-            raise ValueError("preprocessing is None, expected mean, std, image_size and in_chans")
+            raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
         if self.arguments.get("features_only") or not self.arguments["num_classes"]:
             raise ValueError("the model has no classes: it was built for features")
         batch_size = as_int("batch_size", batch_size, 1)
