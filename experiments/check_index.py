@@ -1,4 +1,4 @@
-"""Check a relative position index from a .npy file: what is wrong with it, and how to mend that."""
+"""Check a relative position index from a .npy file: what is wrong with it, and how to fix it."""
 
 import io
 import sys

@@ -21,7 +21,7 @@ OWN_OPTIONS = {
         "norm_eps": 1e-6,
     },
     "swin": OF_SWIN,
-    "swinv2": OF_SWIN,
+    "swinv2": OF_SWIN | {"pretrained_window_sizes": None},
 }
 DEFAULT_SCHEMES = {"vit": "2d", "swin": "2d", "swinv2": "log_cpb"}
 
@@ -40,6 +40,8 @@ class ModelConfig:
             unless given; for a Swin a list with a number for each stage, [2, 4] unless given.
         window_size: a Swin's window in tokens, a number or height and width; 7 unless given; a map
             that is smaller is one window.
+        pretrained_window_sizes: for a swinv2 that was resized, the window of each stage before, which
+            scales the coordinates of log_cpb; null for the window's own.
         mlp_ratio: width of the MLP as a multiple of the tokens' width.
         qkv_bias: whether queries, keys and values have a bias vector; swinv2 has none on the keys.
         global_pool: of a vit: "avg" (the default) classifies the mean of all tokens, "token" a class
@@ -64,6 +66,7 @@ class ModelConfig:
     depths: list[int] | None = None
     num_heads: list[int] | int | None = None
     window_size: list[int] | int | None = None
+    pretrained_window_sizes: list[list[int]] | list[int] | None = None
     mlp_ratio: float = 4.0
     qkv_bias: bool = True
     global_pool: Literal["avg", "token"] | None = None

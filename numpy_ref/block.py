@@ -52,7 +52,8 @@ class Block(Module):
         res_post_norm: bool = False,
     ):
         embed_dim = check_positive_int(embed_dim=embed_dim)
-        hidden = int(embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)"))
+        hidden = embed_dim * as_number("mlp_ratio", mlp_ratio, "(0, inf)")
+        hidden = int(as_number("embed_dim * mlp_ratio", hidden))
         norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         check_probability(drop_path=drop_path)
         check_bool(res_post_norm=res_post_norm)

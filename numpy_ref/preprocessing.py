@@ -66,6 +66,7 @@ def standardised(images: Any, preprocessing: Mapping[str, Any]) -> Array:
     """
     if not isinstance(images, np.ndarray) or isinstance(images, np.ma.MaskedArray):
         raise TypeError(f"images is a {type(images).__name__}, expected a NumPy array")
+    images = np.asarray(images)  # a subclass, such as np.matrix, has rules of its own
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise TypeError(f"images has dtype {images.dtype}, expected uint8, or floats in [0, 1]")
     (height, width), chans = preprocessing["image_size"], preprocessing["in_chans"]

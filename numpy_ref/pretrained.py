@@ -14,9 +14,11 @@ from .dispatch import F
 from .model_folder import CONFIG, FORMAT, TENSORS, as_folder, naming
 from .module import Module
 from .preprocessing import Preprocessing, as_preprocessing, check_classes, standardised
+from .random import as_generator
 from .types import Array, DTypeLike, Generator
 
 OWN = ("dtype", "generator")  # arguments that the parameters decide, or that are not stored
+NEEDED = ("img_size", "in_chans", "num_classes", *OWN)
 
 
 class Classification(NamedTuple):
@@ -28,6 +30,9 @@ class Classification(NamedTuple):
 
 class Pretrained(Module):
     """The base class of whole models, which can be saved and loaded.
+
+    The constructor has its arguments by name, among them img_size, in_chans, num_classes, dtype and
+    generator.
 
     arguments: of the constructor, with defaults, in JSON's types; without dtype and generator.
     preprocessing: {"image_size", "in_chans", "mean", "std"} of the images, None if not known.
@@ -61,6 +66,7 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
+        _check_constructor(type(self))
         state = self.state_dict()
         arguments = self.arguments | {"dtype": _dtype_of(state)}
         fresh = type(self)(**arguments)
@@ -98,12 +104,15 @@ class Pretrained(Module):
         A class without a name is named by its number. Raises TypeError/ValueError for other images, and
         ValueError if `preprocessing` is None.
         """
+        _check_constructor(type(self))
         if self.preprocessing is None:
-            raise ValueError("preprocessing is None, expected mean, std, image_size and in_chans")
+            raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
         if self.arguments.get("features_only") or not self.arguments["num_classes"]:
             raise ValueError("the model has no classes: it was built for features")
         batch_size = as_int("batch_size", batch_size, 1)
         images = standardised(images, as_preprocessing(self.preprocessing, self.arguments))
+        names = [str(n) for n in range(self.arguments["num_classes"])]
+        names = names if self.classes is None else check_classes(self.classes, self.arguments)
         dtype = self.parameters()[0].data.dtype
         self.eval()
         logits = [
@@ -111,7 +120,6 @@ class Pretrained(Module):
             for start in range(0, len(images), batch_size)
         ]
         probabilities, _ = F.softmax_forward(np.concatenate(logits).astype(np.float64))
-        names = self.classes or [str(n) for n in range(probabilities.shape[1])]
         best: list[int] = probabilities.argmax(-1).tolist()
         return Classification([names[n] for n in best], probabilities)
 
@@ -127,7 +135,7 @@ def _load(
     folder: Any, kinds: Mapping[str, type[Any]], dtype: DTypeLike | None, generator: Generator | None
 ) -> Any:
     """Build the model of one of these classes that is in the folder."""
-    dtype = dtype if dtype is None else as_dtype(dtype)
+    dtype, generator = dtype if dtype is None else as_dtype(dtype), as_generator(generator)
     config, tensors, dtypes = model_folder.read(folder)
     about, path, arguments = as_folder(folder) / CONFIG, as_folder(folder) / TENSORS, config["arguments"]
     with naming(about):
@@ -145,6 +153,12 @@ def _load(
             _check_dtypes(dtypes, model.parameters()[0].data.dtype.name)
         model.load_state_dict(tensors)
     return model.eval()
+
+
+def _check_constructor(kind: type[Any]) -> None:
+    """Raise TypeError unless the class takes the arguments NEEDED by name."""
+    if missing := sorted({*NEEDED} - inspect.signature(kind).parameters.keys()):
+        raise TypeError(f"{kind.__name__} has no argument {', '.join(missing)}, expected it by name")
 
 
 def _check_names(arguments: Mapping[str, Any], kind: type[Any]) -> None:

@@ -178,8 +178,11 @@ def _multiplied(rows: Array, size: Size, matrices: Mapping[int, Array]) -> Array
     grid = rows[:count].reshape(*size, columns)  # the product with a float64 matrix is float64
     for axis, matrix in matrices.items():
         inputs = np.moveaxis(grid, axis, 0)
-        terms = (np.multiply.outer(w, each) for w, each in zip(matrix.T, inputs, strict=True))
-        grid = np.moveaxis(sum(terms, np.zeros(())), 0, axis)
+        outputs = np.zeros((len(matrix), *inputs.shape[1:]))
+        for weights, each in zip(matrix.T, inputs, strict=True):
+            used = np.flatnonzero(weights)  # 0 · ∞ is NaN
+            outputs[used] += np.multiply.outer(weights[used], each)
+        grid = np.moveaxis(outputs, 0, axis)
     resized = grid.reshape(math.prod(grid.shape[:-1]), columns).astype(rows.dtype)
     return np.concatenate([resized, rows[count:]])
 

@@ -83,6 +83,41 @@ def test_images_and_parameters_are_left_alone(twin, folder):
         np.testing.assert_array_equal(a, before[name])
 
 
+@TWINS
+def test_a_matrix_and_more_at_a_time_than_there_are(twin):
+    model = small(twin)
+    model.preprocessing = ABOUT
+    image = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+    expected = model.classify(image).probabilities
+    for found in (model.classify(np.asmatrix(image)), model.classify(image, batch_size=10**30)):
+        np.testing.assert_array_equal(found.probabilities, expected)
+
+
+@TWINS
+def test_classes_that_do_not_fit_are_named(twin):
+    model = small(twin)
+    model.preprocessing, model.classes = ABOUT, ["ant"]
+    with pytest.raises(ValueError, match="classes has 1 names, the model has 3"):
+        model.classify(np.zeros((8, 8), np.uint8))
+
+
+@TWINS
+def test_a_class_of_ones_own_needs_the_arguments_by_name(twin, tmp_path):
+    class Own(twin.VisionTransformer):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    model = Own(img_size=8, embed_dim=8, depth=1, num_heads=2)
+    model.preprocessing = ABOUT
+    for call in (
+        lambda: model.save_pretrained(tmp_path / "own"),
+        lambda: model.classify(np.zeros((8, 8))),
+    ):
+        with pytest.raises(TypeError, match="Own has no argument dtype, generator, img_size, in_chans"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_half_precision_classifies(folder):
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
     half, single = (torch_impl.from_pretrained(folder, d).classify(images) for d in ("bfloat16", None))
@@ -129,7 +164,7 @@ def test_what_is_no_image_is_named(twin, images, error, message):
 @TWINS
 def test_a_model_that_cannot_classify_says_so(twin):
     model, image = small(twin), np.zeros((8, 8), np.uint8)
-    with pytest.raises(ValueError, match="preprocessing is None, expected mean, std"):
+    with pytest.raises(ValueError, match=r"preprocessing is None, expected \{'mean'"):
         model.classify(image)
     model.preprocessing = {"mean": [0.5]}
     with pytest.raises(ValueError, match=r"preprocessing: missing \['std'\]"):

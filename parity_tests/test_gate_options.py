@@ -209,7 +209,14 @@ def test_an_absurd_size_is_refused_at_once(twin, bias_type, options, call):
 
 @TWINS
 @pytest.mark.parametrize(
-    "options", [{"depth": 10**9}, {"embed_dim": 3 * 10**30}, {"num_heads": 0}, {"mlp_ratio": 1e300}]
+    "options",
+    [
+        {"depth": 10**9},
+        {"embed_dim": 3 * 10**30},
+        {"num_heads": 0},
+        {"mlp_ratio": 1e300},
+        {"mlp_ratio": 1.7e308},
+    ],
 )
 def test_an_absurd_model_is_refused_at_once(twin, options):
     with pytest.raises(ValueError, match=rf"({next(iter(options))}|hidden_features) is"):

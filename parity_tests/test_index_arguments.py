@@ -21,8 +21,8 @@ def test_what_is_no_index_is_named():
     index = right((3, 5))
     report = checked(index.astype(float), (3, 5))
     assert (report.kinds, report.recognised) == (["dtype"], "swin")
-    assert "mend" not in str(report)
-    assert "mend" in str(checked(index.T, (3, 5)))
+    assert "fix:" not in str(report)
+    assert "fix:" in str(checked(index.T, (3, 5)))
     halves, gaps = index / 2, index.astype(float)
     gaps[0, 1] = np.nan
     for array_, entry in [(halves, "[0, 1] is 10.5"), (gaps, "[0, 1] is nan")]:

@@ -123,6 +123,8 @@ def test_a_model_that_was_copied_or_pickled_is_saved(twin, folder, tmp_path):
 def test_a_generator_is_that_of_the_draws(twin, folder):
     generator = np.random.default_rng(5)
     assert twin.from_pretrained(folder, generator=generator).generator is generator
+    with pytest.raises(TypeError, match=r"^generator is a int, expected"):
+        twin.from_pretrained(folder, generator=3)
 
 
 # half precision

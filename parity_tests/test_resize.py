@@ -93,6 +93,23 @@ def test_backward_of_embeddings_is_the_adjoint(method):
     assert_close(forward, np.vdot(pos_embed, resize.resize_pos_embed_backward(dout, *given)))
 
 
+@pytest.mark.parametrize("method", resize.GRID_METHODS)
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_value_that_is_not_finite_reaches_only_its_neighbours(method, value):
+    """Five offsets become fifteen: it reaches those that give it a weight."""
+    table = np.zeros((5, 1))
+    table[4] = value
+    weights = resize.axis_matrices((5,), (15,), method)[0]
+    found = numpy_ref.resize_table(table, 3, 8, method)
+    np.testing.assert_array_equal(np.isfinite(found[:, 0]), weights[:, 4] == 0)
+
+
+@TWINS
+@each_method
+def test_a_table_without_heads(twin, method):
+    assert twin.resize_table(tensor(twin, np.empty((15, 0))), (2, 3), (4, 2), method).shape == (21, 0)
+
+
 def in_dtype(twin, a, dtype):
     return a.astype(dtype) if twin is numpy_ref else torch.tensor(a).to(getattr(torch, dtype))
 

@@ -54,6 +54,21 @@ def test_twenty_steps(options):
         assert row.ok, row
 
 
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("name", ["shifted and padded", "version 2"])
+def test_bits_do_not_depend_on_the_threads(name):
+    """Two float32 steps with all dropouts, from the pixels to the optimizer's moments."""
+    rng, found = np.random.default_rng(4), []
+    batches = [(rng.standard_normal((13, 2, *SIZE)), rng.integers(0, 5, 13)) for _ in range(2)]
+    for threads in (1, 2, 5):
+        numpy_ref.set_num_threads(threads)
+        trainer = trainer_of(numpy_ref, np.float32, MODELS[name])
+        for images, labels in batches:
+            trainer.train_step(images, labels)
+        found.append({key: a.tobytes() for key, a in trainer.state_dict()[0].items()})
+    assert found[0] == found[1] == found[2]
+
+
 @TWINS
 @pytest.mark.parametrize("version", [1, 2])
 def test_parameter_groups(twin, version):

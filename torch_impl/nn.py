@@ -191,6 +191,8 @@ class PatchEmbed(Module):
     ):
         super().__init__()
         check_bool(strict_img_size=strict_img_size)
+        if norm_eps is not None:
+            norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         self.img_size = as_sizes("img_size", img_size, 2)
         self.patch_size = as_sizes("patch_size", patch_size, 2)
         if any(i % p for i, p in zip(self.img_size, self.patch_size, strict=True)):

@@ -13,7 +13,10 @@ from . import model_folder
 from .checks import as_array, as_dtype, as_int, check_choice, check_state
 from .nn import Module
 from .preprocessing import Preprocessing, as_preprocessing, check_classes, standardised
+from .random import as_generator
 from .types import DTypeLike, Generator
+
+NEEDED = ("img_size", "in_chans", "num_classes", "dtype", "generator")  # arguments of a constructor
 
 
 class Classification(NamedTuple):
@@ -25,6 +28,9 @@ class Classification(NamedTuple):
 
 class Pretrained(Module):
     """The base class of whole models, which can be saved and loaded.
+
+    The constructor has its arguments by name, among them img_size, in_chans, num_classes, dtype and
+    generator.
 
     arguments: of the constructor, with defaults, in JSON's types; without dtype and generator.
     preprocessing: {"image_size", "in_chans", "mean", "std"} of the images, None if not known.
@@ -60,6 +66,7 @@ class Pretrained(Module):
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.
         """
+        _check_constructor(type(self))
         state = self.state_dict()
         dtypes = sorted({_name(tensor.dtype) for tensor in state.values()})
         if len(dtypes) != 1:
@@ -104,18 +111,23 @@ class Pretrained(Module):
         A class without a name is named by its number. Raises TypeError/ValueError for other images, and
         ValueError if `preprocessing` is None.
         """
+        _check_constructor(type(self))
         if self.preprocessing is None:
-            raise ValueError("preprocessing is None, expected mean, std, image_size and in_chans")
+            raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
         if self.arguments.get("features_only") or not self.arguments["num_classes"]:
             raise ValueError("the model has no classes: it was built for features")
         batch_size = as_int("batch_size", batch_size, 1)
         x = standardised(images, as_preprocessing(self.preprocessing, self.arguments))
+        classes = self.classes
+        if classes is None:
+            classes = list(map(str, range(self.arguments["num_classes"])))
+        classes = check_classes(classes, self.arguments)
         weight = next(self.parameters())
         self.eval()
-        logits = torch.cat([self(part.to(weight)) for part in x.split(batch_size)])
+        logits = torch.cat([self(part.to(weight)) for part in x.split(min(batch_size, len(x)))])
         probabilities = as_array(logits.double().softmax(-1))
         best: list[int] = probabilities.argmax(-1).tolist()
-        return Classification([self.classes[n] if self.classes else str(n) for n in best], probabilities)
+        return Classification([classes[n] for n in best], probabilities)
 
 
 def from_pretrained(
@@ -129,7 +141,7 @@ def _load(
     folder: Any, kinds: Sequence[type[Any]], dtype: DTypeLike | None, generator: Generator | None
 ) -> Any:
     """Build the model of one of these classes that is in the folder."""
-    given = None if dtype is None else as_dtype(dtype)
+    given, generator = None if dtype is None else as_dtype(dtype), as_generator(generator)
     config, tensors = model_folder.read(folder)
     path = model_folder.as_folder(folder)
     stored = config["arguments"].get("dtype") or next((t.dtype for t in tensors.values()), None)
@@ -150,6 +162,12 @@ def _load(
         _check_state(model, tensors)
     model.load_state_dict(tensors)
     return model.eval()
+
+
+def _check_constructor(kind: type[Any]) -> None:
+    """Raise TypeError unless the class takes the arguments NEEDED by name."""
+    if missing := sorted({*NEEDED} - inspect.signature(kind).parameters.keys()):
+        raise TypeError(f"{kind.__name__} has no argument {', '.join(missing)}, expected it by name")
 
 
 def _kind(name: Any, kinds: Sequence[type[Any]], arguments: Mapping[str, Any]) -> type[Any]:

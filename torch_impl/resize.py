@@ -88,6 +88,8 @@ def _resized(rows: Tensor, old: Size | list[int], new: Size | list[int], method:
 
 def _interpolated(lines: Tensor, new: int, method: Method) -> Tensor:
     """Interpolate each line (N, old) -> (N, new)."""
+    if not len(lines):  # PyTorch's refuses to
+        return lines.new_zeros(0, new)
     if method == "linear":
         return functional.interpolate(lines[None], new, mode="linear")[0]
     if method == "bicubic":  # PyTorch's is for pictures: these are one pixel wide

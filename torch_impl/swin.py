@@ -10,6 +10,7 @@ from .checks import (
     MOST_HEADS,
     MOST_LAYERS,
     as_dtype,
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
@@ -89,7 +90,13 @@ class SwinTransformer(Pretrained):
         depths = check_counts("depths", depths, MOST_LAYERS)
         num_heads = check_counts("num_heads", num_heads, MOST_HEADS, len(depths))
         check_bool(always_partition=always_partition, features_only=features_only)
-        drop_path_rate = check_probability(drop_path_rate=drop_path_rate)
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
+        drop_rate, proj_drop_rate, attn_drop_rate, drop_path_rate = check_probability(
+            drop_rate=drop_rate,
+            proj_drop_rate=proj_drop_rate,
+            attn_drop_rate=attn_drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
         pretrained = as_pretrained_windows(version, pretrained_window_sizes, len(depths))
         self.out_indices = as_out_indices(out_indices, features_only, len(depths))
         stages = self.out_indices[-1] + 1 if features_only else len(depths)

@@ -5,13 +5,14 @@ Version 1 is arXiv 2103.14030, version 2 arXiv 2111.09883.
 
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from . import ops
 from .block import Block
 from .checks import (
+    as_number,
     as_sizes,
     check_bool,
     check_choice,
@@ -25,6 +26,7 @@ from .position import SCHEMES, PositionBias, RpbKwargs
 from .types import DTypeLike, Generator, SizeLike
 
 Version = Literal[1, 2]
+VERSIONS = get_args(Version)
 
 
 class SwinTransformerBlock(Block):
@@ -138,6 +140,7 @@ class PatchMerging(Module):
         version = as_version(version)
         dim = check_positive_int(dim=dim)
         width: int = check_positive_int(out_dim=2 * dim if out_dim is None else out_dim)
+        norm_eps = as_number("norm_eps", norm_eps, "[0, inf)")
         self.dim, self.version = dim, version
         self.norm = LayerNorm(4 * dim if version == 1 else width, norm_eps, dtype)
         self.reduction = Linear(4 * dim, width, bias=False, dtype=dtype, generator=generator)
@@ -181,7 +184,7 @@ def check_map(x: Tensor, chans: int) -> None:
 
 def as_version(version: Any) -> Version:
     """Return one of Swin's versions as a Python int; raises ValueError."""
-    if isinstance(version, bool) or not isinstance(version, Integral) or version not in (1, 2):
+    if isinstance(version, bool) or not isinstance(version, Integral) or version not in VERSIONS:
         raise ValueError(f"version is {version!r}, expected 1 or 2")
     return 1 if version == 1 else 2
 

@@ -69,7 +69,7 @@ def _recognised(tensors, to, family, source):
     known = found.family
     if to not in known.formats:
         raise ValueError(f"to is {to!r}, expected {' or '.join(known.formats)} for {known.name}")
-    if found.form == to:
+    if found.form == to and not found.missing():
         raise ValueError(f"has {to}'s names of {known.name} already")
     return found
 

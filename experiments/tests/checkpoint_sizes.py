@@ -26,7 +26,7 @@ TABLE_SIZES = {
     "maxvit_torchvision": TORCHVISION,
     "levit": LEVIT,
     "sam": SAM,
-    "sam_encoder": SAM,
+    "sam_encoder": SAM | {"without": ("^neck.weight", "^neck.bias", "^head")},
     "vitdet": VITDET | {"depths": (0, 0), "only": {"residual": [(1,)]}},
     "t5": {"R": 8, "H": 2, "depths": (0, 0), "only": {"layer.0": [(0,)]}},
     "mpnet": {"R": 8, "H": 2, "depths": (0,)},

@@ -92,6 +92,25 @@ def test_a_whole_sam_becomes_timms_encoder_only_if_asked():
     assert converted.keys() == checkpoint("sam_encoder", "timm").keys()
 
 
+def test_a_classifier_of_timms_has_tables_here_and_is_no_encoder_elsewhere():
+    state = checkpoint("sam_encoder", "timm")
+    state = {n: t for n, t in state.items() if not n.startswith(("neck", "pos_embed"))}
+    more = {"neck.weight": (6,), "neck.bias": (6,), "head.fc.weight": (5, 6), "head.fc.bias": (5,)}
+    state |= {name: np.ones(shape, np.float32) for name, shape in more.items()}
+    converted, report = convert_tensors(state, "here")
+    assert (report.family, report.source) == ("sam_encoder", "timm")
+    assert converted.keys() - state.keys() == {n for n in converted if ".rel_pos." in n}
+    with pytest.raises(ValueError, match=r"4 left over of sam_encoder from timm to transformers: neck"):
+        convert_tensors(state, "transformers")
+
+
+def test_no_family_claims_the_tables_of_coatnet():
+    """timm's CoAtNet has names of tables that LeViT has here; the message says what is missing."""
+    name = "stages.2.blocks.0.attn.rel_pos.relative_position_bias_table"
+    with pytest.raises(ValueError, match=r"missing: .*, as the other names are those of levit in here"):
+        convert_tensors({name: np.ones((9, 2), np.float32)}, "here")
+
+
 def test_tensorflow_does_not_count_batches():
     counter = "stem.norm1.num_batches_tracked"
     state = checkpoint("maxvit", "timm") | {counter: np.array(7)}

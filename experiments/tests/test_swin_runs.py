@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import BACKENDS, assert_same_run, refused, rows_of
+from small_runs import BACKENDS, assert_same_run, rows_of
 
 import numpy_ref
 import torch_impl
@@ -26,6 +26,7 @@ from experiments.export import main as export
 from experiments.inference import load_model
 from experiments.predict import main as predict
 from experiments.resize import main as resize
+from experiments.resize import resized_model
 from experiments.train import main
 from experiments.visualize import main as visualize
 from parity_tests import budget
@@ -155,13 +156,16 @@ def test_a_window_that_grows_with_its_map_is_interpolated(tmp_path):
     )
 
 
-def test_stages_whose_coordinates_have_different_scales_are_one_line(tmp_path, capsys):
+def test_stages_whose_coordinates_have_different_scales(tmp_path):
+    """A config has the window of each stage before, and the bias of the offsets of old is the same."""
     folder, new = tmp_path / "run", tmp_path / "new"
     assert start(folder, "swinv2", "numpy", "--model.window_size=4", "--training.epochs=1") == 0
-    capsys.readouterr()
-    line = refused(capsys, resize, [str(folder), "--image-size=16", f"--run={new}"])
-    assert "layers.1.blocks.0.attn.rel_pos needs {'pretrained_window_size': (2, 2)}" in line
-    assert not new.exists()
+    assert resize([str(folder), "--image-size=16", f"--run={new}"]) == 0
+    assert runs.open_run(new).config.model.pretrained_window_sizes == [[4, 4], [2, 2]]
+    before, after = (runs.load(runs.open_run(f)).model.rel_pos_biases() for f in (folder, new))
+    for name, scheme in before.items():
+        old = {"q_size": scheme.window_size, "k_size": scheme.window_size}
+        np.testing.assert_array_equal(after[name](**old), scheme(), err_msg=name)
 
 
 def test_a_config_of_before_is_a_vit(tmp_path):
@@ -212,3 +216,33 @@ def test_a_swin_is_exported_for_both_twins(version, swins, tmp_path):
         names, probabilities = model.classify(pixels)
         np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-5)
         assert names == expected.names
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_run_gets_another_window(swins, tmp_path, version, backend):
+    run, new = swins[version, backend], tmp_path / "new"
+    sizes = ["--image-size=24", "--window-size=4"]
+    assert resize([str(run), *sizes, "--epochs=1", "--run", str(new)]) == 0
+    before, after = (load_model(folder) for folder in (run, new))
+    schemes = before.rel_pos_biases(), after.rel_pos_biases()
+    assert [s.window_size for s in schemes[1].values()] == [(4, 4)] * 4
+    for name, scheme in schemes[0].items():
+        for key, value in scheme.resized((4, 4)).state.items():
+            np.testing.assert_array_equal(schemes[1][name].state_dict()[key], value, err_msg=name)
+
+
+@pytest.mark.parametrize("twin", [numpy_ref, torch_impl])
+def test_stages_of_different_windows_keep_their_coordinates(twin):
+    """A stage with a smaller window keeps its own scale: the bias of shared offsets is the same."""
+    sizes = {"embed_dim": 8, "depths": (2, 1), "num_heads": (1, 2), "in_chans": 1, "patch_size": 2}
+    old = twin.SwinTransformer(2, img_size=12, window_size=6, num_classes=3, **sizes)
+    new = resized_model(old, img_size=24, window_size=8)
+    biases = [model.rel_pos_biases() for model in (old, new)]
+    windows = [[s.window_size for s in found.values()] for found in biases]
+    assert windows == [[(6, 6), (6, 6), (3, 3)], [(8, 8), (8, 8), (6, 6)]]
+    for name, scheme in biases[0].items():
+        n = scheme.window_size
+        same, other = (np.asarray(b[name](q_size=n, k_size=n).tolist()) for b in biases)
+        np.testing.assert_array_equal(other, same, err_msg=name)
+    assert new.arguments["pretrained_window_sizes"] == [[6, 6], [3, 3]]

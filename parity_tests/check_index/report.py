@@ -78,7 +78,7 @@ class Report(NamedTuple):
         lines += [_wrapped(f"note: {note}") for note in self.notes]
         lines += map(str, self.findings)
         if self.permutation is not None and self.recognised != self.convention:
-            lines.append("  mend: table_here = table_theirs[permutation]")
+            lines.append("  fix: table_here = table_theirs[permutation]")
             lines.append("    checked for every pair: permutation[index_here] == index_theirs")
             each = self.permutation if isinstance(self.permutation, tuple) else (self.permutation,)
             lines += [f"    permutation: {_some(permutation)}" for permutation in each]

@@ -5,7 +5,7 @@ import re
 from hypothesis import strategies as st
 
 from .call import Call
-from .specs import MODULES, OPS, TRAINERS, Fixed, Option
+from .specs import FUNCTIONS, MODULES, OPS, TRAINERS, Fixed, Option
 
 SIZES = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0))
 LENGTHS = st.sampled_from((1, 2, 3, 4, 5, 1, 2, 3, 7, 16, 33, 65, 0) * 3 + (300,))
@@ -52,7 +52,7 @@ HUGE = {"depth", "num_layers"}  # a huge one builds modules for minutes until th
 
 # Most faults are likely in the ops, above all in attention, but the table of cases has more modules than
 # ops; so ops are repeated. Hypothesis prefers early entries.
-OFTEN = (*OPS[:1] * 16, *OPS * 6, *MODULES, *TRAINERS * 3)
+OFTEN = (*OPS[:1] * 16, *OPS * 6, *MODULES, *TRAINERS * 3, *FUNCTIONS * 3)
 
 
 @st.composite

@@ -31,9 +31,9 @@ def memory(size, shift=0):
     return whole[start : start + size]
 
 
-def empty(shape, dtype=np.float64, shift=0, like=None, order="C"):
-    """Return an array as np.empty does, beside a protected page; order "F" is left to np.empty."""
-    if not isinstance(shape, tuple | list | int | np.integer) or like is not None or order == "F":
+def empty(shape, dtype=np.float64, order="C", *, like=None, shift=0):
+    """Return an array as np.empty does, beside a protected page."""
+    if not isinstance(shape, tuple | list | int | np.integer) or like is not None or order != "C":
         return _empty(shape, dtype, order, like=like)
     dtype = np.dtype(dtype)
     shape = tuple(map(int, shape if isinstance(shape, tuple | list) else (shape,)))
@@ -46,7 +46,7 @@ def empty(shape, dtype=np.float64, shift=0, like=None, order="C"):
 def place(array, shift=0):
     """Return a copy of the array in C order beside a protected page."""
     array = np.asarray(array)
-    placed = empty(array.shape, array.dtype, shift)
+    placed = empty(array.shape, array.dtype, shift=shift)
     placed[...] = array
     return placed
 
@@ -69,4 +69,4 @@ _empty, _zeros = np.empty, np.zeros
 
 
 def _zeros_beside(shape, dtype=np.float64, order="C", *, like=None):
-    return empty(shape, dtype, like=like)  # fresh pages are zero
+    return empty(shape, dtype, order, like=like)  # fresh pages are zero

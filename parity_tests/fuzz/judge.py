@@ -23,7 +23,7 @@ REFUSALS = (TypeError, ValueError)
 DOCUMENTED = {"train_step": (FloatingPointError,)}
 FLOAT32 = 1e-3  # for gross errors only; the parity tests check the precision of float32
 STRICT = ("float('nan')", "np.float64('nan')", "-1", "-1.0")
-LOOKUP = re.compile(r"(score|value)_lookup\(|value_embedding=")
+LOOKUP = re.compile(r"(score|value)_lookup\(|value_embedding=|resize_(table|pos_embed)\(")
 HALF = (torch.float16, torch.bfloat16)
 
 

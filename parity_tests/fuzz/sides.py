@@ -13,9 +13,11 @@ import numpy_ref
 import numpy_ref.kernels
 import numpy_ref.nn
 import numpy_ref.ops
+import numpy_ref.swin_block
 import torch_impl
 import torch_impl.nn
 import torch_impl.ops
+import torch_impl.swin_block
 
 from .vocabulary import OtherTwin, place
 
@@ -81,7 +83,8 @@ class Module:
     def callable(self, step):
         if self.module is not None:
             return getattr(self.module, step)
-        return getattr(self.twin, step, None) or getattr(self.twin.nn, step)
+        twin = self.twin
+        return next(getattr(p, step) for p in (twin, twin.nn, twin.swin_block) if hasattr(p, step))
 
     def run(self, step, arguments):
         if self.implementation is None:
@@ -101,9 +104,9 @@ class Module:
             result = self.module(*given.values()) if alone else self.module(**given)
             self.bound = {"dout": _cotangent(result)}
             return result
+        if inspect.isfunction(function):
+            return function(**{name: convert(value) for name, value in arguments.items()})
         built = function(**arguments)
-        if isinstance(built, int | float | list | dict):
-            return built
         self.module = built
         return None
 

@@ -76,8 +76,10 @@ RATES = {"lr": Option(("1e-3", "0.1")), "weight_decay": Option(("0.0", "0.05"))}
 RATES |= {"step": Option(("1", "7", "1000")), "betas": Option(("(0.9, 0.999)",)), "eps": EPS}
 PATCH = Option(("(1, 1)", "(2, 1)", "(2, 2)"))
 WINDOWS = {"window_size": Option(("2", "(2, 3)", "(5, 4)")), "shift_size": Option(("0", "1", "(1, 0)"))}
-REVERSE = {"windows": "8 6 C", "size": Option(("(4, 6)", "(3, 5)")), "residual": "?2 4 6 C"}
+REVERSE = {"windows": "12 6 C", "size": Option(("(4, 6)", "(3, 5)"))}  # 3, 4 or 6 windows per map
 REVERSE |= {"window_size": Option(("(2, 3)", "(3, 2)")), "shift_size": WINDOWS["shift_size"]}
+ADDED = {"windows": "12 6 C", "size": Option(("(4, 6)",)), "residual": "2 4 6 C"}
+ADDED |= {"window_size": Option(("(3, 2)",)), "shift_size": WINDOWS["shift_size"]}
 
 OPS = [
     op("attention", BACKWARD, **SCORES, **VALUES),
@@ -101,9 +103,11 @@ OPS = [
     op("merge_qkv", q="B H L d", k="B H L d", v="B H L d"),
     op("mlp", BACKWARD, **MLP),
     op("patches", BACKWARD, images="B C 4 6", patch_size=PATCH),
-    op("patch_merging", BACKWARD, x="B 4 6 C|B 3 5 C"),
-    op("window_partition", BACKWARD, x="B 4 6 C|B 3 5 C", **WINDOWS),
+    op("patch_merging", BACKWARD, x="B 4 6 C|B y x C"),
+    op("window_partition", BACKWARD, x="B 4 6 C|B y x C", **WINDOWS),
+    op("window_mask", size=Option(("(4, 6)", "(3, 5)", "7")), **WINDOWS, dtype="dtype"),
     op("window_reverse", BACKWARD, **REVERSE),
+    op("window_reverse", BACKWARD, **ADDED),
     op("score_lookup", BACKWARD, q="B H L d", embedding="H R d|1 R d", index="L M < R"),
     op("value_lookup", BACKWARD, p="B H L M", embedding="H R d|1 R d", index="L M < R"),
     op("squared_norm", x="B L d/d/B H L d"),
@@ -158,6 +162,18 @@ LAYERS = [
         patch_size=option("2", "(4, 3)"),
         in_chans=option("1"),
         embed_dim=option("3"),
+        norm_eps=option("None", "1e-6"),
+        strict_img_size=option("True", "False"),
+        **DTYPE,
+        **DRAWN,
+    ),
+    module(
+        "PatchMerging",
+        {"x": "B 4 6 3|B y x 3"},
+        dim=option("3"),
+        out_dim=option("None", "5"),
+        version=option("1", "2"),
+        norm_eps=EPS,
         **DTYPE,
         **DRAWN,
     ),
@@ -252,4 +268,28 @@ TRAINERS = [
     Target("module", (("learning_rate", {"step": option("0", "7")} | RATE),), strict=True),
 ]
 
-TARGETS = OPS + MODULES + TRAINERS
+RESIZED = {
+    "new_window_size": option("(3, 2)", "(2, 5)", "4"),
+    "method": option("'bicubic'", "'geometric'", "'linear'"),
+    "num_prefix_tokens": option("0"),
+}
+FUNCTIONS = [
+    Target("module", (("resize_table", {"table": "15 H", "window_size": option("(2, 3)")} | RESIZED),)),
+    Target(
+        "module",
+        (
+            (
+                "resize_pos_embed",
+                {
+                    "pos_embed": "1 7 C",
+                    "grid_size": option("(2, 3)"),
+                    "new_grid_size": RESIZED["new_window_size"],
+                    "method": option("'bicubic'", "'linear'"),
+                    "num_prefix_tokens": option("1"),
+                },
+            ),
+        ),
+    ),
+]
+
+TARGETS = OPS + MODULES + TRAINERS + FUNCTIONS

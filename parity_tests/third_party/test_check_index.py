@@ -1,4 +1,4 @@
-"""`check_index` recognises the originals' own indices, and mends their tables."""
+"""`check_index` recognises the originals' own indices, and says how to reorder their tables."""
 
 import numpy as np
 import pytest

@@ -41,8 +41,8 @@ def table(block, shape, name):
 def pooling(block, part):
     """Return the rules of the convolution that pools queries, keys or values, and of its norm."""
     return (
-        *block.rule("k 1 S S", f"attn.pool_{part}.weight", some=True),
-        *block.rule("k", f"attn.norm_{part}.*", some=True),
+        *block.rule("k 1 S S", f"attn.pool_{part}.weight"),
+        *block.rule("k", f"attn.norm_{part}.*"),
     )
 
 

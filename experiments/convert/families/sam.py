@@ -1,8 +1,8 @@
 """SAM (arXiv 2304.02643): its image encoder alone, as timm has it, or whole; here: the tables only.
 
 Sizes: D channels of the encoder, C of an image, P × Q a patch, A × B the grid, K of a head, M hidden
-features of the MLP, O channels of the neck. Of a layer: a, b rows of its tables. Of the decoder: E
-coordinates' features, and all others.
+features of the MLP, O channels of the neck, N classes of G features. Of a layer: a, b rows of its
+tables. The other capitals are of the decoder.
 """
 
 from ..rules import Arguments, Family, Place
@@ -12,8 +12,12 @@ ENCODER = ("timm", "transformers", "facebook", "here")
 WHOLE = ("transformers", "facebook", "here")
 
 
-def encoder(formats, here):
-    """Return the rules of the encoder; here: the prefix that its names have here."""
+def encoder(formats, here, classifier=False):
+    """Return the rules of the encoder; here: the prefix that its names have here.
+
+    classifier: whether a classifier of timm's may lack the absolute embedding and the neck.
+    """
+    neck = {"group": "neck", "optional": classifier}
     own = {"transformers": "vision_encoder.", "facebook": "image_encoder."}
     root = Place(formats, here, **own)
     block = Place(
@@ -24,7 +28,7 @@ def encoder(formats, here):
     )
     tables = (("a K", "rel_pos_h"), ("b K", "rel_pos_w"))
     return (
-        *root.rule("1 A B D", "pos_embed"),
+        *root.rule("1 A B D", "pos_embed", optional=classifier),
         *root.rule("D C P Q", "patch_embed.proj.*", transformers="patch_embed.projection.*"),
         *block.rule("D", "norm1.*", transformers="layer_norm1.*"),
         *(
@@ -42,11 +46,18 @@ def encoder(formats, here):
         *block.rule("D", "norm2.*", transformers="layer_norm2.*"),
         *block.rule("M D", "mlp.fc1.*", transformers="mlp.lin1.*", facebook="mlp.lin1.*"),
         *block.rule("D M", "mlp.fc2.*", transformers="mlp.lin2.*", facebook="mlp.lin2.*"),
-        *root.rule("O D 1 1", "neck.0.weight", transformers="neck.conv1.weight"),
-        *root.rule("O", "neck.1.*", transformers="neck.layer_norm1.*"),
-        *root.rule("O O 3 3", "neck.2.weight", transformers="neck.conv2.weight"),
-        *root.rule("O", "neck.3.*", transformers="neck.layer_norm2.*"),
+        *root.rule("O D 1 1", "neck.0.weight", transformers="neck.conv1.weight", **neck),
+        *root.rule("O", "neck.1.*", transformers="neck.layer_norm1.*", **neck),
+        *root.rule("O O 3 3", "neck.2.weight", transformers="neck.conv2.weight", **neck),
+        *root.rule("O", "neck.3.*", transformers="neck.layer_norm2.*", **neck),
     )
+
+
+def head():
+    """Return the rules of timm's classifier, which may have a norm in place of the neck."""
+    root = Place(ENCODER, "")
+    others = {"transformers": None, "facebook": None, "optional": True}
+    return (*root.rule("D", "neck.*", **others), *root.rule("N G", "head.fc.*", **others))
 
 
 def prompt_encoder():
@@ -143,5 +154,5 @@ FAMILIES = (
         (TWICE,),
         arguments,
     ),
-    Family("sam_encoder", ENCODER, encoder(ENCODER, "")),
+    Family("sam_encoder", ENCODER, (*encoder(ENCODER, "", classifier=True), *head())),
 )
