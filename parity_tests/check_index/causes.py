@@ -105,7 +105,7 @@ def _of_constant(reading, window, expected):
     difference = reading.constant - right
     if not difference:
         return []
-    lead = next(axis for axis, size in enumerate(window) if size > 1)
+    lead = next((axis for axis, size in enumerate(window) if size > 1), 0)
     larger = table_of(reading)
     if larger and _covers(larger, window) and difference != strides[lead]:
         return [("larger_table", f"the rows are those of the table of a window of {larger}")]
