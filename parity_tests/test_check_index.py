@@ -294,6 +294,24 @@ def test_random_rows_are_unexplained():
     assert report.permutation is None
 
 
+@pytest.mark.parametrize("window", [(1,), (1, 1), (1, 1, 1)])
+def test_a_window_of_one_token_may_be_wrong(window):
+    """Its only row must be 0; no axis has a step that could explain anything."""
+    assert check_index([[0]], window).ok
+    assert "all rows are 4 too high" in str(check_index([[4]], window))
+    assert check_index(np.full((3, 3), 5), window, 2).findings
+
+
+@pytest.mark.filterwarnings("error")
+def test_extreme_rows_and_narrow_floats_overflow_nothing():
+    index = right((3, 5))
+    assert checked(np.where(index == 3, -(2**63), index), (3, 5)).kinds[:2] == [
+        "entries",
+        "out_of_range",
+    ]
+    assert checked(index.astype(np.float16), (3, 5)).kinds == ["dtype"]
+
+
 def test_only_the_right_index_is_right():
     """400 indices with a few random changes; some changes make the right index again."""
     rng = np.random.default_rng(0)

@@ -97,6 +97,7 @@ def test_channels_may_be_a_small_integer_type(twin, version):
             r"rpb_kwargs makes \(2, 2\) queries of the window \(4, 3\)",
         ),
         ({"rpb_kwargs": {"bias_type": "halo", "halo_size": 1}}, ValueError, "queries of the window"),
+        ({"use_relative_position": np.array([1, 0])}, TypeError, "^use_relative_position is array"),
         ({"norm_eps": "small"}, TypeError, "^norm_eps is 'small'"),
         ({"drop_rate": None}, TypeError, "^drop_rate is None"),
         ({"proj_drop_rate": 2}, ValueError, "^proj_drop_rate is 2"),

@@ -80,7 +80,8 @@ def _as_rows(array, notes, findings):
     text = f"the dtype is {array.dtype}, expected integers"
     if array.dtype.kind not in "fu":
         return None, notes, [Finding("dtype", text)]
-    fits = (np.abs(array) < 2.0**63) & (array == np.rint(array))
+    wide = array.astype(np.float64)
+    fits = (np.abs(wide) < 2.0**63) & (wide == np.rint(wide))
     if not fits.all():
         entry = tuple(np.argwhere(~fits)[0].tolist())
         at = ", ".join(map(str, entry[1:]))

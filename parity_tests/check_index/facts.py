@@ -11,7 +11,7 @@ def out_of_range(found, expected, num_rows, tokens):
     outside = (found < 0) | (found >= num_rows)
     if not outside.any():
         return []
-    low, high = found[outside].min(), found[outside].max()
+    low, high = int(found[outside].min()), int(found[outside].max())
     text = f"{count(outside, 'entry')} outside the table's rows 0 to {num_rows - 1}: "
     text += f"from {low} to {high}" if low != high else f"{low}"
     if max(-low, high) > 1000 * num_rows:

@@ -70,11 +70,13 @@ def test_every_op_is_in_the_table():
 
 
 def test_every_argument_is_in_the_table():
-    """The table has every parameter of each op."""
+    """The rows of each op together have every parameter."""
+    arguments = {}
     for target in OPS:
-        function = getattr(numpy_ref.ops, f"{target.name}_forward", None)
-        function = function or getattr(numpy_ref.ops, target.name)
-        assert set(inspect.signature(function).parameters) == set(target.steps[0][1]), target.name
+        arguments.setdefault(target.name, set()).update(target.steps[0][1])
+    for name, found in arguments.items():
+        function = getattr(numpy_ref.ops, f"{name}_forward", None) or getattr(numpy_ref.ops, name)
+        assert set(inspect.signature(function).parameters) == found, name
 
 
 def test_there_are_targets_of_each_kind():
