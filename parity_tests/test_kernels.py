@@ -159,6 +159,21 @@ def test_moved_tokens_are_bitwise_the_definition(size, window, shift, batch_and_
         np.testing.assert_array_equal(ours, kernel)
 
 
+@pytest.mark.parametrize("entry", [np.inf, np.nan, 3e38, 1e30, 1e-30])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_cosine_is_finite_where_the_definition_is(entry):
+    """Infinite entries, ones whose square is infinite in float32, and a row whose x·dx̂ is."""
+    q, k, *dout = np.random.default_rng(0).standard_normal((4, 2, 3, 5, 20), np.float32)
+    k[1, 2, 3, 4], q[0, 1, 2] = entry, np.copysign(np.float32(entry), dout[0][0, 1, 2])
+    found = []
+    for module in (ops, kernels):
+        out, cache = module.cosine_forward(q, k, np.ones((3, 1, 1), np.float32))
+        grads = module.cosine_backward(tuple(dout), cache)
+        found.append([np.isfinite(a) for a in (*out, *grads)])
+    for ours, kernel in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, kernel)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(0, 9), st.integers(0, 40)),

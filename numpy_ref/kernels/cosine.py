@@ -64,12 +64,13 @@ def _start(place, b, h):
 
 
 @inner
-def _dot(like, a, b, width):
-    """Σ_j a[j] b[j]; a and b: addresses."""
+def _dot(like, a, factor, b, width):
+    """Σ_j factor · a[j] b[j]; a and b: addresses."""
     added = splat(like, 0.0)
     for j in range(0, width, lanes(like)):
         offset, left = j * like.itemsize, width - j
-        added = fma(load_first(like, a + offset, left), load_first(like, b + offset, left), added)
+        value = load_first(like, a + offset, left) * factor
+        added = fma(value, load_first(like, b + offset, left), added)
     return total(added)
 
 
@@ -89,7 +90,7 @@ def _forward(worker, words, helpers, *arguments):
             h = n % heads
             x_i, x_bytes = _start(x, n // heads, h)
             for i in range(n * length, n * length + length):
-                norms[i] = _dot(like, x_i, x_i, width) ** 0.5
+                norms[i] = _dot(like, x_i, 1.0, x_i, width) ** 0.5
                 factor = factors[h] / max(norms[i], EPS)
                 for j in range(0, width, lanes(like)):
                     value = load_first(like, x_i + j * size, width - j)
@@ -114,8 +115,8 @@ def _backward(worker, words, helpers, *arguments):
             (x_i, x_bytes), (d_i, d_bytes) = _start(x, n // heads, h), _start(dhat, n // heads, h)
             for i in range(n * length, n * length + length):
                 inverse = 1 / max(norms[i], EPS)
-                # ‖x‖ may be infinite where x is not: x̂ is 0 then, but x·dx̂ / ‖x‖ may be ∞ · 0
-                along[i] = _dot(like, x_i, d_i, width) * inverse if inverse else 0.0
+                # x̂ first: it is 0 where only ‖x‖ is infinite, NaN where x is, and x·dx̂ may be infinite
+                along[i] = _dot(like, x_i, inverse, d_i, width)
                 factor = factors[h] * inverse
                 back = float(along[i]) * inverse if norms[i] > EPS else 0.0
                 for j in range(0, width, lanes(like)):
