@@ -104,7 +104,11 @@ def resized_state(twin, old, new, method):
     """Return the new model's state dict, and {what was done: names of the schemes}."""
     state, reports, windows = dict(old.state_dict()), {}, new.rel_pos_biases()
     for name, scheme in old.rel_pos_biases().items():
-        resized = scheme.resized(windows[name].window_size, method)
+        window = windows[name].window_size
+        if window == scheme.window_size:
+            reports.setdefault("kept, as its window has the same size", []).append(name)
+            continue
+        resized = scheme.resized(window, method)
         state |= {f"{name}.{key}": value for key, value in resized.state.items()}
         reports.setdefault(resized.report, []).append(name)
     if getattr(old, "pos_embed", None) is not None:  # a Swin has none
