@@ -98,6 +98,8 @@ def test_channels_may_be_a_small_integer_type(twin, version):
         ),
         ({"rpb_kwargs": {"bias_type": "halo", "halo_size": 1}}, ValueError, "queries of the window"),
         ({"use_relative_position": np.array([1, 0])}, TypeError, "^use_relative_position is array"),
+        ({"always_partition": 1}, TypeError, "^always_partition is 1, expected True or False"),
+        ({"features_only": 1}, TypeError, "^features_only is 1, expected True or False"),
         ({"norm_eps": "small"}, TypeError, "^norm_eps is 'small'"),
         ({"drop_rate": None}, TypeError, "^drop_rate is None"),
         ({"proj_drop_rate": 2}, ValueError, "^proj_drop_rate is 2"),

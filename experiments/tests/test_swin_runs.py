@@ -129,12 +129,14 @@ def test_the_stored_config_is_that_of_the_run(swins, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_run_is_resized(swins, version, tmp_path):
+def test_a_run_is_resized(swins, version, tmp_path, capsys):
     """Windows that stay as they are keep their weights; the new run is evaluated and trains on."""
     new = tmp_path / "new"
     assert resize([str(swins[version, "numpy"]), "--image-size=16", f"--run={new}", "--epochs=1"]) == 0
     before, after = (runs.load(runs.open_run(f)).model for f in (swins[version, "numpy"], new))
     assert after.patch_embed.grid_size == (8, 8)
+    kept = "layers.0.blocks.0.attn.rel_pos and 3 more: kept, as its window has the same size"
+    assert kept in capsys.readouterr().out
     for name, a in before.state_dict().items():
         np.testing.assert_array_equal(after.state_dict()[name], a, err_msg=name)
     for name, scheme in before.rel_pos_biases().items():
