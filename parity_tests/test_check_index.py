@@ -287,6 +287,13 @@ def test_one_token_has_one_row(window):
     assert checked(np.array([[-1]]), window).kinds[0] == "shift"
 
 
+def test_a_slice_with_the_opposite_sign_along_one_axis_names_it():
+    found = turned((5, 5), 1)[:12, :12]
+    texts = {finding.kind: finding.text for finding in checked(found, (3, 4)).findings}
+    assert "slice" in texts
+    assert "along axis 1 the offset is key − query" in texts["sign"]
+
+
 def test_random_rows_are_unexplained():
     index = np.random.default_rng(0).integers(0, 45, (15, 15))
     report = checked(index, (3, 5))

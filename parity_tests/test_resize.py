@@ -282,6 +282,7 @@ TABLE_ERRORS = [
     ("table", ValueError, {"window_size": (3, 4)}),
     ("window_size", ValueError, {"window_size": (0, 3)}),
     ("window_size", ValueError, {"window_size": ()}),
+    ("window_size", ValueError, {"window_size": 2**29 + 1, "new_window_size": 3}),
     ("window_size", TypeError, {"window_size": 3.0}),
     ("new_window_size", ValueError, {"new_window_size": (5, 5, 5)}),
     ("new_window_size", ValueError, {"new_window_size": (5, -5)}),

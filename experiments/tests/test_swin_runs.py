@@ -135,7 +135,7 @@ def test_a_run_is_resized(swins, version, tmp_path, capsys):
     assert resize([str(swins[version, "numpy"]), "--image-size=16", f"--run={new}", "--epochs=1"]) == 0
     before, after = (runs.load(runs.open_run(f)).model for f in (swins[version, "numpy"], new))
     assert after.patch_embed.grid_size == (8, 8)
-    kept = "layers.0.blocks.0.attn.rel_pos and 3 more: kept, as its window has the same size"
+    kept = "layers.0.blocks.0.attn.rel_pos and 3 more: copied, the window stays (2, 2)"
     assert kept in capsys.readouterr().out
     for name, a in before.state_dict().items():
         np.testing.assert_array_equal(after.state_dict()[name], a, err_msg=name)
