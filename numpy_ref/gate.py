@@ -11,9 +11,9 @@ A compiled loop trusts what it is told about memory, so nothing reaches one unch
 - Integers (index, labels) have any integer dtype and byte order, and become int64; bool is refused:
   TypeError.
 - A shape that does not fit, an index outside its table, a number outside its range: ValueError.
-- What is only read may have any strides and alignment, be read-only and overlap: a kernel copies what its
-  loop cannot read as it is. What is written must be contiguous, aligned, writeable and in memory of its
-  own: ValueError.
+- What is only read may have any strides and alignment, be read-only and overlap: a kernel copies what
+  its loop cannot read as it is. What is written must be contiguous, aligned, writeable and in memory of
+  its own: ValueError.
 - backward takes the `Cache` that its own forward returned, with arrays laid out as they were then, and a
   gradient of the output's dtype and shape.
 
