@@ -86,6 +86,10 @@ def round_weights(module, rounding):
             part.table_backward = lambda d, backward=backward: backward(on_grid(np.asarray(d), wide))
 
 
+# Ops whose half precision is defined as float32, rounded once: in float16 their guard 1e-12 would be 0.
+WIDE = {"cosine_forward", "cosine_backward"}
+
+
 class RoundedOps:
     """`numpy_ref.ops` with `Rounded` arrays as arguments and results; caches are not marked."""
 
@@ -97,6 +101,11 @@ class RoundedOps:
 
         def rounded_op(*args, **kwargs):
             rounding = _finest((args, kwargs)) or self._rounding
+            if name in WIDE:
+                out = op(*_marked(args, Rounding("float32", rounding.run)), **kwargs)
+                if name.endswith("_forward"):
+                    return _marked(out[0], rounding), out[1]
+                return _marked(out, rounding)
             marked = on_grid(args, rounding)
             out = op(*marked, **{k: on_grid(v, rounding) for k, v in kwargs.items()})
             if name == "adamw_update":  # writes into its arguments
@@ -107,6 +116,13 @@ class RoundedOps:
             return on_grid(out, rounding)
 
         return rounded_op
+
+
+def _marked(x, rounding):
+    """Return x with every float array in it on the grid of `rounding`, also one that was on another."""
+    if isinstance(x, tuple):
+        return _like(x, [_marked(each, rounding) for each in x])
+    return on_grid(np.asarray(x), rounding) if isinstance(x, np.ndarray) else x
 
 
 def _finest(x):

@@ -166,7 +166,7 @@ def test_a_loop_gets_memory_in_one_piece_aligned_and_writeable(shape):
     """A plain array is passed on; any other is copied, as compiled loops assume alignment."""
     plain = np.ones(shape, np.float32)
     assert contiguous(plain, None)[0] is plain
-    assert kernels.attention._with_contiguous_rows(misaligned(np.ones((1, 2, 3, 4)))).flags.aligned
+    assert kernels.attention.with_contiguous_rows(misaligned(np.ones((1, 2, 3, 4)))).flags.aligned
     for lay in (
         read_only,
         misaligned,

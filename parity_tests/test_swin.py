@@ -9,7 +9,7 @@ import numpy_ref.ops
 import torch_impl
 import torch_impl.ops
 
-from .both import TWINS, array, float64, normal, tensor
+from .both import TWINS, array, fill, float64, normal, tensor
 from .cases.geometry import shift_mask
 
 GRIDS = [  # size of the map, window, shift
@@ -288,3 +288,19 @@ def test_the_mask_follows_the_module():
     for dtype in (torch.bfloat16, torch.float64):
         block = torch_impl.SwinTransformerBlock(8, 2, window_size=2, shift_size=1, dtype=dtype)
         assert block(torch.ones(1, 4, 4, 8, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_padded_tokens_are_finite_in_half_precision(dtype):
+    """A padded token has the key 0: in float16 its norm's guard would be 0, its gradient infinite."""
+    block = torch_impl.SwinTransformerBlock(8, 2, version=2, window_size=3, dtype=dtype)
+    fill(torch_impl, block)
+    x = torch.from_numpy(normal(1, 4, 4, 8)).to(dtype).requires_grad_()
+    out = block(x)
+    out.backward(torch.from_numpy(normal(*out.shape, seed=2)).to(dtype))
+    for name, tensor in [
+        ("out", out),
+        ("dx", x.grad),
+        *((n, p.grad) for n, p in block.named_parameters()),
+    ]:
+        assert tensor.isfinite().all(), name

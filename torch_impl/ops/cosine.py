@@ -2,10 +2,12 @@
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..gate import check_shape, floating
+from ..wide import wide
 
 
 def cosine(q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -15,6 +17,10 @@ def cosine(q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
     q: (B, H, Lq, d).
     k: (B, H, Lk, d).
     logit_scale: (H, 1, 1).
+    Half precision is computed in float32 and rounded once: in float16 1e-12 would be 0, and a zero
+    vector NaN. The gradient of a zero vector, dû / 1e-12, is limited to float16's largest number: an
+    infinity times the zero input of a padded token would be NaN in the weight's gradient.
+
     Returns (q', k'). Raises TypeError/ValueError naming what does not fit.
     """
     q, k, logit_scale = floating(q=q, k=k, logit_scale=logit_scale)
@@ -22,5 +28,18 @@ def cosine(q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
     batch, heads, _, dim = q.shape
     check_shape("k", k, (batch, heads, None, dim))
     check_shape("logit_scale", logit_scale, (heads, 1, 1))
-    tau = logit_scale.clamp(max=math.log(100)).exp()
-    return tau * normalize(q, dim=-1), normalize(k, dim=-1)
+    tau = wide(logit_scale).clamp(max=math.log(100)).exp()
+    q_hat, k_hat = (normalize(limited(wide(x), x.dtype), dim=-1) for x in (q, k))
+    return (tau * q_hat).to(q.dtype), k_hat.to(k.dtype)
+
+
+def limited(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return x, whose gradient is limited to what float16 can hold if that is the dtype."""
+    if dtype == torch.float16 and x.requires_grad:
+        x.register_hook(_clamped)
+    return x
+
+
+def _clamped(grad: Tensor) -> Tensor:
+    most = torch.finfo(torch.float16).max
+    return grad.clamp(-most, most)
