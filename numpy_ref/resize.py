@@ -1,4 +1,4 @@
-"""A bias table, or an embedding of places, for another window; and the adjoints."""
+"""A bias table, or a position embedding, for another window; and the adjoints."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ def resize_pos_embed(
     method: Method = "bicubic",
     num_prefix_tokens: int = 0,
 ) -> Array:
-    """Interpolate a learned embedding of places for another grid: out = (W_1 ⊗ W_2 ⊗ …) pos_embed.
+    """Interpolate a learned position embedding for another grid: out = (W_1 ⊗ W_2 ⊗ …) pos_embed.
 
     pos_embed: (1, P + L, D), prefix tokens first, then the places of the grid row-major.
     grid_size, new_grid_size: tokens along each axis, an int or a tuple.

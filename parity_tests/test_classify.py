@@ -7,7 +7,8 @@ import torch
 import numpy_ref
 import torch_impl
 
-from .both import TWINS, array, tensor
+from . import budget
+from .both import TWINS, float64
 from .small_models import ABOUT, NAMES, saved, small, state_of
 
 
@@ -21,39 +22,45 @@ SWIN |= {"depths": (2,), "num_heads": (2,), "window_size": 2}
 
 
 def formula(model, images):
-    """Return softmax(model((images − mean) / std)) in float64, images (N, h, w, C) in [0, 1]."""
-    mean, std = (np.array(model.preprocessing[name]) for name in ("mean", "std"))
-    x = ((images - mean) / std).transpose(0, 3, 1, 2).astype(np.float32)
-    twin = torch_impl if isinstance(model, torch.nn.Module) else numpy_ref
-    logits = array(model(tensor(twin, np.ascontiguousarray(x)))).astype(np.float64)
+    """Return softmax(model(x)), x = (images / 255 − mean) / std in float32; uint8 (N, h, w, C)."""
+    mean, std = (np.array(model.preprocessing[name], np.float32) for name in ("mean", "std"))
+    x = ((images.astype(np.float32) / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+    if isinstance(model, torch.nn.Module):
+        logits = model(torch.from_numpy(x).to(model.dtype)).detach().double().numpy()
+    else:
+        logits = model(x.astype(model.dtype)).astype(np.float64)
     odds = np.exp(logits)
     return odds / odds.sum(-1, keepdims=True)
 
 
+def same(found, expected):
+    return budget.float64("probabilities", expected, found).ok
+
+
 @TWINS
 def test_colour_images_are_classified(twin):
-    model = small(twin, img_size=(8, 12), in_chans=3).eval()
+    model = small(twin, img_size=(8, 12), in_chans=3, dtype=float64(twin)).eval()
     model.preprocessing = {"mean": [0.1, 0.5, 0.9], "std": [0.2, 0.3, 1.0]}
     model.classes = NAMES
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 12, 3), np.uint8)
-    expected = formula(model, images / 255)
+    expected = formula(model, images)
     names, probabilities = model.train().classify(images)
-    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert same(probabilities, expected)
     assert probabilities.dtype == np.float64
     assert names == [NAMES[n] for n in expected.argmax(-1)]
     assert len(set(map(tuple, expected.round(3)))) == 5
     assert not model.training
     for few in (model.classify(images, batch_size=2), model.classify(images.astype(np.float32) / 255)):
-        np.testing.assert_allclose(few.probabilities, probabilities, atol=1e-6)
+        assert same(few.probabilities, probabilities)
         assert few.names == names
     one = model.classify(images[3])
     assert (one.names, one.probabilities.shape) == ([names[3]], (1, 3))
-    np.testing.assert_allclose(one.probabilities[0], probabilities[3], atol=1e-6)
+    assert same(one.probabilities[0], probabilities[3])
 
 
 @TWINS
 def test_gray_images_need_no_axis_for_it(twin):
-    model = small(twin)
+    model = small(twin, dtype=float64(twin))
     model.preprocessing = ABOUT
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
     names, probabilities = model.classify(images)
@@ -61,7 +68,7 @@ def test_gray_images_need_no_axis_for_it(twin):
     for layout in (images[..., None], images[:, ::-1][:, ::-1], np.asfortranarray(images)):
         np.testing.assert_array_equal(model.classify(layout).probabilities, probabilities)
     for layout in (images[0], images[0][..., None]):
-        np.testing.assert_allclose(model.classify(layout).probabilities, probabilities[:1], atol=1e-6)
+        assert same(model.classify(layout).probabilities, probabilities[:1])
 
 
 def test_the_twins_classify_alike(folder):
@@ -70,7 +77,7 @@ def test_the_twins_classify_alike(folder):
         t.from_pretrained(folder, "float64").classify(images) for t in (numpy_ref, torch_impl)
     )
     assert ours.names == theirs.names
-    np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-6)
+    assert same(theirs.probabilities, ours.probabilities)
 
 
 @TWINS
@@ -120,9 +127,10 @@ def test_a_class_of_ones_own_needs_the_arguments_by_name(twin, tmp_path):
 
 def test_half_precision_classifies(folder):
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
-    half, single = (torch_impl.from_pretrained(folder, d).classify(images) for d in ("bfloat16", None))
-    np.testing.assert_allclose(half.probabilities, single.probabilities, atol=0.05)
-    assert half.probabilities.dtype == np.float64
+    model = torch_impl.from_pretrained(folder, "bfloat16")
+    probabilities = model.classify(images).probabilities
+    assert same(probabilities, formula(model, images[..., None]))
+    assert probabilities.dtype == np.float64
 
 
 IMAGES = {

@@ -58,6 +58,14 @@ def assert_same_run(one, other):
     assert rows_of(one) == rows_of(other)
 
 
+def in_float64(model):
+    """Return a copy of a model of either twin in float64, which the one tolerance can judge."""
+    wide = type(model)(**model.arguments | {"dtype": "float64"})
+    wide.load_state_dict(model.state_dict())
+    wide.preprocessing, wide.classes = model.preprocessing, model.classes
+    return wide.eval()
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
