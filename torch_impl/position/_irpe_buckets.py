@@ -18,10 +18,10 @@ def num_buckets(method: Method, ratio: float) -> int:
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
-def buckets(q_size: Size, k_size: Size, method: Method, ratio: float) -> Tensor:
+def buckets(q_size: Size, k_size: Size, method: Method, ratio: float, device: torch.device) -> Tensor:
     """Return the buckets of all offsets between two grids: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
-    axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
-    least = _least(ratio)
+    axes = [axis_offsets(q, k, device=device) for q, k in zip(q_size, k_size, strict=True)]
+    least = _least(ratio, device)
     if method in ("cross", "product"):
         rows = [_bucket(axis, least) for axis in axes]
         if method == "cross":
@@ -37,13 +37,13 @@ def _bucket(x: Tensor, least: Tensor) -> Tensor:
     return torch.bucketize(x, torch.cat([1 - least.flip(0), least]), right=True)
 
 
-def _least(ratio: float) -> Tensor:
+def _least(ratio: float, device: torch.device) -> Tensor:
     """Return the least integer x with g(x) ≥ n, for n = 1 … int(β).
 
     Up to α, g(x) = x. Beyond, γ/α = 8 and β − α = α, so the number that g rounds is n − ½ at
     x = α · 8^((n − ½)/α − 1). An integer there is a tie, which goes to the even one of n − 1 and n.
     """
-    n = torch.arange(1, int(2 * ratio) + 1)
+    n = torch.arange(1, int(2 * ratio) + 1, device=device)
     edge = ratio * 8 ** ((n.double() - 0.5) / ratio - 1)
     nearest = edge.round()
     tie = (edge - nearest).abs() < 1e-12 * edge

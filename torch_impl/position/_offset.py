@@ -25,7 +25,7 @@ class OffsetBias(TableBias):
         raise NotImplementedError
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        rows, num_rows = offset_rows(q_size, k_size)
+        rows, num_rows = offset_rows(q_size, k_size, self.index.device)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
     def hidden(self, offsets: Tensor) -> Tensor:
@@ -39,6 +39,6 @@ class OffsetBias(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         """Return (Π (q + k − 1) [+ 1 with prefix tokens, + 2 if causal], H)."""
-        offsets = all_offsets(*self.sizes(q_size, k_size, q_offset)).to(self.index.device)
+        offsets = all_offsets(*self.sizes(q_size, k_size, q_offset), self.index.device)
         values = self.of_offsets(offsets).masked_fill(self.hidden(offsets), -math.inf)
         return self.with_prefix_rows(values.to(self.dtype))

@@ -32,9 +32,8 @@ class TableBias(PositionBias):
     ) -> tuple[Tensor, Tensor]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        if sizes == (self.query_size, self.window_size, 0):
-            return self.table(*sizes), self.index
-        return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
+        index = self.index if self.is_window(*sizes) else self.make_index(*sizes)
+        return self.table(*sizes), index
 
     def lookup_tokens(self, num_tokens: int) -> tuple[Tensor, Tensor]:
         """Return (table, index) for a sequence of `num_tokens`, prefix tokens included.

@@ -47,7 +47,8 @@ class MaxViT(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         counts = [2 * size - 1 for size in self.window_size]
         sizes = zip(q_size, k_size, self.window_size, strict=True)
-        key_to_query = row_major([axis_offsets(k, q).T + size - 1 for q, k, size in sizes], counts)
+        axes = [axis_offsets(k, q, device=self.index.device).T + size - 1 for q, k, size in sizes]
+        key_to_query = row_major(axes, counts)
         num_rows = math.prod(counts)
         rows = num_rows - 1 - key_to_query  # half a turn of the planes reverses their rows
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
