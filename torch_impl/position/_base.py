@@ -18,6 +18,7 @@ from ..checks import (
     check_positive_int,
 )
 from ..nn import Module
+from ..ops import Offsets
 from ..random import as_generator
 from ..resize import METHODS, Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
@@ -31,6 +32,7 @@ class ScoreTerms(NamedTuple):
     bias: Tensor | None = None
     value_embedding: Tensor | None = None
     value_index: Tensor | None = None
+    offsets: Offsets | None = None
 
 
 class Resized(NamedTuple):
@@ -236,9 +238,10 @@ class PositionBias(Module):
         device makes it anew.
         """
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
+        was_meta = self.index.is_meta
         before = {name: self._buffers[name] for name in self._non_persistent_buffers_set}
         super()._apply(fn, recurse)
-        if before["index"].is_meta and not self.index.is_meta:
+        if was_meta and not self.index.is_meta:
             self.make_buffers()
             return self
         for name, tensor in before.items():

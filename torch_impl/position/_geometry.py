@@ -15,12 +15,17 @@ V = TypeVar("V")
 Device = torch.device | None
 
 
+def axis_range(q: int, k: int, q_offset: int = 0, stride: int = 1, device: Device = None) -> Tensor:
+    """Return every offset that occurs along an axis, from the lowest: (1, stride · (q − 1) + k)."""
+    return torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1, device=device)[None]
+
+
 def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1, device: Device = None) -> Tensor:
     """Return offset[i, j] = stride · i + q_offset − j, (q, k), made on the device.
 
     Row i is a window of k consecutive numbers, read backwards; the window moves by `stride` per row.
     """
-    numbers = torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1, device=device)
+    numbers = axis_range(q, k, q_offset, stride, device)[0]
     return numbers.unfold(0, k, stride).flip(1).contiguous()
 
 

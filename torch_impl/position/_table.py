@@ -2,12 +2,14 @@
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
-from ..types import SizeLike
+from ..ops import Offsets
+from ..types import Size, SizeLike
 from ._base import PositionBias, ScoreTerms
 
 
@@ -20,6 +22,17 @@ class TableBias(PositionBias):
     """
 
     causal = False
+    stride = 1  # offset = stride · query − key
+
+    offsets_queries: Tensor  # the `Offsets` of the window; offsets_rows is None if there are none
+    offsets_keys: Tensor
+    offsets_rows: Tensor | None
+
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        offsets = self._make_offsets(self.query_size, self.window_size, 0)
+        for name in ("queries", "keys", "rows"):
+            self.keep(f"offsets_{name}", None if offsets is None else getattr(offsets, name))
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
@@ -44,13 +57,49 @@ class TableBias(PositionBias):
 
     def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the table and the index. Only the number of tokens of x matters."""
-        return ScoreTerms(*self.lookup(*self.sizes_of(x.shape[1], "x")))
+        sizes = self.sizes_of(x.shape[1], "x")
+        offsets = self.offsets(*sizes)
+        if offsets is None or self.is_window(*sizes):
+            return ScoreTerms(*self.lookup(*sizes), offsets=offsets)
+        return ScoreTerms(self.table(*sizes), offsets=offsets)  # some implementations need no index
+
+    def offsets(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Offsets | None:
+        """Return what makes the index of these sizes, or None if it depends on more than the offset.
+
+        q_size, k_size, q_offset: as `sizes` returns them.
+        """
+        if not self.is_window(q_size, k_size, q_offset):
+            return self._make_offsets(q_size, k_size, q_offset)
+        if self.offsets_rows is None:
+            return None
+        kept = self.offsets_queries, self.offsets_keys, self.offsets_rows
+        return Offsets(*kept, self.num_prefix_tokens, 0 if self.causal else None)
+
+    def _make_offsets(self, q_size: Size, k_size: Size, q_offset: int) -> Offsets | None:
+        rows = self.offset_rows(q_size, k_size, q_offset)
+        if rows is None:
+            return None
+        causal = q_offset if self.causal else None
+        return Offsets.of_grids(q_size, k_size, rows, self.num_prefix_tokens, causal, self.stride)
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
+        """Return the rows of `Offsets` for these sizes, or None if the scheme has none."""
+        return None
 
     def forward(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         """Return the bias (H, P + Lq, P + Lk)."""
         return ops.bias(*self.lookup(q_size, k_size, q_offset))
+
+    def and_prefix(self, rows: Tensor, *prefix_rows: int) -> Tensor:
+        """Return the rows of `Offsets`: those of the offsets, then the prefix tokens' if there are any.
+
+        prefix_rows: of prefix→token, token→prefix and prefix→prefix.
+        """
+        if not self.num_prefix_tokens:
+            return rows.flatten()
+        return torch.cat([rows.flatten(), *(rows.new_full((1,), row) for row in prefix_rows)])
 
     def prefix_rows(self, num_rows: int) -> tuple[int, int, int]:
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).
