@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from tqdm import tqdm
 
-from . import checkpoint, metrics, runs
+from . import checkpoint, events, metrics, runs
 from .build import build_trainer, load_dataset, steps_per_epoch
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .compiling import compiled_ahead
@@ -110,7 +110,7 @@ def _train_epoch(epoch, config, dataset, trainer, bar):
     return {
         "epoch": epoch,
         "epochs": training.epochs,
-        "step": trainer.optimizer.steps,
+        "step": trainer.steps,
         "lr": step.lr,
         "train_loss": loss_sum / seen,
         "train_accuracy": correct / seen,
@@ -128,10 +128,12 @@ def _save(run, trainer, progress, row):
     if row["val_accuracy"] >= progress["best_val_accuracy"]:
         progress |= {"best_epoch": row["epoch"], "best_val_accuracy": row["val_accuracy"]}
     runs.save(run, arrays, progress)
+    runs.write_events(run, metrics.read(run.folder, progress))
 
 
 def _start(config, twin, name, held):
     """Set up a new run and return (run, dataset, trainer, progress); the folder is made last."""
+    _check_packages(config)
     dataset = load_dataset(config.data)
     trainer = build_trainer(twin, config, dataset.summary)
     folder = runs.folder_for(config, twin, name)
@@ -160,16 +162,20 @@ def _open_resumed(options, argv):
 
 def _resume(run, held):
     """Restore the last checkpoint and return (run, dataset, trainer, progress)."""
+    _check_packages(run.config)
     held.enter_context(locked(run.folder))
     dataset = runs.dataset_of(run)
-    if runs.last_progress(run):
-        trainer = runs.load(run, run.twin, "last", run.device)
-    else:  # killed before the end of the first epoch
-        trainer = runs.fresh_trainer(run, run.twin, run.device)
+    trainer = runs.resumed_trainer(run)
     progress = runs.mend(run)
     if changed := differences(run.versions):
         print(f"note    begun with {changed}: the bits may differ", flush=True)
     return run, dataset, trainer, progress
+
+
+def _check_packages(config):
+    """Raise ValueError for a package that the run would miss only after its first epoch."""
+    if config.training.tensorboard:
+        events.check_installed()
 
 
 def _introduce(run, trainer, threads):
@@ -187,7 +193,7 @@ def _introduce(run, trainer, threads):
 def _finish(run, dataset, trainer, seconds):
     """Evaluate the best checkpoint on the test split, draw pictures, and print the next commands."""
     arrays, progress = checkpoint.load(run.folder / runs.BEST)
-    trainer.load_state_dict(arrays, progress)
+    trainer.load_state_dict(runs.averaged(arrays), progress)
     accuracy = report(run.folder, dataset.classes, dataset.test, trainer, "test")["accuracy"]
     if run.config.visualization.enabled:
         from .visualize import draw
