@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import as_int, as_number, check_arrays, check_batch, check_images, check_state
+from .checks import (
+    as_int,
+    as_number,
+    check_arrays,
+    check_batch,
+    check_images,
+    check_state,
+    check_training_batch,
+)
 from .dispatch import F
 from .module import Module
 from .optim import (
@@ -89,26 +97,36 @@ class Trainer:
     def train_step(self, images: Array, labels: Array) -> StepResult:
         """Do one step: forward, backward, clip, update.
 
-        images: (B, C, H, W); labels: integers (B,).
+        images: (B, C, H, W); labels: integers (B,), or floats (B, num_classes), the share of each class.
         Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
         for labels that are no integers or do not match the images.
         """
-        check_batch(images, labels, self._num_classes)
+        check_training_batch(images, labels, self._num_classes)
         self.model.train()
         self.optimizer.zero_grad()
         logits = self.model(images.astype(self.model.dtype, copy=False))
-        loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
+        loss, dlogits = self._loss(logits, labels)
         step = self.optimizer.steps
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {step}; try a smaller learning rate")
-        self.model.backward(F.cross_entropy_backward(1.0, cache))
+        self.model.backward(dlogits)
         norm = clip_grad_norm(self.optimizer.flat_parameters(), self.clip_norm)
         if not math.isfinite(norm):
             raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
-        correct = int((logits.argmax(-1) == labels).sum())
+        classes = labels if labels.ndim == 1 else labels.argmax(-1)
+        correct = int((logits.argmax(-1) == classes).sum())
         return StepResult(float(loss), correct, lr, norm)
+
+    def _loss(self, logits: Array, labels: Array) -> tuple[np.floating, Array]:
+        """Return the loss and dlogits."""
+        if labels.ndim == 1:
+            loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
+            return loss, F.cross_entropy_backward(1.0, cache)
+        targets = labels.astype(logits.dtype, copy=False)
+        loss, cache = F.soft_cross_entropy_forward(logits, targets, self.label_smoothing)
+        return loss, F.soft_cross_entropy_backward(1.0, cache)
 
     def predict(self, images: Array, batch_size: int = 256) -> Array:
         """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""

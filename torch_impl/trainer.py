@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from . import ops
-from .checks import as_array, as_int, as_number, check_arrays, check_batch, check_images, check_state
+from .checks import (
+    as_array,
+    as_int,
+    as_number,
+    check_arrays,
+    check_batch,
+    check_images,
+    check_state,
+    check_training_batch,
+)
 from .optim import (
     AdamW,
     as_betas,
@@ -92,16 +101,16 @@ class Trainer:
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> StepResult:
         """Do one step: forward, backward, clip, update.
 
-        images: (B, C, H, W); labels: integers (B,).
+        images: (B, C, H, W); labels: integers (B,), or floats (B, num_classes), the share of each class.
         Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
         for labels that are no integers or do not match the images.
         """
-        check_batch(images, labels, self._num_classes)
+        check_training_batch(images, labels, self._num_classes)
         self.model.train()
         self.model.zero_grad()
-        classes = torch.from_numpy(labels.astype(np.int64)).to(self.device)
+        targets = self._targets(labels)
         logits = self.model(self._images(images))
-        loss = ops.cross_entropy(logits, classes, self.label_smoothing)
+        loss = self._loss(logits, targets)
         value, step = loss.item(), self.optimizer.steps
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} at step {step}; try a smaller learning rate")
@@ -111,8 +120,14 @@ class Trainer:
             raise FloatingPointError(f"the gradient's norm is {norm} at step {step}")
         lr = learning_rate(step, self.total_steps, self.lr, self.warmup_steps, self.min_lr)
         self.optimizer.step(lr)
+        classes = targets if targets.dim() == 1 else targets.argmax(-1)
         correct = int((logits.argmax(-1) == classes).sum())
         return StepResult(value, correct, lr, norm)
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if targets.dim() == 1:
+            return ops.cross_entropy(logits, targets, self.label_smoothing)
+        return ops.soft_cross_entropy(logits, targets.to(logits.dtype), self.label_smoothing)
 
     @torch.no_grad()
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
@@ -176,3 +191,7 @@ class Trainer:
     def _images(self, images: np.ndarray) -> Tensor:
         native = images.dtype.newbyteorder("=")
         return torch.from_numpy(np.ascontiguousarray(images, native)).to(self.device, self.model.dtype)
+
+    def _targets(self, labels: np.ndarray) -> Tensor:
+        dtype = np.int64 if labels.ndim == 1 else labels.dtype.newbyteorder("=")
+        return torch.from_numpy(labels.astype(dtype)).to(self.device)
