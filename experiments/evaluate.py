@@ -1,6 +1,7 @@
 """Evaluate a run: loss, accuracy, and accuracy per class."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
-from .data.folder import labelled_images
+from .data import labelled_split
 from .files import write_whole
 
 GIVEN = "given"  # the name of the split when the images come from --root
@@ -39,18 +40,31 @@ def main(argv=None):
 
 
 def _images(run, options):
-    """Return the Split to evaluate: from the run's data, or from a folder with the same classes."""
+    """Return the split to evaluate: from the run's data, or from a folder with the same classes."""
     if options.root is not None:
-        return labelled_images(options.root, run.data)
+        data = run.config.data
+        look = {"crop_pct": data.crop_pct, "interpolation": data.interpolation}
+        return labelled_split(options.root, run.data, data.workers, **look)
     try:
         return getattr(runs.dataset_of(run), options.split)
     except MISTAKES as error:
         raise ValueError(f"{error}; --root takes a folder of other images") from error
 
 
+def evaluated(trainer, split):
+    """Return the trainer's EvalResult of a split, whose images need not be in memory at once."""
+    results = [trainer.evaluate(images, labels) for images, labels in split.chunks()]
+    if len(results) == 1:
+        return results[0]
+    losses = [result.loss * len(result.predicted) for result in results]
+    predicted = np.concatenate([result.predicted for result in results])
+    correct = sum(result.correct for result in results)
+    return type(results[0])(math.fsum(losses) / len(predicted), correct, predicted)
+
+
 def report(folder, classes, split, trainer, name):
-    """Evaluate a Split, write evaluation_<name>.json and return its content."""
-    loss, correct, predicted = trainer.evaluate(split.images, split.labels)
+    """Evaluate a split, write evaluation_<name>.json and return its content."""
+    loss, correct, predicted = evaluated(trainer, split)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from tqdm import tqdm
 
 from . import checkpoint, events, metrics, runs
-from .build import build_trainer, load_dataset, steps_per_epoch
+from .build import build_trainer, epoch_batches, load_dataset, steps_per_epoch
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .compiling import compiled_ahead
 from .config import add_sections, to_config
-from .data.batches import batches
-from .evaluate import report
+from .data.pixels import UnreadableImageError
+from .evaluate import evaluated, report
 from .files import locked
 from .versions import differences
 
@@ -59,7 +59,7 @@ def _train_and_finish(run, dataset, trainer, progress, threads):
         quoted = shlex.quote(str(run.folder))
         print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {quoted}")
         return 130
-    except FloatingPointError as error:
+    except (FloatingPointError, UnreadableImageError) as error:
         print(f"training stopped: {error}", file=sys.stderr)
         return 1
     _finish(run, dataset, trainer, seconds)
@@ -85,17 +85,8 @@ def train(run, dataset, trainer, progress):
 
 def _train_epoch(epoch, config, dataset, trainer, bar):
     """Train one epoch, evaluate the validation split and return the row of metrics."""
-    training, data = config.training, config.data
     started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
-    for images, labels in batches(
-        dataset.train,
-        training.batch_size,
-        training.seed,
-        epoch,
-        data.max_shift,
-        data.flip,
-        dataset.black,
-    ):
+    for images, labels in epoch_batches(config, dataset, epoch):
         step = trainer.train_step(images, labels)
         seen += len(labels)
         loss_sum += step.loss * len(labels)
@@ -106,10 +97,10 @@ def _train_epoch(epoch, config, dataset, trainer, bar):
             refresh=False,
         )
         bar.update()
-    val = trainer.evaluate(dataset.val.images, dataset.val.labels)
+    val = evaluated(trainer, dataset.val)
     return {
         "epoch": epoch,
-        "epochs": training.epochs,
+        "epochs": config.training.epochs,
         "step": trainer.steps,
         "lr": step.lr,
         "train_loss": loss_sum / seen,
