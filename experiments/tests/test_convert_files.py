@@ -270,8 +270,8 @@ def test_when_the_disk_is_full(tmp_path, swin, capsys, monkeypatch, out, failing
 
 
 def test_options_that_do_not_fit(refuse, swin):
-    assert "img_size is [1, 2, 3], expected one or two positive integers" in refuse(
-        swin, "--img_size", "1", "2", "3"
+    assert "--image-size is [1, 2, 3], expected one or two positive integers" in refuse(
+        swin, "--image-size", "1", "2", "3"
     )
     assert "--family" in refuse(swin, "--family", "nothing")
     assert "from is 'torchvision', expected one of here, timm" in refuse(
@@ -280,7 +280,7 @@ def test_options_that_do_not_fit(refuse, swin):
     assert "no position tables of beit among its names" in refuse(swin, "--family", "beit")
     assert "has timm's names of swin already" in refuse(swin, to="timm")
     assert "the table of layers.0 has 49 rows, expected the 25 of 3x3" in refuse(
-        swin, "--window_size", "3", to="torchvision"
+        swin, "--window-size", "3", to="torchvision"
     )
 
 
@@ -327,4 +327,4 @@ def test_a_config_that_is_none(tmp_path, refuse, config, expected):
     folder.mkdir()
     safetensors(folder / "model.safetensors", finite("swinv2", "timm"))
     (folder / "config.json").write_text(config)
-    assert expected in refuse(folder, "--window_size", "4", to="torchvision")
+    assert expected in refuse(folder, "--window-size", "4", to="torchvision")

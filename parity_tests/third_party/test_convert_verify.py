@@ -20,7 +20,7 @@ timm = original("timm")
 original("transformers")
 SMALL = {"img_size": 32, "patch_size": 2, "embed_dim": 8, "num_classes": 3}
 SWIN = SMALL | {"depths": (2, 1), "num_heads": (2, 4), "window_size": 4}
-SIZES = ["--img_size", "32", "--window_size", "4"]
+SIZES = ["--image-size", "32", "--window-size", "4"]
 
 
 def saved(path, model):
