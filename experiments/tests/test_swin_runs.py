@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import BACKENDS, assert_same_run, in_float64, rows_of
+from small_runs import BACKENDS, SMALL_SWIN, assert_same_run, in_float64, rows_of
 
 import numpy_ref
 import torch_impl
@@ -32,17 +32,6 @@ from experiments.visualize import main as visualize
 from parity_tests import budget
 
 VERSIONS = ["swin", "swinv2"]
-SMALL = [
-    "--model.embed_dim=8",
-    "--model.window_size=2",
-    "--model.proj_drop_rate=0.1",
-    "--model.attn_drop_rate=0.1",
-    "--model.drop_path_rate=0.2",
-    "--training.epochs=2",
-    "--training.batch_size=256",
-    "--data.max_shift=1",
-    "--visualization.enabled=false",
-]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +46,9 @@ def swins(tmp_path_factory):
 
 
 def start(folder, version, backend, *more):
-    return main(["--backend", backend, "--run", str(folder), "--model.name", version, *SMALL, *more])
+    return main(
+        ["--backend", backend, "--run", str(folder), "--model.name", version, *SMALL_SWIN, *more]
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
