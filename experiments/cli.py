@@ -11,7 +11,7 @@ from .build import TWINS, import_twin
 from .config import one_line
 
 # The errors of a bad value while a run is set up, before anything is trained or written.
-MISTAKES = (ValueError, TypeError, OverflowError, MemoryError, OSError)
+MISTAKES = (ArgumentError, ValueError, TypeError, OverflowError, MemoryError, OSError)
 
 
 def fail(program, error):
@@ -53,7 +53,7 @@ def parse(parser, argv):
     """Return the parsed options; a bad argument ends the program with one line and exit code 2."""
     try:
         return parser.parse_args(argv)
-    except (ArgumentError, ValueError, TypeError, OSError) as error:
+    except MISTAKES as error:
         return fail(parser.prog, error)
 
 

@@ -50,6 +50,8 @@ class TrainingConfig:
         label_smoothing: share of the target spread over all classes.
         seed: of the weights, the data order, the augmentation and the dropout.
         device: "auto" takes CUDA where the PyTorch twin finds it; the NumPy twin runs on the CPU.
+        distributed: what several processes do that torchrun started: "ddp" (each has all weights) or
+            "fsdp2" (each has a part of every weight and of the optimizer's state).
     """
 
     epochs: int = 40
@@ -65,6 +67,7 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    distributed: Literal["ddp", "fsdp2"] = "ddp"
 
 
 @dataclass

@@ -12,6 +12,10 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
 
+    def part(self, rows: slice) -> "Split":
+        """Return these rows as a Split."""
+        return Split(self.images[rows], self.labels[rows])
+
 
 def standardise(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Return (images − mean) / std per channel, in place; images (N, C, H, W), mean and std (C,)."""
