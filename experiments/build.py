@@ -16,6 +16,7 @@ OWN_OPTIONS = {
     "window_size",
 }
 TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
+OF_A_STEP = ("accumulate", "ema_decay", "precision", "attention", "compile")
 MODELS = {"vit": "VisionTransformer", "swin": "SwinTransformer", "swinv2": "SwinTransformer"}
 
 
@@ -52,6 +53,7 @@ def build_trainer(backend, config, summary, spread=None):
         training.clip_norm,
         training.label_smoothing,
         training.device,
+        **{name: getattr(training, name) for name in OF_A_STEP},
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
 from .data.folder import labelled_images
+from .distributed import ALONE
+from .distributed.evaluation import evaluated
 from .files import write_whole
 
 GIVEN = "given"  # the name of the split when the images come from --root
@@ -48,9 +50,9 @@ def _images(run, options):
         raise ValueError(f"{error}; --root takes a folder of other images") from error
 
 
-def report(folder, classes, split, trainer, name):
+def report(folder, classes, split, trainer, name, processes=ALONE):
     """Evaluate a Split, write evaluation_<name>.json and return its content."""
-    loss, correct, predicted = trainer.evaluate(split.images, split.labels)
+    loss, correct, predicted = evaluated(trainer, split, processes)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {
@@ -64,7 +66,8 @@ def report(folder, classes, split, trainer, name):
         },
         "confusion": confusion.reshape(len(classes), -1).tolist(),
     }
-    write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
+    if processes.is_first:
+        write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -14,6 +14,9 @@ from experiments.cli import MISTAKES, fail
 PATIENCE = timedelta(minutes=30)  # for one exchange: the longest that a process may wait for another
 
 
+FAILURES = (OSError, MemoryError)  # what the machine can refuse during training
+
+
 @dataclass(frozen=True)
 class Processes:
     """The processes of a run, as one of them sees them.
@@ -21,11 +24,13 @@ class Processes:
     rank: the number of this one among all, from 0; the first one writes and prints.
     count: how many there are.
     local_rank: its number among those of its machine, which is also that of its GPU.
+    program: what begins a line about an error.
     """
 
     rank: int = 0
     count: int = 1
     local_rank: int = 0
+    program: str = "experiments"
 
     @property
     def is_first(self):
@@ -56,29 +61,32 @@ class Processes:
         return values[0]
 
     @contextmanager
-    def together(self, program):
-        """End all processes with exit code 2 and one line if the block makes one of MISTAKES in any.
+    def together(self, errors=MISTAKES):
+        """End all processes with exit code 2 and one line if the block raises one of `errors` in any.
 
         The block must exchange nothing: a process that fails in it goes straight to its end.
         """
-        error = None
+        found = None
         try:
             yield
-        except MISTAKES as mistake:
-            error = mistake
-        failed = self.gather(error is not None)
+        except errors as error:
+            found = error
+        failed = self.gather(found is not None)
         if any(failed):
             if failed.index(True) == self.rank:
-                fail(program, error)
+                fail(self.program, found)
             raise SystemExit(2)
 
-    def first(self, program, make):
-        """Let the first process call `make()` and return the result in all; as for `together`."""
+    def first(self, make):
+        """Let the first process call `make()` and return the result in all; errors: see `together`."""
         value = None
-        with self.together(program):
+        with self.together():
             if self.is_first:
                 value = make()
         return self.from_first(value)
+
+
+ALONE = Processes()
 
 
 def share(rank, count, total):
@@ -91,19 +99,19 @@ def share(rank, count, total):
 
 
 @contextmanager
-def joined():
+def joined(program):
     """Join the processes that torchrun started, and yield the Processes; without torchrun, one alone.
 
-    PyTorch's tensors on the CPU travel by gloo, those on GPUs by NCCL. What a process other than the first
-    prints is dropped within the block; errors are printed by all.
+    Tensors on the CPU are exchanged by gloo, those on GPUs by NCCL. What a process other than the first
+    prints is dropped within the block; lines about errors are not.
     """
-    numbers = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
-    if numbers["WORLD_SIZE"] in ("", "1"):
-        yield Processes()
+    numbers = [int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if "TORCHELASTIC_RUN_ID" not in os.environ or numbers[1] == 1:
+        yield Processes(program=program)
         return
     import torch
 
-    processes = Processes(*(int(numbers[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+    processes = Processes(*numbers, program)
     if processes.local_rank < torch.cuda.device_count():
         torch.cuda.set_device(processes.local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -112,7 +120,7 @@ def joined():
         try:
             yield processes
         except RuntimeError as error:
-            if not _is_lost_peer(error):
+            if not _is_lost_process(error):
                 raise
             lost = f"process {processes.rank} of {processes.count} has lost another one"
             print(f"{lost} ({str(error).splitlines()[0]})", file=sys.stderr)
@@ -120,7 +128,7 @@ def joined():
     torch.distributed.destroy_process_group()
 
 
-def _is_lost_peer(error):
+def _is_lost_process(error):
     """Whether the error says that another process is gone or silent; that one has the reason."""
     import torch.distributed
 

@@ -77,9 +77,31 @@ class SharedDraws(np.random.Generator):
         return drawn[first * rows : (first + own) * rows]
 
 
-def mesh_for(processes, device):
-    """Return the one-dimensional mesh of all processes; device: "cpu" or "cuda"."""
-    return init_device_mesh(device, (processes.count,))
+def check_processes(processes, twin, device):
+    """Raise ValueError for the NumPy twin, and where this process has no GPU of its own.
+
+    device: training.device.
+    """
+    if twin != "torch":
+        raise ValueError(
+            f"the {twin} twin trains in one process, but torchrun started {processes.count}: leave "
+            "torchrun out, or take --backend torch"
+        )
+    found = torch.cuda.device_count()
+    if device != "cpu" and found and processes.local_rank >= found:
+        raise ValueError(
+            f"this machine has {found} GPUs for more processes: start {found} on it, or take "
+            "--training.device cpu"
+        )
+
+
+def splitter(processes, training):
+    """Return what `build_trainer` takes as `spread`; None where every process has all weights."""
+    if training.distributed == "ddp":
+        return None
+    on_gpu = training.device != "cpu" and torch.cuda.is_available()
+    mesh = init_device_mesh("cuda" if on_gpu else "cpu", (processes.count,))
+    return lambda model: split_model(model, mesh)
 
 
 def split_model(model, mesh):
