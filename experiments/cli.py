@@ -14,9 +14,14 @@ from .config import one_line
 MISTAKES = (ArgumentError, ValueError, TypeError, OverflowError, MemoryError, OSError)
 
 
+def report_mistake(program, error):
+    """Print the error in one line to stderr."""
+    print(f"{program}: error: {one_line(error)}", file=sys.stderr, flush=True)
+
+
 def fail(program, error):
     """Print the error in one line to stderr and exit with code 2."""
-    print(f"{program}: error: {one_line(error)}", file=sys.stderr)
+    report_mistake(program, error)
     raise SystemExit(2)
 
 

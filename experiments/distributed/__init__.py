@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
 
-from experiments.cli import MISTAKES, fail
+from experiments.cli import MISTAKES, report_mistake
 
 PATIENCE = timedelta(minutes=30)  # for one exchange: the longest that a process may wait for another
 
@@ -74,7 +74,8 @@ class Processes:
         failed = self.gather(found is not None)
         if any(failed):
             if failed.index(True) == self.rank:
-                fail(self.program, found)
+                report_mistake(self.program, found)
+            self.gather(None)  # torchrun ends the others at the first exit: not before the line is out
             raise SystemExit(2)
 
     def first(self, make):
@@ -116,7 +117,10 @@ def joined(program):
         torch.cuda.set_device(processes.local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     torch.distributed.init_process_group(backend, timeout=PATIENCE)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if processes.is_first else nowhere):
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(sys.stdout if processes.is_first else nowhere),
+    ):
         try:
             yield processes
         except RuntimeError as error:

@@ -19,8 +19,8 @@ def evaluated(trainer, split, processes):
 def _own(trainer, split, processes):
     """Return the results of this process's share.
 
-    Every process does as many forward passes, because each pass of a split model gathers its weights: the
-    image that only some of the shares have is evaluated by itself, in the others the first one instead.
+    Every process does as many forward passes, because each pass of a split model gathers its weights.
+    So the image that only some of the shares have is evaluated by itself, in the others the first one.
     """
     total = len(split.labels)
     share, least = processes.share(total), total // processes.count

@@ -1,5 +1,6 @@
 """Spread a trainer of the PyTorch twin over processes: DDP, or FSDP2, which also splits the weights."""
 
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,8 +27,9 @@ class Exchange(torch_impl.processes.Processes):
         self.processes, self.draws, self.adding = processes, draws, adding
 
     def counts(self, count):
-        counts = torch.empty(self.processes.count, dtype=torch.int64)
-        dist.all_gather_into_tensor(counts, torch.tensor([count]))
+        counts = torch.zeros(self.processes.count, dtype=torch.int64)
+        counts[self.processes.rank] = count
+        dist.all_reduce(counts)
         return counts.tolist()
 
     @contextmanager
@@ -40,7 +42,7 @@ class Exchange(torch_impl.processes.Processes):
                     yield
 
     def padded(self, images, labels):
-        """Give a process without an image one of zeros, so that it takes part; its loss counts 0 times."""
+        """Give a process without an image one of zeros to take part with; its loss has weight 0."""
         if len(labels):
             return images, labels
         return tuple(np.zeros((1, *array.shape[1:]), array.dtype) for array in (images, labels))
@@ -68,7 +70,7 @@ class SharedDraws(np.random.Generator):
             self._share = None
 
     def random(self, size=None, dtype=np.float64, out=None):
-        """Draw as NumPy's does; within `shared`, axis 0 of `size` is a multiple of this share's images."""
+        """Draw as NumPy does; within `shared`, axis 0 of `size` is a multiple of this share's images."""
         if self._share is None:
             return super().random(size, dtype, out)
         first, own, total = self._share
@@ -105,7 +107,7 @@ def splitter(processes, training):
 
 
 def split_model(model, mesh):
-    """Split a model's weights over the processes of a mesh by FSDP2: a group per block, one for the rest.
+    """Split a model's weights over the processes of a mesh by FSDP2, in a group per block and the rest.
 
     Gradients are summed, where FSDP2 by itself averages.
     """
@@ -119,7 +121,7 @@ def split_model(model, mesh):
 
 
 def connect(trainer, processes):
-    """Let a fresh trainer do its steps together with those of the other processes; all call this at once.
+    """Let a trainer do its steps together with those of the other processes; all call this at once.
 
     A model that `split_model` did not split is replicated by DDP.
     """
@@ -131,9 +133,11 @@ def connect(trainer, processes):
     if isinstance(model, FSDPModule):
         trainer.processes = Exchange(processes, draws, lambda: _adding(model))
         return
-    network = DistributedDataParallel(
-        trainer.network or model, broadcast_buffers=False, gradient_as_bucket_view=True
-    )
+    with warnings.catch_warnings():  # PyTorch 2.13 has another name for broadcast_buffers, 2.11 has not
+        warnings.simplefilter("ignore", FutureWarning)
+        network = DistributedDataParallel(
+            trainer.network or model, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
     network.register_comm_hook(None, _summed)
     trainer.network = network
     trainer.processes = Exchange(processes, draws, network.no_sync)
