@@ -51,6 +51,16 @@ class TrainingConfig:
         label_smoothing: share of the target spread over all classes.
         seed: of the weights, the data order, the augmentation and the dropout.
         device: "auto" takes CUDA where the PyTorch twin finds it; the NumPy twin runs on the CPU.
+        accumulate: micro-batches in which a step of batch_size images is computed, to save memory.
+        ema_decay: decay of a moving average of the weights, which evaluation, the best checkpoint and
+            what is exported then use; null for none.
+        precision: of a step in the PyTorch twin: fp32 (that of model.dtype), or bf16 or fp16 (autocast;
+            fp16 with a scaled loss); weights and evaluation stay float32.
+        attention: the implementation of attention in the PyTorch twin; null for its default, eager.
+        compile: whether the PyTorch twin compiles the model for training steps.
+        tensorboard: whether to write TensorBoard's event file beside metrics.jsonl.
+        distributed: what several processes do that torchrun started: "ddp" (each has all weights) or
+            "fsdp2" (each has a part of every weight and of the optimizer's state).
     """
 
     epochs: int = 40
@@ -66,6 +76,13 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    accumulate: int = 1
+    ema_decay: float | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    attention: Literal["auto", "eager", "sdpa", "flex", "triton"] | None = None
+    compile: bool = False
+    tensorboard: bool = False
+    distributed: Literal["ddp", "fsdp2"] = "ddp"
 
 
 @dataclass
@@ -211,6 +228,7 @@ def check(config):
     _at_least("training.epochs", training.epochs, 1)
     _at_least("training.batch_size", training.batch_size, 1)
     _at_least("training.seed", training.seed, 0)
+    _at_least("training.accumulate", training.accumulate, 1)
     _check_data(data)
     _at_least("visualization.num_images", config.visualization.num_images, 1)
     for name in ("min_lr", "warmup_epochs", "weight_decay", "table_lr_factor"):
@@ -221,9 +239,10 @@ def check(config):
         raise ValueError(f"training.min_lr is {training.min_lr}, expected at most lr {training.lr}")
     if training.clip_norm is not None and training.clip_norm <= 0:
         raise ValueError(f"training.clip_norm is {training.clip_norm}, expected positive or null")
-    for name in ("beta1", "beta2", "label_smoothing"):
+    _check_step(training, config.model.dtype)
+    for name in ("beta1", "beta2", "label_smoothing", "ema_decay"):
         value = getattr(training, name)
-        if not 0 <= value < 1:
+        if value is not None and not 0 <= value < 1:
             raise ValueError(f"training.{name} is {value}, expected a number in [0, 1)")
     count, layer = config.model.num_blocks, config.visualization.layer
     if not -count <= layer < count:
@@ -254,6 +273,19 @@ def _check_interval(name, value, most):
     if not (len(value) == 2 and 0 < value[0] <= value[1] <= most and math.isfinite(value[1])):
         raise ValueError(
             f"{name} is {value}, expected the least and the largest, above 0 and up to {most}"
+        )
+
+
+def _check_step(training, dtype):
+    """Check what the options of a step allow together, whichever the twin."""
+    if training.accumulate > training.batch_size:
+        raise ValueError(
+            f"training.accumulate is {training.accumulate}, expected at most batch_size "
+            f"{training.batch_size}"
+        )
+    if training.precision != "fp32" and dtype != "float32":
+        raise ValueError(
+            f"training.precision is {training.precision}, but model.dtype is {dtype}: only float32 fits"
         )
 
 

@@ -112,7 +112,7 @@ class MultiHeadAttention(Module):
         q, k, v = self._qkv(x)
         terms = self._score_terms(x, q, k, bias)
         dropout = self.attn_drop.draw((*q.shape[:3], k.shape[2]), q.dtype, q.device)
-        out = ops.attention(q, k, v, *terms[:3], mask, self.scale, dropout, *terms[3:])
+        out = ops.attention(q, k, v, mask=mask, scale=self.scale, dropout=dropout, **terms._asdict())
         return self.proj_drop.add(residual, self.proj, out.transpose(1, 2).flatten(2))
 
     def attention_weights(
@@ -120,7 +120,11 @@ class MultiHeadAttention(Module):
     ) -> Tensor:
         """Return the softmax before its dropout, (B, H, Lq, L); eval() also stops dropout in schemes."""
         q, k, _ = self._qkv(x)
-        return ops.attention_weights(q, k, *self._score_terms(x, q, k, bias)[:3], mask, self.scale)
+        terms = self._score_terms(x, q, k, bias)
+        table, offsets = {"table": terms.table, "index": terms.index}, terms.offsets
+        return ops.attention_weights(
+            q, k, **table, bias=terms.bias, mask=mask, scale=self.scale, offsets=offsets
+        )
 
     def _qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .sharding import whole
+
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
 MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
@@ -160,27 +162,27 @@ def as_dtype(dtype: Any) -> torch.dtype:
     return dtype
 
 
-def check_state(expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
+def check_state(
+    expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray], prefix: str = ""
+) -> None:
     """Check that `state` has the keys and shapes of `expected`, {name: shape}.
 
-    Raises ValueError naming what differs.
+    prefix: of the names in the message. Raises ValueError naming what differs.
     """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
-        raise ValueError(
-            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
-        )
+        names = (sorted(prefix + name for name in each) for each in (missing, unexpected))
+        raise ValueError("state does not fit: missing {}, unexpected {}".format(*names))
     for name, shape in expected.items():
-        if tuple(state[name].shape) != tuple(shape):
-            raise ValueError(
-                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
-            )
+        given, shape = tuple(state[name].shape), tuple(shape)
+        if given != shape:
+            raise ValueError(f"{prefix}{name} has shape {given} in the state, expected {shape}")
 
 
 def as_array(x: Tensor) -> np.ndarray:
     """Return a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return x.detach().to("cpu", wide, copy=True).numpy()
+    return whole(x.detach()).to("cpu", wide, copy=True).numpy()
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:

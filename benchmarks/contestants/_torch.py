@@ -60,7 +60,7 @@ def as_its_users_would(implementation=None):
     The check takes two passes over the index and breaks torch.compile's graph.
     implementation: "eager" or "sdpa" for modules of torch_impl.
     """
-    ops = importlib.import_module("torch_impl.ops.attention")
+    ops = importlib.import_module("torch_impl.ops.attention.inputs")
     before, ops.gather_bias = ops.gather_bias, swin_gather
     try:
         with ExitStack() as stack:

@@ -18,6 +18,7 @@ from ..checks import (
     check_positive_int,
 )
 from ..nn import Module
+from ..ops import Offsets
 from ..random import as_generator
 from ..resize import METHODS, Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
@@ -31,6 +32,7 @@ class ScoreTerms(NamedTuple):
     bias: Tensor | None = None
     value_embedding: Tensor | None = None
     value_index: Tensor | None = None
+    offsets: Offsets | None = None
 
 
 class Resized(NamedTuple):

@@ -51,6 +51,11 @@ def offset_rows(q_size: Size, k_size: Size) -> tuple[Tensor, int]:
     return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
 
 
+def axis_range(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
+    """Return every offset that occurs along an axis, from the lowest: (1, stride · (q − 1) + k)."""
+    return torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1)[None]
+
+
 def window_rows(q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0) -> Tensor:
     """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
     sizes = zip(q_size, k_size, window_size, strict=True)

@@ -6,8 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..types import Size
-from ._geometry import axis_offsets, row_major, spread
+from ._geometry import row_major, spread
 
 Method = Literal["euclidean", "quant", "cross", "product"]
 METHODS = get_args(Method)
@@ -18,9 +17,11 @@ def num_buckets(method: Method, ratio: float) -> int:
     return _side(ratio) ** 2 if method == "product" else _side(ratio)
 
 
-def buckets(q_size: Size, k_size: Size, method: Method, ratio: float) -> Tensor:
-    """Return the buckets of all offsets between two grids: (1, Lq, Lk), or (2, Lq, Lk) for "cross"."""
-    axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
+def buckets(axes: list[Tensor], method: Method, ratio: float) -> Tensor:
+    """Return the buckets of the offsets of both axes together: (1, Lq, Lk), or (2, Lq, Lk) for "cross".
+
+    axes: a matrix of offsets (q, k) per axis.
+    """
     least = _least(ratio)
     if method in ("cross", "product"):
         rows = [_bucket(axis, least) for axis in axes]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ..checks import as_number, check_choice, check_natural
 from ..types import Size
-from ._geometry import joint_rows, remembered, with_prefix
+from ._geometry import axis_offsets, axis_range, joint_rows, remembered, with_prefix
 from ._irpe_buckets import METHODS, Method, buckets, num_buckets
 
 
@@ -30,9 +30,17 @@ class IRPERows:
         sizes = q_size, k_size
         return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
 
+    def by_offset(self, q_size: Size, k_size: Size) -> Tensor | None:
+        """Return the row of each offset between two grids, row-major; None for method "cross"."""
+        if self.method == "cross":
+            return None
+        axes = [axis_range(q, k) for q, k in zip(q_size, k_size, strict=True)]
+        return buckets(axes, self.method, self.ratio).flatten()
+
     def _find_joint(self, q_size: Size, k_size: Size) -> tuple[Tensor, Tensor]:
         count = self._rows_per_table
-        found = buckets(q_size, k_size, self.method, self.ratio)
+        axes = [axis_offsets(q, k) for q, k in zip(q_size, k_size, strict=True)]
+        found = buckets(axes, self.method, self.ratio)
         rows = torch.stack([with_prefix(each, self.num_prefix_tokens, count - 1) for each in found])
         if self.method == "cross":  # the columns' rows follow the rows'
             return joint_rows(rows + torch.tensor([0, count])[:, None, None])

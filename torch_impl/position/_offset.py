@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from ..types import Size, SizeLike
@@ -27,6 +28,10 @@ class OffsetBias(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         rows, num_rows = offset_rows(q_size, k_size)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
+        num_rows = math.prod(q + k - 1 for q, k in zip(q_size, k_size, strict=True))
+        return self.and_prefix(torch.arange(num_rows), *self.prefix_rows(num_rows))
 
     def hidden(self, offsets: Tensor) -> Tensor:
         """Return which offsets are masked with −inf: (R, 1 or H).

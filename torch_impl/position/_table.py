@@ -2,12 +2,14 @@
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
 from ..checks import check_positive_int
-from ..types import SizeLike
+from ..ops import Offsets
+from ..types import Size, SizeLike
 from ._base import PositionBias, ScoreTerms
 
 
@@ -20,6 +22,7 @@ class TableBias(PositionBias):
     """
 
     causal = False
+    stride = 1  # offset = stride · query − key
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
@@ -32,7 +35,7 @@ class TableBias(PositionBias):
     ) -> tuple[Tensor, Tensor]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        if sizes == (self.query_size, self.window_size, 0):
+        if self._are_own(*sizes):
             return self.table(*sizes), self.index
         return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
 
@@ -45,13 +48,46 @@ class TableBias(PositionBias):
 
     def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the table and the index. Only the number of tokens of x matters."""
-        return ScoreTerms(*self.lookup(*self.sizes_of(x.shape[1], "x")))
+        sizes = self.sizes_of(x.shape[1], "x")
+        offsets = self.offsets(*sizes)
+        if offsets is None or self._are_own(*sizes):
+            return ScoreTerms(*self.lookup(*sizes), offsets=offsets)
+        return ScoreTerms(self.table(*sizes), offsets=offsets)  # some implementations need no index
+
+    def offsets(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Offsets | None:
+        """Return what makes the index of these sizes, or None if it depends on more than the offset.
+
+        q_size, k_size, q_offset: as `sizes` returns them.
+        """
+        rows = self.offset_rows(q_size, k_size, q_offset)
+        if rows is None:
+            return None
+        causal = q_offset if self.causal else None
+        rows = rows.to(self.index.device)
+        return Offsets.of_grids(q_size, k_size, rows, self.num_prefix_tokens, causal, self.stride)
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
+        """Return the rows of `Offsets` for these sizes, or None if the scheme has none."""
+        return None
 
     def forward(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         """Return the bias (H, P + Lq, P + Lk)."""
         return ops.bias(*self.lookup(q_size, k_size, q_offset))
+
+    def _are_own(self, q_size: Size, k_size: Size, q_offset: int) -> bool:
+        """Return whether `index` is that of these sizes."""
+        return (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
+
+    def and_prefix(self, rows: Tensor, *prefix_rows: int) -> Tensor:
+        """Return the rows of `Offsets`: those of the offsets, then the prefix tokens' if there are any.
+
+        prefix_rows: of prefix→token, token→prefix and prefix→prefix.
+        """
+        if not self.num_prefix_tokens:
+            return rows.flatten()
+        return torch.cat([rows.flatten(), rows.new_tensor(prefix_rows)])
 
     def prefix_rows(self, num_rows: int) -> tuple[int, int, int]:
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).

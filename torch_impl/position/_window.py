@@ -9,7 +9,7 @@ from ..random import truncated_normal
 from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ._base import PositionBias
-from ._geometry import window_rows, with_prefix
+from ._geometry import axis_range, row_major, window_rows, with_prefix
 from ._table import TableBias
 
 
@@ -44,6 +44,12 @@ class WindowTableBias(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         rows = window_rows(q_size, k_size, self.window_size, q_offset)
         return with_prefix(rows, self.num_prefix_tokens, *range(self.num_offsets, self.num_offsets + 3))
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
+        sizes = zip(q_size, k_size, self.window_size, strict=True)
+        axes = [axis_range(q, k, q_offset) + size - 1 for q, k, size in sizes]
+        rows = row_major(axes, [2 * size - 1 for size in self.window_size])
+        return self.and_prefix(rows, *range(self.num_offsets, self.num_offsets + 3))
 
     def sizes(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0

@@ -52,6 +52,10 @@ class IRPEBias(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size)[1]
 
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
+        rows, last = self._bucket_rows.by_offset(q_size, k_size), self._bucket_rows.num_rows - 1
+        return None if rows is None else self.and_prefix(rows, last, last, last)
+
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:

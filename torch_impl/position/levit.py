@@ -10,7 +10,7 @@ from ..nn import Parameter
 from ..random import truncated_normal
 from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
-from ._geometry import axis_offsets, row_major, tokens_at, with_prefix
+from ._geometry import axis_offsets, axis_range, row_major, tokens_at, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
@@ -42,7 +42,7 @@ class LeViT(TableBias):
         dtype: DTypeLike | None = None,
         generator: Generator | None = None,
     ):
-        self.stride: int = check_positive_int(stride=stride)
+        self.stride = check_positive_int(stride=stride)
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
         num_rows = math.prod(self.window_size) + (3 if num_prefix_tokens else 0)
         self.relative_position_bias_table = Parameter(
@@ -65,6 +65,12 @@ class LeViT(TableBias):
         ]
         rows, num_rows = row_major(axes, self.window_size), math.prod(self.window_size)
         return with_prefix(rows, self.num_prefix_tokens, *range(num_rows, num_rows + 3))
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
+        sizes, num_rows = zip(q_size, k_size, strict=True), math.prod(self.window_size)
+        axes = [axis_range(q, k, stride=self.stride).abs() for q, k in sizes]
+        rows = row_major(axes, self.window_size)
+        return self.and_prefix(rows, *range(num_rows, num_rows + 3))
 
     def sizes(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0

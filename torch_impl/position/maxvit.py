@@ -8,7 +8,7 @@ from ..nn import Parameter
 from ..random import truncated_normal
 from ..resize import Method, resize_table
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
-from ._geometry import axis_offsets, row_major, with_prefix
+from ._geometry import axis_offsets, axis_range, row_major, with_prefix
 from ._table import TableBias
 from ._window import check_covered
 
@@ -51,6 +51,12 @@ class MaxViT(TableBias):
         num_rows = math.prod(counts)
         rows = num_rows - 1 - key_to_query  # half a turn of the planes reverses their rows
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
+        sizes = zip(q_size, k_size, self.window_size, strict=True)
+        counts = [2 * size - 1 for size in self.window_size]
+        rows = row_major([axis_range(q, k) + size - 1 for q, k, size in sizes], counts)
+        return self.and_prefix(rows, *self.prefix_rows(math.prod(counts)))
 
     def sizes(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0

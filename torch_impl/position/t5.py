@@ -9,7 +9,7 @@ from ..checks import check_bool, check_positive_int
 from ..nn import Parameter
 from ..random import truncated_normal
 from ..types import DTypeLike, Generator, Size, SizeLike
-from ._geometry import axis_offsets, with_prefix
+from ._geometry import axis_offsets, axis_range, with_prefix
 from ._table import TableBias
 
 
@@ -68,6 +68,10 @@ class T5(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset))
         return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
+
+    def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
+        bucket = self.bucket(axis_range(q_size[0], k_size[0], q_offset))
+        return self.and_prefix(bucket, *self.prefix_rows(self.num_buckets))
 
     def bucket(self, offset: Tensor) -> Tensor:
         """Return the bucket, in [0, num_buckets).
