@@ -65,18 +65,19 @@ def steps_per_epoch(config, summary):
     return -(-summary.counts["train"] // config.training.batch_size)
 
 
-def build_trainer(backend, config, summary):
+def build_trainer(backend, config, summary, spread=None):
     """Build a fresh Trainer for data with this Summary.
 
+    spread: changes the model before the optimizer is made for it; see experiments.distributed.spread.
     The same seed gives the same weights in both twins. Raises ValueError or TypeError when values do
     not fit together, before anything is computed, and ValueError when a package is missing.
     """
     twin = import_twin(backend)
     training = config.training
     per_epoch = steps_per_epoch(config, summary)
-    model = getattr(twin, MODELS[config.model.name])
+    model = getattr(twin, MODELS[config.model.name])(**_model_arguments(config, summary))
     return twin.Trainer(
-        model(**_model_arguments(config, summary)),
+        model if spread is None else spread(model),
         training.lr,
         training.epochs * per_epoch,
         round(training.warmup_epochs * per_epoch),

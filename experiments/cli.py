@@ -11,12 +11,17 @@ from .build import TWINS, import_twin
 from .config import one_line
 
 # The errors of a bad value while a run is set up, before anything is trained or written.
-MISTAKES = (ValueError, TypeError, OverflowError, MemoryError, OSError)
+MISTAKES = (ArgumentError, ValueError, TypeError, OverflowError, MemoryError, OSError)
+
+
+def report_mistake(program, error):
+    """Print the error in one line to stderr."""
+    print(f"{program}: error: {one_line(error)}", file=sys.stderr, flush=True)
 
 
 def fail(program, error):
     """Print the error in one line to stderr and exit with code 2."""
-    print(f"{program}: error: {one_line(error)}", file=sys.stderr)
+    report_mistake(program, error)
     raise SystemExit(2)
 
 
@@ -53,7 +58,7 @@ def parse(parser, argv):
     """Return the parsed options; a bad argument ends the program with one line and exit code 2."""
     try:
         return parser.parse_args(argv)
-    except (ArgumentError, ValueError, TypeError, OSError) as error:
+    except MISTAKES as error:
         return fail(parser.prog, error)
 
 

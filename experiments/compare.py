@@ -21,7 +21,7 @@ from .comparison import page, results
 from .comparison.rows import ROWS, settings_of, written
 from .config import Config, add_sections, to_config
 from .data import Dataset
-from .evaluate import evaluated
+from .distributed.evaluation import evaluated
 from .train import train
 
 DEFAULT_TWIN = "torch"  # on one core it takes a third of the NumPy twin's time

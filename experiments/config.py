@@ -59,6 +59,8 @@ class TrainingConfig:
         attention: the implementation of attention in the PyTorch twin; null for its default, eager.
         compile: whether the PyTorch twin compiles the model for training steps.
         tensorboard: whether to write TensorBoard's event file beside metrics.jsonl.
+        distributed: what several processes do that torchrun started: "ddp" (each has all weights) or
+            "fsdp2" (each has a part of every weight and of the optimizer's state).
     """
 
     epochs: int = 40
@@ -80,6 +82,7 @@ class TrainingConfig:
     attention: Literal["auto", "eager", "sdpa", "flex", "triton"] | None = None
     compile: bool = False
     tensorboard: bool = False
+    distributed: Literal["ddp", "fsdp2"] = "ddp"
 
 
 @dataclass
@@ -246,19 +249,6 @@ def check(config):
         raise ValueError(f"visualization.layer is {layer}, expected one of the {count} blocks")
 
 
-def _check_step(training, dtype):
-    """Check what the options of a step allow together, whichever the twin."""
-    if training.accumulate > training.batch_size:
-        raise ValueError(
-            f"training.accumulate is {training.accumulate}, expected at most batch_size "
-            f"{training.batch_size}"
-        )
-    if training.precision != "fp32" and dtype != "float32":
-        raise ValueError(
-            f"training.precision is {training.precision}, but model.dtype is {dtype}: only float32 fits"
-        )
-
-
 def _check_data(data):
     for name in ("max_shift", "workers", "mixup", "cutmix"):
         _at_least(f"data.{name}", getattr(data, name), 0)
@@ -283,6 +273,19 @@ def _check_interval(name, value, most):
     if not (len(value) == 2 and 0 < value[0] <= value[1] <= most and math.isfinite(value[1])):
         raise ValueError(
             f"{name} is {value}, expected the least and the largest, above 0 and up to {most}"
+        )
+
+
+def _check_step(training, dtype):
+    """Check what the options of a step allow together, whichever the twin."""
+    if training.accumulate > training.batch_size:
+        raise ValueError(
+            f"training.accumulate is {training.accumulate}, expected at most batch_size "
+            f"{training.batch_size}"
+        )
+    if training.precision != "fp32" and dtype != "float32":
+        raise ValueError(
+            f"training.precision is {training.precision}, but model.dtype is {dtype}: only float32 fits"
         )
 
 

@@ -1,7 +1,6 @@
 """Evaluate a run: loss, accuracy, and accuracy per class."""
 
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import numpy as np
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
 from .data import labelled_split
+from .distributed import ALONE
+from .distributed.evaluation import evaluated
 from .files import write_whole
 
 GIVEN = "given"  # the name of the split when the images come from --root
@@ -51,20 +52,9 @@ def _images(run, options):
         raise ValueError(f"{error}; --root takes a folder of other images") from error
 
 
-def evaluated(trainer, split):
-    """Return the trainer's EvalResult of a split, whose images need not be in memory at once."""
-    results = [trainer.evaluate(images, labels) for images, labels in split.chunks()]
-    if len(results) == 1:
-        return results[0]
-    losses = [result.loss * len(result.predicted) for result in results]
-    predicted = np.concatenate([result.predicted for result in results])
-    correct = sum(result.correct for result in results)
-    return type(results[0])(math.fsum(losses) / len(predicted), correct, predicted)
-
-
-def report(folder, classes, split, trainer, name):
-    """Evaluate a split, write evaluation_<name>.json and return its content."""
-    loss, correct, predicted = evaluated(trainer, split)
+def report(folder, classes, split, trainer, name, processes=ALONE):
+    """Evaluate a Split, write evaluation_<name>.json and return its content."""
+    loss, correct, predicted = evaluated(trainer, split, processes)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {
@@ -78,7 +68,8 @@ def report(folder, classes, split, trainer, name):
         },
         "confusion": confusion.reshape(len(classes), -1).tolist(),
     }
-    write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
+    if processes.is_first:
+        write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

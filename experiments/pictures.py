@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from . import plots
-from .evaluate import evaluated
+from .distributed.evaluation import evaluated
 from .files import write_whole
 from .token_maps import attention_of_queries, token_maps
 

@@ -21,7 +21,7 @@ from .cli import MISTAKES, command, fail, parse, parser_for, use_threads
 from .comparison import results
 from .comparison.rows import ROWS
 from .config import load_config
-from .evaluate import evaluated
+from .distributed.evaluation import evaluated
 from .files import make_folder, write_whole
 from .train import train
 

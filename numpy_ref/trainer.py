@@ -139,7 +139,6 @@ class Trainer:
     def _backward(self, images: Array, labels: Array) -> tuple[float, int]:
         """Compute the gradient in micro-batches; return loss and correct answers of the whole batch."""
         loss, correct, size = 0.0, 0, -(-len(labels) // self.accumulate)
-        classes = labels if labels.ndim == 1 else labels.argmax(-1)
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             logits = self.model(images[part].astype(self.model.dtype, copy=False))
@@ -151,17 +150,18 @@ class Trainer:
                 )
             self.model.backward(dlogits)
             loss += float(mean) * share
-            correct += int((logits.argmax(-1) == classes[part]).sum())
+            classes = labels[part] if labels.ndim == 1 else labels[part].argmax(-1)
+            correct += int((logits.argmax(-1) == classes).sum())
         return loss, correct
 
-    def _loss(self, logits: Array, labels: Array, dloss: float) -> tuple[np.floating, Array]:
-        """Return the loss and dlogits."""
+    def _loss(self, logits: Array, labels: Array, share: float) -> tuple[np.floating, Array]:
+        """Return the mean loss and `share` times its gradient."""
         if labels.ndim == 1:
             loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
-            return loss, F.cross_entropy_backward(dloss, cache)
+            return loss, F.cross_entropy_backward(share, cache)
         targets = labels.astype(logits.dtype, copy=False)
         loss, cache = F.soft_cross_entropy_forward(logits, targets, self.label_smoothing)
-        return loss, F.soft_cross_entropy_backward(dloss, cache)
+        return loss, F.soft_cross_entropy_backward(share, cache)
 
     def predict(self, images: Array, batch_size: int = 256) -> Array:
         """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .sharding import whole
+
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
 MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
@@ -189,7 +191,7 @@ def check_state(
 def as_array(x: Tensor) -> np.ndarray:
     """Return a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return x.detach().to("cpu", wide, copy=True).numpy()
+    return whole(x.detach()).to("cpu", wide, copy=True).numpy()
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:

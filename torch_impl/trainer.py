@@ -35,6 +35,7 @@ from .optim import (
 from .precision import LossScaler, autocast, check_precision
 from .processes import Processes
 from .random import check_generator_state, generator_state, set_generator_state
+from .sharding import like
 from .swin import SwinTransformer
 from .types import Implementation
 from .vit import VisionTransformer
@@ -144,7 +145,7 @@ class Trainer:
         for labels that are no integers or do not match the images. In fp16 a norm that is not finite
         skips the step, as long as a smaller scale of the loss can help.
         """
-        check_training_batch(images, labels, self._num_classes)
+        check_training_batch(*self.processes.padded(images, labels), self._num_classes)
         self.model.train()
         self.model.zero_grad()
         loss, correct = self._backward(images, labels)
@@ -156,17 +157,17 @@ class Trainer:
 
     def _backward(self, images: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
         """Compute the gradient in micro-batches; return loss and correct answers of the whole batch."""
-        total = self.processes.total(len(labels))
-        size = -(-len(labels) // self.accumulate)
+        counts = self.processes.counts(len(labels))
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for start in range(0, len(labels), size):
-            part = slice(start, start + size)
-            targets = self._targets(labels[part])
-            logits = self._logits(self._images(images[part]))
-            loss = self._loss(logits, targets) * (len(targets) / total)
+        for part in self.processes.micro_batches(counts, self.accumulate):
+            count = len(labels[part])
+            some_images, some_labels = self.processes.padded(images[part], labels[part])
+            targets = self._targets(some_labels)
+            logits = self._logits(self._images(some_images))
+            loss = self._loss(logits, targets) * (count / sum(counts))
             self.scaler.backward(loss)
             classes = targets if targets.dim() == 1 else targets.argmax(-1)
-            correct = (logits.argmax(-1) == classes).sum()
+            correct = (logits.argmax(-1) == classes)[:count].sum()
             sums += torch.stack([loss.detach().double(), correct.double()])
         self.processes.reduce_sums(sums)
         self.processes.reduce_gradients(self.model)
@@ -257,7 +258,8 @@ class Trainer:
         check_generator_state(self.model.generator, progress["generator"])
         updates = step - scaler.get("skipped", 0)
         self.optimizer.load_state_dict(part["optimizer."], updates)  # the last that can be refused
-        self.model.load_state_dict({k: torch.tensor(v) for k, v in part["model."].items()})
+        own = self.model.state_dict()
+        self.model.load_state_dict({k: like(torch.tensor(v), own[k]) for k, v in part["model."].items()})
         self.scaler.load(scaler)
         if self.ema is not None:
             self.ema.load_state_dict(part["ema."], updates)

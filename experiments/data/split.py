@@ -24,6 +24,10 @@ class Split:
         """Return the images of these rows."""
         return self.images[rows]
 
+    def part(self, rows: slice) -> "Split":
+        """Return these rows as a Split."""
+        return Split(self.images[rows], self.labels[rows])
+
     def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (images, labels) in order, here all at once."""
         yield self.images, self.labels

@@ -76,6 +76,10 @@ class StreamedSplit:
         """(C, H, W) of an image."""
         return self.loader.reader.view.shape
 
+    def part(self, rows: slice) -> "StreamedSplit":
+        """Return these rows as a split."""
+        return StreamedSplit(self.loader, self.names[rows], self.labels[rows])
+
     def at(self, rows: np.ndarray) -> np.ndarray:
         """Read the images of these rows, in this process."""
         ((images, _),) = self.loader.read_here([Task(self.names[rows], self.labels[rows])])

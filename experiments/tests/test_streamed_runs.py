@@ -79,7 +79,8 @@ def test_a_damaged_image_ends_the_run_and_another_try_continues(root, finished, 
     path.write_bytes(b"\0" * len(whole))
     try:
         given = ["--data.mean=[0.5, 0.5, 0.5]", "--data.std=[0.1, 0.1, 0.1]"]  # else it is read at once
-        assert train(root, folder, *given) == 1
+        with pytest.raises(SystemExit, match="1"):
+            train(root, folder, *given)
         printed = capsys.readouterr().err
         assert printed.count("\n") == 1
         assert f"training stopped: {path}: Pillow cannot read this image" in printed

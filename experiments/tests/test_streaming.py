@@ -16,7 +16,7 @@ from experiments.data.batches import batches
 from experiments.data.loader import AHEAD, Loader
 from experiments.data.pixels import UnreadableImageError
 from experiments.data.streamed import Reader
-from experiments.evaluate import evaluated
+from experiments.distributed.evaluation import evaluated
 from numpy_ref import Trainer, VisionTransformer
 
 SIZE = (8, 6)
