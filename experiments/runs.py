@@ -122,17 +122,19 @@ def averaged(arrays):
     return arrays | {"model." + n.removeprefix("ema."): a for n, a in ema.items()}
 
 
-def resumed_trainer(run):
-    """Build a trainer that continues the run: from its last checkpoint, if there is one yet."""
-    trainer = _trainer(run, run.twin, device=run.device)
-    if last_progress(run):  # else it was killed before the end of the first epoch
-        trainer.load_state_dict(*_checkpoint(run, "last"))
-    return trainer
+def fresh_trainer(run, spread=None):
+    """Build a trainer in the state in which the run begins; spread: as for `build_trainer`."""
+    return _trainer(run, run.twin, spread, device=run.device)
 
 
-def _trainer(run, backend, **training):
+def last_state(run):
+    """Return (arrays, progress) of the last checkpoint; None if the run was killed before the first."""
+    return _checkpoint(run, "last") if last_progress(run) else None
+
+
+def _trainer(run, backend, spread=None, **training):
     config = replace(run.config, training=replace(run.config.training, **training))
-    return build_trainer(backend, config, run.data)
+    return build_trainer(backend, config, run.data, spread)
 
 
 def _checkpoint(run, which):

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .checks import as_array, as_number
 from .nn import Parameter
+from .sharding import like
 
 
 class ModelEma:
@@ -52,7 +53,7 @@ class ModelEma:
     def load_state_dict(self, state: Mapping[str, np.ndarray], updates: int) -> None:
         """Continue from a state that fits; updates: how many made it."""
         pairs = self._parameters.items() if updates else ()
-        self._average = {name: torch.tensor(state[name]).to(p.detach()) for name, p in pairs}
+        self._average = {name: like(torch.tensor(state[name]), p.detach()) for name, p in pairs}
 
     @torch.no_grad()
     def _swap(self) -> None:
