@@ -33,9 +33,13 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """A given array, not drawn: a real index or mask. It has no gradient."""
+    """A given array, not drawn: a real index or mask. It has no gradient.
+
+    grids: for an index, (queries' grid, keys' grid, prefix tokens) that it comes from, or None.
+    """
 
     values: np.ndarray
+    grids: tuple | None = None
 
     @property
     def shape(self):
