@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .sharding import whole
+
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
 MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
@@ -119,20 +121,29 @@ def as_index(name: str, value: Any, *ndims: int) -> Tensor:
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
-    if isinstance(value, torch.Tensor) and value.is_floating_point():
-        raise TypeError(f"{name} has dtype {value.dtype}, expected integers")
+    if torch.compiler.is_compiling():  # NumPy's dtypes cannot be traced
+        value = torch.as_tensor(value)
+    if isinstance(value, torch.Tensor) and value.dtype != torch.uint64:  # whose entries may be too large
+        return _as_index(name, value, *ndims)
     try:
-        array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of integers: {error}") from None
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} has dtype {array.dtype}, expected integers")
     if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
         raise ValueError(f"{name} has the entry {array.max()}, more than an int64 holds")
-    if array.ndim not in ndims:
+    return _as_index(name, torch.from_numpy(array.astype(np.int64)), *ndims)
+
+
+def _as_index(name: str, tensor: Tensor, *ndims: int) -> Tensor:
+    """Return a tensor of integers as int64 where it is, without a look at the entries."""
+    if tensor.dtype == torch.bool or tensor.is_floating_point() or tensor.is_complex():
+        raise TypeError(f"{name} has dtype {tensor.dtype}, expected integers")
+    if tensor.dim() not in ndims:
         expected = " or ".join(map(str, ndims))
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected} axes")
-    return torch.from_numpy(array.astype(np.int64))
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {expected} axes")
+    return tensor.detach().long()
 
 
 def as_sizes(name: str, value: Any, ndim: int | None = None, least: int = 1) -> tuple[int, ...]:
@@ -160,27 +171,27 @@ def as_dtype(dtype: Any) -> torch.dtype:
     return dtype
 
 
-def check_state(expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
+def check_state(
+    expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray], prefix: str = ""
+) -> None:
     """Check that `state` has the keys and shapes of `expected`, {name: shape}.
 
-    Raises ValueError naming what differs.
+    prefix: of the names in the message. Raises ValueError naming what differs.
     """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
-        raise ValueError(
-            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
-        )
+        names = (sorted(prefix + name for name in each) for each in (missing, unexpected))
+        raise ValueError("state does not fit: missing {}, unexpected {}".format(*names))
     for name, shape in expected.items():
-        if tuple(state[name].shape) != tuple(shape):
-            raise ValueError(
-                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
-            )
+        given, shape = tuple(state[name].shape), tuple(shape)
+        if given != shape:
+            raise ValueError(f"{prefix}{name} has shape {given} in the state, expected {shape}")
 
 
 def as_array(x: Tensor) -> np.ndarray:
     """Return a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return x.detach().to("cpu", wide, copy=True).numpy()
+    return whole(x.detach()).to("cpu", wide, copy=True).numpy()
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
@@ -219,6 +230,20 @@ def check_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> Non
         raise ValueError(
             f"labels has entries in [{labels.min()}, {labels.max()}], expected [0, {num_classes})"
         )
+
+
+def check_training_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
+    """Check as `check_batch` does; labels may also be floats (N, num_classes), the share of each class.
+
+    Raises TypeError/ValueError.
+    """
+    if np.ndim(labels) != 2 or getattr(labels, "dtype", None) not in (np.float32, np.float64):
+        check_batch(images, labels, num_classes)
+        return
+    check_images(images)
+    _check_numpy("labels", labels)
+    if labels.shape != (len(images), num_classes):
+        raise ValueError(f"labels has shape {labels.shape}, expected ({len(images)}, {num_classes})")
 
 
 def check_arrays(state: Any) -> None:

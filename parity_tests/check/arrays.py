@@ -114,10 +114,12 @@ class MLX(OfDLPack):
 LIBRARIES = {"numpy": NumPy, "torch": Torch, "jax": JAX, "cupy": CuPy, "mlx": MLX}
 
 
-def library_of(module):
-    """Return the key of `LIBRARIES` that a module imports, "numpy" if it imports none of the others."""
-    imported = {getattr(x, "__name__", "").partition(".")[0] for x in vars(module).values()}
-    for name in ("torch", "jax", "cupy", "mlx"):
-        if name in imported:
-            return name
+def library_of(function, module):
+    """Return the key of `LIBRARIES` that the function names, or else that its module imports."""
+    own = {name: x for name, x in vars(module).items() if name in function.__code__.co_names}
+    for names in (own, vars(module)):
+        imported = {getattr(x, "__name__", "").partition(".")[0] for x in names.values()}
+        for name in ("torch", "jax", "cupy", "mlx", "numpy"):
+            if name in imported:
+                return name
     return "numpy"

@@ -12,11 +12,10 @@ from .reference import Reference
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
 FEW = 6  # cases that pairs of mistakes are tried on first
-PAIRS = [(a, b) for a, b in combinations(MISTAKES, 2) if not issubclass(a, b) and not issubclass(b, a)]
 
 
 class Answer(NamedTuple):
-    """What a kernel returned for a question, {name: array}, and the names of the tensors that are wrong."""
+    """What a kernel returned for a question, {name: array}, and the names of the wrong tensors."""
 
     question: object
     results: dict
@@ -44,8 +43,8 @@ class Diagnosis(NamedTuple):
 def diagnose(answers):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
-    Each mistake is tried alone, then every two, then the best two with each third. Nothing is returned if
-    none of them gives the results of any case.
+    Each mistake is tried alone, then every two, then the best two with each third. Nothing is returned
+    if none of them gives the results of any case.
     """
     failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
     best = _best([(mistake,) for mistake in MISTAKES], failed)
@@ -61,7 +60,8 @@ def diagnose(answers):
 def _pairs(best, failed):
     """Return the pairs of mistakes that explain the most of a few of the failed cases."""
     few = failed[:: -(-len(failed) // FEW)]
-    counts = [(sum(explains(_both(*p), a)[0] for a in few), p) for p in PAIRS]
+    pairs = [pair for pair in combinations(MISTAKES, 2) if not _related(*pair)]
+    counts = [(sum(explains(_both(*pair), a)[0] for a in few), pair) for pair in pairs]
     most = max(count for count, _ in counts)
     return [pair for count, pair in counts if count == most and most]
 
@@ -71,9 +71,11 @@ def _triples(best, failed):
     if not best or len(best[0].mistakes) < 2:
         return []
     first = best[0].mistakes
-    return [
-        (*first, m) for m in MISTAKES if not any(issubclass(m, f) or issubclass(f, m) for f in first)
-    ]
+    return [(*first, m) for m in MISTAKES if not any(_related(m, f) for f in first)]
+
+
+def _related(a, b):
+    return issubclass(a, b) or issubclass(b, a)
 
 
 def explains(mistake, answer):

@@ -26,7 +26,7 @@ class Kernel:
         module, self.forward = _load(target)
         self.name = target
         self.backward = getattr(module, f"{self.forward.__name__}_backward", None)
-        self.library = LIBRARIES[library or library_of(module)]()
+        self.library = LIBRARIES[library or library_of(self.forward, module)]()
         parameters = inspect.signature(self.forward).parameters
         self.takes = tuple(parameters)
         self.needs = tuple(n for n, p in parameters.items() if p.default is p.empty)

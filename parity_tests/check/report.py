@@ -51,10 +51,8 @@ def _diagnosis(verdict, failed):
     yield "this is what these bugs give:" if len(verdict.diagnoses) == 1 else "one of these:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
-        yield (
-            f"    with that your results agree to {diagnosis.difference:.0e} in {diagnosis.explained} of "
-            f"{failed} wrong cases"
-        )
+        agreed = f"{diagnosis.explained} of {failed} wrong cases"
+        yield f"    with that your results agree to {diagnosis.difference:.0e} in {agreed}"
 
 
 def as_json(verdict):
