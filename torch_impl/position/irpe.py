@@ -97,7 +97,7 @@ class IRPE(QueryBias):
         if "k" in self.rpe_on:
             bias = bias + super().forward(q, k, *sizes)
         if "q" in self.rpe_on:
-            keys = self.check_keys(k, len(q), k_size)
+            keys = self.check_keys(k, q.shape[0], k_size)
             floating(q=q, k=keys)
             index = self.indices(k_size, q_size, 0)[0]  # r(−Δ), a row per key
             term = ops.score_lookup(keys, self._embedding("q", k_size, q_size), index)

@@ -78,7 +78,7 @@ class TransformerXL(QueryBias):
         """
         sizes = self.sizes(q_size, k_size, q_offset)
         self.check_query(q, sizes[0])
-        keys = self.check_keys(k, len(q), sizes[1])
+        keys = self.check_keys(k, q.shape[0], sizes[1])
         floating(q=q, k=keys, r_w_bias=self.r_w_bias)
         content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, keys).unsqueeze(2)  # (B, H, 1, Lk)
         return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), keys, *sizes)
