@@ -34,7 +34,7 @@ TESTS = ("parity_tests", "experiments/tests", "benchmarks/tests")
 
 @dataclass
 class Part:
-    """A process of the run. state: what became of it, "waiting" at first."""
+    """A process of the run. state: what became of it, "waiting" at first; said: its last line."""
 
     name: str
     command: list
@@ -42,6 +42,7 @@ class Part:
     environment: tuple = ()
     seconds: float = 0.0
     state: str = "waiting"
+    said: str = ""
 
     @property
     def missing(self):
@@ -59,7 +60,7 @@ def parts_of(device, folder, tiny, arguments):
     environment |= {} if tiny else {"JOBS": str(os.cpu_count())}
     return [
         Part("parity", parity, ("pytest", "numba"), tuple(environment.items())),
-        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba")),
+        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba", "sklearn")),
         Part("benchmarks", bench, ("numba", "pytest")),
     ]
 
@@ -82,8 +83,10 @@ def main(argv=None):
     with (folder / "log.txt").open("w") as log:
         for part in parts:
             write(folder, about, parts)
+            began = log.tell()
             run(part, deadline, log)
-            print(f"{part.name}: {part.state}, {part.seconds:.0f} s", flush=True)
+            part.said = last_line(folder / "log.txt", began)
+            print(f"{part.name}: {part.state}, {part.seconds:.0f} s: {part.said}", flush=True)
     write(folder, about, parts)
     print("\n".join((folder / "log.txt").read_text(errors="replace").splitlines()[-TAIL:]))
     print(f"written {folder}")
@@ -138,12 +141,18 @@ def write(folder, about, parts):
 def page(folder, about, parts):
     """Return the record's page."""
     facts = [f"- {name}: {value}" for name, value in about.items()]
-    rows = [f"| {part.name} | {part.state} | {part.seconds:.0f} s |" for part in parts]
+    rows = [f"| {p.name} | {p.state} | {p.seconds:.0f} s | {p.said} |" for p in parts]
     files = sorted(path.name for path in folder.iterdir() if path.suffix in (".md", ".json", ".txt"))
     links = [f"- [{name}]({name})" for name in files if name != "README.md"]
     head = [f"# {about['device']}, {about['date']}", "", wrapped("\n".join(facts)), ""]
-    table = ["| part | result | time |", "| --- | --- | ---: |", *rows, ""]
+    table = ["| part | result | time | its last line |", "| --- | --- | ---: | --- |", *rows, ""]
     return "\n".join([*head, *table, *links, ""])
+
+
+def last_line(path, began):
+    """Return the last line that was written to the file after `began` bytes."""
+    text = path.read_bytes()[began:].decode(errors="replace").strip()
+    return text.rpartition("\n")[2].strip("= ")
 
 
 def commit():

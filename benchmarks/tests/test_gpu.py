@@ -200,6 +200,7 @@ def test_the_record_survives_a_part_that_fails_or_hangs(tmp_path, monkeypatch, c
     }
     page = (folder / "README.md").read_text()
     assert all(f"| {name} | {state} |" in page for name, state in states.items())
+    assert [part.said for part in parts if part.state == "passed"] == ["fine"]
     assert "fine" in (folder / "log.txt").read_text()
 
 
