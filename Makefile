@@ -138,7 +138,7 @@ $(VENV)/.numpy-ready: requirements-numpy.txt requirements/base.txt requirements/
 	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/tensorboard.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
 	@$(PIP) --no-deps $(TORCH_INDEX) torch
 	@$(PIP) -r requirements.txt

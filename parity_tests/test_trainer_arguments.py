@@ -38,6 +38,11 @@ TRAINER = {
     "clip_norm": [pair for pair in no_number(0, -1.0, INF) if pair[0] is not None],
     "label_smoothing": no_number(-0.1, 1.1, INF),
     "device": [(0, TypeError), (None, TypeError), ("tpu", ValueError)],
+    "accumulate": no_int(0, -1),
+    "ema_decay": [pair for pair in no_number(-0.1, 1, INF) if pair[0] is not None],
+    "precision": [(16, TypeError), (None, TypeError), ("fp64", ValueError), ("float32", ValueError)],
+    "attention": [(0, TypeError), (True, TypeError), ("flash", ValueError)],
+    "compile": [(1, TypeError), (None, TypeError), ("no", TypeError)],
 }
 
 
@@ -51,6 +56,18 @@ def test_the_trainer_refuses(twin, name):
     assert_refused(lambda value: twin.Trainer(model, **options | {name: value}), name, TRAINER[name])
     if twin is numpy_ref:
         assert all(p.data is data for p, data in zip(model.parameters(), before, strict=True))
+
+
+def test_the_numpy_trainer_refuses_what_only_pytorch_has():
+    model = model_of(numpy_ref)
+    for name, value in (
+        ("precision", "bf16"),
+        ("precision", "fp16"),
+        ("attention", "eager"),
+        ("compile", True),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name} is {value!r}, but the NumPy twin has only"):
+            numpy_ref.Trainer(model, 1e-3, 10, **{name: value})
 
 
 @TWINS
