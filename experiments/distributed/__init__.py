@@ -86,6 +86,28 @@ class Processes:
                 value = make()
         return self.from_first(value)
 
+    def check(self, twin, device):
+        """Raise ValueError for the NumPy twin, or a process without a GPU; device: training.device."""
+        if self.count > 1:
+            from . import spread
+
+            spread.check_processes(self, twin, device)
+
+    def splitter(self, training):
+        """Return what `build_trainer` takes as `spread`, for a TrainingConfig; all call this at once."""
+        if self.count == 1:
+            return None
+        from . import spread
+
+        return spread.splitter(self, training)
+
+    def connect(self, trainer):
+        """Let a trainer do its steps with those of the other processes; all call this at once."""
+        if self.count > 1:
+            from . import spread
+
+            spread.connect(trainer, self)
+
 
 ALONE = Processes()
 
