@@ -69,7 +69,7 @@ def resumed(folder, processes):
 
 
 def assert_close(folder, expected):
-    """Compare with a run: weights, moments, averages and metrics in float64, and the generator's state exactly."""
+    """Compare with another run what is in its files; the generator's state and the answers exactly."""
     for name in ("last.safetensors", "best.safetensors"):
         one, other = checkpoint.load(expected / name), checkpoint.load(folder / name)
         assert one.progress["generator"] == other.progress["generator"]

@@ -3,8 +3,8 @@
     python -m torch.distributed.run … -m experiments.tests.torchrun_worker FOLDER COMMANDS
 
 COMMANDS is a JSON list of argument lists of experiments.train. Process N writes FOLDER/N.json: for each
-command its exit code and what it wrote to stderr. With KILL="RANK STEP" in the environment that process is
-killed with SIGKILL before that step.
+command its exit code and what it wrote to stderr. With KILL="RANK STEP" in the environment that process
+is killed with SIGKILL before that step.
 """
 
 import io
