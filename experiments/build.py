@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 
 from .data import load_data
+from .data.batches import batches
 
 OWN_OPTIONS = {
     "bias_type",
@@ -21,9 +22,43 @@ MODELS = {"vit": "VisionTransformer", "swin": "SwinTransformer", "swinv2": "Swin
 
 
 def load_dataset(data):
-    """Load the data set of a DataConfig, split and standardised."""
+    """Load the data set of a DataConfig, split and standardised.
+
+    Raises ValueError also for augmentation whose library is not installed.
+    """
+    data.augmentation.check_installed()
     size = tuple(data.image_size) if isinstance(data.image_size, list) else data.image_size
-    return load_data(data.name, data.root, data.val_fraction, data.test_fraction, size, data.split_seed)
+    return load_data(
+        data.name,
+        data.root,
+        data.val_fraction,
+        data.test_fraction,
+        size,
+        data.split_seed,
+        streaming=data.augmentation.changes_images or data.streaming,
+        workers=data.workers,
+        mean=data.mean,
+        std=data.std,
+        crop_pct=data.crop_pct,
+        interpolation=data.interpolation,
+    )
+
+
+def epoch_batches(config, dataset, epoch, share=(0, 1)):
+    """Return an epoch's training batches; share: (rank, ranks) of this process, see `batches`."""
+    training, data = config.training, config.data
+    return batches(
+        dataset.train,
+        training.batch_size,
+        training.seed,
+        epoch,
+        data.max_shift,
+        data.flip,
+        dataset.black,
+        data.augmentation,
+        len(dataset.classes),
+        share,
+    )
 
 
 def steps_per_epoch(config, summary):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from . import plain_yaml
+from .data.augmentation import FULL_MAGNITUDE, Augmentation
 from .model_config import DEFAULT_SCHEMES, ModelConfig
 
 
@@ -112,6 +113,19 @@ class DataConfig:
         split_seed: of the split; apart from training.seed, so that every run sees the same split.
         max_shift: largest random shift in pixels.
         flip: random horizontal flips.
+        streaming: of a folder: true reads images while they are used, false keeps them in memory; auto
+            streams if they would take more than 1 GiB, or if single images are augmented.
+        workers: processes that read the images of a streamed folder; they change no bit.
+        mean: per channel, of images in [0, 1]; null measures it.
+        std: per channel; null measures it.
+        crop_pct: share of an image's side that is kept after scaling; null resizes all of it.
+        interpolation: filter that resizes a folder's images.
+        crop_scale: least and largest share of the area of random resized crops; null makes none.
+        crop_ratio: least and largest width over height of random resized crops.
+        rand_augment: RandAugment's number of operations and magnitude (0 to 10); null for none.
+        random_erasing: probability that a rectangle of an image becomes noise.
+        mixup: alpha of mixup; 0 for none.
+        cutmix: alpha of cutmix; 0 for none; with mixup too, each batch gets one of them.
     """
 
     name: Literal["digits", "fashion_mnist", "mnist", "folder"] = "digits"
@@ -122,6 +136,30 @@ class DataConfig:
     split_seed: int = 0
     max_shift: int = 0
     flip: bool = False
+    streaming: bool | Literal["auto"] = "auto"
+    workers: int = 4
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    crop_pct: float | None = None
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    crop_scale: list[float] | None = None
+    crop_ratio: list[float] = field(default_factory=lambda: [0.75, 1.3333])
+    rand_augment: list[int] | None = None
+    random_erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training images beside shifts and flips."""
+        return Augmentation(
+            crop_scale=self.crop_scale and tuple(self.crop_scale),
+            crop_ratio=tuple(self.crop_ratio),
+            rand_augment=self.rand_augment and tuple(self.rand_augment),
+            random_erasing=self.random_erasing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+        )
 
 
 @dataclass
@@ -191,7 +229,7 @@ def check(config):
     _at_least("training.batch_size", training.batch_size, 1)
     _at_least("training.seed", training.seed, 0)
     _at_least("training.accumulate", training.accumulate, 1)
-    _at_least("data.max_shift", data.max_shift, 0)
+    _check_data(data)
     _at_least("visualization.num_images", config.visualization.num_images, 1)
     for name in ("min_lr", "warmup_epochs", "weight_decay", "table_lr_factor"):
         _at_least(f"training.{name}", getattr(training, name), 0)
@@ -209,6 +247,33 @@ def check(config):
     count, layer = config.model.num_blocks, config.visualization.layer
     if not -count <= layer < count:
         raise ValueError(f"visualization.layer is {layer}, expected one of the {count} blocks")
+
+
+def _check_data(data):
+    for name in ("max_shift", "workers", "mixup", "cutmix"):
+        _at_least(f"data.{name}", getattr(data, name), 0)
+    if not 0 <= data.random_erasing <= 1:
+        raise ValueError(f"data.random_erasing is {data.random_erasing}, expected a number in [0, 1]")
+    if data.crop_scale is not None:
+        _check_interval("data.crop_scale", data.crop_scale, 1)
+    _check_interval("data.crop_ratio", data.crop_ratio, math.inf)
+    rand = data.rand_augment
+    if rand is not None and not (len(rand) == 2 and rand[0] >= 1 and 0 <= rand[1] <= FULL_MAGNITUDE):
+        raise ValueError(
+            f"data.rand_augment is {rand}, expected a number of operations and a magnitude of 0 to "
+            f"{FULL_MAGNITUDE}"
+        )
+    if data.augmentation.changes_images and (data.name != "folder" or data.streaming is False):
+        raise ValueError(
+            "data.crop_scale, data.rand_augment, data.random_erasing: only for a folder that is streamed"
+        )
+
+
+def _check_interval(name, value, most):
+    if not (len(value) == 2 and 0 < value[0] <= value[1] <= most and math.isfinite(value[1])):
+        raise ValueError(
+            f"{name} is {value}, expected the least and the largest, above 0 and up to {most}"
+        )
 
 
 def _check_step(training, dtype):

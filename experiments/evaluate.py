@@ -8,7 +8,7 @@ import numpy as np
 
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
-from .data.folder import labelled_images
+from .data import labelled_split
 from .distributed import ALONE
 from .distributed.evaluation import evaluated
 from .files import write_whole
@@ -41,9 +41,11 @@ def main(argv=None):
 
 
 def _images(run, options):
-    """Return the Split to evaluate: from the run's data, or from a folder with the same classes."""
+    """Return the split to evaluate: from the run's data, or from a folder with the same classes."""
     if options.root is not None:
-        return labelled_images(options.root, run.data)
+        data = run.config.data
+        look = {"crop_pct": data.crop_pct, "interpolation": data.interpolation}
+        return labelled_split(options.root, run.data, data.workers, **look)
     try:
         return getattr(runs.dataset_of(run), options.split)
     except MISTAKES as error:

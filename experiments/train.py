@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from tqdm import tqdm
 
 from . import checkpoint, events, metrics, runs
-from .build import build_trainer, load_dataset, steps_per_epoch
+from .build import build_trainer, epoch_batches, load_dataset, steps_per_epoch
 from .cli import add_backend, command, parser_for, use_threads
 from .compiling import compiled_ahead
 from .config import add_sections, to_config
-from .data.batches import batches
+from .data.pixels import UnreadableImageError
 from .distributed import ALONE, FAILURES, joined
 from .distributed.evaluation import evaluated
 from .evaluate import report
@@ -65,6 +65,9 @@ def _train_and_finish(run, dataset, trainer, progress, threads, processes):
         quoted = shlex.quote(str(run.folder))
         print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {quoted}")
         return 130
+    except UnreadableImageError as error:  # only this process has it: torchrun ends the others
+        print(f"training stopped: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
     except FloatingPointError as error:  # the same in all processes
         if processes.is_first:
             print(f"training stopped: {error}", file=sys.stderr)
@@ -98,21 +101,13 @@ def train(run, dataset, trainer, progress, processes=ALONE):
 
 def _train_epoch(epoch, config, dataset, trainer, bar, processes):
     """Train one epoch, evaluate the validation split and return the row of metrics."""
-    training, data = config.training, config.data
     started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
-    for images, labels in batches(
-        dataset.train,
-        training.batch_size,
-        training.seed,
-        epoch,
-        data.max_shift,
-        data.flip,
-        dataset.black,
-    ):
-        share = processes.share(len(labels))
-        step = trainer.train_step(images[share], labels[share])
-        seen += len(labels)
-        loss_sum += step.loss * len(labels)
+    share = processes.rank, processes.count
+    for images, labels in epoch_batches(config, dataset, epoch, share):
+        step = trainer.train_step(images, labels)
+        count = min(config.training.batch_size, len(dataset.train.labels) - seen)  # of all processes
+        seen += count
+        loss_sum += step.loss * count
         correct += step.correct
         speed = seen / (time.perf_counter() - started)
         bar.set_postfix_str(
@@ -123,7 +118,7 @@ def _train_epoch(epoch, config, dataset, trainer, bar, processes):
     val = evaluated(trainer, dataset.val, processes)
     return {
         "epoch": epoch,
-        "epochs": training.epochs,
+        "epochs": config.training.epochs,
         "step": trainer.steps,
         "lr": step.lr,
         "train_loss": loss_sum / seen,

@@ -230,6 +230,19 @@ def check_batch(images: Array, labels: Array, num_classes: int) -> None:
         )
 
 
+def check_training_batch(images: Array, labels: Array, num_classes: int) -> None:
+    """Check as `check_batch` does; labels may also be floats (N, num_classes), the share of each class.
+
+    Raises TypeError/ValueError.
+    """
+    if np.ndim(labels) != 2 or getattr(labels, "dtype", None) not in (np.float32, np.float64):
+        check_batch(images, labels, num_classes)
+        return
+    check_images(images)
+    _check_numpy("labels", labels)
+    check_shape("labels", labels, (len(images), num_classes))
+
+
 def check_arrays(state: Any) -> None:
     """Check for a dict with names as keys and NumPy arrays of real numbers; raises TypeError."""
     if not isinstance(state, Mapping):

@@ -16,6 +16,7 @@ from .checks import (
     check_choice,
     check_images,
     check_state,
+    check_training_batch,
 )
 from .dispatch import F
 from .ema import ModelEma, as_ema_decay
@@ -118,11 +119,11 @@ class Trainer:
     def train_step(self, images: Array, labels: Array) -> StepResult:
         """Do one step: forward, backward, clip, update.
 
-        images: (B, C, H, W); labels: integers (B,).
+        images: (B, C, H, W); labels: integers (B,), or floats (B, num_classes), the share of each class.
         Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
         for labels that are no integers or do not match the images.
         """
-        check_batch(images, labels, self._num_classes)
+        check_training_batch(images, labels, self._num_classes)
         self.model.train()
         self.optimizer.zero_grad()
         loss, correct = self._backward(images, labels)
@@ -141,16 +142,26 @@ class Trainer:
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             logits = self.model(images[part].astype(self.model.dtype, copy=False))
-            mean, cache = F.cross_entropy_forward(logits, labels[part], self.label_smoothing)
+            share = len(logits) / len(labels)
+            mean, dlogits = self._loss(logits, labels[part], share)
             if not math.isfinite(mean):
                 raise FloatingPointError(
                     f"the loss is {mean} at step {self.steps}; try a smaller learning rate"
                 )
-            share = len(logits) / len(labels)
-            self.model.backward(F.cross_entropy_backward(share, cache))
+            self.model.backward(dlogits)
             loss += float(mean) * share
-            correct += int((logits.argmax(-1) == labels[part]).sum())
+            classes = labels[part] if labels.ndim == 1 else labels[part].argmax(-1)
+            correct += int((logits.argmax(-1) == classes).sum())
         return loss, correct
+
+    def _loss(self, logits: Array, labels: Array, share: float) -> tuple[np.floating, Array]:
+        """Return the mean loss and `share` times its gradient."""
+        if labels.ndim == 1:
+            loss, cache = F.cross_entropy_forward(logits, labels, self.label_smoothing)
+            return loss, F.cross_entropy_backward(share, cache)
+        targets = labels.astype(logits.dtype, copy=False)
+        loss, cache = F.soft_cross_entropy_forward(logits, targets, self.label_smoothing)
+        return loss, F.soft_cross_entropy_backward(share, cache)
 
     def predict(self, images: Array, batch_size: int = 256) -> Array:
         """Return the logits (N, num_classes) in evaluation mode, for `batch_size` images at a time."""

@@ -196,6 +196,27 @@ def test_a_batch_is_refused_before_it_is_computed(twin, change, error, message):
 
 
 @TWINS
+@pytest.mark.parametrize(
+    ("shares", "error", "message"),
+    [
+        (np.ones((4, 9)), ValueError, r"^labels has shape \(4, 9\), expected \(4, 10\)"),
+        (np.ones((3, 10)), ValueError, r"^labels has shape \(3, 10\), expected \(4, 10\)"),
+        (np.ma.ones((4, 10)), TypeError, "^labels is a masked array"),
+        (np.ones((4, 10), np.float16), TypeError, "^labels has dtype float16"),
+        (np.ones((4, 10), complex), TypeError, "^labels has dtype complex128"),
+    ],
+)
+def test_shares_of_classes_that_do_not_fit_are_refused(twin, shares, error, message):
+    trainer = trainer_of(twin)
+    before = trainer.state_dict()
+    with pytest.raises(error, match=message):
+        trainer.train_step(batch()[0], shares)
+    with pytest.raises(TypeError, match=r"^labels (has dtype|is a masked)"):
+        trainer.evaluate(batch()[0], np.ones((4, 10)) if shares.dtype == float else shares)
+    assert_unchanged(trainer, *before)
+
+
+@TWINS
 def test_predict_refuses_its_batch_size(twin):
     trainer, images = trainer_of(twin), batch()[0]
     assert_refused(lambda value: trainer.predict(images, value), "batch_size", no_int(0, -1))

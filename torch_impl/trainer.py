@@ -20,6 +20,7 @@ from .checks import (
     check_choice,
     check_images,
     check_state,
+    check_training_batch,
 )
 from .ema import ModelEma, as_ema_decay
 from .optim import (
@@ -139,12 +140,12 @@ class Trainer:
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> StepResult:
         """Do one step: forward, backward, clip, update.
 
-        images: (B, C, H, W); labels: integers (B,).
+        images: (B, C, H, W); labels: integers (B,), or floats (B, num_classes), the share of each class.
         Raises FloatingPointError if the loss or the gradient's norm is not finite; TypeError/ValueError
         for labels that are no integers or do not match the images. In fp16 a norm that is not finite
         skips the step, as long as a smaller scale of the loss can help.
         """
-        check_batch(*self.processes.padded(images, labels), self._num_classes)
+        check_training_batch(*self.processes.padded(images, labels), self._num_classes)
         self.model.train()
         self.model.zero_grad()
         loss, correct = self._backward(images, labels)
@@ -161,10 +162,11 @@ class Trainer:
         for part in self.processes.micro_batches(counts, self.accumulate):
             count = len(labels[part])
             some_images, some_labels = self.processes.padded(images[part], labels[part])
-            classes = torch.from_numpy(some_labels.astype(np.int64)).to(self.device)
+            targets = self._targets(some_labels)
             logits = self._logits(self._images(some_images))
-            loss = ops.cross_entropy(logits, classes, self.label_smoothing) * (count / sum(counts))
+            loss = self._loss(logits, targets) * (count / sum(counts))
             self.scaler.backward(loss)
+            classes = targets if targets.dim() == 1 else targets.argmax(-1)
             correct = (logits.argmax(-1) == classes)[:count].sum()
             sums += torch.stack([loss.detach().double(), correct.double()])
         self.processes.reduce_sums(sums)
@@ -187,6 +189,11 @@ class Trainer:
             if self.ema is not None:
                 self.ema.update()
         return norm
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if targets.dim() == 1:
+            return ops.cross_entropy(logits, targets, self.label_smoothing)
+        return ops.soft_cross_entropy(logits, targets.to(logits.dtype), self.label_smoothing)
 
     @torch.no_grad()
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
@@ -273,6 +280,10 @@ class Trainer:
     def _images(self, images: np.ndarray) -> Tensor:
         native = images.dtype.newbyteorder("=")
         return torch.from_numpy(np.ascontiguousarray(images, native)).to(self.device, self.model.dtype)
+
+    def _targets(self, labels: np.ndarray) -> Tensor:
+        dtype = np.int64 if labels.ndim == 1 else labels.dtype.newbyteorder("=")
+        return torch.from_numpy(labels.astype(dtype)).to(self.device)
 
 
 def as_implementation(attention: Any) -> Implementation | None:

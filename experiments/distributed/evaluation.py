@@ -4,9 +4,14 @@ import math
 
 import numpy as np
 
+from experiments.distributed import ALONE
 
-def evaluated(trainer, split, processes):
-    """Return the trainer's EvalResult of a Split, in all processes; all call this at once."""
+
+def evaluated(trainer, split, processes=ALONE):
+    """Return the trainer's EvalResult of a split, in all processes; all call this at once.
+
+    The images need not be in memory at once.
+    """
     results = [part for parts in processes.gather(_own(trainer, split, processes)) for part in parts]
     if len(results) == 1:
         return results[0]
@@ -25,15 +30,14 @@ def _own(trainer, split, processes):
     total = len(split.labels)
     share, least = processes.share(total), total // processes.count
     end = share.start + least
-    results = [_rows(trainer, split, share.start, end)] if least else []
+    results = _rows(trainer, split, share.start, end) if least else []
     if total % processes.count:
         has_one_more = end < share.stop
         row = end if has_one_more else 0
         one = _rows(trainer, split, row, row + 1)
-        results += [one] if has_one_more else []
+        results += one if has_one_more else []
     return results
 
 
 def _rows(trainer, split, start, stop):
-    part = split.part(slice(start, stop))
-    return trainer.evaluate(part.images, part.labels)
+    return [trainer.evaluate(*chunk) for chunk in split.part(slice(start, stop)).chunks()]

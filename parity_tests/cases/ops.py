@@ -1,5 +1,7 @@
 """The cases of single ops."""
 
+import numpy as np
+
 from ._case import Dropout, Fixed, Integers, Mask, Normal, op
 from .geometry import shift_mask, table_rows, window_index
 
@@ -39,6 +41,9 @@ def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
 
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
+
+# What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
+SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
 
@@ -84,6 +89,14 @@ OPS = [
         {"label_smoothing": 0.1},
         logits=Normal((6, 5)),
         labels=Integers((6,), 5),
+    ),
+    op("soft_cross_entropy", "mixed", logits=Normal((6, 5)), targets=SHARES),
+    op(
+        "soft_cross_entropy",
+        "smoothed",
+        {"label_smoothing": 0.1},
+        logits=Normal((6, 5)),
+        targets=SHARES,
     ),
     op("patches", "square", {"patch_size": (4, 4)}, images=Normal((2, 3, 8, 8))),
     op("patches", "oblong", {"patch_size": (2, 3)}, images=Normal((2, 2, 4, 9))),

@@ -95,6 +95,7 @@ OPS = [
         logit_scale="H 1 1",
     ),
     op("cross_entropy", BACKWARD, logits="B C", labels="B < C", label_smoothing=SMOOTHING),
+    op("soft_cross_entropy", BACKWARD, logits="B C", targets="B C", label_smoothing=SMOOTHING),
     op("dropout", BACKWARD, x="B L d", multiplier="B L d|B 1 1"),
     op("residual", BACKWARD, x="B L d", branch="B L d", multiplier="?B L d|B 1 1"),
     op("layer_scale", BACKWARD, x="B L d/d", gamma="d", residual="?B L d/d"),

@@ -16,6 +16,7 @@ from .relu import relu
 from .residual import dropout, residual
 from .sigmoid import sigmoid
 from .silu import silu
+from .soft_cross_entropy import soft_cross_entropy
 from .softmax import softmax
 from .windows import window_mask, window_partition, window_reverse
 
@@ -39,6 +40,7 @@ __all__ = [
     "score_lookup",
     "sigmoid",
     "silu",
+    "soft_cross_entropy",
     "softmax",
     "use_ops",
     "value_lookup",
