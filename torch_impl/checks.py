@@ -121,20 +121,29 @@ def as_index(name: str, value: Any, *ndims: int) -> Tensor:
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected one without a mask")
-    if isinstance(value, torch.Tensor) and value.is_floating_point():
-        raise TypeError(f"{name} has dtype {value.dtype}, expected integers")
+    if torch.compiler.is_compiling():  # NumPy's dtypes cannot be traced
+        value = torch.as_tensor(value)
+    if isinstance(value, torch.Tensor) and value.dtype != torch.uint64:  # whose entries may be too large
+        return _as_index(name, value, *ndims)
     try:
-        array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of integers: {error}") from None
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} has dtype {array.dtype}, expected integers")
     if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
         raise ValueError(f"{name} has the entry {array.max()}, more than an int64 holds")
-    if array.ndim not in ndims:
+    return _as_index(name, torch.from_numpy(array.astype(np.int64)), *ndims)
+
+
+def _as_index(name: str, tensor: Tensor, *ndims: int) -> Tensor:
+    """Return a tensor of integers as int64 where it is, without a look at the entries."""
+    if tensor.dtype == torch.bool or tensor.is_floating_point() or tensor.is_complex():
+        raise TypeError(f"{name} has dtype {tensor.dtype}, expected integers")
+    if tensor.dim() not in ndims:
         expected = " or ".join(map(str, ndims))
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected} axes")
-    return torch.from_numpy(array.astype(np.int64))
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {expected} axes")
+    return tensor.detach().long()
 
 
 def as_sizes(name: str, value: Any, ndim: int | None = None, least: int = 1) -> tuple[int, ...]:

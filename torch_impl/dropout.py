@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import ops
 from .checks import check_probability
+from .draw_op import draw, source_of
 from .gate import floating
 from .module import Module
 from .random import as_generator, dropout_multiplier
@@ -22,13 +23,21 @@ class Dropout(Module):
     def __init__(self, rate: float = 0.0, generator: Generator | None = None):
         super().__init__()
         self.rate: float = check_probability(rate=rate)
-        self.generator = as_generator(generator)
+        self._source = source_of(as_generator(generator))
+
+    @property
+    def generator(self) -> Generator:
+        """What the multiplier is drawn from."""
+        return self._source.generator
 
     def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
-        return dropout_multiplier(self.generator, self.mask_shape(shape), self.rate, dtype, device)
+        drawn = self.mask_shape(shape), self.rate, dtype, device
+        if torch.compiler.is_compiling():
+            return draw(self._source.number, *drawn)
+        return dropout_multiplier(self.generator, *drawn)
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the draw for an input of this shape."""

@@ -6,7 +6,7 @@ bool and become int64. Dtypes and shapes alone decide, so that an op can be trac
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,12 +70,7 @@ def check_entries(name: str, tensor: Tensor, count: int) -> None:
     if tensor.numel():
         low, high = int(tensor.min()), int(tensor.max())
         if low < 0 or high >= count:
-            raise_entries(name, low, high, count)
-
-
-def raise_entries(name: str, low: int, high: int, count: int) -> NoReturn:
-    """Raise the ValueError that says which entries there are."""
-    raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
+            raise ValueError(f"{name} has entries in [{low}, {high}], expected [0, {count})")
 
 
 def last_axis(name: str, tensor: Tensor) -> int:

@@ -58,9 +58,17 @@ def uniform(generator: Generator, shape: Sequence[int], low: float, high: float)
 def dropout_multiplier(
     generator: Generator, shape: Sequence[int], rate: float, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580)."""
+    """Draw 0 with probability `rate`, else 1 / (1 − rate) (inverted dropout, arXiv 1207.0580).
+
+    A torch.Generator draws where the multiplier is needed. Raises ValueError for one of another device.
+    """
     if isinstance(generator, torch.Generator):
-        uniform = torch.rand(shape, generator=generator, device=generator.device)
+        if generator.device.type != device.type:
+            raise ValueError(
+                f"generator is a torch.Generator on {generator.device}, but the input is on {device}: "
+                f"make it with torch.Generator({device.type!r}), or use a NumPy generator"
+            )
+        uniform = torch.rand(shape, generator=generator, device=device)
     else:
         uniform = torch.from_numpy(generator.random(tuple(shape), dtype=np.float32))
     return (uniform >= rate).to(device=device, dtype=dtype) / (1 - rate)

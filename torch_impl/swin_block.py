@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from . import ops
@@ -92,6 +93,7 @@ class SwinTransformerBlock(Block):
         )
         check_window_scheme(self.attn.rel_pos, window)
         self.window_size, self.shift_size = window, shift
+        self._kept_mask: tuple[Any, Tensor | None] = None, None
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return (B, H, W, C); x: (B, H, W, C), of any height and width."""
@@ -112,9 +114,17 @@ class SwinTransformerBlock(Block):
 
     def _windows(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the windows of a map and attention's mask for them."""
-        grid = self.window_size, self.shift_size
-        windows = ops.window_partition(x, *grid)
-        return windows, ops.window_mask(x.shape[1:3], *grid, x.dtype, x.device)
+        return ops.window_partition(x, self.window_size, self.shift_size), self._mask(x)
+
+    def _mask(self, x: Tensor) -> Tensor | None:
+        """Return the mask for a map (B, H, W, C); the last one is kept for maps like it."""
+        asked = x.shape[1:3], self.window_size, self.shift_size, x.dtype, x.device
+        if torch.compiler.is_compiling():  # a few comparisons, which become a part of the softmax
+            return ops.window_mask(*asked)
+        if self._kept_mask[0] != asked:
+            with torch.inference_mode(False):
+                self._kept_mask = asked, ops.window_mask(*asked)
+        return self._kept_mask[1]
 
 
 class PatchMerging(Module):

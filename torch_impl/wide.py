@@ -17,6 +17,6 @@ def wide(x: Tensor) -> Tensor:
 def call_wide(module: Module, x: Tensor) -> Tensor:
     """Return module(x), with x and the parameters made wide."""
     parameters = dict(module.named_parameters())
-    if all(p is wide(p) for p in parameters.values()):
+    if all(p.dtype == torch.promote_types(p.dtype, torch.float32) for p in parameters.values()):
         return module(x.to(next(iter(parameters.values())).dtype))
     return functional_call(module, {name: wide(p) for name, p in parameters.items()}, (x.float(),))

@@ -1,6 +1,7 @@
 """Scaled cosine attention's query and key (Swin Transformer V2, arXiv 2111.09883, eq. 2)."""
 
 import math
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -35,11 +36,21 @@ def cosine(q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
 
 def limited(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return x, whose gradient is limited to what float16 can hold if that is the dtype."""
-    if dtype == torch.float16 and x.requires_grad:
-        x.register_hook(_clamped)
-    return x
+    return cast("Tensor", _Limited.apply(x)) if dtype == torch.float16 else x
 
 
-def _clamped(grad: Tensor) -> Tensor:
-    most = torch.finfo(torch.float16).max
-    return grad.clamp(-most, most)
+class _Limited(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        most = torch.finfo(torch.float16).max
+        return grad_outputs[0].clamp(-most, most)

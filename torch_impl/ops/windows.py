@@ -58,12 +58,12 @@ def window_reverse(
     sh, sw = used_shift((height, width), (wh, ww), shift_size)
     check_shape("windows", windows, (None, wh * ww, None))
     down, across = -(-height // wh), -(-width // ww)
-    if len(windows) % (down * across):
+    if windows.shape[0] % (down * across):
         raise ValueError(
             f"windows has shape {tuple(windows.shape)}, but a map of {(height, width)} has "
             f"{down * across} windows"
         )
-    batch = len(windows) // (down * across)
+    batch = windows.shape[0] // (down * across)
     x = windows.reshape(batch, down, across, wh, ww, windows.shape[2]).permute(0, 1, 3, 2, 4, 5)
     x = torch.roll(x.flatten(3, 4).flatten(1, 2), (sh, sw), (1, 2))[:, :height, :width]
     if residual is None:
@@ -91,13 +91,18 @@ def window_mask(
     shift, dtype = used_shift(size, window, shift_size), as_dtype(dtype)
     if not any(shift):
         return None
-    rows, columns = (length + -length % w for length, w in zip(size, window, strict=True))
-    height, width = torch.arange(rows, device=device), torch.arange(columns, device=device)
-    places = torch.stack(torch.meshgrid(height, width, indexing="ij"), -1)[None]  # (1, H̃, W̃, 2)
-    places = window_partition(places.double(), window, shift)  # (nW, L, 2)
-    distance = (places[:, :, None] - places[:, None]).abs()
-    apart = (distance >= torch.tensor(window, device=device)).any(-1)
-    return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, -100.0)[:, None]
+    axes = zip(size, window, shift, strict=True)
+    y, x = (_apart(length + -length % w, w, s, device) for length, w, s in axes)
+    apart = y[:, None, :, None, :, None] | x[:, None, :, None]  # (H̃/wh, W̃/ww, wh, ww, wh, ww)
+    apart = apart.flatten(4).flatten(2, 3).flatten(0, 1)[:, None]
+    return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, -100.0)
+
+
+def _apart(length: int, window: int, shift: int, device: Any) -> Tensor:
+    """Return which pairs of a window are a window apart along one axis: (length / window, w, w)."""
+    places = torch.arange(length, device=device).add(shift).remainder(length)
+    places = places.unflatten(0, (-1, window))
+    return (places[:, :, None] - places[:, None]).abs() >= window
 
 
 def used_shift(size: tuple[int, ...], window: tuple[int, ...], shift_size: SizeLike) -> tuple[int, int]:

@@ -9,6 +9,8 @@ import inspect
 import pkgutil
 from typing import Any
 
+import torch
+
 from ..checks import check_choice
 from ..types import SizeLike
 from ._base import PositionBias, Resized, ScoreTerms
@@ -59,7 +61,9 @@ def RelativePositionBias(
         raise TypeError(
             f"bias_type {bias_type!r} has no option {', '.join(unknown)}; it knows {', '.join(known)}"
         )
-    return SCHEMES[bias_type](num_heads, window_size, init_std, **options)
+    with torch.device("cpu"):  # a geometry has values, which the meta device has not
+        scheme = SCHEMES[bias_type](num_heads, window_size, init_std, **options)
+    return scheme.to(torch.get_default_device())
 
 
 __all__ = [

@@ -1,7 +1,7 @@
 """What all schemes share: the window, other sizes at call time, prefix tokens."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -81,7 +81,8 @@ class PositionBias(Module):
     # Parameters that an index looks up: they begin near zero and learn at a rate of their own (optim).
     table_names: tuple[str, ...] = ("relative_position_bias_table",)
 
-    index: Tensor
+    index: Tensor  # of the window
+    query_tokens: Tensor | None  # places of the queries in the sequence, None if every token is one
 
     def __init__(
         self,
@@ -100,8 +101,8 @@ class PositionBias(Module):
         self._check_pairs("window_size", self.query_size, self.window_size)
         self.dtype = as_dtype(dtype)
         self.generator = as_generator(generator)
-        index = self.make_index(self.query_size, self.window_size)
-        self.register_buffer("index", index, persistent=False)
+        self.keep("index", torch.empty(0, dtype=torch.long))  # where it is, the geometry is made
+        self.make_buffers()
 
     @property
     def num_tokens(self) -> int:
@@ -113,10 +114,18 @@ class PositionBias(Module):
         """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
-    @property
-    def query_tokens(self) -> Tensor | None:
-        """Places of the queries in the sequence, or None if every token is a query."""
+    def make_query_tokens(self) -> Tensor | None:
+        """Return the places of the queries in the sequence, or None if every token is a query."""
         return None
+
+    def make_buffers(self) -> None:
+        """Keep the geometry of the window: `index` and `query_tokens`."""
+        self.keep("index", self.make_index(self.query_size, self.window_size))
+        self.keep("query_tokens", self.make_query_tokens())
+
+    def keep(self, name: str, tensor: Tensor | None) -> None:
+        """Keep a tensor as a buffer, which moves with the module and is not in its state."""
+        self.register_buffer(name, tensor, persistent=False)
 
     def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return the `ScoreTerms` of a self-attention.
@@ -129,7 +138,8 @@ class PositionBias(Module):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
 
-        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query. It is
+        made where `index` is.
         """
         raise NotImplementedError
 
@@ -160,10 +170,11 @@ class PositionBias(Module):
         Raises ValueError with the argument's `name` for a number of tokens that the scheme does not
         cover, or that does not say what the grid is.
         """
-        if num_tokens == self.num_tokens:
+        any_length = self.window_ndim == 1 and self.query_tokens is None
+        if same([num_tokens], [self.num_tokens]) if any_length else num_tokens == self.num_tokens:
             return self.sizes()
         length = num_tokens - self.num_prefix_tokens
-        if self.window_ndim != 1 or length < 1 or self.query_tokens is not None:
+        if not any_length or length < 1:
             raise ValueError(
                 f"{name}: got {num_tokens} tokens, but window_size {self.window_size} with "
                 f"{self.num_prefix_tokens} prefix tokens makes {self.num_tokens}"
@@ -172,6 +183,11 @@ class PositionBias(Module):
             return self.sizes(length, length)
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
+
+    def is_window(self, q_size: Size, k_size: Size, q_offset: int) -> bool:
+        """Return whether these are the sizes for which the geometry is kept."""
+        window = *self.query_size, *self.window_size, 0
+        return same([*q_size, *k_size, q_offset], window)
 
     def resized(self, new_window_size: SizeLike, method: Method = "bicubic") -> Resized:
         """Return this scheme's parameters for another window, as `Resized`.
@@ -216,6 +232,28 @@ class PositionBias(Module):
         return (math.prod(sizes),)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Apply `.to(dtype)` also to tables that are made only when they are asked for."""
+        """Apply `.to(dtype)` also to tables that are made only when they are asked for.
+
+        The geometry moves, but stays exact. It is no part of a state: a module that comes from the meta
+        device makes it anew.
+        """
         self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
-        return super()._apply(fn, recurse)
+        was_meta = self.index.is_meta
+        before = {name: self._buffers[name] for name in self._non_persistent_buffers_set}
+        super()._apply(fn, recurse)
+        if was_meta and not self.index.is_meta:
+            self.make_buffers()
+            return self
+        for name, tensor in before.items():
+            if tensor is not None and tensor.is_floating_point():
+                self.keep(name, tensor.to(self.index.device))
+        return self
+
+
+def same(sizes: Sequence[int], others: Sequence[int]) -> bool:
+    """Return whether the sizes are equal; one that torch.compile or torch.export keeps open is not."""
+    if not torch.compiler.is_compiling():
+        return tuple(sizes) == tuple(others)
+    from torch.fx.experimental.symbolic_shapes import statically_known_true  # slow to import
+
+    return all(statically_known_true(a == b) for a, b in zip(sizes, others, strict=True))

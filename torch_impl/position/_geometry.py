@@ -12,14 +12,20 @@ from ..types import Size
 
 K = TypeVar("K")
 V = TypeVar("V")
+Device = torch.device | None
 
 
-def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
-    """Return offset[i, j] = stride · i + q_offset − j, (q, k).
+def axis_range(q: int, k: int, q_offset: int = 0, stride: int = 1, device: Device = None) -> Tensor:
+    """Return every offset that occurs along an axis, from the lowest: (1, stride · (q − 1) + k)."""
+    return torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1, device=device)[None]
+
+
+def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1, device: Device = None) -> Tensor:
+    """Return offset[i, j] = stride · i + q_offset − j, (q, k), made on the device.
 
     Row i is a window of k consecutive numbers, read backwards; the window moves by `stride` per row.
     """
-    numbers = torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1)
+    numbers = axis_range(q, k, q_offset, stride, device)[0]
     return numbers.unfold(0, k, stride).flip(1).contiguous()
 
 
@@ -28,7 +34,7 @@ def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
     The grid is row-major, so the second axis changes fastest.
     """
-    blocks = first.repeat_interleave(len(second), 0).repeat_interleave(second.shape[1], 1)
+    blocks = first.repeat_interleave(second.shape[0], 0).repeat_interleave(second.shape[1], 1)
     return blocks, second.repeat(first.shape)
 
 
@@ -38,34 +44,33 @@ def row_major(axes: list[Tensor], counts: Sequence[int]) -> Tensor:
     axes: a matrix (q, k) per axis, rows in [0, count).
     counts: number of rows along each axis.
     """
-    rows = torch.zeros(1, 1, dtype=torch.long)
+    rows = axes[0].new_zeros(1, 1)
     for axis, count in zip(axes, counts, strict=True):
         rows = torch.add(*spread(count * rows, axis))
     return rows
 
 
-def offset_rows(q_size: Size, k_size: Size) -> tuple[Tensor, int]:
+def offset_rows(q_size: Size, k_size: Size, device: Device = None) -> tuple[Tensor, int]:
     """Return each pair's row in `all_offsets`, (Π q, Π k), and the number of rows."""
     sizes = list(zip(q_size, k_size, strict=True))
     counts = [q + k - 1 for q, k in sizes]
-    return row_major([axis_offsets(q, k) + k - 1 for q, k in sizes], counts), math.prod(counts)
+    axes = [axis_offsets(q, k, device=device) + k - 1 for q, k in sizes]
+    return row_major(axes, counts), math.prod(counts)
 
 
-def axis_range(q: int, k: int, q_offset: int = 0, stride: int = 1) -> Tensor:
-    """Return every offset that occurs along an axis, from the lowest: (1, stride · (q − 1) + k)."""
-    return torch.arange(q_offset + 1 - k, q_offset + stride * (q - 1) + 1)[None]
-
-
-def window_rows(q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0) -> Tensor:
+def window_rows(
+    q_size: Size, k_size: Size, window_size: Size, q_offset: int = 0, device: Device = None
+) -> Tensor:
     """Return each pair's row among the offsets of a window, Π (2 · size − 1) rows: (Π q, Π k)."""
     sizes = zip(q_size, k_size, window_size, strict=True)
-    axes = [axis_offsets(q, k, q_offset) + size - 1 for q, k, size in sizes]
+    axes = [axis_offsets(q, k, q_offset, device=device) + size - 1 for q, k, size in sizes]
     return row_major(axes, [2 * size - 1 for size in window_size])
 
 
-def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
+def all_offsets(q_size: Size, k_size: Size, q_offset: int = 0, device: Device = None) -> Tensor:
     """Return every offset that occurs between the two grids, row-major from the lowest: (R, axes)."""
-    axes = [torch.arange(1 - k, q) + q_offset for q, k in zip(q_size, k_size, strict=True)]
+    sizes = zip(q_size, k_size, strict=True)
+    axes = [torch.arange(1 - k, q, device=device) + q_offset for q, k in sizes]
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
@@ -98,7 +103,7 @@ def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
 
     indices: (parts, Lq, Lk), integers from 0 on.
     """
-    rows, index = torch.zeros(0, 1, dtype=torch.long), torch.zeros_like(indices[0])
+    rows, index = indices.new_zeros(0, 1), torch.zeros_like(indices[0])
     for part in indices:
         count = part.max() + 1
         found, index = torch.unique(count * index + part, return_inverse=True)
@@ -107,21 +112,18 @@ def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def remembered(joints: dict[K, V], sizes: K, find: Callable[[], V]) -> V:
-    """Return joints[sizes]; call `find` for it if it is missing.
-
-    The first sizes, the window's, stay; beside them only those asked for last.
-    """
+    """Return joints[sizes]; call `find` for it if it is missing. Only those asked for last are kept."""
     if sizes not in joints:
-        if len(joints) > 1:
-            joints.popitem()
+        joints.clear()
         joints[sizes] = find()
     return joints[sizes]
 
 
-def tokens_at(size: Size, num_prefix_tokens: int, along_axis: slice) -> Tensor:
+def tokens_at(size: Size, num_prefix_tokens: int, along_axis: slice, device: Device = None) -> Tensor:
     """Return places in the sequence: of the prefix tokens, and of the grid's tokens in the slices.
 
     along_axis: the slice of each axis.
     """
-    grid = torch.arange(num_prefix_tokens, num_prefix_tokens + math.prod(size)).reshape(size)
-    return torch.cat([torch.arange(num_prefix_tokens), grid[(along_axis,) * len(size)].flatten()])
+    places = torch.arange(num_prefix_tokens + math.prod(size), device=device)
+    grid = places[num_prefix_tokens:].reshape(size)
+    return torch.cat([places[:num_prefix_tokens], grid[(along_axis,) * len(size)].flatten()])

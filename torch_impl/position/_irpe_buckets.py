@@ -22,7 +22,7 @@ def buckets(axes: list[Tensor], method: Method, ratio: float) -> Tensor:
 
     axes: a matrix of offsets (q, k) per axis.
     """
-    least = _least(ratio)
+    least = _least(ratio, axes[0].device)
     if method in ("cross", "product"):
         rows = [_bucket(axis, least) for axis in axes]
         if method == "cross":
@@ -38,13 +38,13 @@ def _bucket(x: Tensor, least: Tensor) -> Tensor:
     return torch.bucketize(x, torch.cat([1 - least.flip(0), least]), right=True)
 
 
-def _least(ratio: float) -> Tensor:
+def _least(ratio: float, device: torch.device) -> Tensor:
     """Return the least integer x with g(x) ≥ n, for n = 1 … int(β).
 
     Up to α, g(x) = x. Beyond, γ/α = 8 and β − α = α, so the number that g rounds is n − ½ at
     x = α · 8^((n − ½)/α − 1). An integer there is a tie, which goes to the even one of n − 1 and n.
     """
-    n = torch.arange(1, int(2 * ratio) + 1)
+    n = torch.arange(1, int(2 * ratio) + 1, device=device)
     edge = ratio * 8 ** ((n.double() - 0.5) / ratio - 1)
     nearest = edge.round()
     tie = (edge - nearest).abs() < 1e-12 * edge

@@ -12,7 +12,8 @@ from ._base import PositionBias
 
 def log_coords(offsets: Tensor, extent: tuple[int, ...]) -> Tensor:
     """Return sign(δ) log2(1 + |δ|) / log2(8),  δ = 8 Δ / extent along each axis, in float64."""
-    delta = offsets.double() / torch.tensor(extent, device=offsets.device) * 8
+    axes = zip(offsets.double().unbind(-1), extent, strict=True)
+    delta = torch.stack([axis / size * 8 for axis, size in axes], -1)
     return torch.copysign(torch.log1p(delta.abs()) / math.log(8), delta)
 
 

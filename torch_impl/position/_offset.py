@@ -26,12 +26,13 @@ class OffsetBias(TableBias):
         raise NotImplementedError
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        rows, num_rows = offset_rows(q_size, k_size)
+        rows, num_rows = offset_rows(q_size, k_size, self.index.device)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
-        num_rows = math.prod(q + k - 1 for q, k in zip(q_size, k_size, strict=True))
-        return self.and_prefix(torch.arange(num_rows), *self.prefix_rows(num_rows))
+        num_rows = math.prod([q + k - 1 for q, k in zip(q_size, k_size, strict=True)])
+        rows = torch.arange(num_rows, device=self.index.device)
+        return self.and_prefix(rows, *self.prefix_rows(num_rows))
 
     def hidden(self, offsets: Tensor) -> Tensor:
         """Return which offsets are masked with −inf: (R, 1 or H).
@@ -44,6 +45,6 @@ class OffsetBias(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         """Return (Π (q + k − 1) [+ 1 with prefix tokens, + 2 if causal], H)."""
-        offsets = all_offsets(*self.sizes(q_size, k_size, q_offset)).to(self.index.device)
+        offsets = all_offsets(*self.sizes(q_size, k_size, q_offset), self.index.device)
         values = self.of_offsets(offsets).masked_fill(self.hidden(offsets), -math.inf)
         return self.with_prefix_rows(values.to(self.dtype))

@@ -63,10 +63,8 @@ class QueryBias(PositionBias):
 
     def indices(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         """Return the index of each term, (terms, P + Lq, P + Lk)."""
-        is_window = (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
-        index = (
-            self.index if is_window else self.make_index(q_size, k_size, q_offset).to(self.index.device)
-        )
+        sizes = q_size, k_size, q_offset
+        index = self.index if self.is_window(*sizes) else self.make_index(*sizes)
         return index.reshape(-1, *index.shape[-2:])
 
     def forward(

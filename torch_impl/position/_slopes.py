@@ -20,20 +20,27 @@ class SlopeBias(OffsetBias):
     dlog_slope_h = −slope_h · Σ_r dtable[r, h] · distance_r.
     """
 
-    def set_slopes(self, learned_slopes: bool, slopes: Tensor) -> None:
-        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
+    fixed_slopes: Tensor  # (H,) in float64
+
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        self.keep("fixed_slopes", self.make_slopes().to(self.index.device))
+
+    def make_slopes(self) -> Tensor:
+        """Return the slopes (H,) on the CPU, float64."""
+        return alibi_slopes(self.num_heads)
+
+    def set_slopes(self, learned_slopes: bool) -> None:
+        """If learned_slopes, keep the slopes' logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
-            self.log_slopes = Parameter(slopes.log().to(self.dtype))
-        self._fixed_slopes = slopes
+            self.log_slopes = Parameter(self.fixed_slopes.log().to(self.dtype))
 
     @property
     def slopes(self) -> Tensor:
         """The slopes (H,), positive; fixed ones in float64."""
-        if self.log_slopes is not None:
-            return wide(self.log_slopes).exp()
-        return self._fixed_slopes.to(self.index.device)
+        return self.fixed_slopes if self.log_slopes is None else wide(self.log_slopes).exp()
 
     def distance(self, offsets: Tensor) -> Tensor:
         """Return the distance (R,), at least 0.

@@ -24,6 +24,16 @@ class TableBias(PositionBias):
     causal = False
     stride = 1  # offset = stride · query − key
 
+    offsets_queries: Tensor  # the `Offsets` of the window; offsets_rows is None if there are none
+    offsets_keys: Tensor
+    offsets_rows: Tensor | None
+
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        offsets = self._make_offsets(self.query_size, self.window_size, 0)
+        for name in ("queries", "keys", "rows"):
+            self.keep(f"offsets_{name}", None if offsets is None else getattr(offsets, name))
+
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
@@ -35,9 +45,8 @@ class TableBias(PositionBias):
     ) -> tuple[Tensor, Tensor]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        if self._are_own(*sizes):
-            return self.table(*sizes), self.index
-        return self.table(*sizes), self.make_index(*sizes).to(self.index.device)
+        index = self.index if self.is_window(*sizes) else self.make_index(*sizes)
+        return self.table(*sizes), index
 
     def lookup_tokens(self, num_tokens: int) -> tuple[Tensor, Tensor]:
         """Return (table, index) for a sequence of `num_tokens`, prefix tokens included.
@@ -50,7 +59,7 @@ class TableBias(PositionBias):
         """Return `ScoreTerms`: the table and the index. Only the number of tokens of x matters."""
         sizes = self.sizes_of(x.shape[1], "x")
         offsets = self.offsets(*sizes)
-        if offsets is None or self._are_own(*sizes):
+        if offsets is None or self.is_window(*sizes):
             return ScoreTerms(*self.lookup(*sizes), offsets=offsets)
         return ScoreTerms(self.table(*sizes), offsets=offsets)  # some implementations need no index
 
@@ -59,11 +68,18 @@ class TableBias(PositionBias):
 
         q_size, k_size, q_offset: as `sizes` returns them.
         """
+        if not self.is_window(q_size, k_size, q_offset):
+            return self._make_offsets(q_size, k_size, q_offset)
+        if self.offsets_rows is None:
+            return None
+        kept = self.offsets_queries, self.offsets_keys, self.offsets_rows
+        return Offsets(*kept, self.num_prefix_tokens, 0 if self.causal else None)
+
+    def _make_offsets(self, q_size: Size, k_size: Size, q_offset: int) -> Offsets | None:
         rows = self.offset_rows(q_size, k_size, q_offset)
         if rows is None:
             return None
         causal = q_offset if self.causal else None
-        rows = rows.to(self.index.device)
         return Offsets.of_grids(q_size, k_size, rows, self.num_prefix_tokens, causal, self.stride)
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
@@ -76,10 +92,6 @@ class TableBias(PositionBias):
         """Return the bias (H, P + Lq, P + Lk)."""
         return ops.bias(*self.lookup(q_size, k_size, q_offset))
 
-    def _are_own(self, q_size: Size, k_size: Size, q_offset: int) -> bool:
-        """Return whether `index` is that of these sizes."""
-        return (q_size, k_size, q_offset) == (self.query_size, self.window_size, 0)
-
     def and_prefix(self, rows: Tensor, *prefix_rows: int) -> Tensor:
         """Return the rows of `Offsets`: those of the offsets, then the prefix tokens' if there are any.
 
@@ -87,7 +99,7 @@ class TableBias(PositionBias):
         """
         if not self.num_prefix_tokens:
             return rows.flatten()
-        return torch.cat([rows.flatten(), rows.new_tensor(prefix_rows)])
+        return torch.cat([rows.flatten(), *(rows.new_full((1,), row) for row in prefix_rows)])
 
     def prefix_rows(self, num_rows: int) -> tuple[int, int, int]:
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).

@@ -39,15 +39,16 @@ class WindowTableBias(TableBias):
     @property
     def num_offsets(self) -> int:
         """Number of offsets in the window, Π (2 · size − 1)."""
-        return math.prod(2 * size - 1 for size in self.window_size)
+        return math.prod([2 * size - 1 for size in self.window_size])
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        rows = window_rows(q_size, k_size, self.window_size, q_offset)
+        rows = window_rows(q_size, k_size, self.window_size, q_offset, self.index.device)
         return with_prefix(rows, self.num_prefix_tokens, *range(self.num_offsets, self.num_offsets + 3))
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         sizes = zip(q_size, k_size, self.window_size, strict=True)
-        axes = [axis_range(q, k, q_offset) + size - 1 for q, k, size in sizes]
+        device = self.index.device
+        axes = [axis_range(q, k, q_offset, device=device) + size - 1 for q, k, size in sizes]
         rows = row_major(axes, [2 * size - 1 for size in self.window_size])
         return self.and_prefix(rows, *range(self.num_offsets, self.num_offsets + 3))
 

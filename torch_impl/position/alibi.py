@@ -51,8 +51,10 @@ class ALiBi(SlopeBias):
             )
         self.causal, self.asymmetric = causal, asymmetric
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        slopes = alibi_slopes(num_heads)
-        self.set_slopes(learned_slopes, alibi_slopes(num_heads // 2).repeat(2) if asymmetric else slopes)
+        self.set_slopes(learned_slopes)
+
+    def make_slopes(self) -> Tensor:
+        return alibi_slopes(self.num_heads // 2).repeat(2) if self.asymmetric else super().make_slopes()
 
     def distance(self, offsets: Tensor) -> Tensor:
         return offsets[:, 0].abs()
@@ -60,6 +62,5 @@ class ALiBi(SlopeBias):
     def hidden(self, offsets: Tensor) -> Tensor:
         if not self.asymmetric:
             return super().hidden(offsets)
-        half = self.num_heads // 2
-        direction = torch.tensor([1] * half + [-1] * half, device=offsets.device)
-        return direction * offsets < 0
+        heads = torch.arange(self.num_heads, device=offsets.device)
+        return torch.where(heads < self.num_heads // 2, offsets < 0, offsets > 0)

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .. import ops
 from ..checks import as_index, check_positive_int
@@ -47,7 +48,7 @@ class Custom(TableBias):
     ):
         if index is None:
             raise TypeError("index is None, expected integers (Lq, Lk)")
-        self._given = as_index("index", index, 2)
+        self._given = as_index("index", index, 2).cpu()
         if num_rows is None:
             num_rows = max([0, *self._given.flatten().tolist()]) + 1
         self.num_rows: int = check_positive_int(num_rows=num_rows)
@@ -64,14 +65,14 @@ class Custom(TableBias):
                 f"(any, {math.prod(self.window_size)}) for the window {self.window_size}"
             )
         masked, zero = self.num_rows, self.num_rows + 1
-        rows = self._given.masked_fill(self._given < 0, masked)
+        rows = self._given.masked_fill(self._given < 0, masked).to(self.index.device)
         return with_prefix(rows, self.num_prefix_tokens, zero)
 
     def sizes(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
-        if sizes != (self.query_size, self.window_size, 0):
+        if not self.is_window(*sizes):
             raise ValueError(
                 f"q_size is {sizes[0]} and k_size {sizes[1]}, but a 'custom' bias has the sizes of its "
                 f"index, here those of the window {self.window_size}; call it with another index"
@@ -100,11 +101,15 @@ class Custom(TableBias):
         """
         if index is None:
             return super().forward(q_size, k_size, q_offset)
-        index = as_index("index", index, 2, 3)
-        self._check_rows(index)
-        rows = index.masked_fill(index < 0, self.num_rows).to(self.index.device)
-        flat = rows.reshape(-1, rows.shape[-1])  # (B · Lq, Lk): samples below each other
-        bias = ops.bias(self.table(), flat).reshape(self.num_heads, *rows.shape)
+        index = as_index("index", index, 2, 3).to(self.index.device)
+        flat = index.reshape(-1, index.shape[-1])  # (B · Lq, Lk): samples below each other
+        table = functional.pad(self.relative_position_bias_table, (0, 0, 1, 0), value=-math.inf)
+        try:
+            bias = ops.bias(table, flat + 1)  # −1 reads the row of −inf
+        except ValueError:
+            self._check_rows(index)
+            raise
+        bias = bias.reshape(self.num_heads, *index.shape)
         return bias if index.dim() == 2 else bias.transpose(0, 1)
 
     def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:

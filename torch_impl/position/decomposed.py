@@ -52,8 +52,9 @@ class Decomposed(AxesBias):
 
     def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
         longer = max(q_length, k_length)  # its positions are whole, so only the other's are rounded down
-        q = torch.arange(q_length) * longer // q_length
-        from_last_key = torch.arange(k_length - 1, -1, -1) * longer // k_length
+        device = self.index.device
+        q = torch.arange(q_length, device=device) * longer // q_length
+        from_last_key = torch.arange(k_length - 1, -1, -1, device=device) * longer // k_length
         return q[:, None] + from_last_key
 
     def sizes(

@@ -70,7 +70,8 @@ class FIRE(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return a row for each pair, row-major: (P + Lq, P + Lk)."""
         (q,), (k,) = q_size, k_size
-        rows = torch.arange(0, q * k, k)[:, None] + torch.arange(k)
+        device = self.index.device
+        rows = k * torch.arange(q, device=device)[:, None] + torch.arange(k, device=device)
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(q * k))
 
     def table(
@@ -78,8 +79,9 @@ class FIRE(TableBias):
     ) -> Tensor:
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         c = wide(self.c)  # once: each conversion back to half precision would round a part of dc
-        offsets = axis_offsets(q_size[0], k_size[0], q_offset).to(c)
-        positions = torch.arange(q_offset, q_offset + q_size[0]).unsqueeze(1).to(c)  # (Lq, 1)
+        device = self.index.device
+        offsets = axis_offsets(q_size[0], k_size[0], q_offset, device=device).to(c)
+        positions = torch.arange(q_size[0], device=device).unsqueeze(1).add(q_offset).to(c)  # (Lq, 1)
         threshold = (wide(self.L_multiplier) * self.init_length).abs()
         longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
         x = _psi(c, offsets) / (_psi(c, longest) + EPS)

@@ -58,15 +58,14 @@ class Halo(AxesBias):
     def query_size(self) -> Size:
         return tuple(size - 2 * self.halo_size for size in self.window_size)
 
-    @property
-    def query_tokens(self) -> Tensor | None:
+    def make_query_tokens(self) -> Tensor | None:
         if self.halo_size == 0:
             return None
         middle = slice(self.halo_size, -self.halo_size)
-        return tokens_at(self.window_size, self.num_prefix_tokens, middle)
+        return tokens_at(self.window_size, self.num_prefix_tokens, middle, self.index.device)
 
     def axis_rows(self, q_length: int, k_length: int, size: int) -> Tensor:
-        return axis_offsets(q_length, k_length, self.halo_size) + size - 1
+        return axis_offsets(q_length, k_length, self.halo_size, device=self.index.device) + size - 1
 
     def as_window(self, name: str, size: SizeLike) -> Size:
         size = super().as_window(name, size)

@@ -42,6 +42,8 @@ class IRPE(QueryBias):
     window_ndim = 2
     table_names = ("lookup_table_q", "lookup_table_k", "lookup_table_v")
 
+    joint_rows: Tensor  # as `IRPERows.joint`, of the window
+
     def __init__(
         self,
         num_heads: int,
@@ -68,8 +70,13 @@ class IRPE(QueryBias):
             table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
             setattr(self, f"lookup_table_{name}", table)
 
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        window = self.window_size, self.window_size, self.index.device
+        self.keep("joint_rows", self._bucket_rows.joint(*window)[0])
+
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        return self._bucket_rows.joint(q_size, k_size)[1]
+        return self._bucket_rows.joint(q_size, k_size, self.index.device)[1]
 
     def forward(
         self,
@@ -92,7 +99,7 @@ class IRPE(QueryBias):
         if "q" in self.rpe_on:
             keys = self.check_keys(k, len(q), k_size)
             floating(q=q, k=keys)
-            index = self._bucket_rows.joint(k_size, q_size)[1].to(q.device)  # r(−Δ), a row per key
+            index = self.indices(k_size, q_size, 0)[0]  # r(−Δ), a row per key
             term = ops.score_lookup(keys, self._embedding("q", k_size, q_size), index)
             bias = bias + self.factor * term.transpose(-1, -2)
         return bias
@@ -107,5 +114,7 @@ class IRPE(QueryBias):
     def _embedding(self, name: str, q_size: Size, k_size: Size) -> Tensor:
         """Return (1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
-        rows = self._bucket_rows.joint(q_size, k_size)[0].to(learned.device)
+        rows = self.joint_rows
+        if not self.is_window(q_size, k_size, 0):
+            rows = self._bucket_rows.joint(q_size, k_size, self.index.device)[0]
         return wide(learned)[:, rows].sum(1).to(learned.dtype)

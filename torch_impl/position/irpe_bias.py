@@ -4,6 +4,7 @@ from torch import Tensor
 
 from ..checks import check_bool
 from ..nn import Parameter
+from ..ops.bias import gather_rows
 from ..random import truncated_normal
 from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import wide
@@ -28,6 +29,8 @@ class IRPEBias(TableBias):
     bias_type = "irpe_bias"
     window_ndim = 2
 
+    joint_rows: Tensor  # as `IRPERows.joint`, of the window
+
     def __init__(
         self,
         num_heads: int,
@@ -49,18 +52,26 @@ class IRPEBias(TableBias):
             truncated_normal(self.generator, shape, self.init_std, self.dtype)
         )
 
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        window = self.window_size, self.window_size, self.index.device
+        self.keep("joint_rows", self._bucket_rows.joint(*window)[0])
+
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        return self._bucket_rows.joint(q_size, k_size)[1]
+        return self._bucket_rows.joint(q_size, k_size, self.index.device)[1]
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
-        rows, last = self._bucket_rows.by_offset(q_size, k_size), self._bucket_rows.num_rows - 1
+        rows = self._bucket_rows.by_offset(q_size, k_size, self.index.device)
+        last = self._bucket_rows.num_rows - 1
         return None if rows is None else self.and_prefix(rows, last, last, last)
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
-        q_size, k_size, _ = self.sizes(q_size, k_size, q_offset)
-        rows = self._bucket_rows.joint(q_size, k_size)[0].to(self.index.device)
-        summed = wide(self.relative_position_bias_table)[rows].sum(0).to(self.dtype)
-        return summed.expand(-1, self.num_heads)
+        q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
+        rows = self.joint_rows
+        if not self.is_window(q_size, k_size, q_offset):
+            rows = self._bucket_rows.joint(q_size, k_size, self.index.device)[0]
+        learned = gather_rows(wide(self.relative_position_bias_table), rows.flatten())
+        return learned.unflatten(0, rows.shape).sum(0).to(self.dtype).expand(-1, self.num_heads)

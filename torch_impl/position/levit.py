@@ -1,6 +1,7 @@
 """LeViT's bias over absolute offsets, also for its shrinking attention (arXiv 2104.01136 §4.2)."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,22 +54,23 @@ class LeViT(TableBias):
     def query_size(self) -> Size:
         return tuple(len(range(0, size, self.stride)) for size in self.window_size)
 
-    @property
-    def query_tokens(self) -> Tensor | None:
+    def make_query_tokens(self) -> Tensor | None:
         if self.stride == 1:
             return None
-        return tokens_at(self.window_size, self.num_prefix_tokens, slice(0, None, self.stride))
+        return tokens_at(
+            self.window_size, self.num_prefix_tokens, slice(0, None, self.stride), self.index.device
+        )
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        axes = [
-            axis_offsets(q, k, stride=self.stride).abs() for q, k in zip(q_size, k_size, strict=True)
-        ]
+        options: dict[str, Any] = {"stride": self.stride, "device": self.index.device}
+        axes = [axis_offsets(q, k, **options).abs() for q, k in zip(q_size, k_size, strict=True)]
         rows, num_rows = row_major(axes, self.window_size), math.prod(self.window_size)
         return with_prefix(rows, self.num_prefix_tokens, *range(num_rows, num_rows + 3))
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         sizes, num_rows = zip(q_size, k_size, strict=True), math.prod(self.window_size)
-        axes = [axis_range(q, k, stride=self.stride).abs() for q, k in sizes]
+        options: dict[str, Any] = {"stride": self.stride, "device": self.index.device}
+        axes = [axis_range(q, k, **options).abs() for q, k in sizes]
         rows = row_major(axes, self.window_size)
         return self.and_prefix(rows, *range(num_rows, num_rows + 3))
 

@@ -47,7 +47,8 @@ class MaxViT(TableBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         counts = [2 * size - 1 for size in self.window_size]
         sizes = zip(q_size, k_size, self.window_size, strict=True)
-        key_to_query = row_major([axis_offsets(k, q).T + size - 1 for q, k, size in sizes], counts)
+        axes = [axis_offsets(k, q, device=self.index.device).T + size - 1 for q, k, size in sizes]
+        key_to_query = row_major(axes, counts)
         num_rows = math.prod(counts)
         rows = num_rows - 1 - key_to_query  # half a turn of the planes reverses their rows
         return with_prefix(rows, self.num_prefix_tokens, *self.prefix_rows(num_rows))
@@ -55,7 +56,9 @@ class MaxViT(TableBias):
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         sizes = zip(q_size, k_size, self.window_size, strict=True)
         counts = [2 * size - 1 for size in self.window_size]
-        rows = row_major([axis_range(q, k) + size - 1 for q, k, size in sizes], counts)
+        device = self.index.device
+        axes = [axis_range(q, k, device=device) + size - 1 for q, k, size in sizes]
+        rows = row_major(axes, counts)
         return self.and_prefix(rows, *self.prefix_rows(math.prod(counts)))
 
     def sizes(

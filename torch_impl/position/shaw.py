@@ -62,7 +62,7 @@ class Shaw(QueryBias):
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         last = 2 * self.max_distance
-        offsets = axis_offsets(q_size[0], k_size[0], q_offset)
+        offsets = axis_offsets(q_size[0], k_size[0], q_offset, device=self.index.device)
         rows = (offsets + self.max_distance).clamp(0, last)
         return with_prefix(rows, self.num_prefix_tokens, last + 1)
 

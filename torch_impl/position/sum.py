@@ -8,10 +8,12 @@ from torch import Tensor
 
 from ..checks import as_dtype, as_sizes, check_parts
 from ..nn import ModuleList
+from ..ops.bias import gather_rows
 from ..random import as_generator
 from ..resize import Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
 from ..wide import wide
+from ._base import ScoreTerms
 from ._geometry import joint_rows, remembered
 from ._table import TableBias
 
@@ -33,6 +35,8 @@ class Sum(TableBias):
 
     bias_type = "sum"
     window_ndim = None
+
+    rows: Tensor  # (parts, R) of the parts' tables, to be added up
 
     def __init__(
         self,
@@ -69,10 +73,14 @@ class Sum(TableBias):
     def as_window(self, name: str, size: SizeLike) -> Size:
         """Return the size as the part with the most axes reads it; the window is that part's own."""
         if name == "window_size":
-            return max((part.window_size for part in self._parts), key=len)
+            return longest([part.window_size for part in self._parts])
         if self._own_window:
             return as_sizes(name, size)
-        return max((part.as_window(name, size) for part in self._parts), key=len)
+        return longest([part.as_window(name, size) for part in self._parts])
+
+    def make_buffers(self) -> None:
+        super().make_buffers()
+        self.keep("rows", self._joint(self.window_size, self.window_size, 0)[0])
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._joint(q_size, k_size, q_offset)[1]
@@ -81,7 +89,7 @@ class Sum(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
-        if self._own_window and sizes != (self.window_size, self.window_size, 0):
+        if self._own_window and not self.is_window(*sizes):
             raise ValueError(
                 f"q_size is {sizes[0]}, k_size {sizes[1]} and q_offset {q_offset}, but a part has a "
                 f"window of its own, so that this sum has no sizes but {self.window_size}"
@@ -94,12 +102,23 @@ class Sum(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         sizes = self.sizes(q_size, k_size, q_offset)
-        rows = self._joint(*sizes)[0].to(self.index.device)
+        rows = self.rows if self.is_window(*sizes) else self._joint(*sizes)[0]
         tables = [part.table(*self._asked(*sizes)) for part in self._parts]
-        terms = [wide(table)[each] for table, each in zip(tables, rows, strict=True)]
-        return sum(terms[1:], start=terms[0]).to(
-            self.dtype
-        )  # autograd adds a row's gradients up before they are rounded
+        # wide: autograd adds a row's gradients up before they are rounded
+        terms = [gather_rows(wide(table), each) for table, each in zip(tables, rows, strict=True)]
+        return sum(terms[1:], start=terms[0]).to(self.dtype)
+
+    def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
+        sizes = self.sizes_of(x.shape[1], "x")
+        if self._has_joint(*sizes):
+            return ScoreTerms(*self.lookup(*sizes))
+        return ScoreTerms(bias=self._added(*sizes))
+
+    def forward(
+        self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
+    ) -> Tensor:
+        sizes = self.sizes(q_size, k_size, q_offset)
+        return super().forward(*sizes) if self._has_joint(*sizes) else self._added(*sizes)
 
     def resized_tables(self, window: Size, method: Method) -> dict[str, Tensor]:
         if self._own_window:
@@ -118,17 +137,25 @@ class Sum(TableBias):
         return {"parts": parts} if any(own) else {}
 
     def _joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
-        return remembered(self._joints, sizes, lambda: self._find_joint(*sizes))
+        place = *sizes, self.index.device
+        return remembered(self._joints, place, lambda: self._find_joint(*sizes))
 
     def _find_joint(self, *sizes: Any) -> tuple[Tensor, Tensor]:
         """Return rows (parts, R) of the parts' tables, to be added up, and index (P + Lq, P + Lk)."""
-        return joint_rows(
-            torch.stack([part.lookup(*self._asked(*sizes))[1].cpu() for part in self._parts])
-        )
+        return joint_rows(torch.stack([part.lookup(*self._asked(*sizes))[1] for part in self._parts]))
+
+    def _has_joint(self, *sizes: Any) -> bool:
+        """Return whether there is a joint table; one for new sizes cannot be traced."""
+        return self.is_window(*sizes) or not torch.compiler.is_compiling()
+
+    def _added(self, *sizes: Any) -> Tensor:
+        """Return the bias (H, P + Lq, P + Lk) as the sum of the parts'."""
+        terms = [wide(part(*sizes)) for part in self._parts]
+        return sum(terms[1:], start=terms[0]).to(self.dtype)
 
     def _asked(self, *sizes: Any) -> Any:
         """Return the sizes to ask the parts for: none for the window, so that each part uses its own."""
-        return () if sizes == (self.window_size, self.window_size, 0) else sizes
+        return () if self.is_window(*sizes) else sizes
 
     def _check_parts(self) -> None:
         """Raise ValueError unless all parts are tables for the same pairs."""
@@ -143,3 +170,8 @@ class Sum(TableBias):
                 f"parts have windows {[part.window_size for part in self._parts]}, expected the same "
                 "number of tokens in each"
             )
+
+
+def longest(sizes: Sequence[Size]) -> Size:
+    """Return the first of those with the most axes."""
+    return next(size for size in sizes if len(size) == max(len(other) for other in sizes))

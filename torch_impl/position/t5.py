@@ -33,6 +33,8 @@ class T5(TableBias):
 
     bias_type = "t5"
 
+    least: Tensor  # distance of each bucket after the first
+
     def __init__(
         self,
         num_heads: int,
@@ -65,12 +67,17 @@ class T5(TableBias):
             truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
+    def make_buffers(self) -> None:
+        buckets = self.num_buckets // 2 if self.bidirectional else self.num_buckets
+        self.keep("least", least_distances(buckets, self.max_distance).to(self.index.device))
+        super().make_buffers()
+
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset))
+        bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset, device=self.index.device))
         return with_prefix(bucket, self.num_prefix_tokens, *self.prefix_rows(self.num_buckets))
 
     def offset_rows(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
-        bucket = self.bucket(axis_range(q_size[0], k_size[0], q_offset))
+        bucket = self.bucket(axis_range(q_size[0], k_size[0], q_offset, device=self.index.device))
         return self.and_prefix(bucket, *self.prefix_rows(self.num_buckets))
 
     def bucket(self, offset: Tensor) -> Tensor:
@@ -79,15 +86,12 @@ class T5(TableBias):
         offset: integers query − key, of any shape.
         """
         if not self.bidirectional:
-            return self._rank(offset, self.num_buckets)
-        half = self.num_buckets // 2
-        return torch.where(offset < 0, half, 0) + self._rank(offset.abs(), half)
+            return self._rank(offset)
+        return torch.where(offset < 0, self.num_buckets // 2, 0) + self._rank(offset.abs())
 
-    def _rank(self, distance: Tensor, buckets: int) -> Tensor:
+    def _rank(self, distance: Tensor) -> Tensor:
         """Return how many buckets after the first begin at the distance or before; none below 0."""
-        furthest = int(distance.max()) if distance.numel() else 0
-        least = least_distances(buckets, self.max_distance, furthest)
-        return torch.bucketize(distance, least.to(distance.device), right=True)
+        return torch.bucketize(distance, self.least.to(distance.device), right=True)
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
@@ -95,8 +99,8 @@ class T5(TableBias):
         return self.with_prefix_rows(self.relative_position_bias_table)
 
 
-def least_distances(buckets: int, max_distance: int, furthest: int) -> Tensor:
-    """Return the least distance in each bucket after the first, leaving out those beyond `furthest`.
+def least_distances(buckets: int, max_distance: int) -> Tensor:
+    """Return the least distance in each bucket after the first, (buckets − 1,) on the CPU.
 
     m = buckets / 2 buckets have one distance each. Bucket m + t begins at m (D/m)^(t/m), D =
     max_distance, rounded up. Where that is close to an integer d, integers decide: it is reached if
@@ -104,7 +108,6 @@ def least_distances(buckets: int, max_distance: int, furthest: int) -> Tensor:
     """
     m = buckets // 2
     edges = m * (max_distance / m) ** (torch.arange(1, m, dtype=torch.float64) / m)
-    edges = edges[edges < furthest + 1]
     least, nearest = edges.ceil().long(), edges.round().long()
     for n in torch.nonzero((edges - nearest).abs() < 1e-14 * edges).flatten().tolist():
         d, t, common = int(nearest[n]), n + 1, math.gcd(n + 1, m)  # the same root of both sides

@@ -1,6 +1,7 @@
 """Transformer-XL's relative positional encoding (arXiv 1901.02860 §3.3)."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,11 +56,12 @@ class TransformerXL(QueryBias):
         self.r_net = Linear(width, width, bias=False, dtype=self.dtype, generator=self.generator)
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
-        rows, num_rows = offset_rows(q_size, k_size)
+        rows, num_rows = offset_rows(q_size, k_size, self.index.device)
         return with_prefix(rows, self.num_prefix_tokens, num_rows)
 
     def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
-        r = self.r_net(self._sinusoids(all_offsets(q_size, k_size, q_offset)))  # (R, H·d)
+        offsets = all_offsets(q_size, k_size, q_offset, self.index.device)
+        r = self.r_net(self._sinusoids(offsets))  # (R, H·d)
         return [self.with_zero_row(r.unflatten(-1, (self.num_heads, self.head_dim)).transpose(0, 1))]
 
     def forward(
@@ -84,6 +86,7 @@ class TransformerXL(QueryBias):
     def _sinusoids(self, offsets: Tensor) -> Tensor:
         width = self.num_heads * self.head_dim
         # from 1 down to 10000^(−(D − 2)/D) = 10^(8/D − 4)
-        frequencies = torch.logspace(0, 8 / width - 4, width // 2, dtype=torch.float64)
+        double: dict[str, Any] = {"dtype": torch.float64, "device": offsets.device}
+        frequencies = torch.logspace(0, 8 / width - 4, width // 2, **double)
         angles = offsets * frequencies  # (R, D/2)
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(self.r_net.weight)

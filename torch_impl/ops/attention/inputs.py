@@ -136,5 +136,5 @@ def _check_broadcast(name: str, term: Tensor | None, target: tuple[int, ...]) ->
         return
     shape = tuple(term.shape)
     tail = target[len(target) - len(shape) :]
-    if len(shape) > 4 or any(s not in (1, t) for s, t in zip(shape, tail, strict=True)):
+    if len(shape) > 4 or any(s != 1 and s != t for s, t in zip(shape, tail, strict=True)):
         raise ValueError(f"{name} has shape {shape}, which does not broadcast to {target}")

@@ -59,7 +59,7 @@ class Offsets(NamedTuple):
     # tuple.index is not called.
     def index(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the index itself, int64 (Lq, Lk)."""
-        p, last = self.num_prefix_tokens, len(self.rows) - 3
+        p, last = self.num_prefix_tokens, self.rows.shape[0] - 3
         offsets = self.queries[:, None] + self.keys
         if p:
             offsets[:p], offsets[:, :p], offsets[:p, :p] = last, last + 1, last + 2
