@@ -45,13 +45,19 @@ def refusal_of_device(inputs: Inputs) -> str | None:
     if device == "cuda":
         narrow = min(inputs.q.shape[3], inputs.v.shape[3]) < LEAST_CHANNELS
         return f"on CUDA a head has at least {LEAST_CHANNELS} channels" if narrow else None
-    if torch.is_grad_enabled() and any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
+    if torch.is_grad_enabled() and any(x.requires_grad for x in _tensors(inputs)):
         return "on a CPU it has no backward: call it under torch.no_grad()"
     if torch.compiler.is_compiling():
         return "on a CPU it is not for use within torch.compile, which fails there for dynamic lengths"
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
         return "on a CPU it needs AVX2"
     return None
+
+
+def _tensors(inputs: Inputs) -> list[Tensor]:
+    lookup = inputs.query_lookup
+    of_query = () if lookup is None else (lookup.q, *lookup.embeddings, lookup.base)
+    return [x for x in (*inputs, *of_query) if isinstance(x, Tensor)]
 
 
 def attend(inputs: Inputs) -> Tensor:
@@ -88,9 +94,13 @@ def _compiled(device: str) -> Attention:
 
 def score_mod(inputs: Inputs) -> ScoreMod | None:
     """Return the function (score, b, h, i, j) -> score that adds everything to a scaled score."""
-    terms = [_dense(term) for term in (inputs.bias, inputs.mask) if term is not None]
+    lookup = inputs.query_lookup
+    dense = inputs.bias, inputs.mask, None if lookup is None else lookup.base
+    terms = [_dense(term) for term in dense if term is not None]
     if inputs.table is not None:
-        terms.append(_looked_up(inputs.table, inputs.index, inputs.offsets))
+        terms.append(_of_table(inputs.table, inputs.index, inputs.offsets))
+    if lookup is not None:
+        terms += map(_of_query, lookup.products(), lookup.indices)
     if not terms:
         return None
 
@@ -102,7 +112,7 @@ def score_mod(inputs: Inputs) -> ScoreMod | None:
     return add
 
 
-def _looked_up(table: Tensor, index: Tensor | None, offsets: Offsets | None) -> Term:
+def _of_table(table: Tensor, index: Tensor | None, offsets: Offsets | None) -> Term:
     """Return (b, h, i, j) -> table[index[i, j], h].
 
     With offsets the rows are brought into their order first. Then the kernel reads no index, and its
@@ -114,6 +124,11 @@ def _looked_up(table: Tensor, index: Tensor | None, offsets: Offsets | None) -> 
         return lambda b, h, i, j: rows[pairs[i, j], h]
     rows = offsets.by_offset(wide(table))
     return lambda b, h, i, j: rows[_offset(offsets, len(rows), i, j), h]
+
+
+def _of_query(products: Tensor, index: Tensor) -> Term:
+    """Return (b, h, i, j) -> products[b, h, i, index[i, j]]."""
+    return lambda b, h, i, j: products[b, h, i, index[i, j]]
 
 
 def _offset(offsets: Offsets, num_rows: int, i: Tensor, j: Tensor) -> Tensor:
