@@ -14,7 +14,17 @@ import triton
 import triton.language as tl
 
 from .table_gradient import add_tile
-from .tiles import add_mask, add_table, as_int64, load_rows, product, store_rows, visible_keys
+from .tiles import (
+    add_mask,
+    add_table,
+    as_int64,
+    hide_beyond,
+    load_log_sum,
+    load_rows,
+    product,
+    store_rows,
+    visible_keys,
+)
 
 
 @triton.jit
@@ -37,7 +47,8 @@ def windows_backward(
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
     bias = add_table(
-        tl.zeros((M, N), tl.float32), i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
+        hide_beyond(tl.zeros((M, N), tl.float32), j[None, :], k_len),
+        i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
         index, queries, keys, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
     sum_ds = tl.zeros((M, N), tl.float32)
@@ -47,7 +58,7 @@ def windows_backward(
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         do = load_rows(dout + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
-        log_sum = tl.load(lse + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
+        log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
         window = mask + (n % num_masks) * mask_w + h * mask_h
         s = product(qs, tl.trans(ks)) * scale + bias  # (M, N)
         s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
@@ -63,9 +74,10 @@ def windows_backward(
         store_rows(dq + b * dq_b + h * dq_h, product(ds, ks) * scale, i, q_len, dq_l, dim, D)
         store_rows(dk + b * dk_b + h * dk_h, product(tl.trans(ds), qs) * scale, j, k_len, dk_l, dim, D)
     if MODE != "none":
+        start = tl.minimum(chunk, 0)  # a 0 that the compiler does not see: nothing waits in registers
         own = slices + as_int64(tl.program_id(0) * heads + h) * num_rows
         add_tile(
-            own, sum_ds, 0, 0, q_len, k_len, index, queries, keys, key_at, num_rows, num_offsets,
+            own, sum_ds, start, start, q_len, k_len, index, queries, keys, key_at, num_rows, num_offsets,
             prefix, MODE, PREFIX, M, N,
         )  # fmt: skip
 
@@ -90,7 +102,7 @@ def queries_backward(
     qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
     os = load_rows(out + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
     do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
-    log_sum = tl.load(lse + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
+    log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
     dots = tl.sum(os.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta + (b * heads + h) * q_len + i, dots, mask=i < q_len)
     window = mask + (n % num_masks) * mask_w + h * mask_h
@@ -106,6 +118,7 @@ def queries_backward(
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = hide_beyond(s, j[None, :], k_len)
         p = tl.exp(s - log_sum[:, None])
         ds = p * (product(do, tl.trans(vs)) - dots[:, None])
         sum_dq += product(ds.to(ks.dtype), ks)
@@ -144,7 +157,7 @@ def keys_backward(
         i = i_first + tl.arange(0, M)
         qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
         do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
-        log_sum = tl.load(lse + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
+        log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
         dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
         s = product(ks, tl.trans(qs)) * scale  # (N, M)
         s = add_table(
@@ -152,6 +165,7 @@ def keys_backward(
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         s = add_mask(s, i[None, :], j[:, None], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = hide_beyond(s, j[:, None], k_len)
         p = tl.exp(s - log_sum[None, :])
         sum_dv += product(p.to(do.dtype), do)
         ds = p * (product(vs, tl.trans(do)) - dots[None, :])

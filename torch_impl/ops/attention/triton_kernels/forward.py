@@ -6,7 +6,16 @@
 import triton
 import triton.language as tl
 
-from .tiles import add_mask, add_table, as_int64, load_rows, product, store_rows, visible_keys
+from .tiles import (
+    add_mask,
+    add_table,
+    as_int64,
+    hide_beyond,
+    load_rows,
+    product,
+    store_rows,
+    visible_keys,
+)
 
 
 @triton.jit
@@ -51,7 +60,8 @@ def windows_forward(
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
     bias = add_table(
-        tl.zeros((M, N), tl.float32), i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
+        hide_beyond(tl.zeros((M, N), tl.float32), j[None, :], k_len),
+        i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
         index, queries, keys, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
     for n in range(first, tl.minimum(first + chunk, batch)):
@@ -107,6 +117,7 @@ def tiles_forward(
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = hide_beyond(s, j[None, :], k_len)
         larger = tl.maximum(largest, tl.max(s, 1))
         base = tl.where(larger == float("-inf"), 0.0, larger)  # nothing but −inf so far
         p = tl.exp(s - base[:, None])

@@ -40,6 +40,12 @@ def store_rows(x, tile, tokens, length, stride, channels, C: tl.constexpr):
 
 
 @triton.jit
+def load_log_sum(lse, i, q_len):
+    """Return lse of the queries i, +∞ where there is none: there the probabilities are 0."""
+    return tl.load(lse + i, mask=i < q_len, other=float("inf"))
+
+
+@triton.jit
 def product(a, b):
     """Return a @ b (M, N), summed in float32; float32 operands are not rounded to TF32."""
     if INTERPRETED:  # the interpreter would multiply bfloat16's bit patterns
@@ -61,12 +67,14 @@ def table_rows(
     MODE: tl.constexpr,  # "index" or "offsets"
     PREFIX: tl.constexpr,  # whether there are prefix tokens
 ):
-    """Return the row of the table that each pair reads, any row for pairs outside."""
+    """Return the row of the table that each pair reads; a pair outside reads as the last one inside.
+
+    That takes fewer registers than a condition for each pair.
+    """
+    i, j = tl.minimum(i, q_len - 1), tl.minimum(j, k_len - 1)
     if MODE == "index":
-        return tl.load(index + i * k_len + j, mask=(i < q_len) & (j < k_len), other=0)
-    query_part = tl.load(queries + i, mask=i < q_len, other=0).to(tl.int32)
-    key_part = tl.load(keys + j, mask=j < k_len, other=0).to(tl.int32)
-    rows = query_part + key_part
+        return tl.load(index + i * k_len + j)
+    rows = tl.load(queries + i).to(tl.int32) + tl.load(keys + j).to(tl.int32)
     if PREFIX:
         rows = tl.where(j < prefix, num_offsets + 1, rows)  # token → prefix
         rows = tl.where(i < prefix, tl.where(j < prefix, num_offsets + 2, num_offsets), rows)
@@ -93,7 +101,7 @@ def add_table(
     if MODE == "none":
         return scores
     rows = table_rows(i, j, q_len, k_len, index, queries, keys, num_offsets, prefix, MODE, PREFIX)
-    return scores + tl.load(table + rows, mask=(i < q_len) & (j < k_len), other=0.0)
+    return scores + tl.load(table + rows)
 
 
 @triton.jit
@@ -108,10 +116,16 @@ def add_mask(
     mask_j,  # elements from key to key
     MASKED: tl.constexpr,  # whether there is a mask
 ):
-    """Return scores + mask, −inf for keys beyond the last."""
+    """Return scores + mask."""
     if MASKED:
-        inside = (i < q_len) & (j < k_len)
-        scores += tl.load(mask + i * mask_i + j * mask_j, mask=inside, other=0.0).to(tl.float32)
+        i, j = tl.minimum(i, q_len - 1), tl.minimum(j, k_len - 1)
+        scores += tl.load(mask + i * mask_i + j * mask_j).to(tl.float32)
+    return scores
+
+
+@triton.jit
+def hide_beyond(scores, j, k_len):
+    """Return the scores, −inf for keys beyond the last."""
     return tl.where(j < k_len, scores, float("-inf"))
 
 
