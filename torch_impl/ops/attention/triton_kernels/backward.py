@@ -16,13 +16,12 @@ import triton.language as tl
 from .table_gradient import add_tile
 from .tiles import (
     add_mask,
-    add_table,
     as_int64,
-    hide_beyond,
     load_log_sum,
     load_rows,
     product,
     store_rows,
+    table_term,
     visible_keys,
 )
 
@@ -46,8 +45,7 @@ def windows_backward(
     h = tl.program_id(1)
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
-    bias = add_table(
-        hide_beyond(tl.zeros((M, N), tl.float32), j[None, :], k_len),
+    bias = table_term(
         i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
         index, queries, keys, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
@@ -60,13 +58,12 @@ def windows_backward(
         do = load_rows(dout + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
         log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
         window = mask + (n % num_masks) * mask_w + h * mask_h
-        s = product(qs, tl.trans(ks)) * scale + bias  # (M, N)
-        s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
-        p = tl.exp(s - log_sum[:, None])
-        store_rows(
-            dv + b * dv_b + h * dv_h, product(tl.trans(p.to(do.dtype)), do), j, k_len, dv_l, v_dim, DV
-        )
+        term = add_mask(bias, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         dp = product(do, tl.trans(vs))
+        p = tl.exp(s - log_sum[:, None])
+        rows = product(tl.trans(p.to(do.dtype)), do)
+        store_rows(dv + b * dv_b + h * dv_h, rows, j, k_len, dv_l, v_dim, DV)
         ds = p * (dp - tl.sum(p * dp, 1)[:, None])
         if MODE != "none":
             sum_ds += ds
@@ -112,13 +109,12 @@ def queries_backward(
         j = j_first + tl.arange(0, N)
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
-        s = product(qs, tl.trans(ks)) * scale  # (M, N)
-        s = add_table(
-            s, i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
+        term = table_term(
+            i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
-        s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
-        s = hide_beyond(s, j[None, :], k_len)
+        term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         p = tl.exp(s - log_sum[:, None])
         ds = p * (product(do, tl.trans(vs)) - dots[:, None])
         sum_dq += product(ds.to(ks.dtype), ks)
@@ -159,13 +155,12 @@ def keys_backward(
         do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
         log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
         dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
-        s = product(ks, tl.trans(qs)) * scale  # (N, M)
-        s = add_table(
-            s, i[None, :], j[:, None], q_len, k_len, table + h * num_rows,
+        term = table_term(
+            i[None, :], j[:, None], q_len, k_len, table + h * num_rows,
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
-        s = add_mask(s, i[None, :], j[:, None], q_len, k_len, window, mask_i, mask_j, MASKED)
-        s = hide_beyond(s, j[:, None], k_len)
+        term = add_mask(term, i[None, :], j[:, None], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = product(ks, tl.trans(qs)) * scale + term  # (N, M)
         p = tl.exp(s - log_sum[None, :])
         sum_dv += product(p.to(do.dtype), do)
         ds = p * (product(vs, tl.trans(do)) - dots[None, :])

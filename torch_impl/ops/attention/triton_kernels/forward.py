@@ -8,12 +8,11 @@ import triton.language as tl
 
 from .tiles import (
     add_mask,
-    add_table,
     as_int64,
-    hide_beyond,
     load_rows,
     product,
     store_rows,
+    table_term,
     visible_keys,
 )
 
@@ -59,8 +58,7 @@ def windows_forward(
     h = tl.program_id(1)
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
-    bias = add_table(
-        hide_beyond(tl.zeros((M, N), tl.float32), j[None, :], k_len),
+    bias = table_term(
         i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
         index, queries, keys, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
@@ -70,8 +68,8 @@ def windows_forward(
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         window = mask + (n % num_masks) * mask_w + h * mask_h
-        s = product(qs, tl.trans(ks)) * scale + bias  # (M, N)
-        s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        term = add_mask(bias, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         largest = tl.max(s, 1)
         p = tl.exp(s - largest[:, None])
         total = tl.sum(p, 1)
@@ -111,13 +109,12 @@ def tiles_forward(
         j = j_first + tl.arange(0, N)
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
-        s = product(qs, tl.trans(ks)) * scale  # (M, N)
-        s = add_table(
-            s, i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
+        term = table_term(
+            i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
             index, queries, keys, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
-        s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
-        s = hide_beyond(s, j[None, :], k_len)
+        term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+        s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         larger = tl.maximum(largest, tl.max(s, 1))
         base = tl.where(larger == float("-inf"), 0.0, larger)  # nothing but −inf so far
         p = tl.exp(s - base[:, None])

@@ -13,7 +13,7 @@ number of offsets at once, each query fetches the term of its key, and the queri
 import triton
 import triton.language as tl
 
-from .tiles import add_mask, add_table, as_int64, hide_beyond, load_log_sum, load_rows, product
+from .tiles import add_mask, as_int64, load_log_sum, load_rows, product, table_term
 
 FAR: tl.constexpr = tl.constexpr(1 << 29)  # above every offset; twice that is still an int32
 
@@ -150,13 +150,12 @@ def tiles_table_gradient(
             log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
             dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
             window = mask + (n % num_masks) * mask_w + h * mask_h
-            s = product(qs, tl.trans(ks)) * scale  # (M, N)
-            s = add_table(
-                s, i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
+            term = table_term(
+                i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
                 index, queries, keys, num_offsets, prefix, MODE, PREFIX,
             )  # fmt: skip
-            s = add_mask(s, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
-            s = hide_beyond(s, j[None, :], k_len)
+            term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
+            s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
             p = tl.exp(s - log_sum[:, None])
             sum_ds += p * (product(do, tl.trans(vs)) - dots[:, None])
         if first < end:

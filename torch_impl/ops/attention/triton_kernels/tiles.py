@@ -82,8 +82,7 @@ def table_rows(
 
 
 @triton.jit
-def add_table(
-    scores,  # the tile, in float32
+def table_term(
     i,
     j,
     q_len,
@@ -97,16 +96,17 @@ def add_table(
     MODE: tl.constexpr,  # or "none"
     PREFIX: tl.constexpr,
 ):
-    """Return scores + table[rows of the pairs]."""
-    if MODE == "none":
-        return scores
-    rows = table_rows(i, j, q_len, k_len, index, queries, keys, num_offsets, prefix, MODE, PREFIX)
-    return scores + tl.load(table + rows)
+    """Return what is added to the scores: table[rows], and −inf for keys beyond the last."""
+    term = tl.where(j < k_len, 0.0, float("-inf"))
+    if MODE != "none":
+        rows = table_rows(i, j, q_len, k_len, index, queries, keys, num_offsets, prefix, MODE, PREFIX)
+        term += tl.load(table + rows)
+    return term
 
 
 @triton.jit
 def add_mask(
-    scores,
+    term,
     i,
     j,
     q_len,
@@ -116,17 +116,11 @@ def add_mask(
     mask_j,  # elements from key to key
     MASKED: tl.constexpr,  # whether there is a mask
 ):
-    """Return scores + mask."""
+    """Return term + mask."""
     if MASKED:
         i, j = tl.minimum(i, q_len - 1), tl.minimum(j, k_len - 1)
-        scores += tl.load(mask + i * mask_i + j * mask_j).to(tl.float32)
-    return scores
-
-
-@triton.jit
-def hide_beyond(scores, j, k_len):
-    """Return the scores, −inf for keys beyond the last."""
-    return tl.where(j < k_len, scores, float("-inf"))
+        term += tl.load(mask + i * mask_i + j * mask_j).to(tl.float32)
+    return term
 
 
 @triton.jit
