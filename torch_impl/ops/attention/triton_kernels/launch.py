@@ -67,18 +67,24 @@ def backward(
 
 
 def forward_like(q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what `forward` fills. A token's heads are neighbours: merging them copies nothing."""
+    """Return tensors of the layout of what `forward` returns."""
     batch, heads, q_len = q.shape[:3]
-    out = q.new_empty((batch, q_len, heads, v.shape[3])).transpose(1, 2)
-    return out, q.new_empty((batch, heads, q_len), dtype=torch.float32)
+    lse = q.new_empty((batch, heads, q_len), dtype=torch.float32)
+    return _new_rows(q, q_len, v.shape[3]), lse
 
 
 def backward_like(
     q: Tensor, k: Tensor, v: Tensor, table: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return tensors of the layout of what `backward` returns."""
-    dtable = q.new_empty(0) if table is None else table.new_empty(table.shape[::-1]).t()
-    return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v), dtable
+    dq, dk, dv = (_new_rows(x, x.shape[2], x.shape[3]) for x in (q, k, v))
+    return dq, dk, dv, q.new_empty(0) if table is None else table.new_empty(table.shape[::-1]).t()
+
+
+def _new_rows(x: Tensor, tokens: int, channels: int) -> Tensor:
+    """Return a new (B, H, L, C). A token's heads are neighbours, so that merging them copies nothing."""
+    batch, heads = x.shape[:2]
+    return x.new_empty((batch, tokens, heads, channels)).transpose(1, 2)
 
 
 def _windows_backward(arguments: dict[str, Any], q: Tensor, k: Tensor, v: Tensor) -> Tensor:
