@@ -34,6 +34,7 @@ def _wrong_terms(inputs: Inputs) -> dict[str, bool]:
         "it has no gradient for bias": bias is not None and bias.requires_grad,
         "it has no gradient for mask": mask is not None and mask.requires_grad,
         "it adds a bias or a mask, not both": bias is not None and mask is not None,
+        "query_lookup reads the query, which it does not": inputs.query_lookup is not None,
     }
 
 
