@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import torch_impl
 from torch_impl.ops import attention
-from torch_impl.ops.attention import Inputs, Offsets, eager, triton
+from torch_impl.ops.attention import Offsets, check_attention, eager, triton
 
 from . import budget, report
 from .cases import CASES, Case, Integers, Mask, Normal
@@ -254,7 +254,7 @@ def test_a_call_that_is_refused_says_why(reason):
 
 def test_it_is_refused_where_triton_cannot_run(monkeypatch):
     q, k, v = (x.cpu() for x in drawn(6))
-    inputs = Inputs(q, k, v, None, None, None, None, 1.0, None, None, None, None)
+    inputs = check_attention(q, k, v, scale=1.0)
     assert triton.refusal(inputs) is None or DEVICE == "cuda"
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     assert "q is on cpu, expected cuda" in triton.refusal(inputs)
