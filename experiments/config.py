@@ -143,7 +143,7 @@ class DataConfig:
     crop_pct: float | None = None
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     crop_scale: list[float] | None = None
-    crop_ratio: list[float] = field(default_factory=lambda: [0.75, 1.3333])
+    crop_ratio: list[float] = field(default_factory=lambda: [3 / 4, 4 / 3])
     rand_augment: list[int] | None = None
     random_erasing: float = 0.0
     mixup: float = 0.0

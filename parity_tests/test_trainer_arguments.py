@@ -110,13 +110,13 @@ def test_the_schedule_refuses(twin, name, pairs):
 
 
 @TWINS
-@pytest.mark.parametrize("name", ["weight_decay", "table_lr_factor"])
+@pytest.mark.parametrize("name", ["weight_decay", "table_lr_factor", "lr"])
 def test_parameter_groups_refuse(twin, name):
     named, options = (
         list(model_of(twin).named_parameters()),
         {"weight_decay": 0.1, "table_lr_factor": 2.0},
     )
-    pairs = no_number(-1, INF)
+    pairs = [(bad, error) for bad, error in no_number(-1, INF) if (name, bad) != ("lr", None)]
     assert_refused(lambda v: twin.parameter_groups(named, **options | {name: v}), name, pairs)
 
 
@@ -150,9 +150,16 @@ def test_adamw_refuses(twin):
         (lambda groups: None, TypeError, "^groups is a NoneType"),
         (lambda groups: [], ValueError, "^groups is empty"),
         (lambda groups: ["params"], TypeError, "^groups is a list, expected a sequence of dicts"),
-        (lambda groups: [{"params": {}}], ValueError, "^groups has one without lr_factor, weight_decay"),
-        (lambda groups: [groups[0] | {"params": []}], TypeError, "^params is a list"),
-        (lambda groups: [groups[0] | {"params": {"a": 3}}], TypeError, "^parameters has a int"),
+        (lambda groups: [{"params": []}], ValueError, "^groups has one without lr_factor, param_names"),
+        (lambda groups: [groups[0] | {"params": {}}], TypeError, "^params is a dict, expected a list"),
+        (lambda groups: [groups[0] | {"param_names": [1]}], TypeError, r"^param_names is \[1\]"),
+        (lambda groups: [groups[0] | {"params": []}], ValueError, "^param_names has . names for 0"),
+        (lambda groups: [groups[2] | {"params": [3]}], TypeError, "^parameters has a int"),
+        (
+            lambda groups: [g | {"param_names": ["a"] * len(g["params"])} for g in groups],
+            ValueError,
+            "^groups has a name twice",
+        ),
         (lambda groups: [groups[0], groups[0]], ValueError, "^parameters has one twice"),
         (lambda groups: [groups[0] | {"lr_factor": -1}], ValueError, "^lr_factor is -1"),
         (lambda groups: [groups[0] | {"weight_decay": NAN}], ValueError, "^weight_decay is nan"),

@@ -1,11 +1,12 @@
 """Runs on a streamed folder: either twin, any number of processes, interrupted, with a damaged image."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from data_files import write_images
-from small_runs import BACKENDS, SMALL, assert_same_run, interrupt, refused
+from small_runs import BACKENDS, SMALL, assert_same_run, interrupt, refused, rows_of
 
 from experiments import metrics, runs
 from experiments.data import labelled_split
@@ -14,6 +15,7 @@ from experiments.predict import main as predict
 from experiments.train import main
 from experiments.visualize import main as visualize
 
+RECIPE = Path(__file__).parents[2] / "configs" / "imagenet_swin_t.yaml"
 AUGMENTED = [
     "--data.name=folder",
     "--data.image_size=8",
@@ -120,3 +122,15 @@ def test_predict_looks_at_images_as_the_training_did(root, finished, capsys):
     (row,) = np.flatnonzero(split.names == b"a/001.jpg")
     logits = runs.load(run).predict(split.at(np.array([row])))[0].astype(float)
     assert printed == round(float(np.exp(logits.max()) / np.exp(logits).sum()), 4)
+
+
+def test_the_recipe_for_imagenet_takes_its_steps(root, tmp_path):
+    """configs/imagenet_swin_t.yaml with every key, on small images and with a small Swin."""
+    small = ["--model.embed_dim=8", "--model.num_heads=[1, 2, 4, 8]", "--model.depths=[1, 1, 1, 1]"]
+    small += ["--data.image_size=32", "--data.val_fraction=0.2", "--data.test_fraction=0.2"]
+    small += ["--training.epochs=1", "--training.batch_size=10", f"--data.root={root}"]
+    given = ["--backend=torch", "--config", str(RECIPE), *small, "--data.workers=0"]
+    assert main(["--run", str(tmp_path / "run"), *given]) == 0
+    (row,) = rows_of(tmp_path / "run")
+    assert row["step"] == 3
+    assert 0 < row["train_loss"] < 10

@@ -23,7 +23,7 @@ from experiments.cli import parser_for
 from experiments.config import add_sections, to_config
 from experiments.data import load_data
 from experiments.data.augmentation import Augmentation
-from experiments.distributed import Processes
+from experiments.distributed import ALONE
 from experiments.train import main
 from numpy_ref import EvalResult, Trainer
 
@@ -198,12 +198,12 @@ def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(build, "batches", lambda *a: given.append(a) or iter(()))
     with pytest.raises(UnboundLocalError):  # no batch, no last step
-        train_module._train_epoch(3, config, dataset, trainer, None, Processes(1, 4))
+        train_module._train_epoch(3, config, dataset, trainer, None, ALONE)
     split, batch_size, seed, epoch, max_shift, flip, fill, *augmented = given[0]
     assert split is dataset.train
     assert (batch_size, seed, epoch, max_shift, flip) == (256, 0, 3, 2, True)
     np.testing.assert_array_equal(fill, dataset.black)
-    assert augmented == [Augmentation(mixup=0.8), 10, (1, 4)]
+    assert augmented == [Augmentation(mixup=0.8), 10, (0, 1)]
 
 
 def parse_small(*more):
