@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from benchmarks.cuda import contestants, measure, plan, record, report
+from benchmarks.cuda import clock, contestants, measure, plan, record, report
 from benchmarks.cuda.__main__ import measure as measure_all
 from benchmarks.cuda.measure import Entry, Line
 from benchmarks.cuda.report import Report
@@ -65,6 +65,29 @@ def test_too_little_memory_is_a_result(monkeypatch):
 
     monkeypatch.setattr(measure, "_run", full)
     assert measure.measure(Entry(TINY, "float32", True, "eager"), "cpu") == Line(absent="out of memory")
+
+
+def test_a_call_is_timed_with_a_cold_cache_after_a_head_start(monkeypatch):
+    done = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            done.append("event")
+
+        def elapsed_time(self, end):
+            return 2000.0
+
+    cache = torch.ones(3)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: done.append("sleep"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: done.append("wait"))
+    seconds = clock._by_events(lambda: done.append("call"), cache, 2)
+    assert seconds == [2.0, 2.0]
+    assert done == ["sleep", "event", "call", "event"] * 2 + ["wait"]
+    assert not cache.any()
 
 
 def test_offsets_and_index_say_the_same():
