@@ -242,7 +242,7 @@ def test_a_second_run_of_a_day_has_a_folder_of_its_own(tmp_path):
 
 def test_the_record_fits_what_a_lent_machine_brings_back(tmp_path):
     """At most eight files in a folder, two levels down (the lent machine's limits)."""
-    parts = record.parts_of("cpu", tmp_path, True, [])
+    parts = record.parts_of("cpu", tmp_path, True)
     assert [part.name for part in parts] == ["parity", "tests", "benchmarks"]
     assert "parity_tests/test_cuda.py" in parts[1].command
     assert not [name for name in parts[1].command if "test_gate" in name]
