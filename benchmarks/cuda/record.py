@@ -58,9 +58,10 @@ def parts_of(device, folder, tiny):
     environment = {"DEVICE": device, "TWINS": "torch", "REPORTS": str(folder)}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment |= {} if tiny else {"JOBS": str(os.cpu_count())}
+    cublas = (("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),)  # for equal bits in two runs
     return [
         Part("parity", parity, ("pytest", "numba"), tuple(environment.items())),
-        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba", "sklearn")),
+        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba", "sklearn"), cublas),
         Part("benchmarks", bench, ("numba", "pytest")),
     ]
 
