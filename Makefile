@@ -138,14 +138,13 @@ $(VENV)/.numpy-ready: requirements-numpy.txt requirements/base.txt requirements/
 	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/tensorboard.txt requirements/augment.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
-	@$(PIP) --no-deps $(TORCH_INDEX) torch
+	@$(PIP) --no-deps $(TORCH_INDEX) torch torchvision
 	@$(PIP) -r requirements.txt
 	@touch $@
 
 $(VENV)/.third-party-ready: requirements-third-party.txt $(VENV)/.ready
 	@echo "installing requirements-third-party.txt into $(VENV)"
-	@$(PIP) --no-deps $(TORCH_INDEX) torchvision
 	@$(PIP) -r requirements-third-party.txt
 	@touch $@

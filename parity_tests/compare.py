@@ -4,6 +4,7 @@ import os
 
 import torch_impl
 
+from .implementations import ATTENTION, REFUSED
 from .run import given_of, run_numpy
 from .run_torch import run_torch
 from .verdict import judge
@@ -24,6 +25,5 @@ def compare(case, dtype, device="cpu", implementation="eager"):
 
 
 def implementations(case):
-    """Return the PyTorch twin's implementations that differ on this case."""
-    attends = case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
-    return ("eager", "sdpa") if attends else ("eager",)
+    """Return the implementations that the kernels of a CPU take the case with, forward and backward."""
+    return ("eager", "sdpa") if case in ATTENTION and case.id not in REFUSED["sdpa"] else ("eager",)
