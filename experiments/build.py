@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 
 from .data import load_data
+from .data.batches import batches
 
 OWN_OPTIONS = {
     "bias_type",
@@ -16,31 +17,67 @@ OWN_OPTIONS = {
     "window_size",
 }
 TWINS = {"numpy": "numpy_ref", "torch": "torch_impl"}
+OF_A_STEP = ("accumulate", "ema_decay", "precision", "attention", "compile")
 MODELS = {"vit": "VisionTransformer", "swin": "SwinTransformer", "swinv2": "SwinTransformer"}
 
 
 def load_dataset(data):
-    """Load the data set of a DataConfig, split and standardised."""
+    """Load the data set of a DataConfig, split and standardised.
+
+    Raises ValueError also for augmentation whose library is not installed.
+    """
+    data.augmentation.check_installed()
     size = tuple(data.image_size) if isinstance(data.image_size, list) else data.image_size
-    return load_data(data.name, data.root, data.val_fraction, data.test_fraction, size, data.split_seed)
+    return load_data(
+        data.name,
+        data.root,
+        data.val_fraction,
+        data.test_fraction,
+        size,
+        data.split_seed,
+        streaming=data.augmentation.changes_images or data.streaming,
+        workers=data.workers,
+        mean=data.mean,
+        std=data.std,
+        crop_pct=data.crop_pct,
+        interpolation=data.interpolation,
+    )
+
+
+def epoch_batches(config, dataset, epoch, share=(0, 1)):
+    """Return an epoch's training batches; share: (rank, ranks) of this process, see `batches`."""
+    training, data = config.training, config.data
+    return batches(
+        dataset.train,
+        training.batch_size,
+        training.seed,
+        epoch,
+        data.max_shift,
+        data.flip,
+        dataset.black,
+        data.augmentation,
+        len(dataset.classes),
+        share,
+    )
 
 
 def steps_per_epoch(config, summary):
     return -(-summary.counts["train"] // config.training.batch_size)
 
 
-def build_trainer(backend, config, summary):
+def build_trainer(backend, config, summary, spread=None):
     """Build a fresh Trainer for data with this Summary.
 
+    spread: changes the model before the optimizer is made for it; see experiments.distributed.spread.
     The same seed gives the same weights in both twins. Raises ValueError or TypeError when values do
     not fit together, before anything is computed, and ValueError when a package is missing.
     """
     twin = import_twin(backend)
     training = config.training
     per_epoch = steps_per_epoch(config, summary)
-    model = getattr(twin, MODELS[config.model.name])
+    model = getattr(twin, MODELS[config.model.name])(**_model_arguments(config, summary))
     return twin.Trainer(
-        model(**_model_arguments(config, summary)),
+        model if spread is None else spread(model),
         training.lr,
         training.epochs * per_epoch,
         round(training.warmup_epochs * per_epoch),
@@ -51,6 +88,7 @@ def build_trainer(backend, config, summary):
         training.clip_norm,
         training.label_smoothing,
         training.device,
+        **{name: getattr(training, name) for name in OF_A_STEP},
     )
 
 

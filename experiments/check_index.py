@@ -18,7 +18,7 @@ def main(argv=None):
     parser = parser_for("experiments.check_index", __doc__)
     parser.add_argument("file", type=str, help="the index, as numpy.save writes it")
     parser.add_argument(
-        "--window", type=int, nargs="+", required=True, help="size of the window along each axis"
+        "--window-size", type=int, nargs="+", required=True, help="size of the window along each axis"
     )
     parser.add_argument(
         "--prefix-tokens",
@@ -39,7 +39,7 @@ def main(argv=None):
     options = parse(parser, argv)
     try:
         index = read_array(options.file)
-        report = check_index(index, options.window, options.prefix_tokens, options.convention)
+        report = check_index(index, options.window_size, options.prefix_tokens, options.convention)
     except MISTAKES as error:
         fail(parser.prog, error)
     print(report)

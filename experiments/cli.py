@@ -11,12 +11,17 @@ from .build import TWINS, import_twin
 from .config import one_line
 
 # The errors of a bad value while a run is set up, before anything is trained or written.
-MISTAKES = (ValueError, TypeError, OverflowError, MemoryError, OSError)
+MISTAKES = (ArgumentError, ValueError, TypeError, OverflowError, MemoryError, OSError)
+
+
+def report_mistake(program, error):
+    """Print the error in one line to stderr."""
+    print(f"{program}: error: {one_line(error)}", file=sys.stderr, flush=True)
 
 
 def fail(program, error):
     """Print the error in one line to stderr and exit with code 2."""
-    print(f"{program}: error: {one_line(error)}", file=sys.stderr)
+    report_mistake(program, error)
     raise SystemExit(2)
 
 
@@ -53,7 +58,7 @@ def parse(parser, argv):
     """Return the parsed options; a bad argument ends the program with one line and exit code 2."""
     try:
         return parser.parse_args(argv)
-    except (ArgumentError, ValueError, TypeError, OSError) as error:
+    except MISTAKES as error:
         return fail(parser.prog, error)
 
 
@@ -66,11 +71,35 @@ def add_backend(parser, otherwise):
     )
 
 
-def parser_of_a_run(program, description):
-    """Return a parser for a command on a finished run: folder, --backend and --checkpoint."""
+def add_size(parser, option, text, required=False):
+    """Add an option of one number, for height and width, or two; None or a list of them when parsed."""
+    parser.add_argument(
+        option,
+        type=int,
+        nargs="+",
+        required=required,
+        help=f"height and width, or one number for both; {text}",
+    )
+
+
+def as_size(lengths):
+    """Return what `add_size` parsed as a configuration has it: a number, a list, or None."""
+    return lengths[0] if lengths is not None and len(lengths) == 1 else lengths
+
+
+def parser_of_a_run(
+    program,
+    description,
+    folder="folder of a run, as printed by experiments.train",
+    otherwise="the one that trained the run",
+):
+    """Return a parser for a command on a finished run: folder, --backend and --checkpoint.
+
+    folder: the help for the argument of that name; otherwise: see `add_backend`.
+    """
     parser = parser_for(program, description)
-    parser.add_argument("folder", type=str, help="folder of a run, as printed by experiments.train")
-    add_backend(parser, "the one that trained the run")
+    parser.add_argument("folder", type=str, help=folder)
+    add_backend(parser, otherwise)
     parser.add_argument(
         "--checkpoint",
         choices=("best", "last"),

@@ -21,6 +21,7 @@ from .comparison import page, results
 from .comparison.rows import ROWS, settings_of, written
 from .config import Config, add_sections, to_config
 from .data import Dataset
+from .distributed.evaluation import evaluated
 from .train import train
 
 DEFAULT_TWIN = "torch"  # on one core it takes a third of the NumPy twin's time
@@ -163,7 +164,7 @@ def _train_one(common, name, seed):
             train(run, dataset, trainer, dict(runs.FRESH))
         arrays, progress = checkpoint.load(folder / runs.BEST)
     trainer.load_state_dict(arrays, progress)
-    best = trainer.evaluate(dataset.test.images, dataset.test.labels)
+    best = evaluated(trainer, dataset.test)
     accuracy = best.correct / len(dataset.test.labels)
     result = {
         "test_accuracy": accuracy,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from . import plain_yaml
+from .data.augmentation import FULL_MAGNITUDE, Augmentation
 from .model_config import DEFAULT_SCHEMES, ModelConfig
 
 
@@ -50,6 +51,16 @@ class TrainingConfig:
         label_smoothing: share of the target spread over all classes.
         seed: of the weights, the data order, the augmentation and the dropout.
         device: "auto" takes CUDA where the PyTorch twin finds it; the NumPy twin runs on the CPU.
+        accumulate: micro-batches in which a step of batch_size images is computed, to save memory.
+        ema_decay: decay of a moving average of the weights, which evaluation, the best checkpoint and
+            what is exported then use; null for none.
+        precision: of a step in the PyTorch twin: fp32 (that of model.dtype), or bf16 or fp16 (autocast;
+            fp16 with a scaled loss); weights and evaluation stay float32.
+        attention: the implementation of attention in the PyTorch twin; null for its default, eager.
+        compile: whether the PyTorch twin compiles the model for training steps.
+        tensorboard: whether to write TensorBoard's event file beside metrics.jsonl.
+        distributed: what several processes do that torchrun started: "ddp" (each has all weights) or
+            "fsdp2" (each has a part of every weight and of the optimizer's state).
     """
 
     epochs: int = 40
@@ -65,6 +76,13 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    accumulate: int = 1
+    ema_decay: float | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    attention: Literal["auto", "eager", "sdpa", "flex", "triton"] | None = None
+    compile: bool = False
+    tensorboard: bool = False
+    distributed: Literal["ddp", "fsdp2"] = "ddp"
 
 
 @dataclass
@@ -95,6 +113,19 @@ class DataConfig:
         split_seed: of the split; apart from training.seed, so that every run sees the same split.
         max_shift: largest random shift in pixels.
         flip: random horizontal flips.
+        streaming: of a folder: true reads images while they are used, false keeps them in memory; auto
+            streams if they would take more than 1 GiB, or if single images are augmented.
+        workers: processes that read the images of a streamed folder; they change no bit.
+        mean: per channel, of images in [0, 1]; null measures it.
+        std: per channel; null measures it.
+        crop_pct: share of an image's side that is kept after scaling; null resizes all of it.
+        interpolation: filter that resizes a folder's images.
+        crop_scale: least and largest share of the area of random resized crops; null makes none.
+        crop_ratio: least and largest width over height of random resized crops.
+        rand_augment: RandAugment's number of operations and magnitude (0 to 10); null for none.
+        random_erasing: probability that a rectangle of an image becomes noise.
+        mixup: alpha of mixup; 0 for none.
+        cutmix: alpha of cutmix; 0 for none; with mixup too, each batch gets one of them.
     """
 
     name: Literal["digits", "fashion_mnist", "mnist", "folder"] = "digits"
@@ -105,6 +136,30 @@ class DataConfig:
     split_seed: int = 0
     max_shift: int = 0
     flip: bool = False
+    streaming: bool | Literal["auto"] = "auto"
+    workers: int = 4
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    crop_pct: float | None = None
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    crop_scale: list[float] | None = None
+    crop_ratio: list[float] = field(default_factory=lambda: [3 / 4, 4 / 3])
+    rand_augment: list[int] | None = None
+    random_erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training images beside shifts and flips."""
+        return Augmentation(
+            crop_scale=self.crop_scale and tuple(self.crop_scale),
+            crop_ratio=tuple(self.crop_ratio),
+            rand_augment=self.rand_augment and tuple(self.rand_augment),
+            random_erasing=self.random_erasing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+        )
 
 
 @dataclass
@@ -173,7 +228,8 @@ def check(config):
     _at_least("training.epochs", training.epochs, 1)
     _at_least("training.batch_size", training.batch_size, 1)
     _at_least("training.seed", training.seed, 0)
-    _at_least("data.max_shift", data.max_shift, 0)
+    _at_least("training.accumulate", training.accumulate, 1)
+    _check_data(data)
     _at_least("visualization.num_images", config.visualization.num_images, 1)
     for name in ("min_lr", "warmup_epochs", "weight_decay", "table_lr_factor"):
         _at_least(f"training.{name}", getattr(training, name), 0)
@@ -183,13 +239,54 @@ def check(config):
         raise ValueError(f"training.min_lr is {training.min_lr}, expected at most lr {training.lr}")
     if training.clip_norm is not None and training.clip_norm <= 0:
         raise ValueError(f"training.clip_norm is {training.clip_norm}, expected positive or null")
-    for name in ("beta1", "beta2", "label_smoothing"):
+    _check_step(training, config.model.dtype)
+    for name in ("beta1", "beta2", "label_smoothing", "ema_decay"):
         value = getattr(training, name)
-        if not 0 <= value < 1:
+        if value is not None and not 0 <= value < 1:
             raise ValueError(f"training.{name} is {value}, expected a number in [0, 1)")
     count, layer = config.model.num_blocks, config.visualization.layer
     if not -count <= layer < count:
         raise ValueError(f"visualization.layer is {layer}, expected one of the {count} blocks")
+
+
+def _check_data(data):
+    for name in ("max_shift", "workers", "mixup", "cutmix"):
+        _at_least(f"data.{name}", getattr(data, name), 0)
+    if not 0 <= data.random_erasing <= 1:
+        raise ValueError(f"data.random_erasing is {data.random_erasing}, expected a number in [0, 1]")
+    if data.crop_scale is not None:
+        _check_interval("data.crop_scale", data.crop_scale, 1)
+    _check_interval("data.crop_ratio", data.crop_ratio, math.inf)
+    rand = data.rand_augment
+    if rand is not None and not (len(rand) == 2 and rand[0] >= 1 and 0 <= rand[1] <= FULL_MAGNITUDE):
+        raise ValueError(
+            f"data.rand_augment is {rand}, expected a number of operations and a magnitude of 0 to "
+            f"{FULL_MAGNITUDE}"
+        )
+    if data.augmentation.changes_images and (data.name != "folder" or data.streaming is False):
+        raise ValueError(
+            "data.crop_scale, data.rand_augment, data.random_erasing: only for a folder that is streamed"
+        )
+
+
+def _check_interval(name, value, most):
+    if not (len(value) == 2 and 0 < value[0] <= value[1] <= most and math.isfinite(value[1])):
+        raise ValueError(
+            f"{name} is {value}, expected the least and the largest, above 0 and up to {most}"
+        )
+
+
+def _check_step(training, dtype):
+    """Check what the options of a step allow together, whichever the twin."""
+    if training.accumulate > training.batch_size:
+        raise ValueError(
+            f"training.accumulate is {training.accumulate}, expected at most batch_size "
+            f"{training.batch_size}"
+        )
+    if training.precision != "fp32" and dtype != "float32":
+        raise ValueError(
+            f"training.precision is {training.precision}, but model.dtype is {dtype}: only float32 fits"
+        )
 
 
 def _check_model(model, relative):

@@ -8,7 +8,9 @@ import numpy as np
 
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
-from .data.folder import labelled_images
+from .data import labelled_split
+from .distributed import ALONE
+from .distributed.evaluation import evaluated
 from .files import write_whole
 
 GIVEN = "given"  # the name of the split when the images come from --root
@@ -39,18 +41,20 @@ def main(argv=None):
 
 
 def _images(run, options):
-    """Return the Split to evaluate: from the run's data, or from a folder with the same classes."""
+    """Return the split to evaluate: from the run's data, or from a folder with the same classes."""
     if options.root is not None:
-        return labelled_images(options.root, run.data)
+        data = run.config.data
+        look = {"crop_pct": data.crop_pct, "interpolation": data.interpolation}
+        return labelled_split(options.root, run.data, data.workers, **look)
     try:
         return getattr(runs.dataset_of(run), options.split)
     except MISTAKES as error:
         raise ValueError(f"{error}; --root takes a folder of other images") from error
 
 
-def report(folder, classes, split, trainer, name):
+def report(folder, classes, split, trainer, name, processes=ALONE):
     """Evaluate a Split, write evaluation_<name>.json and return its content."""
-    loss, correct, predicted = trainer.evaluate(split.images, split.labels)
+    loss, correct, predicted = evaluated(trainer, split, processes)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {
@@ -64,7 +68,8 @@ def report(folder, classes, split, trainer, name):
         },
         "confusion": confusion.reshape(len(classes), -1).tolist(),
     }
-    write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
+    if processes.is_first:
+        write_whole(Path(folder) / f"evaluation_{name}.json", json.dumps(result, indent=1) + "\n")
     return result
 
 

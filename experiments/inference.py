@@ -4,6 +4,7 @@ from pathlib import Path
 
 from . import runs
 from .data.folder import read_images
+from .data.pixels import View
 
 
 def load_model(folder, backend=None, which="best"):
@@ -26,10 +27,12 @@ def described(model, summary):
     return model
 
 
-def read(paths, model):
+def read(paths, model, crop_pct=None, interpolation="bilinear"):
     """Read image files, resized to the size that the model takes, as `model.classify` takes them.
 
+    crop_pct, interpolation: those that the run was trained with, see `View`.
     The result is (N, h, w, C) float32 in [0, 1]. Raises FileNotFoundError or ValueError naming the file.
     """
-    shape = (model.preprocessing["in_chans"], *model.preprocessing["image_size"])
-    return read_images([Path(path) for path in paths], shape).transpose(0, 2, 3, 1)
+    size = tuple(model.preprocessing["image_size"])
+    view = View(model.preprocessing["in_chans"], size, crop_pct, interpolation)
+    return read_images([Path(path) for path in paths], view).transpose(0, 2, 3, 1)

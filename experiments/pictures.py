@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from . import plots
+from .distributed.evaluation import evaluated
 from .files import write_whole
 from .token_maps import attention_of_queries, token_maps
 
@@ -26,7 +27,7 @@ def save_pictures(folder, trainer, dataset, metrics, split="test", layer=-1, num
     folder.mkdir(parents=True, exist_ok=True)
     figures = {}
     if part:
-        predictions = np.asarray(trainer.predict(part.images)).argmax(-1)
+        predictions = evaluated(trainer, part).predicted
         figures["confusion"] = plots.confusion_matrix(part.labels, predictions, dataset.classes)
     if metrics:
         figures["curves"] = plots.training_curves(metrics)
@@ -74,7 +75,7 @@ def _bias_figures(model, layer):
 
 def _attention_figure(trainer, dataset, part, layer, num_images):
     first = np.sort(np.unique(part.labels, return_index=True)[1])[:num_images]
-    standardised = part.images[first]
+    standardised = part.at(first)
     images = standardised * dataset.std[:, None, None] + dataset.mean[:, None, None]
     maps = np.asarray(trainer.attention_maps(standardised)[layer])
     token_map = token_maps(trainer.model)[layer]

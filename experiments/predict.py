@@ -16,7 +16,8 @@ def main(argv=None):
     try:
         run, trainer = loaded_run(options)
         model = described(trainer.model, run.data)
-        found = model.classify(read(options.images, model))
+        data = run.config.data
+        found = model.classify(read(options.images, model, data.crop_pct, data.interpolation))
     except MISTAKES as error:
         fail(parser.prog, error)
     for path, name, row in zip(options.images, *found, strict=True):

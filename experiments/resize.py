@@ -1,35 +1,43 @@
-"""Make a run for images of another size from a trained one; its bias tables are interpolated.
+"""Make a run, or a model, for images of another size from a trained one; bias tables are interpolated.
 
-The new run begins with the weights of RUN, its optimizer with nothing. `experiments.evaluate` evaluates
-it as it is, `experiments.train --resume` trains it.
+FOLDER is a run, or a model that `save_pretrained`, experiments.export or experiments.convert wrote. A
+new run begins with the weights of FOLDER, its optimizer with nothing: `experiments.evaluate` evaluates
+it as it is, `experiments.train --resume` trains it. A new model is a folder for `from_pretrained`.
 """
 
 import importlib
 import shlex
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from . import runs
 from .build import build_trainer, import_twin, load_dataset
-from .cli import MISTAKES, command, fail, loaded_run, parse, parser_of_a_run
+from .cli import (
+    MISTAKES,
+    add_size,
+    as_size,
+    command,
+    fail,
+    loaded_run,
+    parse,
+    parser_of_a_run,
+    use_threads,
+)
 from .config import check
 from .files import locked
+
+OF_RUNS = ("epochs", "lr")
 
 
 @command
 def main(argv=None):
-    parser = parser_of_a_run("experiments.resize", __doc__)
-    parser.add_argument(
-        "--image-size",
-        type=list[int] | int,
-        required=True,
-        help="height and width in pixels, or one number for both; the patches keep their size",
+    backend = "the one that trained the run; numpy for a model (torch for one in half precision)"
+    parser = parser_of_a_run(
+        "experiments.resize", __doc__, "folder of a run, or of a model", otherwise=backend
     )
-    parser.add_argument(
-        "--window-size",
-        type=list[int] | int | None,
-        help="of a Swin, in tokens: height and width, or one number for both; default that of RUN",
-    )
+    add_size(parser, "--image-size", "in pixels, the patches keep their size", required=True)
+    add_size(parser, "--window-size", "of a Swin, in tokens, default that of FOLDER")
     parser.add_argument(
         "--method",
         type=str,
@@ -37,23 +45,63 @@ def main(argv=None):
         help="bicubic (Swin) or linear stretches a table; geometric (BEiT) keeps near offsets near",
     )
     parser.add_argument(
-        "--run", type=str | None, help="folder of the new run; default runs/<data>-<twin>-<time>"
+        "--out", type=str | None, help="the new folder; default of a run runs/<data>-<twin>-<time>"
     )
-    parser.add_argument("--epochs", type=int | None, help="of the new run; default those of RUN")
-    parser.add_argument("--lr", type=float | None, help="peak learning rate; default that of RUN")
+    parser.add_argument("--epochs", type=int | None, help="of the new run; default those of FOLDER")
+    parser.add_argument("--lr", type=float | None, help="of the new run, peak; default that of FOLDER")
     options = parse(parser, argv)
-    training = {name: options[name] for name in ("epochs", "lr") if options[name] is not None}
-    window = {} if options.window_size is None else {"window_size": options.window_size}
     try:
-        run, trainer = loaded_run(options)
-        twin = options.backend or run.twin
-        new, reports = resize(
-            run, trainer, twin, options.image_size, options.method, options.run, training, window
-        )
+        (_resize_run if is_run(options.folder) else _resize_folder)(options)
     except MISTAKES as error:
         fail(parser.prog, error)
-    _introduce(run, new, reports, options.method)
     return 0
+
+
+def is_run(folder):
+    """Return whether a folder is to be read as a run: unless it has a model's config.json."""
+    return not (Path(folder) / "config.json").is_file()
+
+
+def _resize_run(options):
+    training = {name: options[name] for name in OF_RUNS if options[name] is not None}
+    run, trainer = loaded_run(options)
+    sizes = as_size(options.image_size), options.method
+    new, reports = resize(
+        run, trainer, options.backend or run.twin, *sizes, options.out, training, _window(options)
+    )
+    was, now = (each.data.image_shape[1:] for each in (run, new))
+    _introduce(was, now, reports, options.method)
+    quoted = shlex.quote(str(new.folder))
+    print(f"run     {new.folder}")
+    print(f"next    python -m experiments.evaluate {quoted}")
+    print(f"        python -m experiments.train --resume {quoted}")
+
+
+def _resize_folder(options):
+    """Read the model in a folder, and write the resized one into another."""
+    given = [name for name in OF_RUNS if options[name] is not None]
+    given += ["checkpoint"] if options.checkpoint != "best" else []
+    if given:
+        raise ValueError(f"{options.folder} is a model, and --{given[0]} is for a run")
+    if options.out is None:
+        raise ValueError(f"{options.folder} is a model: --out is required, the folder of the new one")
+    backend = options.backend or "numpy"
+    use_threads(backend)
+    old = import_twin(backend).from_pretrained(options.folder)
+    window = _window(options)
+    if window and "window_size" not in old.arguments:
+        raise ValueError(
+            f"window_size is {window['window_size']}, but the window of a {type(old).__name__} is its "
+            "whole grid of patches"
+        )
+    new, reports = _resized(old, options.method, img_size=as_size(options.image_size), **window)
+    new.save_pretrained(options.out)
+    _introduce(old.patch_embed.img_size, new.patch_embed.img_size, reports, options.method)
+    print(f"model   {options.out}")
+
+
+def _window(options):
+    return {} if options.window_size is None else {"window_size": as_size(options.window_size)}
 
 
 def resize(run, trainer, twin, image_size, method, name=None, training=None, of_model=None):
@@ -88,17 +136,23 @@ def resized_model(model, method="bicubic", **arguments):
     arguments: of the constructor, such as img_size and window_size, in place of the model's own.
     Raises ValueError/TypeError for arguments that do not fit, or a scheme that cannot be resized.
     """
+    return _resized(model, method, **arguments)[0]
+
+
+def _resized(model, method, **arguments):
+    """Return the model, and {what was done: names of the schemes}."""
     kept = kept_options(model)
     own = model.arguments["rpb_kwargs"] or {}
     scheme = {name: value for name, value in own.items() if name != "window_size"}
     kept["rpb_kwargs"] = scheme | kept.get("rpb_kwargs", {}) or None
     new = type(model)(**(model.arguments | {"dtype": model.dtype} | kept | arguments))
     twin = importlib.import_module(type(model).__module__.partition(".")[0])
-    new.load_state_dict(resized_state(twin, model, new, method)[0])
+    state, reports = resized_state(twin, model, new, method)
+    new.load_state_dict(state)
     if model.preprocessing is not None:
         new.preprocessing = {name: model.preprocessing[name] for name in ("mean", "std")}
     new.classes = model.classes
-    return new.eval()
+    return new.eval(), reports
 
 
 def resized_config(config, model, image_size, training, of_model=None):
@@ -140,7 +194,7 @@ def resized_state(twin, old, new, method):
         window = windows[name].window_size
         resized = scheme.resized(window, method)
         state |= {f"{name}.{key}": value for key, value in resized.state.items()}
-        report = resized.report if window != scheme.window_size else f"copied, the window stays {window}"
+        report = _done(resized) if window != scheme.window_size else f"copied, the window stays {window}"
         reports.setdefault(report, []).append(name)
     if "pos_embed" in state:  # a Swin has none
         grids = old.patch_embed.grid_size, new.patch_embed.grid_size
@@ -150,15 +204,18 @@ def resized_state(twin, old, new, method):
     return state, reports
 
 
-def _introduce(run, new, reports, method):
-    was, now = ("x".join(map(str, each.data.image_shape[1:])) for each in (run, new))
+def _done(resized):
+    """Return what was done for a scheme whose new model has the options that it needs."""
+    options = [f"{name}={value!r}" for name, value in resized.options.items()]
+    return "; ".join([resized._replace(options={}).report, *(f"with {each}" for each in options)])
+
+
+def _introduce(was, now, reports, method):
+    """Print what was done; was, now: the sizes of the images."""
+    was, now = ("x".join(map(str, size)) for size in (was, now))
     print(f"images  {now} instead of {was}, method {method}")
     for report, names in reports.items():
         print(f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {report}")
-    quoted = shlex.quote(str(new.folder))
-    print(f"run     {new.folder}")
-    print(f"next    python -m experiments.evaluate {quoted}")
-    print(f"        python -m experiments.train --resume {quoted}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from .cli import MISTAKES, command, fail, parse, parser_for, use_threads
 from .comparison import results
 from .comparison.rows import ROWS
 from .config import load_config
+from .distributed.evaluation import evaluated
 from .files import make_folder, write_whole
 from .train import train
 
@@ -177,8 +178,7 @@ def _train(config, dataset, trainer):
 
 
 def _accuracy(trainer, dataset):
-    labels = dataset.test.labels
-    return trainer.evaluate(dataset.test.images, labels).correct / len(labels)
+    return evaluated(trainer, dataset.test).correct / len(dataset.test.labels)
 
 
 if __name__ == "__main__":

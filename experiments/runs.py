@@ -6,13 +6,13 @@ is a complete run, even if its process was killed.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
-from . import checkpoint, metrics, plain_yaml
-from .build import TWINS, build_trainer, load_dataset, steps_per_epoch
-from .config import Config, load_config
+from . import checkpoint, events, metrics, plain_yaml
+from .build import OF_A_STEP, TWINS, build_trainer, load_dataset, steps_per_epoch
+from .config import Config, TrainingConfig, load_config
 from .data.summary import Summary
 from .fields import check_fields, is_text
 from .files import LOCK, PARTIAL, make_folder, write_whole
@@ -96,25 +96,52 @@ def open_run(folder):
     return Run(folder, config, about["twin"], about["device"], about["versions"], about["data"])
 
 
-def load(run, backend=None, which="best", device="auto"):
-    """Build a trainer with the run's weights, without reading any data.
+def load(run, backend=None, which="best"):
+    """Build a trainer with the network of a run, for use; reads no data.
+
+    The weights are their average where the run has one. How the run's steps are computed (precision,
+    compile, …) does not matter, so either twin takes the checkpoint, on the best device of this machine.
 
     backend: "numpy" or "torch", by default the twin that trained the run.
     which: "best" or "last", the checkpoint.
-    device: "auto" for the best device of this machine, whatever the run was trained on.
     """
-    path = run.folder / f"{which}.safetensors"
-    arrays, progress = checkpoint.load(path)
-    _check_step(path, run, progress)
-    trainer = fresh_trainer(run, backend, device)
-    trainer.load_state_dict(arrays, progress)
+    arrays, progress = _checkpoint(run, which)
+    backend = backend or run.twin
+    plain = {f.name: f.default for f in fields(TrainingConfig) if f.name in OF_A_STEP}
+    if backend == run.twin:
+        plain["attention"] = run.config.training.attention
+    trainer = _trainer(run, backend, device="auto", **plain)
+    kept = {n: a for n, a in averaged(arrays).items() if n.startswith(("model.", "optimizer."))}
+    trainer.load_state_dict(kept, progress)
     return trainer
 
 
-def fresh_trainer(run, backend=None, device="auto"):
-    """Build a trainer in the state in which the run begins; arguments as for `load`."""
-    config = replace(run.config, training=replace(run.config.training, device=device))
-    return build_trainer(backend or run.twin, config, run.data)
+def averaged(arrays):
+    """Return a checkpoint's arrays, where it has an average of the weights with that as the weights."""
+    ema = {n: a for n, a in arrays.items() if n.startswith("ema.")}
+    return arrays | {"model." + n.removeprefix("ema."): a for n, a in ema.items()}
+
+
+def fresh_trainer(run, spread=None):
+    """Build a trainer in the state in which the run begins; spread: as for `build_trainer`."""
+    return _trainer(run, run.twin, spread, device=run.device)
+
+
+def last_state(run):
+    """Return (arrays, progress) of the last checkpoint; None if the run was killed before the first."""
+    return _checkpoint(run, "last") if last_progress(run) else None
+
+
+def _trainer(run, backend, spread=None, **training):
+    config = replace(run.config, training=replace(run.config.training, **training))
+    return build_trainer(backend, config, run.data, spread)
+
+
+def _checkpoint(run, which):
+    path = run.folder / f"{which}.safetensors"
+    arrays, progress = checkpoint.load(path)
+    _check_step(path, run, progress)
+    return arrays, progress
 
 
 def dataset_of(run):
@@ -164,10 +191,17 @@ def mend(run):
         best = checkpoint.load(run.folder / BEST).progress
         if best["metrics"] != metrics.digest(rows[: progress["best_epoch"]]):
             raise ValueError(f"{run.folder / BEST} is not of the best epoch that {LAST} names")
-    for path in (LAST, BEST, metrics.NAME, metrics.LOG):
+    for path in (LAST, BEST, metrics.NAME, metrics.LOG, events.NAME):
         (run.folder / (path + PARTIAL)).unlink(missing_ok=True)
     metrics.rewind(run.folder, rows)
+    write_events(run, rows)
     return progress or dict(FRESH)
+
+
+def write_events(run, rows):
+    """Write the rows of metrics.jsonl as TensorBoard's events too, if the run asks for it."""
+    if run.config.training.tensorboard:
+        events.write(run.folder, rows, (run.folder / CONFIG).stat().st_mtime)
 
 
 def _config_text(config):

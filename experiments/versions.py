@@ -5,7 +5,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "torch")
+PACKAGES = ("numpy", "numba", "torch", "torchvision", "pillow")
 
 
 def versions():

@@ -175,21 +175,21 @@ def as_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def check_state(expected: Mapping[str, tuple[int, ...]], state: Mapping[str, Array]) -> None:
+def check_state(
+    expected: Mapping[str, tuple[int, ...]], state: Mapping[str, Array], prefix: str = ""
+) -> None:
     """Check that `state` has the keys and shapes of `expected`, {name: shape}.
 
-    Raises ValueError naming what differs.
+    prefix: of the names in the message. Raises ValueError naming what differs.
     """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
-        raise ValueError(
-            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
-        )
+        names = (sorted(prefix + name for name in each) for each in (missing, unexpected))
+        raise ValueError("state does not fit: missing {}, unexpected {}".format(*names))
     for name, shape in expected.items():
-        if tuple(state[name].shape) != tuple(shape):
-            raise ValueError(
-                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
-            )
+        given, shape = tuple(state[name].shape), tuple(shape)
+        if given != shape:
+            raise ValueError(f"{prefix}{name} has shape {given} in the state, expected {shape}")
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
@@ -228,6 +228,19 @@ def check_batch(images: Array, labels: Array, num_classes: int) -> None:
         raise ValueError(
             f"labels has entries in [{labels.min()}, {labels.max()}], expected [0, {num_classes})"
         )
+
+
+def check_training_batch(images: Array, labels: Array, num_classes: int) -> None:
+    """Check as `check_batch` does; labels may also be floats (N, num_classes), the share of each class.
+
+    Raises TypeError/ValueError.
+    """
+    if np.ndim(labels) != 2 or getattr(labels, "dtype", None) not in (np.float32, np.float64):
+        check_batch(images, labels, num_classes)
+        return
+    check_images(images)
+    _check_numpy("labels", labels)
+    check_shape("labels", labels, (len(images), num_classes))
 
 
 def check_arrays(state: Any) -> None:

@@ -160,6 +160,7 @@ TARGETS = {
     ("value_lookup_forward", "out"): "op-value",
     ("value_lookup_backward", "dembedding"): "op-value",
     ("cross_entropy_backward", "out"): "op-cross_entropy",
+    ("soft_cross_entropy_backward", "out"): "op-soft_cross_entropy",
 }
 KINDS = (scaled, digits, shifted, largest, median, small)
 PLANTS = [Plant(*target, kind, rows) for target, rows in TARGETS.items() for kind in KINDS]

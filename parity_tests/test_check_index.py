@@ -23,7 +23,6 @@ from .indices import (
     on_another_grid,
     opposite,
     other_axes,
-    places,
     right,
     row_major,
     top_left,
@@ -45,7 +44,6 @@ def test_the_right_index_is_right(window, prefix):
     assert check_index(index.ravel(), window, prefix).ok
 
 
-CUBE = (4, 4, 4)
 VOLUMES = [window for window in WINDOWS if len(window) == 3]
 FAULTS = [
     ("sign", opposite, WINDOWS),
@@ -97,61 +95,6 @@ def test_the_sign_of_one_axis_is_named(window, axis):
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_transposed_index_is_told_from_the_opposite_sign_by_its_prefix_rows(window):
-    (transposed,) = checked(right(window, 2).T, window, 2).findings
-    assert transposed.kind == "transposed"
-    assert transposed.pairs[0].offset is not None  # shown by tokens of the window, not by prefix tokens
-    report = checked(right(window).T, window)
-    assert report.kinds == ["sign"]
-    assert report.recognised == "maxvit"
-
-
-def test_the_words_say_what_is_wrong():
-    def text(index, window=(3, 5)):
-        return checked(index, window).findings[0].text
-
-    assert "(7, 7)" in text(made((7, 7))[:15, :15])
-    assert "(9, 4)" in text(made((9, 4))[:15, :15])
-    assert "(8, 8, 8)" in text(made((8, 8, 8))[:24, :24], (2, 3, 4))
-    assert "(5, 3), expected (3, 5)" in text(made((5, 3)))
-    assert "(4, 9)" in text(made((3, 5), lambda *offset: row_major(offset, (4, 9))))
-    assert "axis 0 moves the row by 5, expected 9 (5 = 2 · 3 − 1" in text(height_for_width((3, 5)))
-    assert "axis 0 moves the row by 1, expected 9 (the axis has no factor)" in text(no_factors((3, 5)))
-    assert "axis 0 moves the row by 5, expected 35 (5 = 2 · 3 − 1" in text(
-        collapsed((2, 3, 4)), (2, 3, 4)
-    )
-    assert "axis 0 moves the row by 11, expected 49 (11 = 3 · 4 − 1" in text(of_nnformer(CUBE), CUBE)
-    order = made((2, 3, 4), tokens=[(a, b, c) for b in range(3) for a in range(2) for c in range(4)])
-    assert "in the order 1, 0, 2, the last" in text(order, (2, 3, 4))
-    assert "a sequence of 15 tokens" in text(made((15,)))
-    assert "a sequence" not in text(made((15,)) + 1)
-    assert "column by column" in text(column_major((3, 5)))
-    assert "order 1, 0, expected 0, 1" in text(other_axes((3, 5)))
-    assert "1 too high: the offsets along axis 1 are shifted by 5, expected 4" in text(made((3, 5)) + 1)
-    assert "9 too low: the offsets along axis 0 are shifted by 1, expected 2" in text(made((3, 5)) - 9)
-    assert "axis 0 are not shifted by 2" in text(made((3, 5)) - 18)
-    assert "not shifted to begin at 0" in text(made((3, 5)) - 22)
-    assert "shifted by the window's sizes" in text(made((3, 5)) + 10)
-
-
-def test_the_pairs_show_it():
-    """The examples of the page, to the word."""
-    (sign,) = checked(opposite((3, 5)), (3, 5)).findings
-    assert [str(p) for p in sign.pairs] == [
-        "query 0 at (0, 0), key 1 at (0, 1), offset (0, -1): row 23, expected 21"
-    ]
-    strides = checked(no_factors((3, 5)), (3, 5)).findings[0]
-    assert [(p.offset, p.found, p.expected) for p in strides.pairs] == [
-        ((0, 0), 6, 22),
-        ((1, 0), 7, 31),
-    ]
-    shared = checked(no_factors((3, 5)), (3, 5)).findings[1]
-    assert shared.kind == "shared_rows"
-    assert len({p.found for p in shared.pairs}) == 1
-    assert len({p.offset for p in shared.pairs}) == 2
-
-
-@pytest.mark.parametrize("window", WINDOWS)
 def test_a_renaming_of_rows_is_recognised(window):
     index = right(window, 1)
     names = np.random.default_rng(0).permutation(index.max() + 1)
@@ -162,41 +105,6 @@ def test_a_renaming_of_rows_is_recognised(window):
     np.testing.assert_array_equal(report.permutation, names)
     inverse = np.argsort(report.permutation)
     np.testing.assert_array_equal(inverse[names[index]], index)
-
-
-@pytest.mark.parametrize("prefix", [1, 2])
-@pytest.mark.parametrize("window", WINDOWS)
-def test_prefix_rows_in_another_order_are_named(window, prefix):
-    index = made(window)
-    first = index.max() + 1
-    for order in [(0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]:
-        rows = [first + n for n in order]
-        report = checked(with_prefix(index, rows, prefix), window, prefix)
-        assert report.kinds == ["prefix_rows"]
-        assert "the same rows in another order" in report.findings[0].text
-        assert report.permutation[-3:].tolist() == rows
-    report = checked(with_prefix(index, (first + 7, first + 8, first + 9), prefix), window, prefix)
-    assert report.kinds == ["prefix_rows", "out_of_range", "never_read"]
-    assert report.findings[0].text.endswith(f"begin at {first + 7}, expected {first}")
-    report = checked(with_prefix(index, (0, 0, 0), prefix), window, prefix)
-    assert report.kinds[0] == "prefix_rows"
-    assert f"token→prefix reads row 0, expected {first + 1}" in report.findings[0].text
-    assert "shared_rows" in report.kinds
-    assert report.permutation is None
-
-
-@pytest.mark.parametrize("prefix", [1, 2])
-@pytest.mark.parametrize("window", [window for window in WINDOWS if window != (1, 5)])
-def test_prefix_tokens_at_the_end_are_named(window, prefix):
-    index = np.roll(right(window, prefix), (-prefix, -prefix), (0, 1))
-    report = checked(index, window, prefix)
-    assert report.kinds == ["prefix_last"]
-    assert report.permutation is None
-    first = made(window).max() + 1
-    signed = with_prefix(opposite(window), (first, first + 1, first + 2), prefix)
-    report = checked(np.roll(signed, (-prefix, -prefix), (0, 1)), window, prefix)
-    assert report.kinds == ["prefix_last", "sign"]
-    assert report.permutation is None
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -234,64 +142,11 @@ def test_shared_split_and_unread_rows_are_named(window):
     assert {pair.found for pair in report.findings[1].pairs} == {1, index[0, 0]}
 
 
-@pytest.mark.parametrize("window", PLANES)
-def test_several_faults_are_all_named(window):
-    def kinds(index, prefix=0):
-        return set(checked(index, window, prefix).kinds)
-
-    assert {"sign", "shift"} <= kinds(opposite(window) + 1)
-    assert {"strides", "shift"} <= kinds(no_factors(window) - 1)
-    assert {"axes", "sign"} <= kinds(other_axes(window)[::-1, ::-1])
-    dirty = other_axes(window)
-    dirty[1, 0] = 10**9
-    assert {"axes", "entries", "out_of_range"} <= kinds(dirty)
-    assert {"slice", "sign"} <= kinds(top_left(window).T)
-    dirty = right(window, 1).T.copy()
-    dirty[2, 3] = -5
-    assert {"transposed", "entries", "out_of_range"} <= kinds(dirty, 1)
-    assert "prefix_rows" not in kinds(dirty, 1)
-    entries = next(f for f in checked(dirty, window, 1).findings if f.kind == "entries")
-    assert [(pair.query, pair.key) for pair in entries.pairs] == [(2, 3)]
-    dirty = with_prefix(opposite(window), [right(window).max() + 1] * 3)
-    dirty[2, 3] = -5
-    assert {"sign", "entries"} <= kinds(dirty, 1)
-    first = right(window).max() + 1
-    assert kinds(with_prefix(turned(window, 0), (first + 1, first, first + 2)), 1) == {
-        "sign",
-        "prefix_rows",
-    }
-
-
-@pytest.mark.parametrize("window", UNEQUAL)
-def test_column_major_tokens_with_other_faults_are_all_named(window):
-    assert checked(column_major(window).T, window).kinds[:2] == ["token_order", "sign"]
-    _, shift, *_ = checked(column_major(window) + 1, window).findings
-    axis = len(window) - 1
-    assert f"along axis {axis} are shifted by {window[axis]}, expected" in shift.text
-    signs = made(window, lambda *o: row_major((-o[0], *o[1:]), window))
-    columns = [places(window).index(place[::-1]) for place in places(window[::-1])]
-    _, sign, *_ = checked(signs[np.ix_(columns, columns)], window).findings
-    assert sign.text.startswith("along axis 0 the offset is key − query")
-
-
-def test_the_signs_of_two_axes_are_named():
-    index = made(CUBE, lambda a, b, c: row_major((-a, b, -c), CUBE))
-    (sign,) = checked(index, CUBE).findings
-    assert sign.text.startswith("along axis 0 and 2 the offset is key − query")
-
-
 @pytest.mark.parametrize("window", ONE_TOKEN)
 def test_one_token_has_one_row(window):
     report = checked([[5]], window)
     assert report.kinds == ["shift", "out_of_range", "never_read"]
     assert checked(np.array([[-1]]), window).kinds[0] == "shift"
-
-
-def test_a_slice_with_the_opposite_sign_along_one_axis_names_it():
-    found = turned((5, 5), 1)[:12, :12]
-    texts = {finding.kind: finding.text for finding in checked(found, (3, 4)).findings}
-    assert "slice" in texts
-    assert "along axis 1 the offset is key − query" in texts["sign"]
 
 
 def test_random_rows_are_unexplained():

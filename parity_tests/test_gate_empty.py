@@ -69,6 +69,8 @@ def heads():
 def others():
     yield "cross_entropy", {"logits": ones(0, 3), "labels": np.zeros(0, int)}
     yield "cross_entropy", {"logits": ones(2, 0), "labels": np.zeros(2, int)}
+    for shape in [(0, 3), (2, 0)]:
+        yield "soft_cross_entropy", {"logits": ones(*shape), "targets": ones(*shape)}
     for shape in [(0, 1, 4, 4), (1, 0, 4, 4), (1, 1, 0, 4)]:
         yield "patches", {"images": ones(*shape), "patch_size": (2, 2)}
 

@@ -38,6 +38,11 @@ TRAINER = {
     "clip_norm": [pair for pair in no_number(0, -1.0, INF) if pair[0] is not None],
     "label_smoothing": no_number(-0.1, 1.1, INF),
     "device": [(0, TypeError), (None, TypeError), ("tpu", ValueError)],
+    "accumulate": no_int(0, -1),
+    "ema_decay": [pair for pair in no_number(-0.1, 1, INF) if pair[0] is not None],
+    "precision": [(16, TypeError), (None, TypeError), ("fp64", ValueError), ("float32", ValueError)],
+    "attention": [(0, TypeError), (True, TypeError), ("flash", ValueError)],
+    "compile": [(1, TypeError), (None, TypeError), ("no", TypeError)],
 }
 
 
@@ -51,6 +56,18 @@ def test_the_trainer_refuses(twin, name):
     assert_refused(lambda value: twin.Trainer(model, **options | {name: value}), name, TRAINER[name])
     if twin is numpy_ref:
         assert all(p.data is data for p, data in zip(model.parameters(), before, strict=True))
+
+
+def test_the_numpy_trainer_refuses_what_only_pytorch_has():
+    model = model_of(numpy_ref)
+    for name, value in (
+        ("precision", "bf16"),
+        ("precision", "fp16"),
+        ("attention", "eager"),
+        ("compile", True),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name} is {value!r}, but the NumPy twin has only"):
+            numpy_ref.Trainer(model, 1e-3, 10, **{name: value})
 
 
 @TWINS
@@ -200,6 +217,27 @@ def test_a_batch_is_refused_before_it_is_computed(twin, change, error, message):
             with pytest.raises(error, match=message):
                 call(given["images"])
     assert_unchanged(trainer, before, progress)
+
+
+@TWINS
+@pytest.mark.parametrize(
+    ("shares", "error", "message"),
+    [
+        (np.ones((4, 9)), ValueError, r"^labels has shape \(4, 9\), expected \(4, 10\)"),
+        (np.ones((3, 10)), ValueError, r"^labels has shape \(3, 10\), expected \(4, 10\)"),
+        (np.ma.ones((4, 10)), TypeError, "^labels is a masked array"),
+        (np.ones((4, 10), np.float16), TypeError, "^labels has dtype float16"),
+        (np.ones((4, 10), complex), TypeError, "^labels has dtype complex128"),
+    ],
+)
+def test_shares_of_classes_that_do_not_fit_are_refused(twin, shares, error, message):
+    trainer = trainer_of(twin)
+    before = trainer.state_dict()
+    with pytest.raises(error, match=message):
+        trainer.train_step(batch()[0], shares)
+    with pytest.raises(TypeError, match=r"^labels (has dtype|is a masked)"):
+        trainer.evaluate(batch()[0], np.ones((4, 10)) if shares.dtype == float else shares)
+    assert_unchanged(trainer, *before)
 
 
 @TWINS

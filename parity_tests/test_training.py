@@ -61,6 +61,34 @@ def batches():
         yield rng.standard_normal((16, 1, 8, 8)), rng.integers(0, 10, 16)
 
 
+def mixed(labels):
+    """Return the labels (N, 10) of images of which each is mixed with the one before."""
+    classes = np.eye(10)[labels]
+    return 0.7 * classes + 0.3 * np.roll(classes, 1, axis=0)
+
+
+def test_twenty_steps_on_mixed_images():
+    """Labels may be shares of classes; an answer is correct if it is the class of the largest share."""
+    ours, theirs = trainer(numpy_ref, np.float64, {}), trainer(torch_impl, torch.float64, {})
+    for images, labels in batches():
+        a, b = (twin.train_step(images, mixed(labels)) for twin in (ours, theirs))
+        assert abs(a.loss - b.loss) <= budget.TRAINING_LOSS * abs(a.loss)
+        assert a.correct == b.correct
+    arrays, others = ours.state_dict()[0], theirs.state_dict()[0]
+    for name, array in arrays.items():
+        assert budget.float64(name, array, others[name], budget.TRAINING_WEIGHTS).ok, name
+
+
+@pytest.mark.parametrize("twin", [numpy_ref, torch_impl], ids=["numpy", "torch"])
+def test_a_whole_share_is_a_label(twin):
+    """Shares of 0 and 1 train as the labels they stand for."""
+    one, other = trainer(twin, "float64", {}), trainer(twin, "float64", {})
+    for images, labels in batches():
+        a, b = one.train_step(images, labels), other.train_step(images, np.eye(10)[labels])
+        assert abs(a.loss - b.loss) <= budget.TRAINING_LOSS * abs(a.loss)
+        assert a.correct == b.correct
+
+
 @pytest.mark.parametrize("options", (MODELS | SCHEMES).values(), ids=MODELS | SCHEMES)
 def test_twenty_steps(options):
     ours = trainer(numpy_ref, np.float64, options)

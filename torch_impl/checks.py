@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .sharding import whole
+
 LARGEST = 2**31 - 1  # integer that an option may be: products of two stay within int64
 MOST_HEADS, MOST_LAYERS, MOST_PAIRS = 2**16, 2**12, 2**30  # more would hang or fill the memory
 
@@ -169,27 +171,27 @@ def as_dtype(dtype: Any) -> torch.dtype:
     return dtype
 
 
-def check_state(expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray]) -> None:
+def check_state(
+    expected: Mapping[str, Sequence[int]], state: Mapping[str, np.ndarray], prefix: str = ""
+) -> None:
     """Check that `state` has the keys and shapes of `expected`, {name: shape}.
 
-    Raises ValueError naming what differs.
+    prefix: of the names in the message. Raises ValueError naming what differs.
     """
     missing, unexpected = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or unexpected:
-        raise ValueError(
-            f"state does not fit: missing {sorted(missing)}, unexpected {sorted(unexpected)}"
-        )
+        names = (sorted(prefix + name for name in each) for each in (missing, unexpected))
+        raise ValueError("state does not fit: missing {}, unexpected {}".format(*names))
     for name, shape in expected.items():
-        if tuple(state[name].shape) != tuple(shape):
-            raise ValueError(
-                f"{name} has shape {tuple(state[name].shape)} in the state, expected {tuple(shape)}"
-            )
+        given, shape = tuple(state[name].shape), tuple(shape)
+        if given != shape:
+            raise ValueError(f"{prefix}{name} has shape {given} in the state, expected {shape}")
 
 
 def as_array(x: Tensor) -> np.ndarray:
     """Return a NumPy array of its own; half precision, which NumPy lacks in part, as float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return x.detach().to("cpu", wide, copy=True).numpy()
+    return whole(x.detach()).to("cpu", wide, copy=True).numpy()
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
@@ -234,6 +236,20 @@ def check_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> Non
         raise ValueError(
             f"labels has entries in [{labels.min()}, {labels.max()}], expected [0, {num_classes})"
         )
+
+
+def check_training_batch(images: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
+    """Check as `check_batch` does; labels may also be floats (N, num_classes), the share of each class.
+
+    Raises TypeError/ValueError.
+    """
+    if np.ndim(labels) != 2 or getattr(labels, "dtype", None) not in (np.float32, np.float64):
+        check_batch(images, labels, num_classes)
+        return
+    check_images(images)
+    _check_numpy("labels", labels)
+    if labels.shape != (len(images), num_classes):
+        raise ValueError(f"labels has shape {labels.shape}, expected ({len(images)}, {num_classes})")
 
 
 def check_arrays(state: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from .checks import as_array, as_int, as_number, check_arrays, check_state
 from .nn import Parameter
 from .position import SCHEMES
+from .sharding import like, whole
 
 TABLES = {name for scheme in SCHEMES.values() for name in scheme.table_names}
 NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos")
@@ -164,7 +165,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None) -> f
     parameters, max_norm = list(parameters), as_max_norm("max_norm", max_norm)
     check_parameters(parameters)
     limit = math.inf if max_norm is None else max_norm
-    return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+    return float(whole(torch.nn.utils.clip_grad_norm_(parameters, limit)))
 
 
 class AdamW:
@@ -212,7 +213,8 @@ class AdamW:
         check_state({f"{kind}.{name}": p.shape for kind in kinds for name, p in self._named()}, state)
         for name, p in self._named():
             moments = {
-                kind: torch.tensor(state[f"{kind}.{name}"]).to(p) for kind in ("exp_avg", "exp_avg_sq")
+                kind: like(torch.tensor(state[f"{kind}.{name}"]), p)
+                for kind in ("exp_avg", "exp_avg_sq")
             }
             self.optimizer.state[p] = {"step": torch.tensor(float(steps)), **moments}
         self.steps = steps

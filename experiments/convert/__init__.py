@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .config_beside import as_pair, options_beside
 from .families import FAMILIES
+from .images_beside import fitting, images_beside
 from .reading import read
 from .report import Report
 from .rules import FORMATS
@@ -52,8 +53,13 @@ def convert(
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     report.remarks = remarks + ([f"{', '.join(beside)} from config.json"] if beside else [])
+    images = images_beside(source)
     if as_folder:
-        write_folder(out, converted, report.arguments)
+        preprocessing, classes, lines = fitting(images, report.arguments.values)
+        report.remarks += lines
+        write_folder(out, converted, report.arguments, preprocessing, classes)
     else:
+        if images.moments or images.classes:
+            report.remarks.append("mean, std and classes stay behind: a file has no place for them")
         write_file(out, converted)
     return report

@@ -2,8 +2,11 @@
 
 import sys
 
-from ..cli import MISTAKES, command, fail, parse, parser_for
+from ..cli import MISTAKES, add_size, command, fail, parse, parser_for
 from . import FAMILIES, FORMATS, convert
+from .config_beside import as_pair
+
+SIZES = {"--image-size": "in pixels", "--window-size": "in tokens"}
 
 
 @command
@@ -21,9 +24,8 @@ def main(argv=None):
     parser.add_argument(
         "--allow", type=str, nargs="+", default=[], help="names that may be left over; * is any text"
     )
-    size = "one number or height and width; where the file does not tell it"
-    parser.add_argument("--img_size", type=int, nargs="+", help=f"of the images, {size}")
-    parser.add_argument("--window_size", type=int, nargs="+", help=f"in tokens, {size}")
+    for option, of in SIZES.items():
+        add_size(parser, option, f"{of}, where the file does not tell it")
     parser.add_argument(
         "--verify", action="store_true", help="compare the logits of the models of both sides"
     )
@@ -36,14 +38,19 @@ def main(argv=None):
             options.family,
             options.origin,
             options.allow,
-            options.img_size,
-            options.window_size,
+            *(_pair(option, options) for option in SIZES),
             options.verify,
         )
     except MISTAKES as error:
         fail(parser.prog, error)
     print(report)
     return 0
+
+
+def _pair(option, options):
+    """Return a size, which may be None; raises ValueError naming the option."""
+    lengths = options[option.removeprefix("--").replace("-", "_")]
+    return lengths and as_pair(option, lengths)
 
 
 if __name__ == "__main__":

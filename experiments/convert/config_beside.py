@@ -1,34 +1,36 @@
 """What a config.json beside the weights tells of a model: this project's, transformers' or timm's."""
 
-import json
 from pathlib import Path
 
-from ..fields import is_int
-from .reading import INDEX
+from numpy_ref.checks import check_bool
+from numpy_ref.model_folder import CONFIG, naming
 
-CONFIG = "config.json"
-OPTIONS = ("img_size", "window_size", "pretrained_window_sizes", "norm_eps")
+from ..fields import is_int
+from .reading import INDEX, read_object
+
+OPTIONS = ("img_size", "window_size", "pretrained_window_sizes", "norm_eps", "always_partition")
+TRANSFORMERS = {"img_size": "image_size", "norm_eps": "layer_norm_eps"}  # the others have one name
+
+
+def folder_of(source):
+    """Return the folder whose files tell of the checkpoint, None for a file: its folder may hold others.
+
+    It is the source, or that of an index.json of shards.
+    """
+    source = Path(source)
+    if source.name.endswith(INDEX.removeprefix("*")):
+        return source.parent
+    return source if source.is_dir() else None
 
 
 def options_beside(source):
-    """Return {option: value} of the config.json in a folder, or beside an index.json of shards.
-
-    A file alone has none: its folder may hold others. Raises ValueError naming the file and the field.
-    """
-    source = Path(source)
-    is_index = source.name.endswith(INDEX.removeprefix("*"))
-    path = (source.parent if is_index else source) / CONFIG
-    if not path.is_file():
+    """Return {option: value} of the config.json in a folder; raises ValueError naming file and field."""
+    folder = folder_of(source)
+    if folder is None:
         return {}
-    try:
-        config = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is no JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: is a {type(config).__name__}, expected an object")
-    return {
-        name: _checked(path, name, value) for name, value in _told(config).items() if value is not None
-    }
+    path = folder / CONFIG
+    told = _told(read_object(path))
+    return {name: _checked(path, name, value) for name, value in told.items() if value is not None}
 
 
 def _told(config):
@@ -36,8 +38,7 @@ def _told(config):
     if isinstance(config.get("arguments"), dict):
         return {name: config["arguments"].get(name) for name in OPTIONS}
     if "model_type" in config:
-        theirs = ("image_size", "window_size", "pretrained_window_sizes", "layer_norm_eps")
-        return {name: config.get(their) for name, their in zip(OPTIONS, theirs, strict=True)}
+        return {name: config.get(TRANSFORMERS.get(name, name)) for name in OPTIONS}
     trained = config.get("pretrained_cfg")
     size = trained.get("input_size") if isinstance(trained, dict) else None
     return {"img_size": size[1:] if isinstance(size, list) else None}
@@ -45,12 +46,13 @@ def _told(config):
 
 def _checked(path, name, value):
     """Return a field as an option; raises ValueError naming the file."""
-    try:
+    with naming(path):
         if name == "pretrained_window_sizes" and isinstance(value, list):
             return [of if of == 0 else list(as_pair(name, of)) for of in value]
+        if name == "always_partition":
+            check_bool(always_partition=value)
+            return value
         return as_eps(value) if name == "norm_eps" else as_pair(name, value)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def as_eps(value):

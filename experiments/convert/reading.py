@@ -3,18 +3,19 @@
 import json
 import pickle
 import re
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, deserialize
 
+from numpy_ref import model_folder
+from numpy_ref.model_folder import naming
+
+from .packing import DAMAGED, unpack
 from .tensors import BITS, CODES, PLAIN, Tensor
 
 INDEX = "*.safetensors.index.json"
 TORCH = (".pth", ".pt", ".bin")
 NESTED = ("model", "state_dict", "model_state_dict", "model_state", "module", "model_ema")
-DAMAGED = "damaged, or no checkpoint"
 # What torch.load says when it meets anything but tensors and plain containers.
 CODE = re.compile(r"GLOBAL \S+|call reduce for [^\n]+|instantiate [^\n]+|[Cc]an only build [^\n]+")
 
@@ -27,6 +28,8 @@ def read(path):
     path = Path(path)
     if path.is_dir():
         path = _file_in(path)
+        if path.name == model_folder.TENSORS:
+            _check_folder(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if path.name.endswith(".index.json"):
@@ -40,6 +43,19 @@ def read(path):
     )
 
 
+def read_object(path):
+    """Return the dict in a JSON file, an empty one without the file; raises ValueError naming it."""
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: is no JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: is a {type(config).__name__}, expected an object")
+    return config
+
+
 def _file_in(folder):
     """Return the one checkpoint in a folder."""
     for pattern in (INDEX, "*.safetensors", "*.bin", "*.pth", "*.pt"):
@@ -51,6 +67,17 @@ def _file_in(folder):
                 f"{folder} has {' and '.join(f.name for f in found[:2])}, expected one: name the file"
             )
     raise FileNotFoundError(f"{folder}: no checkpoint in this folder")
+
+
+def _check_folder(path):
+    """Raise ValueError if a config.json of this project has the digest of another file."""
+    config = read_object(path.with_name(model_folder.CONFIG))
+    digest = config.pop(model_folder.DIGEST, None)
+    if "arguments" in config and digest not in (None, model_folder.digest(config, path.read_bytes())):
+        raise ValueError(
+            f"{path}, or {model_folder.CONFIG} beside it, has changed since it was written: the "
+            f"{model_folder.DIGEST} differs"
+        )
 
 
 def _read_shards(path):
@@ -78,20 +105,8 @@ def _read_shards(path):
 
 
 def _read_safetensors(path):
-    try:
-        found = deserialize(path.read_bytes())
-    except SafetensorError as error:
-        raise ValueError(f"{path}: {DAMAGED} ({error})") from error
-    return {name: _tensor(path, name, entry) for name, entry in sorted(found, key=itemgetter(0))}
-
-
-def _tensor(path, name, entry):
-    dtype = (PLAIN | BITS).get(entry["dtype"])
-    if dtype is None:
-        raise ValueError(
-            f"{path}: {name} has dtype {entry['dtype']}, expected one of {', '.join(PLAIN | BITS)}"
-        )
-    return Tensor(entry["dtype"], np.frombuffer(entry["data"], dtype).reshape(entry["shape"]))
+    with naming(path):
+        return unpack(path.read_bytes())
 
 
 def _read_torch(path):

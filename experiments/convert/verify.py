@@ -27,7 +27,7 @@ def verify(found, whole, target, arguments):
         try:
             model = found.family.models[form](values) if form in found.family.models else None
         except (ImportError, RuntimeError) as error:  # a broken installation raises the latter
-            lines.append(f"{form} is not compared: it cannot be imported ({error})")
+            lines.append(f"{form} is not compared: it cannot be imported ({why(error)})")
             continue
         if model is None:
             lines.append(f"{form} is not compared: no library has its model")
@@ -40,6 +40,27 @@ def verify(found, whole, target, arguments):
     (first, reference), *others = logits.items()
     eps = values["norm_eps"]
     return [_check(f"{first} and {name}", reference, other, eps) for name, other in others] + lines
+
+
+def why(error):
+    """Return why a library cannot be imported, and how to mend the usual reason.
+
+    timm and transformers import torchvision, whose wheel must be built for this torch: beside another
+    one its operators are missing.
+    """
+    while error is not None and "torchvision::" not in str(error):
+        error, last = error.__cause__ or error.__context__, error
+    if error is None:
+        return last
+    import torch
+
+    cuda = torch.version.cuda
+    build = f"cu{cuda.replace('.', '')}" if cuda else "cpu"
+    return (
+        f"torchvision {metadata.version('torchvision')} is not built for torch {torch.__version__}: "
+        "pip install --force-reinstall --no-deps torchvision --index-url "
+        f"https://download.pytorch.org/whl/{build}"
+    )
 
 
 def state_of(found, whole, form, arguments):

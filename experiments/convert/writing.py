@@ -1,35 +1,15 @@
-"""Write safetensors, whole or not at all."""
+"""Write a file of safetensors or the folder of a model, whole or not at all."""
 
 import json
 import os
 import shutil
-import struct
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+from numpy_ref.model_folder import CONFIG, DIGEST, FORMAT, TENSORS, digest
 
 from ..files import PARTIAL, make_folder, sync_folder, write_whole
-
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-FORMAT = 1  # of config.json
-
-
-def pack(tensors):
-    """Return the bytes of a safetensors file of {name: Tensor}."""
-    header, start, data = {}, 0, []
-    for name, (code, array) in sorted(tensors.items()):
-        content = np.ascontiguousarray(array).tobytes()
-        header[name] = {
-            "dtype": code,
-            "shape": array.shape,
-            "data_offsets": (start, start + len(content)),
-        }
-        start += len(content)
-        data.append(content)
-    text = json.dumps({"__metadata__": {"format": "pt"}} | header).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join([struct.pack("<Q", len(text)), text, *data])
+from .packing import pack
 
 
 def check_out(source, out, is_folder):
@@ -55,20 +35,22 @@ def write_file(path, tensors):
         write_whole(path, pack(tensors))
 
 
-def write_folder(folder, tensors, arguments):
+def write_folder(folder, tensors, arguments, preprocessing, classes):
     """Write config.json and model.safetensors into a new folder, which appears when both are whole."""
     config = {
         "format": FORMAT,
         "architecture": arguments.architecture,
         "arguments": dict(arguments.values),
-        "preprocessing": None,
-        "classes": None,
+        "preprocessing": preprocessing,
+        "classes": classes,
     }
+    content = pack(tensors)
+    signed = config | {DIGEST: digest(config, content)}
     partial = _partial(folder)
     with _removed_on_error(partial):
         make_folder(partial)
-        write_whole(partial / CONFIG, json.dumps(config, indent=2) + "\n")
-        write_whole(partial / WEIGHTS, pack(tensors))
+        write_whole(partial / CONFIG, json.dumps(signed, indent=2) + "\n")
+        write_whole(partial / TENSORS, content)
         os.rename(partial, folder)
     sync_folder(partial.parent)
 

@@ -3,24 +3,33 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from experiments.data import Split
+from experiments.data.augmentation import NONE, Augmentation
+from experiments.data.plan import Plan, draw_moves
 
 
 def batches(
-    split: Split,
+    split,
     batch_size: int,
     seed: int,
     epoch: int,
     max_shift: int = 0,
     flip: bool = False,
     fill: np.ndarray | None = None,
+    augmentation: Augmentation = NONE,
+    num_classes: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches (images (B, C, H, W), labels (B,)) of one shuffled epoch; the last may be short.
 
-    Order and augmentation of each image depend on (seed, epoch) only, not on the batch size.
-    max_shift (pixels), flip, fill (C,): see `augment`; with a shift, give `Dataset.black`.
+    Order, shift and flip of each image depend on (seed, epoch) only, not on the batch size; the rest
+    of its augmentation on (seed, epoch, its row in the split). How a batch is mixed depends on (seed,
+    epoch, where it starts in the order).
+    split: a Split or a StreamedSplit; only the latter can be augmented image by image.
+    max_shift (pixels), flip, fill (C,): see `moved`; with a shift, give `Dataset.black`.
+    num_classes: needed to mix images; the labels are then shares (B, num_classes).
+    share: (rank, ranks) of this process, which gets rows B·rank // ranks to B·(rank + 1) // ranks of
+        each batch, maybe none. It reads no others, but for the one that is mixed into its first.
     Raises ValueError at once, before the first batch is asked for.
     """
     if batch_size < 1:
@@ -28,49 +37,41 @@ def batches(
     for argument, value in (("seed", seed), ("epoch", epoch), ("max_shift", max_shift)):
         if value < 0:
             raise ValueError(f"{argument}: expected at least 0, got {value}")
-    channels = split.images.shape[1]
+    rank, ranks = share
+    if not 0 <= rank < ranks:
+        raise ValueError(f"share: expected (rank, ranks) with rank in [0, ranks), got {share}")
+    channels = split.image_shape[0]
     if max_shift and np.shape(fill) != (channels,):
         raise ValueError(f"fill: a shift needs shape ({channels},), got {fill}")
-    return _epoch(split, batch_size, np.random.default_rng([seed, epoch]), max_shift, flip, fill)
+    if augmentation.mixes and num_classes <= split.labels.max():
+        raise ValueError(
+            f"num_classes: expected more than the labels' {split.labels.max()}, got {num_classes}"
+        )
+    common = {"max_shift": max_shift, "fill": fill, "augmentation": augmentation}
+    common |= {"num_classes": num_classes, "seeds": (seed, epoch)}
+    return split.read(_plans(len(split.labels), batch_size, flip, share, common))
 
 
-def _epoch(split, batch_size, rng, max_shift, flip, fill):
-    order = rng.permutation(len(split.labels))
-    for start in range(0, len(order), batch_size):
+def _plans(count: int, batch_size: int, flip: bool, share: tuple[int, int], common: dict):
+    rng = np.random.default_rng(common["seeds"])
+    order = rng.permutation(count)
+    for start in range(0, count, batch_size):
         rows = order[start : start + batch_size]
-        yield augment(split.images[rows], rng, max_shift, flip, fill), split.labels[rows]
+        moves = draw_moves(rng, len(rows), common["max_shift"], flip)
+        kept, neighbour = _kept(len(rows), share, common["augmentation"].mixes)
+        yield Plan(
+            rows[kept],
+            None if moves is None else moves[kept],
+            start=start,
+            neighbour=neighbour,
+            **common,
+        )
 
 
-def augment(
-    images: np.ndarray,
-    rng: np.random.Generator,
-    max_shift: int,
-    flip: bool,
-    fill: np.ndarray | None,
-) -> np.ndarray:
-    """Shift each image by up to ±max_shift pixels in each axis, then mirror it with p = 1/2.
-
-    images: (N, C, H, W). fill: (C,), the value of the pixels shifted in. Without shift and flip
-    the images are returned as they are and nothing is drawn from rng.
-    """
-    if not (max_shift or flip):
-        return images
-    # One row of draws per image, so that an image's draws do not depend on the batch size.
-    largest = [2 * max_shift, 2 * max_shift, int(flip)]
-    top, left, mirror = rng.integers(0, largest, (len(images), 3), endpoint=True).T
-    if max_shift:
-        images = _crop(_pad(images, max_shift, fill), top, left, images.shape[2:])
-    return np.where(mirror[:, None, None, None], images[..., ::-1], images)
-
-
-def _pad(images: np.ndarray, width: int, fill: np.ndarray) -> np.ndarray:
-    n, c, h, w = images.shape
-    padded = np.empty((n, c, h + 2 * width, w + 2 * width), images.dtype)
-    padded[:] = np.asarray(fill)[:, None, None]
-    padded[..., width : width + h, width : width + w] = images
-    return padded
-
-
-def _crop(padded: np.ndarray, top: np.ndarray, left: np.ndarray, size: tuple[int, int]):
-    windows = sliding_window_view(padded, size, axis=(2, 3))  # (N, C, tops, lefts, H, W)
-    return windows[np.arange(len(padded)), :, top, left]
+def _kept(count: int, share: tuple[int, int], mixes: bool) -> tuple[np.ndarray, bool]:
+    """Return the places in the batch that this process reads, and whether the first is a neighbour."""
+    rank, ranks = share
+    own = np.arange(count * rank // ranks, count * (rank + 1) // ranks)
+    if not mixes or ranks == 1 or not len(own):
+        return own, False
+    return np.concatenate([[(own[0] - 1) % count], own]), True

@@ -1,42 +1,46 @@
 """Images in class subfolders, read with Pillow.
 
 Either root/<class>/<image>, or root/train/<class>/<image> with root/val and root/test alike where
-they exist. Hidden files and files with other endings are ignored; of an animation the first frame
-is taken; EXIF orientation is applied; transparency is ignored. Only the formats with these endings are
-opened, whatever a file is called, and none of more pixels than Pillow's limit, 89,478,485.
+they exist. Hidden files and files with other endings are ignored. See `pixels` for the images.
+A file is named by its path relative to root, in an array of bytes: a million names take some 40 MB.
 """
 
-import warnings
-from collections.abc import Sequence
-from contextlib import contextmanager
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from experiments.data.split import Split, standardise
+from experiments.data.pixels import GRAY_MODES, View, header, intensities, upright
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-DEEP_MODES = {"I;16", "I"}  # a grayscale PNG of 16 bits, as newer and older Pillow call it
-GRAY_MODES = {"1", "L", *DEEP_MODES}
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 PARTS = ("train", "val", "test")
-ORIENTATION, TURNED = 0x0112, range(5, 9)  # the EXIF tag, and its values for a quarter turn
 
 
-def load(root: str | Path | None, image_size: tuple[int, int] | None = None):
-    """Return the source `(classes, parts, decode)`; one channel if all images are grayscale, else RGB.
+def load(root: str | Path | None, image_size=None, channels=None, **look):
+    """Return the source `(classes, parts, decode)`.
 
     image_size: (H, W) in pixels to resize to; None expects all images to have the same size.
+    channels: 1 or 3; None takes one channel if all images are grayscale, else RGB.
+    look: crop_pct and interpolation, as in `View`.
+    Raises ValueError naming the file or folder at fault, FileNotFoundError for a missing root.
+    """
+    root, classes, parts = listed(root)
+    paths = [path_of(root, name) for names, _ in parts.values() for name in names]
+    found, size = _scan_headers(paths, image_size)
+    return classes, parts, partial(decode, root, View(channels or found, size, **look))
+
+
+def listed(root: str | Path | None):
+    """Return (root, classes, {part: (names (N,) of bytes, labels (N,))}), opening no image.
+
     Raises ValueError naming the file or folder at fault, FileNotFoundError for a missing root.
     """
     if root is None:
         raise ValueError("root: the source 'folder' needs one; give it as --data.root")
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"root: expected a folder of class subfolders, got {str(root)!r}")
+    root = _folder(root)
     folders = _part_folders(root)
     classes = tuple(_subfolders(folders["train"]))
     if len(classes) < 2:
@@ -44,37 +48,55 @@ def load(root: str | Path | None, image_size: tuple[int, int] | None = None):
             f"{folders['train']}: expected a subfolder for each of at least two classes, "
             f"got {list(classes)}"
         )
-    parts = {part: _list_images(folder, classes) for part, folder in folders.items()}
-    paths = [path for paths, _ in parts.values() for path in paths]
-    channels, size = _scan_headers(paths, image_size)
-    return classes, parts, partial(_decode, channels=channels, image_size=size)
+    return root, classes, {part: _list_images(root, folder, classes) for part, folder in folders.items()}
 
 
-def labelled_images(root: str | Path, summary) -> Split:
-    """Read root/<class>/<image> as a Split with the classes, shape, mean and std of a Summary.
+def labelled_images(root: str | Path, known: Sequence[str]):
+    """Return (root, names, labels) of the images in root/<class>, whose classes are some of `known`.
 
     Raises ValueError naming the file or folder at fault, FileNotFoundError for a missing root.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"root: expected a folder of class subfolders, got {str(root)!r}")
-    given = [name for name in summary.classes if name in _subfolders(root)]
+    root = _folder(root)
+    given = [name for name in known if name in _subfolders(root)]
     if not given:
-        raise ValueError(f"{root}: expected subfolders with names of {list(summary.classes)}")
-    paths, labels = _list_images(root, given, summary.classes)
-    images = standardise(read_images(paths, summary.image_shape), summary.mean, summary.std)
-    return Split(images, np.array([summary.classes.index(given[label]) for label in labels]))
+        raise ValueError(f"{root}: expected subfolders with names of {list(known)}")
+    names, labels = _list_images(root, root, given, known)
+    return root, names, np.array([known.index(name) for name in given])[labels]
 
 
-def read_images(paths: Sequence[Path], shape: tuple[int, int, int]) -> np.ndarray:
-    """Read images as (N, C, H, W) float32 in [0, 1], resized to `shape` (C, H, W).
+def read_images(paths: Sequence[Path], view: View) -> np.ndarray:
+    """Read images as (N, C, H, W) float32 in [0, 1].
 
     Raises FileNotFoundError or ValueError naming the file.
     """
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such image file")
-    return _decode(paths, shape[0], shape[1:])
+    return _decoded(paths, view)
+
+
+def decode(root: Path, view: View, names: Iterable[bytes]) -> np.ndarray:
+    """Read the images of these names as (N, C, H, W) float32 in [0, 1]; raises ValueError."""
+    return _decoded([path_of(root, name) for name in names], view)
+
+
+def path_of(root: Path, name: bytes) -> Path:
+    return root / os.fsdecode(name)
+
+
+def digest(root: Path, parts) -> str:
+    """Return the SHA-256 of the names and the sizes in bytes of all images; no file is opened."""
+    found = hashlib.sha256()
+    for names, _ in parts.values():
+        for name in names:
+            found.update(b"%s\0%d\0" % (name, path_of(root, name).stat().st_size))
+    return found.hexdigest()
+
+
+def _folder(root: str | Path) -> Path:
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f"root: expected a folder of class subfolders, got {str(root)!r}")
+    return Path(root)
 
 
 def _subfolders(folder: Path) -> list[str]:
@@ -91,89 +113,52 @@ def _part_folders(root: Path) -> dict[str, Path]:
     return {part: root / part for part in PARTS if part in names}
 
 
-def _list_images(
-    folder: Path, classes: Sequence[str], known: Sequence[str] | None = None
-) -> tuple[list[Path], np.ndarray]:
-    """Return paths and labels (N,) of the images of one part; `known`: subfolders that may exist."""
+def _list_images(root: Path, folder: Path, classes: Sequence[str], known: Sequence[str] | None = None):
+    """Return names and labels (N,) of the images of one part; `known`: subfolders that may exist."""
     known = known or classes
     for name in _subfolders(folder):
         if name not in known:
             raise ValueError(f"{folder / name}: expected only the training classes {list(known)}")
-    files = [_image_files(folder / name) for name in classes]
-    counts = [len(paths) for paths in files]
+    names = [_image_names(root, folder / name) for name in classes]
+    counts = [len(found) for found in names]
     if 0 in counts:
         empty = folder / classes[counts.index(0)]
         raise ValueError(f"{empty}: class without images; expected {', '.join(sorted(ENDINGS))}")
-    return list(chain(*files)), np.repeat(np.arange(len(classes)), counts)
+    return np.concatenate(names), np.repeat(np.arange(len(classes)), counts)
 
 
-def _image_files(folder: Path) -> list[Path]:
-    files = folder.iterdir() if folder.is_dir() else ()
-    files = sorted(f for f in files if f.suffix.lower() in ENDINGS and not f.name.startswith("."))
-    for path in files:
-        if not path.is_file():  # opening a pipe would wait for ever
-            raise ValueError(f"{path}: expected a file, but it is a pipe, a device or a folder")
-    return files
+def _image_names(root: Path, folder: Path) -> np.ndarray:
+    entries = os.scandir(folder) if folder.is_dir() else ()
+    files = [e for e in entries if e.name.lower().endswith(ENDINGS) and not e.name.startswith(".")]
+    for file in files:
+        if not file.is_file():  # opening a pipe would wait for ever
+            raise ValueError(f"{file.path}: expected a file, but it is a pipe, a device or a folder")
+    start = str(folder.relative_to(root))
+    return np.array([os.fsencode(f"{start}/{name}") for name in sorted(f.name for f in files)], bytes)
 
 
 def _scan_headers(
     paths: Sequence[Path], image_size: tuple[int, int] | None
 ) -> tuple[int, tuple[int, int]]:
     """Return the number of channels and (H, W) of all images, without decoding them."""
-    modes, sizes = zip(*map(_header, paths), strict=True)
+    modes, sizes = zip(*map(header, paths), strict=True)
     for path, (height, width) in zip(paths, sizes, strict=True):
         if image_size is None and (height, width) != sizes[0]:
             raise ValueError(
                 f"{path}: {height}x{width} (HxW), but {paths[0]} is {sizes[0][0]}x{sizes[0][1]}; "
                 "give image_size to resize all images"
             )
-    return (1 if GRAY_MODES.issuperset(modes) else 3), tuple(image_size or sizes[0])
+    return channels_of(modes), tuple(image_size or sizes[0])
 
 
-def _header(path: Path) -> tuple[str, tuple[int, int]]:
-    with _opened(path) as image:
-        return image.mode, _upright_size(image)
+def channels_of(modes: Iterable[str]) -> int:
+    """Return 1 if all these modes of images are grayscale, else 3."""
+    return 1 if GRAY_MODES.issuperset(modes) else 3
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return (H, W) after EXIF orientation, from the header; PNG's own getexif decodes the pixels."""
-    turned = Image.Image.getexif(image).get(ORIENTATION) in TURNED
-    return (image.width, image.height) if turned else (image.height, image.width)
-
-
-@contextmanager
-def _opened(path: Path):
-    # Pillow's plugins raise OSError, SyntaxError, ValueError, struct.error and others.
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
-        with image:
-            yield image
-    except Exception as error:
-        raise ValueError(f"{path}: Pillow cannot read this image ({error})") from error
-
-
-def _decode(paths: Sequence[Path], channels: int, image_size: tuple[int, int]) -> np.ndarray:
-    images = np.empty((len(paths), channels, *image_size), np.float32)
+def _decoded(paths: Sequence[Path], view: View) -> np.ndarray:
+    images = np.empty((len(paths), *view.shape), np.float32)
     for i, path in enumerate(paths):
-        with _opened(path) as image:
-            size = _upright_size(image)
-            upright = ImageOps.exif_transpose(image)
-            if (upright.height, upright.width) != size:
-                raise ValueError("its EXIF orientation comes after its pixels")
-            images[i] = _intensities(upright, channels, image_size)
+        with upright(path) as image:
+            images[i] = intensities(image, view)
     return images
-
-
-def _intensities(image: Image.Image, channels: int, image_size: tuple[int, int]) -> np.ndarray:
-    """Return intensities in [0, 1]: (1, H, W) if the image is gray or channels is 1, else (3, H, W)."""
-    height, width = image_size
-    white = 65535 if image.mode in DEEP_MODES else 255
-    if image.mode in GRAY_MODES:
-        bands = [image]
-    else:
-        bands = image.convert("RGB" if channels == 3 else "L").split()
-    # Bilinear, unlike bicubic, cannot leave the range; floats keep 16-bit images exact.
-    planes = [b.convert("F").resize((width, height), Image.Resampling.BILINEAR) for b in bands]
-    return np.stack(planes) / np.float32(white)

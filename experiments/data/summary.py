@@ -14,7 +14,7 @@ class Summary:
     """Names and numbers of a data set, without its images.
 
     image_shape: (C, H, W). mean, std: (C,) float32 of the training images in [0, 1]. counts: images
-    in "train", "val" and "test".
+    in "train", "val" and "test". digest: of the names and sizes of a streamed data set's files.
     """
 
     name: str
@@ -23,15 +23,18 @@ class Summary:
     mean: np.ndarray
     std: np.ndarray
     counts: dict[str, int]
+    digest: str | None = None
 
     def to_json(self) -> dict:
         """Return the fields as values for JSON."""
-        return asdict(self) | {"mean": self.mean.tolist(), "std": self.std.tolist()}
+        fields = asdict(self) | {"mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {name: value for name, value in fields.items() if (name, value) != ("digest", None)}
 
     @classmethod
     def from_json(cls, fields) -> "Summary":
         """Return the Summary of `to_json`'s fields; raise ValueError naming the first bad field."""
-        check_fields("data", fields, _FIELDS)
+        streamed = isinstance(fields, dict) and "digest" in fields
+        check_fields("data", fields, _FIELDS | _DIGEST if streamed else _FIELDS)
         moments = {name: np.array(fields[name], np.float32) for name in ("mean", "std")}
         if not len(fields["mean"]) == len(fields["std"]) == fields["image_shape"][0]:
             raise ValueError(
@@ -39,11 +42,12 @@ class Summary:
                 f"expected a number for each channel of {fields['image_shape']}"
             )
         shape, classes = tuple(fields["image_shape"]), tuple(fields["classes"])
-        return cls(fields["name"], classes, shape, counts=fields["counts"], **moments)
+        counts, digest = fields["counts"], fields.get("digest")
+        return cls(fields["name"], classes, shape, counts=counts, digest=digest, **moments)
 
     def check_same(self, other: "Summary"):
         """Raise ValueError naming the first field that differs; mean and std may differ by rounding."""
-        for name in ("name", "classes", "image_shape", "counts"):
+        for name in ("name", "classes", "image_shape", "counts", "digest"):
             if getattr(self, name) != getattr(other, name):
                 _refuse(name, getattr(self, name), getattr(other, name))
         for name in ("mean", "std"):
@@ -55,6 +59,7 @@ def _refuse(name, before, now):
     raise ValueError(f"the data is not that of the run: {name} was {before}, now it is {now}")
 
 
+_DIGEST = {"digest": (lambda v: is_text(v) and len(v) == 64, "a SHA-256")}
 _FIELDS = {
     "name": (is_text, "a name"),
     "classes": (lambda v: is_list(v, is_text) and len(v) > 1, "at least two names"),

@@ -96,6 +96,12 @@ def checkpoint(name, form, code="F32", seed=0):
     return state
 
 
+def finite(family, form):
+    """Return a checkpoint without buffers, whose weights are finite."""
+    state, rng = checkpoint(family, form), np.random.default_rng(0)
+    return {n: Tensor("F32", rng.standard_normal(t.shape, np.float32)) for n, t in state.items()}
+
+
 def places(rule, sizes):
     """Return the numbers in the names of a rule; sizes["only"]: {part of a name: its only numbers}."""
     depths = sizes["depths"]

@@ -4,9 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from small_runs import BACKENDS, SMALL, interrupt, start
+from convert_files import floats, safetensors
+from small_runs import BACKENDS, SMALL, interrupt, refused, start
 
 from experiments import metrics
+from experiments.convert.__main__ import main as convert
 from experiments.train import main
 from numpy_ref.dispatch import default_ops
 from numpy_ref.kernels import ahead
@@ -43,3 +45,23 @@ def half(finished, tmp_path):
         )
         assert main(["--run", str(folder), *SMALL]) == 130
     return folder
+
+
+@pytest.fixture
+def swin_file(tmp_path):
+    """Return the file of a small Swin with timm's names."""
+    return safetensors(tmp_path / "swin.safetensors", floats())
+
+
+@pytest.fixture
+def unconverted(tmp_path, capsys):
+    """Return unconverted(source, *arguments): the line of an error; nothing may be written."""
+
+    def run(source, *arguments, to="here"):
+        out = tmp_path / "out.safetensors"
+        before = sorted(tmp_path.rglob("*"))
+        line = refused(capsys, convert, [str(source), str(out), "--to", to, *arguments])
+        assert sorted(tmp_path.rglob("*")) == before
+        return line
+
+    return run

@@ -1,6 +1,6 @@
 """Kill training runs, resume them, and compare the result with a run that was not killed.
 
-    python -m experiments.tests.kills --kills 200 --backend numpy
+    python -m experiments.tests.kills --kills 200 --backend numpy --model vit
 
 Runs are killed with SIGKILL before each file operation (within it, for a write) and at random moments,
 then resumed, every fourth with another number of threads. About every third is killed and resumed once
@@ -24,10 +24,11 @@ from tqdm import tqdm
 
 from experiments import files
 from experiments.build import TWINS
-from experiments.tests.small_runs import SMALL, assert_same_run
+from experiments.tests.small_runs import SMALL, SMALL_SWIN, assert_same_run
 from experiments.train import main as train
 
-SHORT = [*SMALL, "--training.epochs=3"]
+OPTIONS = {name: [f"--model.name={name}", *SMALL_SWIN] for name in ("swin", "swinv2")} | {"vit": SMALL}
+SHORT = "--training.epochs=3"
 OPERATIONS = ("replace", "fsync", "mkdir", "unlink")  # of os; opening and writing are files.py's `open`
 
 
@@ -81,12 +82,10 @@ class _File:
         self.file.close()
 
 
-def launch(folder, backend, threads, fatal=0):
+def launch(folder, backend, options, threads, fatal=0):
     """Start the run in the folder in a forked process, or resume it if it exists; return the id."""
     resumed = (folder / "config.yaml").exists()
-    arguments = (
-        ["--resume", str(folder)] if resumed else ["--backend", backend, "--run", str(folder), *SHORT]
-    )
+    arguments = ["--resume", str(folder)] if resumed else ["--run", str(folder), *options]
     if pid := os.fork():
         return pid
     status = 1
@@ -123,29 +122,33 @@ def kill_after(pid, seconds):
 class Campaign:
     """Kills of runs of one twin; the reference is trained in this process, so forks start warm."""
 
-    def __init__(self, base, backend, seed):
+    def __init__(self, base, backend, model, seed):
         self.base, self.backend = base, backend
+        self.options = ["--backend", backend, *OPTIONS[model], SHORT]
         self.random = random.Random(seed)
         importlib.import_module(TWINS[backend]).set_num_threads(1)  # forks lose threads
         self.reference = base / "reference"
-        assert train(["--backend", backend, "--run", str(self.reference), *SHORT]) == 0
+        assert train(["--run", str(self.reference), *self.options]) == 0
         started = time.perf_counter()
-        assert wait(launch(base / "counted", backend, 1))
+        assert wait(self.launched(base / "counted"))
         self.seconds = time.perf_counter() - started
         assert_same_run(base / "counted", self.reference)
         self.operations = int((base / "counted.count").read_text())
 
+    def launched(self, folder, threads=1, fatal=0):
+        return launch(folder, self.backend, self.options, threads, fatal)
+
     def at_operation(self, number):
         """Kill a run at its number-th file operation and resume it; True if it equals the reference."""
         folder = self.base / f"operation-{number}"
-        if wait(launch(folder, self.backend, 1, number)):
+        if wait(self.launched(folder, fatal=number)):
             raise RuntimeError(f"{folder} was to be killed at operation {number}, but finished")
         return self._resumed(folder, number)
 
     def at_a_moment(self, number):
         """Kill a run at a random moment and resume it; None if it finished before the kill."""
         folder = self.base / f"moment-{number}"
-        pid = launch(folder, self.backend, 1)
+        pid = self.launched(folder)
         if not kill_after(pid, self.random.uniform(0, self.seconds)):
             shutil.rmtree(folder)
             return None
@@ -162,8 +165,8 @@ class Campaign:
         again, moment = self.random.random() < 1 / 3, self.random.uniform(0, self.seconds)
         try:
             if again:
-                kill_after(launch(folder, self.backend, 1), moment)
-            wait(launch(folder, self.backend, threads))
+                kill_after(self.launched(folder), moment)
+            wait(self.launched(folder, threads))
             assert_same_run(folder, self.reference)
         except (AssertionError, RuntimeError, OSError, ValueError) as error:
             print(
@@ -177,18 +180,19 @@ class Campaign:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", choices=tuple(TWINS), default="numpy")
+    parser.add_argument("--model", choices=tuple(OPTIONS), default="vit")
     parser.add_argument("--kills", type=int, default=200, help="kills at random moments")
     parser.add_argument("--every", type=int, default=1, help="kill at every n-th file operation")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
-        campaign = Campaign(Path(base), options.backend, options.seed)
+        campaign = Campaign(Path(base), options.backend, options.model, options.seed)
         numbers = range(1, campaign.operations + 1, options.every)
         kept = [campaign.at_operation(number) for number in tqdm(numbers, "operations")]
         moments = list(tqdm(campaign.at_moments(options.kills), "moments", options.kills))
     print(
-        f"{options.backend}: {sum(kept)} of {len(kept)} kills at a file operation and {sum(moments)} of "
-        f"{len(moments)} at a random moment resumed to the same bits"
+        f"{options.backend}, {options.model}: {sum(kept)} of {len(kept)} kills at a file operation and "
+        f"{sum(moments)} of {len(moments)} at a random moment resumed to the same bits"
     )
     return int(not all(kept + moments))
 

@@ -7,16 +7,26 @@ from experiments.train import main
 
 BACKENDS = ["numpy", "torch"]
 EPOCHS = 4
+SHARED = [
+    "--model.attn_drop_rate=0.1",
+    "--model.drop_path_rate=0.2",
+    "--training.batch_size=256",
+    "--data.max_shift=1",
+    "--visualization.enabled=false",
+]
 SMALL = [
     "--model.embed_dim=16",
     "--model.depth=2",
     "--model.drop_rate=0.1",
-    "--model.attn_drop_rate=0.1",
-    "--model.drop_path_rate=0.2",
     f"--training.epochs={EPOCHS}",
-    "--training.batch_size=256",
-    "--data.max_shift=1",
-    "--visualization.enabled=false",
+    *SHARED,
+]
+SMALL_SWIN = [
+    "--model.embed_dim=8",
+    "--model.window_size=2",
+    "--model.proj_drop_rate=0.1",
+    "--training.epochs=2",
+    *SHARED,
 ]
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.data import Split
-from experiments.data.batches import augment, batches
+from experiments.data.batches import batches
+from experiments.data.plan import draw_moves, moved
 
 
 def numbered_split(count, channels=1):
@@ -18,6 +19,12 @@ def numbered_split(count, channels=1):
 
 def random_images(count=256, channels=2, size=(5, 4)):
     return np.random.default_rng(3).normal(size=(count, channels, *size)).astype(np.float32)
+
+
+def augment(images, rng, max_shift, flip, fill):
+    """Shift and mirror each image, or return the same images if there is nothing to do."""
+    moves = draw_moves(rng, len(images), max_shift, flip)
+    return images if moves is None else moved(images, moves, max_shift, fill)
 
 
 def shifted_by_loop(image, down, right, fill):

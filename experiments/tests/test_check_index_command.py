@@ -18,7 +18,7 @@ def saved(tmp_path):
 
     def save(array, *more):
         np.save(tmp_path / "index.npy", array)
-        return [str(tmp_path / "index.npy"), "--window", "3", "5", *more]
+        return [str(tmp_path / "index.npy"), "--window-size", "3", "5", *more]
 
     return save
 
@@ -98,7 +98,7 @@ def test_pickled_objects_are_refused(saved, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--window", "3", "0"], "window_size is 0"),
+        (["--window-size", "3", "0"], "window_size is 0"),
         (["--prefix-tokens", "-1"], "num_prefix_tokens is -1"),
         (["--convention", "t5"], "expected one axis"),
         (["--convention", "timm"], "timm"),
@@ -110,4 +110,4 @@ def test_bad_options_are_one_line(saved, more, message, capsys):
 
 def test_a_missing_file_and_a_folder_are_one_line(tmp_path, capsys):
     for path in (tmp_path / "none.npy", tmp_path):
-        assert str(path) in refused(capsys, main, [str(path), "--window", "3", "5"])
+        assert str(path) in refused(capsys, main, [str(path), "--window-size", "3", "5"])

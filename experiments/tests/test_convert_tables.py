@@ -5,7 +5,7 @@ import pytest
 from checkpoints import checkpoint
 
 from experiments.convert import convert, convert_tensors
-from experiments.convert.writing import pack
+from experiments.convert.packing import pack
 
 SHARED = "prompt_encoder.shared_embedding.positional_embedding"
 LEVIT = "blocks.6.m.proj.1.c.weight"  # in facebook's one list: two blocks, what is between, this block

@@ -14,11 +14,16 @@ from experiments.resize import main
 from experiments.train import main as train
 from experiments.visualize import main as visualize
 
+DONE = (
+    "blocks.0.attn.rel_pos and 1 more: nothing to interpolate: the parameters do not depend on the "
+    "window; with pretrained_window_size=(4, 4)\n"
+)
 TABLE = "model.blocks.1.attn.rel_pos.relative_position_bias_table"
 
 
 def resized(folder, new, size, *more):
-    assert main([str(folder), "--image-size", str(size), "--run", str(new), *more]) == 0
+    sizes = map(str, np.atleast_1d(size))
+    assert main([str(folder), "--image-size", *sizes, "--out", str(new), *more]) == 0
     return new
 
 
@@ -30,7 +35,7 @@ def accuracy(folder, *more):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("method", ["bicubic", "geometric", "linear"])
 def test_the_new_run_holds_the_interpolated_weights(finished, tmp_path, backend, method, capsys):
-    new = resized(finished[backend], tmp_path / "new", "[12, 16]", "--method", method)
+    new = resized(finished[backend], tmp_path / "new", [12, 16], "--method", method)
     assert "blocks.0.attn.rel_pos and 1 more: interpolated relative_position" in capsys.readouterr().out
     before, _ = checkpoint.load(finished[backend] / "best.safetensors")
     after, progress = checkpoint.load(new / "best.safetensors")
@@ -104,7 +109,7 @@ def test_coordinates_keep_their_window(tmp_path, capsys):
     folder = start(tmp_path / "run", "numpy", *scheme)
     new = resized(folder, tmp_path / "new", 12)
     newer = resized(new, tmp_path / "newer", 16)
-    assert "nothing to interpolate" in capsys.readouterr().out
+    assert capsys.readouterr().out.count(DONE) == 2
     for each in (new, newer):
         kwargs = runs.open_run(each).config.relative_position.rpb_kwargs
         assert kwargs == {"pretrained_window_size": [4, 4]}
@@ -128,7 +133,8 @@ def test_an_absolute_embedding_and_a_class_token(tmp_path):
     [
         (["--image-size", "9"], "img_size (9, 9) is not divisible"),
         (["--image-size", "0"], "image_size"),
-        (["--image-size", "[8, 8, 8]"], "image_size"),
+        (["--image-size", "8", "8", "8"], "image_size"),
+        (["--image-size", "12", "--window-size", "2"], "window_size"),
         (["--image-size", "x"], "image_size"),
         ([], "required: image_size"),
         (["--image-size", "12", "--method", "nearest"], "method is 'nearest'"),
@@ -138,7 +144,7 @@ def test_an_absolute_embedding_and_a_class_token(tmp_path):
 )
 def test_bad_options_are_one_line_and_write_nothing(finished, tmp_path, arguments, message, capsys):
     new = tmp_path / "new"
-    line = refused(capsys, main, [str(finished["numpy"]), *arguments, "--run", str(new)])
+    line = refused(capsys, main, [str(finished["numpy"]), *arguments, "--out", str(new)])
     assert message in line
     assert not new.exists()
 
@@ -163,7 +169,7 @@ def test_epoch_0_has_no_best_epoch_and_others_have_one(finished, tmp_path, chang
 def test_bad_folders_are_one_line(finished, tmp_path, capsys):
     old, size = str(finished["numpy"]), ["--image-size", "12"]
     assert "is not a run" in refused(capsys, main, [str(tmp_path), *size])
-    line = refused(capsys, main, [old, *size, "--run", old])
+    line = refused(capsys, main, [old, *size, "--out", old])
     assert "already holds a run" in line
 
 
@@ -175,7 +181,7 @@ def test_other_data_than_the_runs_are_one_line(tmp_path, capsys):
     assert runs.open_run(resized(folder, tmp_path / "fine", 12)).data.image_shape == (1, 12, 12)
     capsys.readouterr()
     (images / "a" / "000.png").unlink()
-    line = refused(capsys, main, [str(folder), "--image-size=12", f"--run={new}"])
+    line = refused(capsys, main, [str(folder), "--image-size=12", f"--out={new}"])
     assert "the data is not that of the run: counts" in line
     assert not new.exists()
 
@@ -184,7 +190,7 @@ def test_what_cannot_be_resized_is_one_line(tmp_path, capsys):
     folder = start(
         tmp_path / "run", "numpy", "--relative_position.position=absolute", "--training.epochs=1"
     )
-    new = ["--image-size", "12", "--run", str(tmp_path / "new")]
+    new = ["--image-size", "12", "--out", str(tmp_path / "new")]
     capsys.readouterr()
     assert "method is 'geometric'" in refused(capsys, main, [str(folder), *new, "--method=geometric"])
     index = json.dumps([[abs(i - j) for j in range(16)] for i in range(16)])
@@ -202,7 +208,7 @@ def test_a_method_is_checked_also_where_none_is_needed(tmp_path, capsys):
     bare = ["--relative_position.position=none", "--training.epochs=1"]
     folder, new = start(tmp_path / "run", "numpy", *bare), tmp_path / "new"
     capsys.readouterr()
-    arguments = [str(folder), "--image-size=12", f"--run={new}"]
+    arguments = [str(folder), "--image-size=12", f"--out={new}"]
     assert "method is 'nearest'" in refused(capsys, main, [*arguments, "--method=nearest"])
     assert main(arguments) == 0
 
@@ -221,6 +227,6 @@ def test_a_killed_start_is_never_a_run_without_its_weights(finished, tmp_path, m
 
         with monkeypatch.context() as patch:
             patch.setattr(runs, "write_whole", stopping)
-            code = main([str(finished["numpy"]), "--image-size=12", "--run", str(new)])
+            code = main([str(finished["numpy"]), "--image-size=12", "--out", str(new)])
         assert code == (0 if allowed == 4 else 130)
         assert (new / "config.yaml").exists() == (allowed == 4)

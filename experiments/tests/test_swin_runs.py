@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import BACKENDS, assert_same_run, in_float64, rows_of
+from small_runs import BACKENDS, SMALL_SWIN, assert_same_run, in_float64, rows_of
 
 import numpy_ref
 import torch_impl
@@ -32,17 +32,6 @@ from experiments.visualize import main as visualize
 from parity_tests import budget
 
 VERSIONS = ["swin", "swinv2"]
-SMALL = [
-    "--model.embed_dim=8",
-    "--model.window_size=2",
-    "--model.proj_drop_rate=0.1",
-    "--model.attn_drop_rate=0.1",
-    "--model.drop_path_rate=0.2",
-    "--training.epochs=2",
-    "--training.batch_size=256",
-    "--data.max_shift=1",
-    "--visualization.enabled=false",
-]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +46,9 @@ def swins(tmp_path_factory):
 
 
 def start(folder, version, backend, *more):
-    return main(["--backend", backend, "--run", str(folder), "--model.name", version, *SMALL, *more])
+    return main(
+        ["--backend", backend, "--run", str(folder), "--model.name", version, *SMALL_SWIN, *more]
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -132,7 +123,7 @@ def test_the_stored_config_is_that_of_the_run(swins, version):
 def test_a_run_is_resized(swins, version, tmp_path, capsys):
     """Windows that stay as they are keep their weights; the new run is evaluated and trains on."""
     new = tmp_path / "new"
-    assert resize([str(swins[version, "numpy"]), "--image-size=16", f"--run={new}", "--epochs=1"]) == 0
+    assert resize([str(swins[version, "numpy"]), "--image-size=16", f"--out={new}", "--epochs=1"]) == 0
     before, after = (runs.load(runs.open_run(f)).model for f in (swins[version, "numpy"], new))
     assert after.patch_embed.grid_size == (8, 8)
     kept = "layers.0.blocks.0.attn.rel_pos and 3 more: copied, the window stays (2, 2)"
@@ -149,7 +140,7 @@ def test_a_window_that_grows_with_its_map_is_interpolated(tmp_path):
     """At 8 pixels the second stage has a map of 2x2 tokens, at 16 the whole window."""
     folder, new = tmp_path / "run", tmp_path / "new"
     assert start(folder, "swin", "numpy", "--model.window_size=4", "--training.epochs=1") == 0
-    assert resize([str(folder), "--image-size=16", f"--run={new}", "--method=linear"]) == 0
+    assert resize([str(folder), "--image-size=16", f"--out={new}", "--method=linear"]) == 0
     (before, _), (after, _) = (checkpoint.load(f / "best.safetensors") for f in (folder, new))
     key = "model.layers.1.blocks.1.attn.rel_pos.relative_position_bias_table"
     assert before[key].shape == (9, 4)
@@ -162,7 +153,7 @@ def test_stages_whose_coordinates_have_different_scales(tmp_path):
     """A config has the window of each stage before, and the bias of the offsets of old is the same."""
     folder, new = tmp_path / "run", tmp_path / "new"
     assert start(folder, "swinv2", "numpy", "--model.window_size=4", "--training.epochs=1") == 0
-    assert resize([str(folder), "--image-size=16", f"--run={new}"]) == 0
+    assert resize([str(folder), "--image-size=16", f"--out={new}"]) == 0
     assert runs.open_run(new).config.model.pretrained_window_sizes == [[4, 4], [2, 2]]
     before, after = (runs.load(runs.open_run(f)).model.rel_pos_biases() for f in (folder, new))
     for name, scheme in before.items():
@@ -225,7 +216,7 @@ def test_a_swin_is_exported_for_both_twins(version, swins, tmp_path):
 def test_a_run_gets_another_window(swins, tmp_path, version, backend):
     run, new = swins[version, backend], tmp_path / "new"
     sizes = ["--image-size=24", "--window-size=4"]
-    assert resize([str(run), *sizes, "--epochs=1", "--run", str(new)]) == 0
+    assert resize([str(run), *sizes, "--epochs=1", "--out", str(new)]) == 0
     before, after = (load_model(folder) for folder in (run, new))
     schemes = before.rel_pos_biases(), after.rel_pos_biases()
     assert [s.window_size for s in schemes[1].values()] == [(4, 4)] * 4

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 from small_runs import BACKENDS, SMALL, assert_same_run, rows_of, start
 
-from experiments import checkpoint, runs
+from experiments import build, checkpoint, runs
 from experiments import evaluate as evaluate_command
 from experiments import train as train_module
 from experiments.build import build_trainer, load_dataset
 from experiments.cli import parser_for
 from experiments.config import add_sections, to_config
 from experiments.data import load_data
+from experiments.data.augmentation import Augmentation
+from experiments.distributed import ALONE
 from experiments.train import main
 from numpy_ref import EvalResult, Trainer
 
@@ -180,9 +182,8 @@ def test_the_reported_number_is_the_best_epochs_on_the_test_split(tmp_path, monk
 
 def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
     """Each option of the training section, and the augmentation, reaches the object that uses it."""
-    config = to_config(
-        parse_small("--training.warmup_epochs=1.5", "--data.max_shift=2", "--data.flip=true")
-    )
+    options = ["--training.warmup_epochs=1.5", "--data.max_shift=2", "--data.flip=true"]
+    config = to_config(parse_small(*options, "--data.mixup=0.8"))
     dataset = load_dataset(config.data)
     trainer = build_trainer("numpy", config, dataset.summary)
     per_epoch = math.ceil(len(dataset.train.labels) / 256)
@@ -195,12 +196,14 @@ def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
     assert [g["lr_factor"] for g in trainer.optimizer.groups] == [1, 1, config.training.table_lr_factor]
     assert trainer.optimizer.groups[0]["weight_decay"] == config.training.weight_decay
     given = []
-    monkeypatch.setattr(train_module, "batches", lambda *a: given.append(a) or iter(()))
+    monkeypatch.setattr(build, "batches", lambda *a: given.append(a) or iter(()))
     with pytest.raises(UnboundLocalError):  # no batch, no last step
-        train_module._train_epoch(3, config, dataset, trainer, None)
-    (_, batch_size, seed, epoch, max_shift, flip, fill) = given[0]
+        train_module._train_epoch(3, config, dataset, trainer, None, ALONE)
+    split, batch_size, seed, epoch, max_shift, flip, fill, *augmented = given[0]
+    assert split is dataset.train
     assert (batch_size, seed, epoch, max_shift, flip) == (256, 0, 3, 2, True)
     np.testing.assert_array_equal(fill, dataset.black)
+    assert augmented == [Augmentation(mixup=0.8), 10, (0, 1)]
 
 
 def parse_small(*more):

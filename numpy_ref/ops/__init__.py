@@ -32,6 +32,7 @@ from .residual import (
 )
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .silu import silu_backward, silu_forward
+from .soft_cross_entropy import soft_cross_entropy_backward, soft_cross_entropy_forward
 from .softmax import softmax_backward, softmax_forward
 from .windows import (
     WindowReverseGrads,
@@ -90,6 +91,8 @@ __all__ = [
     "sigmoid_forward",
     "silu_backward",
     "silu_forward",
+    "soft_cross_entropy_backward",
+    "soft_cross_entropy_forward",
     "softmax_backward",
     "softmax_forward",
     "squared_norm",

@@ -75,8 +75,9 @@ def _of_strides(reading, window, planes):
 
 def _order(order, window):
     text = f"the table's axes are in the order {_listed(order)}, expected {_listed(range(len(order)))}"
-    if len(set(window)) < len(window):
-        text += "; in a window of equal sides, tokens numbered in that order give the same index"
+    if tuple(window[axis] for axis in order) == window:  # then the tokens' grid is the window's, too
+        inverse = map(order.index, range(len(order)))
+        text += f"; tokens numbered with the axes in the order {_listed(inverse)} give the same index"
     return text
 
 

@@ -95,6 +95,7 @@ OPS = [
         logit_scale="H 1 1",
     ),
     op("cross_entropy", BACKWARD, logits="B C", labels="B < C", label_smoothing=SMOOTHING),
+    op("soft_cross_entropy", BACKWARD, logits="B C", targets="B C", label_smoothing=SMOOTHING),
     op("dropout", BACKWARD, x="B L d", multiplier="B L d|B 1 1"),
     op("residual", BACKWARD, x="B L d", branch="B L d", multiplier="?B L d|B 1 1"),
     op("layer_scale", BACKWARD, x="B L d/d", gamma="d", residual="?B L d/d"),
@@ -224,7 +225,7 @@ def of_view(case, step):
 ATTENDING = ("attention", "block", "swin_block")
 MODULES = [
     *LAYERS,
-    *(of_case(case) for case in CASES if case.kind != "op" and not case.options.get("features_only")),
+    *(of_case(case) for case in CASES if case.kind in NAMES and not case.options.get("features_only")),
     *(of_view(case, "attention_weights") for case in CASES if case.kind in ATTENDING),
     *(of_view(case, "attention_maps") for case in CASES if case.kind in ("vit", "swin")),
     *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),

@@ -20,7 +20,7 @@ timm = original("timm")
 original("transformers")
 SMALL = {"img_size": 32, "patch_size": 2, "embed_dim": 8, "num_classes": 3}
 SWIN = SMALL | {"depths": (2, 1), "num_heads": (2, 4), "window_size": 4}
-SIZES = ["--img_size", "32", "--window_size", "4"]
+SIZES = ["--image-size", "32", "--window-size", "4"]
 
 
 def saved(path, model):
@@ -102,7 +102,35 @@ def test_a_library_that_is_not_installed(swinv2, tmp_path, monkeypatch, capsys):
     out = tmp_path / "a.safetensors"
     with pytest.raises(SystemExit):
         main([str(swinv2), str(out), "--to", "here", *SIZES, "--verify"])
-    assert "cannot be verified: timm is not compared: it cannot be imported" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot be verified: timm is not compared: it cannot be imported (No module" in said
     assert not out.exists()
     assert main([str(swinv2), str(out), "--to", "transformers", *SIZES, "--verify"]) == 0
     assert "verified timm is not compared" in capsys.readouterr().out
+
+
+def chained():
+    """What transformers raises where torchvision cannot be imported."""
+    try:
+        raise RuntimeError("operator torchvision::nms does not exist")
+    except RuntimeError as error:
+        raise ModuleNotFoundError("Could not import module 'SwinModel'") from error
+
+
+def plain():
+    raise RuntimeError("operator torchvision::nms does not exist")
+
+
+@pytest.mark.parametrize("broken", [plain, chained])
+@pytest.mark.parametrize(("cuda", "build"), [(None, "cpu"), ("12.8", "cu128")])
+def test_a_torchvision_for_another_torch_is_named_with_what_to_install(
+    swinv2, tmp_path, monkeypatch, capsys, broken, cuda, build
+):
+    models = next(family.models for family in FAMILIES if family.name == "swinv2")
+    monkeypatch.setitem(models, "timm", lambda values: broken())
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    with pytest.raises(SystemExit):
+        main([str(swinv2), str(tmp_path / "a.safetensors"), "--to", "here", *SIZES, "--verify"])
+    said = capsys.readouterr().err
+    assert f"is not built for torch {torch.__version__}: pip install --force-reinstall" in said
+    assert said.endswith(f"--index-url https://download.pytorch.org/whl/{build})\n")

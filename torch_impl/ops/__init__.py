@@ -1,6 +1,6 @@
 """The ops in PyTorch, gradients by autograd; what PyTorch has itself is taken from it."""
 
-from .attention import Offsets, attention, attention_weights, use_ops
+from .attention import Offsets, QueryLookup, attention, attention_weights, use_ops
 from .bias import bias
 from .cosine import cosine
 from .cross_entropy import cross_entropy
@@ -16,11 +16,13 @@ from .relu import relu
 from .residual import dropout, residual
 from .sigmoid import sigmoid
 from .silu import silu
+from .soft_cross_entropy import soft_cross_entropy
 from .softmax import softmax
 from .windows import window_mask, window_partition, window_reverse
 
 __all__ = [
     "Offsets",
+    "QueryLookup",
     "attention",
     "attention_weights",
     "bias",
@@ -39,6 +41,7 @@ __all__ = [
     "score_lookup",
     "sigmoid",
     "silu",
+    "soft_cross_entropy",
     "softmax",
     "use_ops",
     "value_lookup",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...types import Implementation
-from . import eager, sdpa
+from . import eager, flex, sdpa
 from .inputs import Inputs
 
 
@@ -24,7 +24,7 @@ class Module(Protocol):
     attend: Callable[[Inputs], Tensor]
 
 
-REGISTRY = cast("dict[str, Module]", {"eager": eager, "sdpa": sdpa})
+REGISTRY = cast("dict[str, Module]", {"eager": eager, "sdpa": sdpa, "flex": flex})
 AUTO = {"cuda": ("sdpa", "eager")}  # the first that takes the call; on other devices eager
 IMPLEMENTATIONS = get_args(Implementation)
 _chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="eager")

@@ -1,0 +1,1 @@
+"""The benchmarks for a GPU: attention with a table, alone and in a Swin block."""
