@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -246,3 +247,38 @@ def test_the_record_fits_what_a_lent_machine_brings_back(tmp_path):
     assert [part.name for part in parts] == ["parity", "tests", "benchmarks"]
     assert "parity_tests/test_cuda.py" in parts[1].command
     assert not [name for name in parts[1].command if "test_gate" in name]
+
+
+LACKING = ("jsonargparse", "hypothesis", "coverage", "x_transformers", "ruff", "basedpyright")
+IMPORTS = """
+import sys, torch._dynamo  # which asks for hypothesis's spec
+sys.modules.update(dict.fromkeys({lacking}, None))
+import benchmarks.cuda.__main__, benchmarks.cuda.record, benchmarks.cuda.worker
+import parity_tests.conftest, parity_tests.test_parity, parity_tests.test_parity_cuda
+for name in {marked}:
+    __import__(name)
+"""
+
+
+def test_the_command_needs_no_package_that_a_gpu_machine_may_lack():
+    marked = [name.removesuffix(".py").replace("/", ".") for name in record.marked()]
+    assert "parity_tests.test_cuda" in marked
+    code = IMPORTS.format(lacking=LACKING, marked=marked)
+    done = subprocess.run([sys.executable, "-c", code], cwd=record.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+INTERPRETED = """
+from benchmarks.cuda import plan
+from benchmarks.cuda.measure import Entry, measure
+line = measure(Entry(plan.TINY[0][0], "float32", True, "triton"), "cpu")
+print(line.absent, line.right, len(line.seconds))
+"""
+
+
+def test_our_kernel_is_judged_and_timed_in_its_interpreter():
+    pytest.importorskip("triton")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-c", INTERPRETED]
+    done = subprocess.run(command, cwd=record.ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["None True 5"], done.stderr
