@@ -2,15 +2,11 @@
 
 import importlib.util
 
-import numpy as np
 import pytest
 import torch
 from torch.export import Dim, export
 
-import torch_impl
-
 from . import budget
-from .run import build
 from .test_compile import ANY_LENGTH, ATTENTIONS, MODELS, ids, made
 
 needs_onnx = pytest.mark.skipif(
