@@ -1,5 +1,6 @@
 """The PyTorch twin's implementations of attention, and which cases of the table each refuses."""
 
+import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest import mock
@@ -85,6 +86,7 @@ def unfused_flex():
     graph that autograd makes of it, in any precision.
     """
     with (
+        warnings.catch_warnings(action="ignore", category=UserWarning),  # that it is not compiled
         mock.patch.object(flex, "kernel", lambda device: flex_attention.flex_attention),
         mock.patch.object(flex, "refusal_of_device", lambda inputs: None),
         mock.patch.object(flex_attention, "_validate_device", lambda *qkv: None),

@@ -67,7 +67,7 @@ def test_the_kernel_of_a_cpu_skips_blocks_and_makes_no_index(monkeypatch):
         torch.testing.assert_close(out, right)
 
 
-SIZES = [(300, 300, 0), (100, 400, 300), (257, 130, -5)]  # queries, keys, causal
+SIZES = [(300, 300, 0), (100, 400, 300), (257, 130, -5), (300, 300, -300)]  # queries, keys, causal
 
 
 class Largest(TorchDispatchMode):
