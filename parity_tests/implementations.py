@@ -15,9 +15,14 @@ from .cases import CASES
 from .run import build
 
 OTHERS = tuple(name for name in REGISTRY if name != "eager")
-ATTENTION = [
-    case for case in CASES if case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
-]
+
+
+def attends(case):
+    """Return whether the case is attention, alone or as a module, with one call of the op."""
+    return case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
+
+
+ATTENTION = [case for case in CASES if attends(case)]
 
 DROPOUT = "dropout multiplies the probabilities, which it does not give"
 VALUES = "value_embedding needs the probabilities, which it does not give"
