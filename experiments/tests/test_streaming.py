@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from data_files import PARTS, splits, write_images
 from PIL import Image
+from readers import Suicidal
 
 from experiments.data import load_data, loader, moments, streamed
 from experiments.data.batches import batches
@@ -195,7 +196,7 @@ class TestDamage:
     def test_workers_end_with_a_process_that_was_killed(self, root):
         code = "import multiprocessing, sys, time\n"
         code += f"sys.path.append({str(Path(__file__).parent)!r})\n"
-        code += "from test_streaming import Loader, Patient\n"
+        code += "from experiments.data.loader import Loader\nfrom readers import Patient\n"
         code += "reading = Loader(Patient(), workers=2).read(range(9))\n"
         code += "next(reading)\n"
         code += "print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
@@ -215,22 +216,6 @@ def is_alive(pid):
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-
-
-class Patient:
-    """A reader that reads nothing."""
-
-    def __getitem__(self, task):
-        return (np.zeros(1),)
-
-
-class Suicidal:
-    """A reader whose process ends at its second task."""
-
-    def __getitem__(self, task):
-        if task == 1:
-            os._exit(9)
-        return (np.zeros(1),)
 
 
 class TestDigest:
