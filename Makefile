@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak mutants fuzz arm kills bench gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
+.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak mutants fuzz arm kills bench gpu gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,8 +76,11 @@ mutants: $(READY) ## plant bugs in both twins and see which no test notices (N=5
 arm: ## run the kernels' tests as an ARM64 processor would (qemu-user-static, debootstrap)
 	PYTHON=$(or $(PYTHON),python3) parity_tests/arm.sh $(ARGS)
 
-bench: $(THIRD_PARTY_READY) ## check, then time everything against PyTorch, transformers, timm (ARGS="--quick")
-	$(RUN) -m benchmarks $(ARGS)
+bench: $(THIRD_PARTY_READY) ## check, then time against PyTorch, transformers, timm (ARGS="--quick", DEVICE=cuda)
+	$(RUN) -m benchmarks$(if $(filter cuda,$(DEVICE)),.cuda) $(ARGS)
+
+gpu: $(READY) ## on a GPU: parity, the tests that need CUDA, benchmarks; writes docs/results/gpu (OUT=folder)
+	$(RUN) -m benchmarks.cuda.record $(if $(OUT),--out $(OUT)) $(ARGS)
 
 kills: $(READY) ## kill training runs N=200 times and at each file operation: all resume to the same bits
 	$(RUN) -m experiments.tests.kills --backend numpy --kills $(or $(N),200) $(ARGS)
@@ -135,7 +138,7 @@ $(VENV)/.numpy-ready: requirements-numpy.txt requirements/base.txt requirements/
 	@$(PIP) -r requirements-numpy.txt
 	@touch $@
 
-$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/augment.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
+$(VENV)/.ready: requirements.txt requirements/torch.txt requirements/tensorboard.txt requirements/augment.txt requirements/dev.txt constraints.txt $(VENV)/.numpy-ready
 	@echo "installing requirements.txt into $(VENV)"
 	@$(PIP) --no-deps $(TORCH_INDEX) torch torchvision
 	@$(PIP) -r requirements.txt

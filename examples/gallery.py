@@ -18,7 +18,15 @@ import numpy as np
 from experiments import plots
 from experiments.cli import command, fail
 from experiments.pictures import write_picture
-from numpy_ref import SCHEMES, AdamW, RelativePositionBias, learning_rate, scheme_options, use_ops
+from numpy_ref import (
+    SCHEMES,
+    AdamW,
+    RelativePositionBias,
+    learning_rate,
+    parameter_groups,
+    scheme_options,
+    use_ops,
+)
 
 WINDOWS = {1: (32,), 2: (7, 7), 3: (2, 4, 4)}
 HEADS = ("near", "one spot", "ahead", "waves")
@@ -195,9 +203,7 @@ def bias_of(scheme, inputs):
 def fit(scheme, inputs):
     """Fit the bias to `shapes` by least squares, up to a constant per head, which softmax ignores."""
     wanted = shapes(scheme)
-    optimizer = AdamW(
-        [{"params": dict(scheme.named_parameters()), "weight_decay": 0.0, "lr_factor": 1.0}]
-    )
+    optimizer = AdamW(parameter_groups(scheme.named_parameters(), 0.0, 1.0))
     for step in range(STEPS):
         error = bias_of(scheme, inputs) - wanted
         error = np.where(np.isfinite(error), error, 0)

@@ -185,7 +185,7 @@ def _describe(common, name, trainer):
         "settings": written(row),
         "parameters": total,
         "position_parameters": total - common.num_parameters,
-        "table_parameters": _count(trainer.optimizer.groups[-1]["params"].values()),
+        "table_parameters": _count(trainer.optimizer.groups[-1]["params"]),
     }
 
 

@@ -46,7 +46,7 @@ def main(argv=None):
         with processes.together():
             twin = opened.twin if opened else options.backend or DEFAULT_TWIN
             config = opened.config if opened else to_config(options)
-            _check_processes(processes, twin, config)
+            processes.check(twin, config.training.device)
             _check_packages(config)
             threads = use_threads(twin)
         with compiled_ahead(twin, config.model.dtype, config.model.has_cosine_attention):
@@ -141,7 +141,7 @@ def _save(run, arrays, state, progress, row):
 
 def _start(config, twin, name, held, processes):
     """Set up a new run and return (run, dataset, trainer, progress); the folder is made last."""
-    spread = _spread(processes, config)
+    spread = processes.splitter(config.training)
     with processes.together():
         dataset = load_dataset(config.data)
         trainer = build_trainer(twin, config, dataset.summary, spread)
@@ -152,7 +152,7 @@ def _start(config, twin, name, held, processes):
         return runs.create(folder, config, twin, trainer.device, dataset.summary)
 
     run = processes.first(create)
-    _connect(processes, trainer)
+    processes.connect(trainer)
     return run, dataset, trainer, dict(runs.FRESH)
 
 
@@ -178,41 +178,17 @@ def _resume(run, held, processes):
     """Restore the last checkpoint and return (run, dataset, trainer, progress)."""
     processes.first(lambda: held.enter_context(locked(run.folder)))
     state = processes.first(lambda: runs.last_state(run))
-    spread = _spread(processes, run.config)
+    spread = processes.splitter(run.config.training)
     with processes.together():
         dataset = runs.dataset_of(run)
         trainer = runs.fresh_trainer(run, spread)
         if state is not None:
             trainer.load_state_dict(*state)
     progress = processes.first(lambda: runs.mend(run))
-    _connect(processes, trainer)
+    processes.connect(trainer)
     if changed := differences(run.versions):
         print(f"note    begun with {changed}: the bits may differ", flush=True)
     return run, dataset, trainer, progress
-
-
-def _check_processes(processes, twin, config):
-    if processes.count > 1:
-        from .distributed import spread
-
-        spread.check_processes(processes, twin, config.training.device)
-
-
-def _spread(processes, config):
-    """Return what splits the model over the processes before there is an optimizer; None for nothing."""
-    if processes.count > 1:
-        from .distributed import spread
-
-        return spread.splitter(processes, config.training)
-    return None
-
-
-def _connect(processes, trainer):
-    """Let the trainers of all processes do their steps together."""
-    if processes.count > 1:
-        from .distributed import spread
-
-        spread.connect(trainer, processes)
 
 
 def _check_packages(config):

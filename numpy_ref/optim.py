@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -17,15 +17,23 @@ NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos"
 
 
 class ParameterGroup(TypedDict):
-    """Parameters by name, with a weight decay and a factor of the common learning rate."""
+    """Parameters and their names, with a weight decay and a factor of the common learning rate.
 
-    params: dict[str, Parameter]
+    lr: the group's own rate, which `torch.optim.AdamW` reads; there is none unless asked for.
+    """
+
+    params: list[Parameter]
+    param_names: list[str]
     weight_decay: float
     lr_factor: float
+    lr: NotRequired[float]
 
 
 def parameter_groups(
-    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+    named_parameters: Iterable[tuple[str, Parameter]],
+    weight_decay: float,
+    table_lr_factor: float,
+    lr: float | None = None,
 ) -> list[ParameterGroup]:
     """Split the parameters into decayed weights, undecayed ones and bias tables.
 
@@ -36,7 +44,9 @@ def parameter_groups(
     named_parameters: pairs (name, parameter).
     weight_decay: of the decayed weights, at least 0.
     table_lr_factor: at least 0.
-    Returns a list of three groups. Raises TypeError/ValueError naming the factor that does not fit.
+    lr: the common rate, at least 0. If it is given, each group has "lr", its own rate, as
+        `torch.optim.AdamW` and the schedulers expect it.
+    Returns a list of three groups. Raises TypeError/ValueError naming the argument that does not fit.
     """
     weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
     table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
@@ -49,11 +59,20 @@ def parameter_groups(
             plain[name] = p
         else:
             decay[name] = p
-    return [
-        {"params": decay, "weight_decay": weight_decay, "lr_factor": 1.0},
-        {"params": plain, "weight_decay": 0.0, "lr_factor": 1.0},
-        {"params": tables, "weight_decay": 0.0, "lr_factor": table_lr_factor},
+    groups = [
+        _group(decay, weight_decay, 1.0),
+        _group(plain, 0.0, 1.0),
+        _group(tables, 0.0, table_lr_factor),
     ]
+    if lr is None:
+        return groups
+    lr = as_number("lr", lr, "[0, inf)")
+    return [{**group, "lr": lr * group["lr_factor"]} for group in groups]
+
+
+def _group(named: dict[str, Parameter], weight_decay: float, lr_factor: float) -> ParameterGroup:
+    params, names = list(named.values()), list(named)
+    return {"params": params, "param_names": names, "weight_decay": weight_decay, "lr_factor": lr_factor}
 
 
 def learning_rate(
@@ -111,17 +130,23 @@ def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
     if not groups:
         raise ValueError("groups is empty, expected at least one")
     for group in groups:
-        if missing := {"params", "weight_decay", "lr_factor"} - group.keys():
+        if missing := {"params", "param_names", "weight_decay", "lr_factor"} - group.keys():
             raise ValueError(f"groups has one without {', '.join(sorted(missing))}")
-        if not isinstance(group["params"], Mapping):
-            raise TypeError(f"params is a {type(group['params']).__name__}, expected a dict by name")
-    check_parameters([p for group in groups for p in group["params"].values()])
-    names = [name for group in groups for name in group["params"]]
+        params, names = group["params"], group["param_names"]
+        if not isinstance(params, Sequence):
+            raise TypeError(f"params is a {type(params).__name__}, expected a list of parameters")
+        if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"param_names is {names!r}, expected a list of names")
+        if len(names) != len(params):
+            raise ValueError(f"param_names has {len(names)} names for {len(params)} parameters")
+    check_parameters([p for group in groups for p in group["params"]])
+    names = [name for group in groups for name in group["param_names"]]
     if len(set(names)) < len(names):
-        raise ValueError("groups has a name in more than one group")
+        raise ValueError("groups has a name twice")
     return [
         {
-            "params": dict(group["params"]),
+            "params": list(group["params"]),
+            "param_names": list(group["param_names"]),
             "weight_decay": as_number("weight_decay", group["weight_decay"], "[0, inf)"),
             "lr_factor": as_number("lr_factor", group["lr_factor"], "[0, inf)"),
         }
@@ -173,7 +198,8 @@ class AdamW:
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
         self.steps = 0
-        self._flat = [_Flat(group["params"]) for group in groups]
+        named = [dict(zip(g["param_names"], g["params"], strict=True)) for g in groups]
+        self._flat = [_Flat(parameters) for parameters in named]
         self.exp_avg = {name: m for flat in self._flat for name, m in flat.views(flat.exp_avg)}
         self.exp_avg_sq = {name: v for flat in self._flat for name, v in flat.views(flat.exp_avg_sq)}
 

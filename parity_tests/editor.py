@@ -41,6 +41,7 @@ def ops_are_reached_through_the_dispatcher():
 def ops_of_the_pytorch_twin():
     q = torch.zeros(1, 2, 3, 4)
     assert_type(torch_ops.attention(q, q, q, implementation="sdpa"), torch.Tensor)
+    assert_type(torch_ops.attention(q, q, q, implementation="flex"), torch.Tensor)
     torch_ops.attention(q, q, q, implementation="flash")  # pyright: ignore[reportArgumentType]
 
 

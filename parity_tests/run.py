@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import numpy_ref
+import numpy_ref.resize
 from numpy_ref.dispatch import F
 
 from . import budget
@@ -27,7 +28,7 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Given:
-    """A case's inputs and weights, {name: array}; `state` is {} for an op.
+    """A case's inputs and weights, {name: array}; `state` is {} but for a module.
 
     Floats are float64 arrays of values that `dtype` can hold; integers are int64.
     """
@@ -47,7 +48,7 @@ def given_of(case, dtype):
     """Draw a case's inputs and random, non-zero weights, rounded to the dtype."""
     rng = _generator(case, "inputs")
     inputs = {name: _draw(spec, rng, dtype) for name, spec in case.inputs.items()}
-    if case.kind == "op":
+    if case.kind not in MODULES:
         return Given(case, dtype, inputs, {})
     rng = _generator(case, "weights")
     shapes = {name: a.shape for name, a in build(numpy_ref, case, np.float64).state_dict().items()}
@@ -73,7 +74,7 @@ def run_numpy(given, dtype=None, implementation="numba", rounding=None):
     if rounding:
         dtype, implementation = "float64", RoundedOps(rounding)
     with numpy_ref.use_ops(implementation):
-        run = _run_op if given.case.kind == "op" else _run_module
+        run = {"op": _run_op, "function": _run_function}.get(given.case.kind, _run_module)
         results = run(given, lambda a: _cast(a, dtype, rounding), np.dtype(dtype), rounding)
     # a table's gradient is computed in float32 and rounded once, when added to the parameter's
     return (
@@ -97,6 +98,14 @@ def _run_op(given, cast, dtype, rounding):
         return name_outputs(outs) | {f"d{name}": grads}
     named = {name: g for name, g in grads._asdict().items() if g is not None}
     return name_outputs(outs) | named
+
+
+def _run_function(given, cast, dtype, rounding):
+    case, ((name, a),) = given.case, given.inputs.items()
+    out = getattr(numpy_ref.resize, case.name)(cast(a), **case.options)
+    (dout,) = given.cotangents([out])
+    grad = getattr(numpy_ref.resize, f"{case.name}_backward")(cast(dout), **case.options)
+    return {"out": out, f"d{name}": grad}
 
 
 def _run_module(given, cast, dtype, rounding):

@@ -5,7 +5,7 @@ import torch
 import torch_impl
 import torch_impl.ops
 
-from .run import build, has_grad, index_of, name_outputs
+from .run import MODULES, build, has_grad, index_of, name_outputs
 
 TORCH_DTYPES = {name: getattr(torch, name) for name in ("float64", "float32", "float16", "bfloat16")}
 
@@ -20,7 +20,7 @@ def run_torch(given, dtype=None, device="cpu"):
     for name, a in given.inputs.items():
         inputs[name] = torch.tensor(a, dtype=kind if a.dtype.kind == "f" else torch.int64, device=device)
         inputs[name].requires_grad_(has_grad(case, name))
-    run = _run_op if case.kind == "op" else _run_module
+    run = _run_module if case.kind in MODULES else _run_function
     outs, results, parameters = run(given, inputs, kind, device)
     cotangents = [torch.tensor(g).to(o) for g, o in zip(given.cotangents(outs), outs, strict=True)]
     differentiable = [(o, g) for o, g in zip(outs, cotangents, strict=True) if o.requires_grad]
@@ -32,8 +32,9 @@ def run_torch(given, dtype=None, device="cpu"):
     return {name: _array(x) for name, x in results.items()}
 
 
-def _run_op(given, inputs, kind, device):
-    out = getattr(torch_impl.ops, given.case.name)(**inputs, **given.case.options)
+def _run_function(given, inputs, kind, device):
+    module = torch_impl.ops if given.case.kind == "op" else torch_impl
+    out = getattr(module, given.case.name)(**inputs, **given.case.options)
     outs = list(out) if isinstance(out, tuple) else [out]
     return outs, name_outputs(outs), []
 

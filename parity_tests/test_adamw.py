@@ -18,14 +18,11 @@ def parameters(dtype=np.float64):
 
 
 def optimizer(named, **options):
+    rest = {name: p for name, p in named.items() if name != "table"}
+    parts = (rest, 0.1, 1.0), ({"table": named["table"]}, 0.0, 20.0), ({}, 0.0, 1.0)
     groups = [
-        {
-            "params": {n: p for n, p in named.items() if n != "table"},
-            "weight_decay": 0.1,
-            "lr_factor": 1.0,
-        },
-        {"params": {"table": named["table"]}, "weight_decay": 0.0, "lr_factor": 20.0},
-        {"params": {}, "weight_decay": 0.0, "lr_factor": 1.0},
+        {"params": list(part.values()), "param_names": list(part), "weight_decay": w, "lr_factor": f}
+        for part, w, f in parts
     ]
     return numpy_ref.AdamW(groups, **options)
 

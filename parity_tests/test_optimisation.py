@@ -24,12 +24,13 @@ def test_parameter_groups_by_name(twin):
     assert (decayed["weight_decay"], plain["weight_decay"], tables["weight_decay"]) == (0.1, 0.0, 0.0)
     assert (decayed["lr_factor"], plain["lr_factor"], tables["lr_factor"]) == (1.0, 1.0, 7.0)
     matrices = ("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight", "head.weight")
-    assert all(name.endswith(matrices) for name in decayed["params"])
-    assert list(tables["params"]) == ["shared_rel_pos.relative_position_bias_table"]
-    assert {"cls_token", "pos_embed", "norm.weight", "blocks.0.attn.logit_scale"} <= plain[
-        "params"
-    ].keys()
-    assert "blocks.0.attn.rel_pos.cpb_mlp.0.weight" in plain["params"]
+    assert all(name.endswith(matrices) for name in decayed["param_names"])
+    assert tables["param_names"] == ["shared_rel_pos.relative_position_bias_table"]
+    undecayed = {"cls_token", "pos_embed", "norm.weight", "blocks.0.attn.logit_scale"}
+    assert undecayed | {"blocks.0.attn.rel_pos.cpb_mlp.0.weight"} <= set(plain["param_names"])
+    for group in (decayed, plain, tables):
+        for name, p in zip(group["param_names"], group["params"], strict=True):
+            assert p is named[name]
     assert len(named) == sum(len(g["params"]) for g in (decayed, plain, tables))
 
 
@@ -50,8 +51,38 @@ def test_what_an_index_looks_up_is_a_table(twin, bias_type, options, expected):
     """These parameters are in the group of tables; no parameter of a scheme has weight decay."""
     model = model_of(twin, rpb_kwargs={"bias_type": bias_type} | options)
     decayed, _, tables = twin.parameter_groups(model.named_parameters(), 0.1, 7.0)
-    assert {name.split(".")[-1] for name in tables["params"]} == expected
-    assert not any("rel_pos" in name for name in decayed["params"])
+    assert {name.split(".")[-1] for name in tables["param_names"]} == expected
+    assert not any("rel_pos" in name for name in decayed["param_names"])
+
+
+@TWINS
+def test_groups_have_their_own_rate_if_asked(twin):
+    named = list(model_of(twin).named_parameters())
+    assert [g["lr"] for g in twin.parameter_groups(named, 0.1, 7.0, lr=0.5)] == [0.5, 0.5, 3.5]
+    assert not any("lr" in group for group in twin.parameter_groups(named, 0.1, 7.0))
+
+
+@pytest.mark.parametrize("position", ["relative", "none"])  # with a table, and without
+def test_pytorchs_adamw_takes_the_groups(position):
+    """It does the same steps as ours, and its schedulers keep the ratio of the rates."""
+    ours, theirs = (
+        model_of(torch_impl, dtype="float64", position=position, generator=np.random.default_rng(0))
+        for _ in range(2)
+    )
+    adamw = torch_impl.AdamW(torch_impl.parameter_groups(ours.named_parameters(), 0.1, 7.0))
+    groups = torch_impl.parameter_groups(theirs.named_parameters(), 0.1, 7.0, lr=1e-2)
+    optimizer = torch.optim.AdamW(groups, eps=1e-8)
+    halved = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    for step in range(3):
+        for model in (ours, theirs):
+            for n, p in enumerate(model.parameters()):
+                p.grad = torch.cos(torch.arange(p.numel()).double() + n + step).reshape(p.shape)
+        adamw.step(1e-2 * 0.5**step)
+        optimizer.step()
+        halved.step()
+    for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert budget.float64(name, p.detach(), q.detach()).ok, name
+    assert optimizer.param_groups[0]["param_names"] == groups[0]["param_names"]
 
 
 @TWINS

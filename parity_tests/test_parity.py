@@ -1,14 +1,28 @@
 """Every case in both twins: the outputs and gradients of each are compared with the truth."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 
+import torch_impl
+
 from . import budget, report
 from .cases import CASES
-from .compare import compare, implementations
+from .compare import compare
+from .implementations import (
+    ATTENTION,
+    OTHERS,
+    REFUSED,
+    compared,
+    expected_refusal,
+    reasons_of,
+    unfused_flex,
+)
+from .run import given_of
+from .run_torch import run_torch
 
 
 @pytest.mark.parametrize("dtype", report.dtypes())
@@ -17,14 +31,29 @@ def test_twins_agree(case, dtype, results):
     check(case, dtype, results, case.id, "eager")
 
 
-FUSED = [case for case in CASES if "sdpa" in implementations(case)]
+@pytest.mark.parametrize(("implementation", "dtype"), compared(report.device(), report.dtypes()))
+@pytest.mark.parametrize("case", ATTENTION, ids=lambda case: case.id)
+def test_each_implementation_agrees_or_says_why_not(case, implementation, dtype, results):
+    """On a CPU FlexAttention, which has no backward there, is compared by its definition in float64."""
+    device, name, how = report.device(), f"{case.id}-{implementation}", nullcontext()
+    if (implementation, device) == ("flex", "cpu"):
+        name, how = f"{name}-unfused", unfused_flex()
+    reason = expected_refusal(implementation, case, dtype, device)
+    with how, reasons_of(implementation) as reasons:
+        if reason is None:
+            check(case, dtype, results, name, implementation)
+        else:
+            with torch_impl.use_ops(implementation):
+                run_torch(given_of(case, dtype), device=device)
+    assert reasons == [reason]
 
 
-@pytest.mark.parametrize("dtype", report.dtypes())
-@pytest.mark.parametrize("case", FUSED, ids=lambda case: case.id)
-def test_the_fused_kernel_agrees(case, dtype, results):
-    """Attention by PyTorch's scaled_dot_product_attention, with the bias as its mask."""
-    check(case, dtype, results, f"{case.id}-sdpa", "sdpa")
+@pytest.mark.parametrize("implementation", OTHERS)
+def test_no_implementation_refuses_everything(implementation):
+    cases = {case.id for case in ATTENTION}
+    assert REFUSED[implementation].keys() < cases
+    (swin,) = (case for case in ATTENTION if case.id == "op-attention-swin_7x7")
+    assert expected_refusal(implementation, swin, "float32", report.device()) is None
 
 
 def check(case, dtype, results, name, implementation):

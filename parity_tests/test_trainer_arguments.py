@@ -38,6 +38,11 @@ TRAINER = {
     "clip_norm": [pair for pair in no_number(0, -1.0, INF) if pair[0] is not None],
     "label_smoothing": no_number(-0.1, 1.1, INF),
     "device": [(0, TypeError), (None, TypeError), ("tpu", ValueError)],
+    "accumulate": no_int(0, -1),
+    "ema_decay": [pair for pair in no_number(-0.1, 1, INF) if pair[0] is not None],
+    "precision": [(16, TypeError), (None, TypeError), ("fp64", ValueError), ("float32", ValueError)],
+    "attention": [(0, TypeError), (True, TypeError), ("flash", ValueError)],
+    "compile": [(1, TypeError), (None, TypeError), ("no", TypeError)],
 }
 
 
@@ -51,6 +56,18 @@ def test_the_trainer_refuses(twin, name):
     assert_refused(lambda value: twin.Trainer(model, **options | {name: value}), name, TRAINER[name])
     if twin is numpy_ref:
         assert all(p.data is data for p, data in zip(model.parameters(), before, strict=True))
+
+
+def test_the_numpy_trainer_refuses_what_only_pytorch_has():
+    model = model_of(numpy_ref)
+    for name, value in (
+        ("precision", "bf16"),
+        ("precision", "fp16"),
+        ("attention", "eager"),
+        ("compile", True),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name} is {value!r}, but the NumPy twin has only"):
+            numpy_ref.Trainer(model, 1e-3, 10, **{name: value})
 
 
 @TWINS
@@ -93,13 +110,13 @@ def test_the_schedule_refuses(twin, name, pairs):
 
 
 @TWINS
-@pytest.mark.parametrize("name", ["weight_decay", "table_lr_factor"])
+@pytest.mark.parametrize("name", ["weight_decay", "table_lr_factor", "lr"])
 def test_parameter_groups_refuse(twin, name):
     named, options = (
         list(model_of(twin).named_parameters()),
         {"weight_decay": 0.1, "table_lr_factor": 2.0},
     )
-    pairs = no_number(-1, INF)
+    pairs = [(bad, error) for bad, error in no_number(-1, INF) if (name, bad) != ("lr", None)]
     assert_refused(lambda v: twin.parameter_groups(named, **options | {name: v}), name, pairs)
 
 
@@ -133,9 +150,16 @@ def test_adamw_refuses(twin):
         (lambda groups: None, TypeError, "^groups is a NoneType"),
         (lambda groups: [], ValueError, "^groups is empty"),
         (lambda groups: ["params"], TypeError, "^groups is a list, expected a sequence of dicts"),
-        (lambda groups: [{"params": {}}], ValueError, "^groups has one without lr_factor, weight_decay"),
-        (lambda groups: [groups[0] | {"params": []}], TypeError, "^params is a list"),
-        (lambda groups: [groups[0] | {"params": {"a": 3}}], TypeError, "^parameters has a int"),
+        (lambda groups: [{"params": []}], ValueError, "^groups has one without lr_factor, param_names"),
+        (lambda groups: [groups[0] | {"params": {}}], TypeError, "^params is a dict, expected a list"),
+        (lambda groups: [groups[0] | {"param_names": [1]}], TypeError, r"^param_names is \[1\]"),
+        (lambda groups: [groups[0] | {"params": []}], ValueError, "^param_names has . names for 0"),
+        (lambda groups: [groups[2] | {"params": [3]}], TypeError, "^parameters has a int"),
+        (
+            lambda groups: [g | {"param_names": ["a"] * len(g["params"])} for g in groups],
+            ValueError,
+            "^groups has a name twice",
+        ),
         (lambda groups: [groups[0], groups[0]], ValueError, "^parameters has one twice"),
         (lambda groups: [groups[0] | {"lr_factor": -1}], ValueError, "^lr_factor is -1"),
         (lambda groups: [groups[0] | {"weight_decay": NAN}], ValueError, "^weight_decay is nan"),

@@ -6,6 +6,8 @@ from . import budget
 from .run import given_of, run_numpy
 from .yardstick import yardsticks
 
+AHEAD = {}  # {(case, dtype): Future of the truth}, see `ahead`
+
 
 def judge(case, dtype, results, side=""):
     """Return [budget.Row] for results {name: array}; raise AssertionError if the names differ.
@@ -29,6 +31,9 @@ def truth_of(case, dtype):
 
     There are no yardsticks for float64 and for integers.
     """
+    ahead = AHEAD.pop((case, dtype), None)
+    if ahead is not None:
+        return ahead.result()
     given = given_of(case, dtype)
     truth = run_numpy(given, "float64", "numpy")
     if dtype == "float64":

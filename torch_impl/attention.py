@@ -121,10 +121,8 @@ class MultiHeadAttention(Module):
         """Return the softmax before its dropout, (B, H, Lq, L); eval() also stops dropout in schemes."""
         q, k, _ = self._qkv(x)
         terms = self._score_terms(x, q, k, bias)
-        table, offsets = {"table": terms.table, "index": terms.index}, terms.offsets
-        return ops.attention_weights(
-            q, k, **table, bias=terms.bias, mask=mask, scale=self.scale, offsets=offsets
-        )
+        of_scores = {name: x for name, x in terms._asdict().items() if not name.startswith("value_")}
+        return ops.attention_weights(q, k, mask=mask, scale=self.scale, **of_scores)
 
     def _qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project x to q (B, H, Lq, d), k and v (B, H, L, d); cosine attention normalises q and k."""

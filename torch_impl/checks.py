@@ -151,9 +151,9 @@ def as_sizes(name: str, value: Any, ndim: int | None = None, least: int = 1) -> 
 
     Raises TypeError/ValueError, also for an entry below `least`.
     """
-    if not isinstance(value, Integral | Sequence):
+    if not isinstance(value, Integral | Sequence | torch.SymInt):
         raise TypeError(f"{name} is {value!r}, expected an int or a sequence of ints")
-    sizes = (value,) * (ndim or 1) if isinstance(value, Integral) else tuple(value)
+    sizes = tuple(value) if isinstance(value, Sequence) else (value,) * (ndim or 1)
     if not sizes or (ndim is not None and len(sizes) != ndim):
         raise ValueError(f"{name} is {value!r}, expected an int or {ndim or 'at least 1'} ints")
     return tuple(_as_ints({name: size}, least, LARGEST) for size in sizes)
@@ -195,9 +195,15 @@ def as_array(x: Tensor) -> np.ndarray:
 
 
 def _as_ints(values: Mapping[str, Any], least: float, most: float) -> Any:
-    """Return the values, integers from `least` to `most`, as Python's ints; several as a tuple."""
-    ints: list[int] = []
+    """Return the values, integers from `least` to `most`, as Python's ints; several as a tuple.
+
+    A size that torch.export keeps open is no int yet: it passes as it is.
+    """
+    ints: list[Any] = []
     for name, value in values.items():
+        if isinstance(value, torch.SymInt):
+            ints.append(value)
+            continue
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name} is {value!r}, expected an integer")
         ints.append(int(value))

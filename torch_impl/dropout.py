@@ -30,6 +30,10 @@ class Dropout(Module):
         """What the multiplier is drawn from."""
         return self._source.generator
 
+    @generator.setter
+    def generator(self, generator: Generator | None) -> None:
+        self._source = source_of(as_generator(generator))
+
     def draw(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor | None:
         """Return the multiplier for this shape, or None if nothing is dropped."""
         if not self.training or self.rate == 0:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -17,15 +17,23 @@ NO_DECAY = ("cls_token", "pos_embed", "logit_scale", "rel_pos", "shared_rel_pos"
 
 
 class ParameterGroup(TypedDict):
-    """Parameters by name, with a weight decay and a factor of the common learning rate."""
+    """Parameters and their names, with a weight decay and a factor of the common learning rate.
 
-    params: dict[str, Parameter]
+    lr: the group's own rate, which `torch.optim.AdamW` reads; there is none unless asked for.
+    """
+
+    params: list[Parameter]
+    param_names: list[str]
     weight_decay: float
     lr_factor: float
+    lr: NotRequired[float]
 
 
 def parameter_groups(
-    named_parameters: Iterable[tuple[str, Parameter]], weight_decay: float, table_lr_factor: float
+    named_parameters: Iterable[tuple[str, Parameter]],
+    weight_decay: float,
+    table_lr_factor: float,
+    lr: float | None = None,
 ) -> list[ParameterGroup]:
     """Split the parameters into decayed weights, undecayed ones and bias tables.
 
@@ -36,19 +44,27 @@ def parameter_groups(
     named_parameters: pairs (name, parameter).
     weight_decay: of the decayed weights, at least 0.
     table_lr_factor: at least 0.
-    Returns a list of three groups. Raises TypeError/ValueError naming the factor that does not fit.
+    lr: the common rate, at least 0. If it is given, each group has "lr", its own rate, as
+        `torch.optim.AdamW` and the schedulers expect it.
+    Returns a list of three groups. Raises TypeError/ValueError naming the argument that does not fit.
     """
     weight_decay = as_number("weight_decay", weight_decay, "[0, inf)")
     table_lr_factor = as_number("table_lr_factor", table_lr_factor, "[0, inf)")
+    rates = (weight_decay, 1.0), (0.0, 1.0), (0.0, table_lr_factor)
     groups: list[ParameterGroup] = [
-        {"params": {}, "weight_decay": weight_decay, "lr_factor": 1.0},
-        {"params": {}, "weight_decay": 0.0, "lr_factor": 1.0},
-        {"params": {}, "weight_decay": 0.0, "lr_factor": table_lr_factor},
+        {"params": [], "param_names": [], "weight_decay": decay, "lr_factor": factor}
+        for decay, factor in rates
     ]
     for name, p in named_parameters:
         path = name.split(".")
         undecayed = p.ndim <= 1 or not set(path).isdisjoint(NO_DECAY)
-        groups[2 if path[-1] in TABLES else int(undecayed)]["params"][name] = p
+        group = groups[2 if path[-1] in TABLES else int(undecayed)]
+        group["params"].append(p)
+        group["param_names"].append(name)
+    if lr is not None:
+        lr = as_number("lr", lr, "[0, inf)")
+        for group in groups:
+            group["lr"] = lr * group["lr_factor"]
     return groups
 
 
@@ -107,17 +123,23 @@ def as_groups(groups: Sequence[ParameterGroup]) -> list[ParameterGroup]:
     if not groups:
         raise ValueError("groups is empty, expected at least one")
     for group in groups:
-        if missing := {"params", "weight_decay", "lr_factor"} - group.keys():
+        if missing := {"params", "param_names", "weight_decay", "lr_factor"} - group.keys():
             raise ValueError(f"groups has one without {', '.join(sorted(missing))}")
-        if not isinstance(group["params"], Mapping):
-            raise TypeError(f"params is a {type(group['params']).__name__}, expected a dict by name")
-    check_parameters([p for group in groups for p in group["params"].values()])
-    names = [name for group in groups for name in group["params"]]
+        params, names = group["params"], group["param_names"]
+        if not isinstance(params, Sequence):
+            raise TypeError(f"params is a {type(params).__name__}, expected a list of parameters")
+        if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"param_names is {names!r}, expected a list of names")
+        if len(names) != len(params):
+            raise ValueError(f"param_names has {len(names)} names for {len(params)} parameters")
+    check_parameters([p for group in groups for p in group["params"]])
+    names = [name for group in groups for name in group["param_names"]]
     if len(set(names)) < len(names):
-        raise ValueError("groups has a name in more than one group")
+        raise ValueError("groups has a name twice")
     return [
         {
-            "params": dict(group["params"]),
+            "params": list(group["params"]),
+            "param_names": list(group["param_names"]),
             "weight_decay": as_number("weight_decay", group["weight_decay"], "[0, inf)"),
             "lr_factor": as_number("lr_factor", group["lr_factor"], "[0, inf)"),
         }
@@ -162,10 +184,7 @@ class AdamW:
         eps = as_number("eps", eps, "(0, inf)")
         self.groups, self.betas, self.eps = groups, betas, eps
         self.steps = 0
-        listed = [
-            {"params": list(g["params"].values()), "weight_decay": g["weight_decay"]} for g in groups
-        ]
-        self.optimizer = torch.optim.AdamW(listed, lr=0.0, betas=betas, eps=eps)
+        self.optimizer = torch.optim.AdamW([dict(g) for g in groups], lr=0.0, betas=betas, eps=eps)
 
     def step(self, lr: float) -> None:
         """Update every parameter from its `grad`; lr: the common learning rate, at least 0."""
@@ -201,4 +220,4 @@ class AdamW:
         self.steps = steps
 
     def _named(self) -> list[tuple[str, Parameter]]:
-        return [item for group in self.groups for item in group["params"].items()]
+        return [pair for g in self.groups for pair in zip(g["param_names"], g["params"], strict=True)]

@@ -199,7 +199,7 @@ class SwinTransformer(Pretrained):
             length // patch
             for length, patch in zip(images.shape[2:], self.patch_embed.patch_size, strict=True)
         )
-        return x.reshape(len(x), height, width, x.shape[-1])
+        return x.unflatten(1, (height, width))
 
 
 class ClassifierHead(Module):

@@ -29,7 +29,7 @@ def main(argv=None):
     found = measure(entries, options.device, options.seconds, options.out)
     print(report.page(found))
     print(f"written {options.out / PAGE}\nwritten {options.out / JSON}")
-    return 0
+    return 1 if report.ours_are_wrong(found) else 0
 
 
 def measure(entries, device, seconds, folder):

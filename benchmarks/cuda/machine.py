@@ -46,4 +46,6 @@ def _version(package):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "cuda" and not torch.cuda.is_available():
+        sys.exit("PyTorch sees no CUDA device")
     print(json.dumps(describe(sys.argv[1])))

@@ -73,6 +73,12 @@ def _by_length(pair):
     return part, dtype, work.tokens
 
 
+def ours_are_wrong(report):
+    """Return whether our kernel was over its budget."""
+    mine = [line for entry, line in report.lines if entry.contestant == OURS]
+    return any(line.share is not None and not line.right for line in mine)
+
+
 def page(report):
     """Return the report as Markdown."""
     machine = "\n".join(f"- {name}: {value}" for name, value in report.machine.items())

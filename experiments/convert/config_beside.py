@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from numpy_ref.checks import check_bool
 from numpy_ref.model_folder import CONFIG, naming
 
 from ..fields import is_int
 from .reading import INDEX, read_object
 
-OPTIONS = ("img_size", "window_size", "pretrained_window_sizes", "norm_eps")
+OPTIONS = ("img_size", "window_size", "pretrained_window_sizes", "norm_eps", "always_partition")
+TRANSFORMERS = {"img_size": "image_size", "norm_eps": "layer_norm_eps"}  # the others have one name
 
 
 def folder_of(source):
@@ -36,8 +38,7 @@ def _told(config):
     if isinstance(config.get("arguments"), dict):
         return {name: config["arguments"].get(name) for name in OPTIONS}
     if "model_type" in config:
-        theirs = ("image_size", "window_size", "pretrained_window_sizes", "layer_norm_eps")
-        return {name: config.get(their) for name, their in zip(OPTIONS, theirs, strict=True)}
+        return {name: config.get(TRANSFORMERS.get(name, name)) for name in OPTIONS}
     trained = config.get("pretrained_cfg")
     size = trained.get("input_size") if isinstance(trained, dict) else None
     return {"img_size": size[1:] if isinstance(size, list) else None}
@@ -48,6 +49,9 @@ def _checked(path, name, value):
     with naming(path):
         if name == "pretrained_window_sizes" and isinstance(value, list):
             return [of if of == 0 else list(as_pair(name, of)) for of in value]
+        if name == "always_partition":
+            check_bool(always_partition=value)
+            return value
         return as_eps(value) if name == "norm_eps" else as_pair(name, value)
 
 

@@ -128,7 +128,7 @@ class Family:
     """One kind of model.
 
     arguments(model, options): return its Arguments; raises ValueError if they cannot be told.
-        options: {"img_size", "window_size", "pretrained_window_sizes", "norm_eps": value or None}.
+        options: {one of config_beside.OPTIONS: value or None}.
     aliases: {format: ((regular expression, replacement), …)}, other names that a format had or has.
     numbering: {format: Numbering} of the formats that number layers otherwise than the rules.
     carries: names without a rule are kept as they are: `here` has the position tables only.

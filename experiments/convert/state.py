@@ -29,7 +29,7 @@ def convert_tensors(
     to: one of FORMATS. family, source: insist on a family or on the format of the tensors.
     allow: a name, or a pattern with *, or several, that may be left over; they are not written.
     options: {one of OPTIONS: value} where the tensors do not tell it: img_size and window_size as pairs,
-        pretrained_window_sizes as a list, norm_eps.
+        pretrained_window_sizes as a list, norm_eps, always_partition.
     with_arguments: tell the model's arguments too, as Report.arguments, also if no buffer needs them.
     verify: see `verify.verify`. Raises ValueError/TypeError for what cannot be converted whole.
     """

@@ -86,6 +86,28 @@ class Processes:
                 value = make()
         return self.from_first(value)
 
+    def check(self, twin, device):
+        """Raise ValueError for the NumPy twin, or a process without a GPU; device: training.device."""
+        if self.count > 1:
+            from . import spread
+
+            spread.check_processes(self, twin, device)
+
+    def splitter(self, training):
+        """Return what `build_trainer` takes as `spread`, for a TrainingConfig; all call this at once."""
+        if self.count == 1:
+            return None
+        from . import spread
+
+        return spread.splitter(self, training)
+
+    def connect(self, trainer):
+        """Let a trainer do its steps with those of the other processes; all call this at once."""
+        if self.count > 1:
+            from . import spread
+
+            spread.connect(trainer, self)
+
 
 ALONE = Processes()
 
@@ -116,7 +138,9 @@ def joined(program):
     if processes.local_rank < torch.cuda.device_count():
         torch.cuda.set_device(processes.local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    torch.distributed.init_process_group(backend, timeout=PATIENCE)
+    begins = not torch.distributed.is_initialized()  # else a program has, that calls several commands
+    if begins:
+        torch.distributed.init_process_group(backend, timeout=PATIENCE)
     with (
         open(os.devnull, "w") as nowhere,
         redirect_stdout(sys.stdout if processes.is_first else nowhere),
@@ -129,7 +153,8 @@ def joined(program):
             lost = f"process {processes.rank} of {processes.count} has lost another one"
             print(f"{lost} ({str(error).splitlines()[0]})", file=sys.stderr)
             raise SystemExit(1) from None
-    torch.distributed.destroy_process_group()
+    if begins:
+        torch.distributed.destroy_process_group()
 
 
 def _is_lost_process(error):

@@ -125,11 +125,7 @@ def connect(trainer, processes):
 
     A model that `split_model` did not split is replicated by DDP.
     """
-    model, generator = trainer.model, trainer.model.generator
-    draws = SharedDraws(generator.bit_generator)
-    for module in model.modules():
-        if getattr(module, "generator", None) is generator:
-            module.generator = draws
+    model, draws = trainer.model, _share_draws(trainer.model)
     if isinstance(model, FSDPModule):
         trainer.processes = Exchange(processes, draws, lambda: _adding(model))
         return
@@ -141,6 +137,19 @@ def connect(trainer, processes):
     network.register_comm_hook(None, _summed)
     trainer.network = network
     trainer.processes = Exchange(processes, draws, network.no_sync)
+
+
+def _share_draws(model):
+    """Give the model SharedDraws as its generator, and return it.
+
+    Dropout within a position scheme is for a table, not for images, and stays the same in all processes.
+    """
+    generator, draws = model.generator, SharedDraws(model.generator.bit_generator)
+    of_tables = {m for scheme in model.rel_pos_biases().values() for m in scheme.modules()}
+    for module in model.modules():
+        if getattr(module, "generator", None) is generator and module not in of_tables:
+            module.generator = draws
+    return draws
 
 
 @contextmanager

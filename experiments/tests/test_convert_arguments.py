@@ -5,9 +5,13 @@ import pytest
 import torch
 from checkpoints import SIZES, checkpoint
 
-from experiments.convert import convert_tensors, windows
+from experiments.convert import convert, convert_tensors, windows
 from experiments.convert.model import SLACK
+from experiments.convert.reading import read
 from experiments.convert.tensors import Tensor, like, numbers
+from numpy_ref import SwinTransformer, from_pretrained
+
+SMALL = {"patch_size": 2, "embed_dim": 8, "depths": (1, 1), "num_heads": (2, 4), "num_classes": 3}
 
 
 def arguments(state, to="here", **options):
@@ -87,6 +91,24 @@ def test_coordinates_tell_the_windows_of_swin_v2():
         convert_tensors(state, "torchvision")[0], "microsoft", options=sizes["arguments"]
     )
     assert all(back[name].array.tobytes() == state[name].array.tobytes() for name in state)
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_small_map_of_swin_v2_has_the_window_that_its_config_says(tmp_path, always):
+    """No tensor here tells it: at 8 pixels the second stage has a map of 2x2, the window is 4x4."""
+    model = SwinTransformer(2, img_size=8, window_size=4, always_partition=always, **SMALL)
+    model.save_pretrained(tmp_path / "here")
+    convert(tmp_path / "here", tmp_path / "out.safetensors", "microsoft")
+    state, _ = read(tmp_path / "out.safetensors")
+    index = state["layers.1.blocks.0.attn.relative_position_index"]
+    assert index.shape == ((16, 16) if always else (4, 4))
+    convert(tmp_path / "out.safetensors", tmp_path / "back", "here", img_size=(8, 8))
+    assert from_pretrained(tmp_path / "back").arguments["always_partition"] is always
+
+
+def test_a_small_map_of_swin_v2_is_one_window_unless_something_tells():
+    state = checkpoint("swinv2", "timm")
+    assert arguments(state, window_size=(4, 4), img_size=(8, 8)).values["always_partition"] is False
 
 
 @pytest.mark.parametrize("window", range(2, 25))

@@ -44,6 +44,7 @@ def test_the_config_in_a_folder_tells_what_the_weights_do_not(tmp_path, unconver
             "window_size is [7, 0], expected one or two positive",
         ),
         ('{"arguments": {"norm_eps": -1}}', "norm_eps is -1, expected a number between 0 and 1"),
+        ('{"arguments": {"always_partition": 1}}', "always_partition is 1, expected True or False"),
         ('{"arguments": {"pretrained_window_sizes": [6]}}', "is [[6, 6]], expected one for each of 2"),
     ],
 )

@@ -96,7 +96,8 @@ class QueryBias(PositionBias):
     ) -> Array:
         """Return the bias (B, H, P + Lq, P + Lk).
 
-        q: (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as `sizes`.
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), for a scheme that reads it; q_size, k_size, q_offset:
+            as `sizes`.
         """
         sizes = self.sizes(q_size, k_size, q_offset)
         q = self.check_query(q, sizes[0])

@@ -33,9 +33,13 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """A given array, not drawn: a real index or mask. It has no gradient."""
+    """A given array, not drawn: a real index or mask. It has no gradient.
+
+    grids: for an index, (queries' grid, keys' grid, prefix tokens) that it comes from, or None.
+    """
 
     values: np.ndarray
+    grids: tuple | None = None
 
     @property
     def shape(self):
@@ -58,7 +62,7 @@ class Dropout:
 class Case:
     """A case of the table.
 
-    kind: "op", "scheme", "attention", "block", "vit", "swin_block" or "swin".
+    kind: "op", "function", "scheme", "attention", "block", "vit", "swin_block" or "swin".
     name: the op or the bias_type; variant: what is special.
     inputs: {name: Normal, Integers, …}, the arrays that forward gets.
     options: keyword arguments of the op or the constructor.
@@ -81,6 +85,11 @@ class Case:
 
 def op(name, variant, options=None, **inputs):
     return Case("op", name, variant, inputs, options or {})
+
+
+def function(name, variant, options, **inputs):
+    """Return a case of a function of both twins; numpy_ref.resize has it, and name_backward."""
+    return Case("function", name, variant, inputs, options)
 
 
 def scheme(bias_type, variant, num_heads, window_size, call=None, **options):

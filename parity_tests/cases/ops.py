@@ -26,6 +26,8 @@ FAR, LONG_DROP = (
     Dropout((2, 2, 300, 290)),
 )
 MANY_KEYS = {name: Normal((1, 2, 7 if name == "q" else 1300, 8)) for name in "qkv"}
+# the rest of 255 and of 251 tokens is another one for each power of two that a tile may have
+PAST_TILES = {"q": Normal((1, 3, 255, 10)), "k": Normal((1, 3, 251, 10)), "v": Normal((1, 3, 251, 10))}
 MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
@@ -36,12 +38,14 @@ def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     q_len, k_len = index.shape
     shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
     shapes |= {"v": shapes["k"], "table": (table_rows(q_grid, k_grid, prefix), heads)}
-    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": Fixed(index)}
+    fixed = Fixed(index, (q_grid, k_grid or q_grid, prefix))
+    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": fixed}
 
 
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 
+MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 # What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
 
@@ -172,6 +176,7 @@ OPS = [
     ),
     op("attention", "strips", **LONG, **FAR),
     op("attention", "many_keys", **MANY_KEYS),
+    op("attention", "past_tiles", **PAST_TILES, table=Normal((31, 3)), index=Integers((255, 251), 31)),
     op("attention", "strips_all", **LONG, **FAR, bias=Normal((2, 300, 290)), mask=Mask((290,))),
     op("attention", "strips_per_window", **LONG, bias=Normal((2, 2, 300, 290)), dropout=LONG_DROP),
     op("attention", "chunks", **MANY_WINDOWS, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((14, 1, 6, 6))),
@@ -183,6 +188,8 @@ OPS = [
     op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
     op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
     op("attention", "pooled_queries_prefix", **true_window(2, 3, 8, (2, 3), (4, 6), prefix=1)),
+    op("attention", "equal_logits", {"scale": 0.0}, **QKV),
+    op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
     op("attention", "large_logits", {"scale": 1e3}, **QKV, **TABLE),
     op(
         "attention",

@@ -225,7 +225,7 @@ def of_view(case, step):
 ATTENDING = ("attention", "block", "swin_block")
 MODULES = [
     *LAYERS,
-    *(of_case(case) for case in CASES if case.kind != "op" and not case.options.get("features_only")),
+    *(of_case(case) for case in CASES if case.kind in NAMES and not case.options.get("features_only")),
     *(of_view(case, "attention_weights") for case in CASES if case.kind in ATTENDING),
     *(of_view(case, "attention_maps") for case in CASES if case.kind in ("vit", "swin")),
     *(of_view(case, "lookup_tokens") for case in CASES if case.kind == "scheme" and not case.inputs),

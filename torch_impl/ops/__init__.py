@@ -1,6 +1,6 @@
 """The ops in PyTorch, gradients by autograd; what PyTorch has itself is taken from it."""
 
-from .attention import Offsets, attention, attention_weights, use_ops
+from .attention import Offsets, QueryLookup, attention, attention_weights, use_ops
 from .bias import bias
 from .cosine import cosine
 from .cross_entropy import cross_entropy
@@ -22,6 +22,7 @@ from .windows import window_mask, window_partition, window_reverse
 
 __all__ = [
     "Offsets",
+    "QueryLookup",
     "attention",
     "attention_weights",
     "bias",

@@ -23,12 +23,19 @@ def score_lookup(q: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
     Returns bias (B, H, Lq, Lk). Raises TypeError/ValueError naming what does not fit.
     """
     q, embedding, index = checked_lookup("q", q, embedding, index)
-    product = wide(q) @ wide(embedding).transpose(-1, -2)  # (B, H, Lq, R)
     try:
-        return product.gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
+        return products(q, embedding).gather(-1, index.expand(*q.shape[:2], -1, -1)).to(q.dtype)
     except RuntimeError:
         check_entries("index", index, embedding.shape[1])
         raise
+
+
+def products(q: Tensor, embedding: Tensor) -> Tensor:
+    """Return q · embedding of every row, (B, H, Lq, R), half precision in float32.
+
+    q, embedding: as in `score_lookup`, checked.
+    """
+    return wide(q) @ wide(embedding).transpose(-1, -2)
 
 
 def value_lookup(p: Tensor, embedding: Tensor, index: Tensor) -> Tensor:

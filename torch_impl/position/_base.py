@@ -18,7 +18,7 @@ from ..checks import (
     check_positive_int,
 )
 from ..nn import Module
-from ..ops import Offsets
+from ..ops import Offsets, QueryLookup
 from ..random import as_generator
 from ..resize import METHODS, Method
 from ..types import DTypeLike, Generator, Size, SizeLike, Sizes
@@ -33,6 +33,7 @@ class ScoreTerms(NamedTuple):
     value_embedding: Tensor | None = None
     value_index: Tensor | None = None
     offsets: Offsets | None = None
+    query_lookup: QueryLookup | None = None
 
 
 class Resized(NamedTuple):

@@ -5,9 +5,9 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
-from .. import ops
 from ..checks import check_positive_int
 from ..gate import check_shape, floating
+from ..ops import QueryLookup
 from ..types import DTypeLike, Generator, Size, SizeLike
 from ._base import PositionBias, ScoreTerms
 
@@ -44,7 +44,20 @@ class QueryBias(PositionBias):
     def score_terms(self, x: Tensor, q: Tensor, k: Tensor) -> ScoreTerms:
         """Return `ScoreTerms`: the bias, and for the values an embedding and its index."""
         sizes = self.sizes_of(x.shape[1], "x")
-        return ScoreTerms(None, None, self(q, k, *sizes), *self.value_lookup(*sizes))
+        embedding, index = self.value_lookup(*sizes)
+        lookup = self.query_lookup(q, k, *sizes)
+        return ScoreTerms(value_embedding=embedding, value_index=index, query_lookup=lookup)
+
+    def query_lookup(
+        self, q: Tensor, k: Tensor | None, q_size: Size, k_size: Size, q_offset: int
+    ) -> QueryLookup:
+        """Return the bias as `QueryLookup`, so that attention need not store it.
+
+        q, k: as in `forward`; q_size, k_size, q_offset: as `sizes` returns them.
+        """
+        sizes = q_size, k_size, q_offset
+        self.check_query(q, q_size)
+        return QueryLookup(q, self.embeddings(*sizes), self.indices(*sizes).unbind(), self.factor)
 
     def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         """Return an embedding (H or 1, R, d) for each term."""
@@ -77,13 +90,10 @@ class QueryBias(PositionBias):
     ) -> Tensor:
         """Return the bias (B, H, P + Lq, P + Lk).
 
-        q: (B, H, P + Lq, d); k: not read; q_size, k_size, q_offset: as `sizes`.
+        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), for a scheme that reads it; q_size, k_size, q_offset:
+            as `sizes`.
         """
-        sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, sizes[0])
-        pairs = zip(self.embeddings(*sizes), self.indices(*sizes), strict=True)
-        terms = [ops.score_lookup(q, embedding, index) for embedding, index in pairs]
-        return self.factor * sum(terms[1:], start=terms[0])
+        return self.query_lookup(q, k, *self.sizes(q_size, k_size, q_offset)).bias()
 
     def check_query(self, q: Tensor, q_size: Size) -> Tensor:
         """Return q, which has to be (B, H, P + Lq, d).

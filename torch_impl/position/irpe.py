@@ -8,6 +8,7 @@ from .. import ops
 from ..checks import check_bool, check_subset
 from ..gate import floating
 from ..nn import Parameter
+from ..ops import QueryLookup
 from ..random import truncated_normal
 from ..types import DTypeLike, Generator, Size, SizeLike
 from ..wide import wide
@@ -78,35 +79,24 @@ class IRPE(QueryBias):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size, self.index.device)[1]
 
-    def forward(
-        self,
-        q: Tensor,
-        k: Tensor | None = None,
-        q_size: SizeLike | None = None,
-        k_size: SizeLike | None = None,
-        q_offset: int = 0,
-    ) -> Tensor:
-        """Return the bias (B, H, P + Lq, P + Lk).
-
-        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d), read if rpe_on has "q"; q_size, k_size, q_offset: as
-            `sizes`.
-        """
-        sizes = q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, q_size)
-        bias = q.new_zeros(*q.shape[:3], self.indices(*sizes).shape[-1])
-        if "k" in self.rpe_on:
-            bias = bias + super().forward(q, k, *sizes)
+    def query_lookup(
+        self, q: Tensor, k: Tensor | None, q_size: Size, k_size: Size, q_offset: int
+    ) -> QueryLookup:
+        lookup, base = super().query_lookup(q, k, q_size, k_size, q_offset), None
+        if "k" not in self.rpe_on:
+            base = q.new_zeros(*q.shape[:3], lookup.indices[0].shape[1])
+            lookup = lookup._replace(embeddings=(), indices=())
         if "q" in self.rpe_on:
-            keys = self.check_keys(k, len(q), k_size)
+            keys = self.check_keys(k, q.shape[0], k_size)
             floating(q=q, k=keys)
             index = self.indices(k_size, q_size, 0)[0]  # r(−Δ), a row per key
             term = ops.score_lookup(keys, self._embedding("q", k_size, q_size), index)
-            bias = bias + self.factor * term.transpose(-1, -2)
-        return bias
+            base = self.factor * term.transpose(-1, -2)
+        return lookup._replace(base=base)
 
     def embeddings(self, q_size: Size, k_size: Size, q_offset: int) -> list[Tensor]:
         """Return the embedding of the term that looks at the query; the other has its own index."""
-        return [self._embedding("k", q_size, k_size)]
+        return [self._embedding("k", q_size, k_size)] if "k" in self.rpe_on else []
 
     def value_embedding(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor | None:
         return self._embedding("v", q_size, k_size) if "v" in self.rpe_on else None

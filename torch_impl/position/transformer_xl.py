@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..gate import floating
 from ..nn import Linear, Parameter
+from ..ops import QueryLookup
 from ..random import truncated_normal
 from ..types import DTypeLike, Generator, Size, SizeLike
 from ._geometry import all_offsets, offset_rows, with_prefix
@@ -64,24 +65,15 @@ class TransformerXL(QueryBias):
         r = self.r_net(self._sinusoids(offsets))  # (R, H·d)
         return [self.with_zero_row(r.unflatten(-1, (self.num_heads, self.head_dim)).transpose(0, 1))]
 
-    def forward(
-        self,
-        q: Tensor,
-        k: Tensor | None = None,
-        q_size: SizeLike | None = None,
-        k_size: SizeLike | None = None,
-        q_offset: int = 0,
-    ) -> Tensor:
-        """Return the bias (B, H, P + Lq, P + Lk).
-
-        q: (B, H, P + Lq, d); k: (B, H, P + Lk, d); q_size, k_size, q_offset: as `sizes`.
-        """
-        sizes = self.sizes(q_size, k_size, q_offset)
-        self.check_query(q, sizes[0])
-        keys = self.check_keys(k, len(q), sizes[1])
+    def query_lookup(
+        self, q: Tensor, k: Tensor | None, q_size: Size, k_size: Size, q_offset: int
+    ) -> QueryLookup:
+        self.check_query(q, q_size)
+        keys = self.check_keys(k, q.shape[0], k_size)
         floating(q=q, k=keys, r_w_bias=self.r_w_bias)
         content = torch.einsum("hd,bhjd->bhj", self.r_w_bias, keys).unsqueeze(2)  # (B, H, 1, Lk)
-        return self.factor * content + super().forward(q + self.r_r_bias.unsqueeze(1), keys, *sizes)
+        lookup = super().query_lookup(q + self.r_r_bias.unsqueeze(1), keys, q_size, k_size, q_offset)
+        return lookup._replace(base=self.factor * content)
 
     def _sinusoids(self, offsets: Tensor) -> Tensor:
         width = self.num_heads * self.head_dim

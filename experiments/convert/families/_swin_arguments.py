@@ -28,6 +28,7 @@ def _arguments(version, model, options):
     told = _windows(version, model, options["window_size"])
     patch = (sizes["P"], sizes["Q"])
     img_size, assumed = _img_size(model, options["img_size"], told, patch)
+    untold = version == 2 and not sizes["a"]  # the windows of the stages, but for the one given
     values = {
         "version": version,
         "img_size": list(img_size),
@@ -43,7 +44,11 @@ def _arguments(version, model, options):
         "qkv_bias": model.has("attn.qkv.bias" if version == 1 else "attn.q_bias"),
         "norm_eps": options["norm_eps"] or EPS,
     }
-    values["always_partition"] = _always_partition(values, told)
+    if untold:
+        values["always_partition"] = bool(options["always_partition"])
+        told = [stage_window(values, stage) for stage in range(len(told))]
+    else:
+        values["always_partition"] = _always_partition(values, told)
     if version == 2:
         values["pretrained_window_sizes"], more = _pretrained(model, options, told)
         assumed += more

@@ -9,9 +9,18 @@ from ...types import Implementation
 from . import eager
 from .inputs import Inputs, check_attention
 from .offsets import Offsets
+from .query_lookup import QueryLookup
 from .registry import implementation_for, use_ops
 
-__all__ = ["Inputs", "Offsets", "attention", "attention_weights", "check_attention", "use_ops"]
+__all__ = [
+    "Inputs",
+    "Offsets",
+    "QueryLookup",
+    "attention",
+    "attention_weights",
+    "check_attention",
+    "use_ops",
+]
 
 
 def attention_weights(
@@ -23,12 +32,15 @@ def attention_weights(
     mask: Tensor | None = None,
     scale: float | None = None,
     offsets: Offsets | None = None,
+    query_lookup: QueryLookup | None = None,
 ) -> Tensor:
     """Return the probabilities P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk).
 
     Arguments and errors as for `attention`.
     """
-    inputs = check_attention(q, k, k, table, index, bias, mask, scale, offsets=offsets)
+    inputs = check_attention(
+        q, k, k, table, index, bias, mask, scale, offsets=offsets, query_lookup=query_lookup
+    )
     return eager.weights(inputs)  # no values are needed: k stands for them
 
 
@@ -46,6 +58,7 @@ def attention(
     value_index: Tensor | None = None,
     implementation: Implementation | None = None,
     offsets: Offsets | None = None,
+    query_lookup: QueryLookup | None = None,
 ) -> Tensor:
     """Attend with a position bias: out = (P ∘ D) v,
     P = softmax(scale · q kᵀ + table[index] + bias + mask).
@@ -61,12 +74,13 @@ def attention(
     dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
     value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
         in `value_lookup`.
-    implementation: "eager", "sdpa", "auto", or None for the one that `use_ops` prefers. "auto" is eager
-        on a CPU; on CUDA it is the first of "sdpa" and "eager" that takes the call.
+    implementation: "eager", "sdpa", "flex", "auto", or None for the one that `use_ops` prefers. "auto"
+        is eager on a CPU; on CUDA it is the first of "sdpa" and "eager" that takes the call.
     offsets: `Offsets`, in place of the index or beside it, for a bias that depends on the offset only.
-    Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa: 0).
+    query_lookup: `QueryLookup`, a bias that looks at the query; is added too.
+    Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa and flex: 0).
     Raises ValueError/TypeError naming the argument that does not fit, and ValueError for an
-    `implementation` that cannot take the call (sdpa: dropout, value_embedding). Lk = 0 is an error.
+    `implementation` that cannot take the call; docs/api.md lists what each refuses. Lk = 0 is an error.
     """
     inputs = check_attention(
         q,
@@ -81,5 +95,6 @@ def attention(
         value_embedding,
         value_index,
         offsets,
+        query_lookup,
     )
     return implementation_for(inputs, implementation).attend(inputs)

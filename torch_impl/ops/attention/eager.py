@@ -23,6 +23,6 @@ def attend(inputs: Inputs) -> Tensor:
 
 def weights(inputs: Inputs) -> Tensor:
     """Return P = softmax(scale · q kᵀ + table[index] + bias + mask), (B, H, Lq, Lk)."""
+    term = inputs.additive()  # first: autograd adds dq up in the reverse order of the forward
     scores = torch.einsum("bhid,bhjd->bhij", inputs.q * inputs.scale, inputs.k)
-    term = inputs.additive()
     return torch.softmax(scores if term is None else scores + term, dim=-1)

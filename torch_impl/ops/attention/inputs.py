@@ -10,6 +10,7 @@ from ...gate import check_shape, floating, integers
 from ..bias import bias as gather_bias
 from ..lookup import check_embedding
 from .offsets import Offsets, check_offsets
+from .query_lookup import QueryLookup, check_query_lookup
 
 
 class Inputs(NamedTuple):
@@ -30,10 +31,12 @@ class Inputs(NamedTuple):
     value_embedding: Tensor | None
     value_index: Tensor | None
     offsets: Offsets | None
+    query_lookup: QueryLookup | None
 
     def additive(self) -> Tensor | None:
         """Return the sum of what is added to the scores, (B, H, Lq, Lk) by broadcasting, or None."""
         terms = [] if self.table is None else [gather_bias(self.table, self.pairs())]
+        terms += [] if self.query_lookup is None else [self.query_lookup.bias()]
         terms += [] if self.bias is None else [self.bias]
         if self.mask is not None:
             terms.append(self._mask_of_batch(self.mask))
@@ -69,6 +72,7 @@ def check_attention(
     value_embedding: Tensor | None = None,
     value_index: Tensor | None = None,
     offsets: Offsets | None = None,
+    query_lookup: QueryLookup | None = None,
 ) -> Inputs:
     """Return the checked arguments; raises ValueError/TypeError naming the one that does not fit."""
     optional = {"table": table, "bias": bias, "mask": mask, "dropout": dropout}
@@ -80,6 +84,9 @@ def check_attention(
         raise ValueError(f"k has shape {tuple(k.shape)}: the softmax over no keys is undefined")
     check_shape("v", v, (batch, heads, k_len, None))
     index = _check_lookup(table, index, offsets, heads, q_len, k_len)
+    if query_lookup is not None:
+        query_lookup = check_query_lookup(query_lookup, target)
+        _check_broadcast("query_lookup.base", query_lookup.base, target)
     _check_broadcast("bias", bias, target)
     window = mask
     if mask is not None and mask.dim() == 4 and mask.shape[0] and batch % mask.shape[0] == 0:
@@ -93,7 +100,19 @@ def check_attention(
         value_index = integers("value_index", value_index, q_len, k_len)
     scale = _scale(q, scale)
     return Inputs(
-        q, k, v, table, index, bias, mask, scale, dropout, value_embedding, value_index, offsets
+        q,
+        k,
+        v,
+        table,
+        index,
+        bias,
+        mask,
+        scale,
+        dropout,
+        value_embedding,
+        value_index,
+        offsets,
+        query_lookup,
     )
 
 

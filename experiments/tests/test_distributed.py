@@ -1,0 +1,153 @@
+"""Runs of several processes, started by torchrun, against the same run of one process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_runs import SMALL, assert_same_run, rows_of
+
+from experiments import checkpoint
+from experiments.distributed import share
+from experiments.train import main
+from parity_tests import budget
+
+ROOT = Path(__file__).parents[2]
+WORKER = "experiments.tests.torchrun_worker"
+# 1256 images: the last batch of an epoch has one, so a process has none. 271 are evaluated: one has more
+# than the other. SMALL has dropout of every kind.
+RUN = ["--backend", "torch", "--model.dtype", "float64", *SMALL, "--training.epochs=3"]
+RUN += ["--data.val_fraction=0.151", "--training.batch_size=251"]
+STEPS = 6  # of an epoch
+SPLIT = ["--training.distributed", "fsdp2"]
+SWIN = [
+    *RUN[:4],
+    *("--training.epochs=1", "--training.batch_size=261", "--visualization.enabled=false"),
+    *("--model.name=swin", "--model.embed_dim=16", "--model.depths=[2,2]", "--model.num_heads=[2,4]"),
+    *("--model.window_size=2", "--model.patch_size=2", "--model.drop_path_rate=0.3"),
+    *("--model.attn_drop_rate=0.1", "--model.proj_drop_rate=0.1", "--training.ema_decay=0.9"),
+]
+
+
+def torchrun(processes, module, *arguments, **environment):
+    """Run a module in so many processes; there is no time-out but that of their exchanges."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "-m", "--", module, *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+
+
+def together(folder, processes, *commands, **environment):
+    """Run commands of experiments.train one after the other in the same processes.
+
+    Returns for each process the list of (exit code, stderr).
+    """
+    folder.mkdir(exist_ok=True)
+    done = torchrun(processes, WORKER, str(folder), json.dumps(commands), **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(processes)]
+
+
+def killed(folder, *arguments):
+    """Begin a run in two processes, one of which is killed in the middle of the second epoch."""
+    command = json.dumps([[*RUN, *arguments, "--run", str(folder)]])
+    done = torchrun(2, WORKER, str(folder.parent), command, KILL=f"1 {STEPS + STEPS // 2}")
+    assert done.returncode == 1
+    assert "exitcode  : -9" in done.stderr
+    assert done.stderr.count("Traceback") == 1, done.stderr  # torchrun's own
+    assert len(rows_of(folder)) == 1
+    return folder
+
+
+def resumed(folder, processes):
+    done = torchrun(processes, "experiments.train", "--resume", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def assert_close(folder, expected):
+    """Compare with another run what is in its files; the generator's state and the answers exactly."""
+    for name in ("last.safetensors", "best.safetensors"):
+        one, other = checkpoint.load(expected / name), checkpoint.load(folder / name)
+        assert one.progress["generator"] == other.progress["generator"]
+        assert one.arrays.keys() == other.arrays.keys()
+        for key, array in one.arrays.items():
+            assert budget.float64(key, array, other.arrays[key], budget.TRAINING_LOSS).ok, key
+    for one, other in zip(rows_of(expected), rows_of(folder), strict=True):
+        for key, value in one.items():
+            assert budget.float64(key, value, other[key], budget.TRAINING_LOSS).ok, key
+    one, other = (json.loads((f / "evaluation_test.json").read_text()) for f in (expected, folder))
+    assert one | {"loss": None} == other | {"loss": None}
+    assert budget.float64("loss", one["loss"], other["loss"], budget.TRAINING_LOSS).ok
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Train in one process and return the folder."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    assert main([*RUN, "--run", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Train in two processes without a break; return the folder with the runs and what was said."""
+    folder = tmp_path_factory.mktemp("two")
+    run = [*RUN, "--run", str(folder / "run")]
+    refused = [run, ["--backend", "numpy", *SMALL, "--run", str(folder / "numpy")], ["--nonsense"]]
+    swin = [*SWIN, *SPLIT, "--run", str(folder / "swin")]
+    return folder, together(folder, 2, run, *refused, swin)
+
+
+def test_two_processes_do_what_one_does(two, alone):
+    assert_close(two[0] / "run", alone)
+
+
+def test_a_swin_whose_weights_are_split_does_what_one_process_does(two, tmp_path):
+    """Its windows multiply the rows of a draw, and its average of the weights is split too."""
+    assert main([*SWIN, "--run", str(tmp_path / "run")]) == 0
+    assert_close(two[0] / "swin", tmp_path / "run")
+
+
+def test_a_mistake_is_one_line_and_ends_all_processes(two):
+    folder, results = two
+    for number, text in (
+        (1, "already holds a run"),
+        (2, "the numpy twin trains in one process, but torchrun started 2"),
+        (3, "unrecognized arguments: --nonsense"),
+    ):
+        assert [said[number][0] for said in results] == [2, 2]
+        errors = "".join(said[number][1] for said in results)
+        assert text in errors
+        assert errors.count("\n") == 1, errors
+    assert not (folder / "numpy").exists()
+
+
+def test_a_killed_run_resumes(two, alone, tmp_path):
+    """With as many processes the bits are those of a run without a break; one alone can go on too."""
+    folder = killed(tmp_path / "run")
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert_same_run(resumed(folder, 2), two[0] / "run")
+    assert main(["--resume", str(copy)]) == 0
+    assert_close(copy, alone)
+
+
+def test_a_killed_run_with_split_weights_resumes_in_three_processes(alone, tmp_path):
+    folder = killed(tmp_path / "run", *SPLIT)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert_close(resumed(folder, 3), alone)
+    assert main(["--resume", str(copy)]) == 0
+    assert_close(copy, alone)
+
+
+def test_shares_follow_each_other_and_differ_by_one_at_most():
+    for count in range(1, 8):
+        for total in range(20):
+            slices = [share(rank, count, total) for rank in range(count)]
+            rows = [row for part in slices for row in range(total)[part]]
+            assert rows == list(range(total))
+            lengths = [part.stop - part.start for part in slices]
+            assert max(lengths) - min(lengths) <= 1

@@ -1,0 +1,223 @@
+"""Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
+
+import numpy as np
+
+from .reference import Reference
+
+# heads
+
+
+class HeadsReversed(Reference):
+    """the heads of the table are in reverse order"""
+
+    def bias(self):
+        return 0.0 if self.table is None else super().bias()[::-1]
+
+    def scatter(self, ds):
+        return super().scatter(ds[:, ::-1])
+
+
+class HeadsShifted(Reference):
+    """each head reads the table's column of the next head"""
+
+    def bias(self):
+        return 0.0 if self.table is None else np.roll(super().bias(), -1, 0)
+
+    def scatter(self, ds):
+        return super().scatter(np.roll(ds, 1, 1))
+
+
+class FirstHeadForAll(Reference):
+    """all heads read the table's first column"""
+
+    def bias(self):
+        return 0.0 if self.table is None else super().bias()[:1]
+
+    def scatter(self, ds):
+        total = super().scatter(ds)
+        return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
+
+
+class TableTransposed(Reference):
+    """the table (R, H) is read as if its memory were (H, R)"""
+
+    def bias(self):
+        if self.table is None:
+            return 0.0
+        return self.table.reshape(self.table.shape[::-1])[:, self.rows()]
+
+    def scatter(self, ds):
+        total = super().scatter(ds)
+        return np.ascontiguousarray(total.T).reshape(total.shape)
+
+
+# rows
+
+
+class OnGrids(Reference):
+    """Compute the rows anew from the grids; an index without grids stays as it is."""
+
+    beyond = "clamp"  # what becomes of a row that the table does not have
+
+    def rows(self):
+        if self.grids is None:
+            return super().rows()
+        rows = self.row_of(*self.offsets()) % (2**31)
+        last = len(self.table) - 1
+        rows = rows.clip(0, last) if self.beyond == "clamp" else rows % (last + 1)
+        return self.with_prefix(rows)
+
+    def offsets(self):
+        """Return query − key + keys' size − 1 along each axis, (Lq, Lk) without prefix tokens."""
+        queries, keys = (self.places(grid) for grid in (self.grids.queries, self.grids.keys))
+        return [
+            q[:, None] - k + size - 1 for q, k, size in zip(queries, keys, self.grids.keys, strict=True)
+        ]
+
+    def places(self, grid):
+        """Return the place of each token along each axis, row-major."""
+        return np.indices(grid).reshape(len(grid), -1)
+
+    def counts(self):
+        """Return the number of offsets along each axis."""
+        return [q + k - 1 for q, k in zip(self.grids.queries, self.grids.keys, strict=True)]
+
+    def row_of(self, *offsets):
+        """Return the row of the table for offsets along each axis."""
+        return np.ravel_multi_index(offsets, self.counts())
+
+    def with_prefix(self, rows):
+        """Return the index with the rows of the prefix tokens, as the right one has them."""
+        p, whole = self.grids.prefix, self.index.copy()
+        whole[p:, p:] = rows
+        return whole
+
+
+class SignFlipped(OnGrids):
+    """the sign of the offset is flipped: key − query for query − key"""
+
+    def row_of(self, *offsets):
+        counts = self.counts()
+        return super().row_of(*(n - 1 - o for o, n in zip(offsets, counts, strict=True)))
+
+
+class AxesSwapped(OnGrids):
+    """h and w are swapped: the row is Δx · (2h − 1) + Δy"""
+
+    def row_of(self, *offsets):
+        return np.ravel_multi_index(offsets[::-1], self.counts()[::-1])
+
+
+class ColumnsFirst(OnGrids):
+    """h and w are swapped: the tokens are counted column by column"""
+
+    def places(self, grid):
+        return np.indices(grid[::-1]).reshape(len(grid), -1)[::-1]
+
+
+class StrideOfWidth(OnGrids):
+    """the stride of Δy is the wrong one: 2w for 2w − 1"""
+
+    more = 1
+
+    def row_of(self, *offsets):
+        *first, last = offsets
+        counts = self.counts()
+        if not first:
+            return last
+        return np.ravel_multi_index(first, counts[:-1]) * (counts[-1] + self.more) + last
+
+
+class StrideOfWidthWrapped(StrideOfWidth):
+    __doc__ = StrideOfWidth.__doc__
+    beyond = "wrap"
+
+
+class StrideTooSmall(StrideOfWidth):
+    """the stride of Δy is the wrong one: 2w − 2 for 2w − 1"""
+
+    more = -1
+
+
+class OneRowLate(OnGrids):
+    """the row is off by one: one too far"""
+
+    shift = 1
+
+    def row_of(self, *offsets):
+        return super().row_of(*offsets) + self.shift
+
+
+class OneRowLateWrapped(OneRowLate):
+    __doc__ = OneRowLate.__doc__
+    beyond = "wrap"
+
+
+class OneRowEarly(OneRowLate):
+    """the row is off by one: one too early"""
+
+    shift = -1
+
+
+class PrefixRowsSwapped(Reference):
+    """the rows of prefix→token and token→prefix are swapped"""
+
+    def rows(self):
+        if self.grids is None or not self.grids.prefix:
+            return super().rows()
+        p, rows = self.grids.prefix, self.index.copy()
+        rows[:p, p:], rows[p:, :p] = self.index[-1, 0], self.index[0, -1]
+        return rows
+
+
+class PrefixRowsFirst(Reference):
+    """the three rows of the prefix tokens are taken from the front of the table, not from its end"""
+
+    def rows(self):
+        if self.grids is None or not self.grids.prefix:
+            return super().rows()
+        return (self.index + 3) % len(self.table)
+
+
+class PrefixTokensLast(Reference):
+    """the prefix tokens are taken for the last ones of the sequence, not for the first"""
+
+    def rows(self):
+        if self.grids is None or not self.grids.prefix:
+            return super().rows()
+        p = self.grids.prefix
+        return np.roll(self.index, (-p, -p), (0, 1))
+
+
+class PrefixWithoutBias(Reference):
+    """pairs with a prefix token have no bias"""
+
+    def bias(self):
+        bias = super().bias()
+        if self.table is None or self.grids is None or not self.grids.prefix:
+            return bias
+        p = self.grids.prefix
+        bias[:, :p], bias[:, :, :p] = 0, 0
+        return bias
+
+    def scatter(self, ds):
+        p = self.grids.prefix if self.grids else 0
+        ds = ds.copy()
+        ds[:, :, :p], ds[..., :p] = 0, 0
+        return super().scatter(ds)
+
+
+class IndexTransposed(Reference):
+    """queries and keys are swapped in the index"""
+
+    def rows(self):
+        square = self.index.shape[0] == self.index.shape[1]
+        return self.index.T if square else super().rows()
+
+
+LOOKUP = (
+    *(HeadsReversed, HeadsShifted, FirstHeadForAll, TableTransposed),
+    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideOfWidth, StrideOfWidthWrapped, StrideTooSmall),
+    *(OneRowLate, OneRowLateWrapped, OneRowEarly, IndexTransposed),
+    *(PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+)

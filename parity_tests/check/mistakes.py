@@ -1,0 +1,241 @@
+"""Known bugs of attention kernels: each overrides the steps of `Reference` that it changes.
+
+The docstring is what the verdict says. Two bugs at once are a class with both as bases.
+"""
+
+import numpy as np
+
+from .lookup_mistakes import LOOKUP
+from .reference import Reference
+from .tile_mistakes import TILES
+
+# scores; the backward of a kernel that is differentiated has the same bug
+
+
+class ScaleOnBias(Reference):
+    """the scale multiplies the bias too: scale · (q kᵀ + bias)"""
+
+    def bias_factor(self):
+        return self.scale
+
+
+class ScaleTwice(Reference):
+    """the scale is applied twice: scale² · q kᵀ"""
+
+    def product_factor(self):
+        return self.scale**2
+
+
+class NoScale(Reference):
+    """q kᵀ is not scaled"""
+
+    def product_factor(self):
+        return 1.0
+
+
+class OwnScale(Reference):
+    """the scale is always 1/√d, whatever `scale` says"""
+
+    def product_factor(self):
+        return self.q.shape[-1] ** -0.5
+
+
+class NoBias(Reference):
+    """the bias is not added"""
+
+    def bias_factor(self):
+        return 0.0
+
+
+class BiasSubtracted(Reference):
+    """the bias is subtracted"""
+
+    def bias_factor(self):
+        return -1.0
+
+
+def in_forward(mistake):
+    """Return the mistake in forward only, with the right factors in a backward of its own."""
+
+    class InForward(mistake):
+        __doc__ = f"{mistake.__doc__} (in forward only)"
+
+        def product_factor_backward(self):
+            return self.scale
+
+        def bias_factor_backward(self):
+            return 1.0
+
+    return InForward
+
+
+FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted)
+
+
+# mask
+
+
+class NoMask(Reference):
+    """the mask is not added"""
+
+    def masked(self, logits):
+        return logits
+
+
+class MaskOfWrongWindow(Reference):
+    """the mask is of the wrong window: mask[b // (B / nW)] for mask[b mod nW]"""
+
+    def mask_of_batch(self):
+        if self.mask is None or self.mask.ndim < 4:
+            return self.mask
+        return self.mask.repeat(len(self.q) // len(self.mask), 0)
+
+
+class MaskOfFirstWindow(Reference):
+    """every window uses the first window's mask"""
+
+    def mask_of_batch(self):
+        return self.mask if self.mask is None or self.mask.ndim < 4 else self.mask[:1]
+
+
+class MaskTransposed(Reference):
+    """queries and keys are swapped in the mask"""
+
+    def mask_of_batch(self):
+        mask = super().mask_of_batch()
+        square = mask is not None and mask.ndim > 1 and mask.shape[-1] == mask.shape[-2]
+        return mask.swapaxes(-1, -2) if square else mask
+
+
+class BiasAfterMask(Reference):
+    """the bias is added after the mask has replaced the scores: masked pairs keep their bias"""
+
+    def masked(self, logits):
+        mask, bias = self.mask_of_batch(), self.bias()
+        return logits if mask is None else ((logits - bias) * (mask == 0) + mask) + bias
+
+
+# softmax
+
+
+class SoftmaxOverQueries(Reference):
+    """the softmax runs over the queries, not over the keys"""
+
+    softmax_axis = -2
+
+
+class NoMaximum(Reference):
+    """the maximum is not subtracted before exp, which overflows for large scores"""
+
+    def softmax(self, scores):
+        powers = np.exp(scores.astype(self.range_of)).astype(np.float64)
+        return powers / powers.sum(-1, keepdims=True)
+
+
+# backward
+
+
+class NoDelta(Reference):
+    """Σ_j P dP is missing in dS = P ∘ (dP − Σ_j P dP)"""
+
+    def softmax_backward(self, p, dp):
+        return p * dp
+
+
+class DeltaWithoutWeights(Reference):
+    """dS subtracts the sum of dP, not that of P dP"""
+
+    def softmax_backward(self, p, dp):
+        return p * (dp - dp.sum(-1, keepdims=True))
+
+
+class DqWithoutScale(Reference):
+    """dq lacks the scale"""
+
+    def dq(self):
+        return self.dscores @ self.k
+
+
+class DkWithoutScale(Reference):
+    """dk lacks the scale"""
+
+    def dk(self):
+        return self.dscores.swapaxes(-1, -2) @ self.q
+
+
+class DqWithScaleTwice(Reference):
+    """dq has the scale twice"""
+
+    def dq(self):
+        return self.scale * super().dq()
+
+
+class DkWithScaleTwice(Reference):
+    """dk has the scale twice"""
+
+    def dk(self):
+        return self.scale * super().dk()
+
+
+class DvOverQueries(Reference):
+    """dv sums over the wrong axis: P dout for Pᵀ dout"""
+
+    def dv(self):
+        square = self.q.shape[2] == self.k.shape[2]
+        return self.weights @ self.dout if square else super().dv()
+
+
+class DtableWithScale(Reference):
+    """dtable is multiplied by the scale"""
+
+    def dtable(self):
+        return self.scale * super().dtable()
+
+
+class DtableOverwritten(Reference):
+    """dtable is overwritten, not summed: of all pairs of a row the last one counts"""
+
+    def scatter(self, ds):
+        total = self.table * 0
+        total[self.rows()] = ds.sum(0).transpose(1, 2, 0)
+        return total
+
+
+class DtableOfLastSample(Reference):
+    """dtable is overwritten by each sample: only the last one of the batch counts"""
+
+    def scatter(self, ds):
+        return super().scatter(ds[-1:])
+
+
+class DtableOfFirstSample(Reference):
+    """dtable has the first sample only"""
+
+    def scatter(self, ds):
+        return super().scatter(ds[:1])
+
+
+class DtableSummedOverHeads(Reference):
+    """dtable is summed over the heads"""
+
+    def dtable(self):
+        return super().dtable().sum(1, keepdims=True) + self.table * 0
+
+
+class DtableAveraged(Reference):
+    """dtable is the mean over the batch, not the sum"""
+
+    def dtable(self):
+        return super().dtable() / len(self.q)
+
+
+MISTAKES = (
+    *(*FACTORS, *map(in_forward, FACTORS)),
+    *(NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed, BiasAfterMask),
+    *(SoftmaxOverQueries, NoMaximum),
+    *LOOKUP,
+    *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
+    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableOfLastSample),
+    *(DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
+    *TILES,
+)

@@ -1,0 +1,71 @@
+"""Judge a kernel: every case and tensor by the budget, and a diagnosis of what is wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import budget
+from ..errors import error
+from ..verdict import truth_of
+from .cases import questions
+from .diagnose import Answer, diagnose
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tensor of one case: its row of the budget, and where its largest error is."""
+
+    case: str
+    row: budget.Row
+    place: tuple
+    relative: float
+
+    @property
+    def ok(self):
+        return self.row.ok
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings, the diagnoses, what was left out and why."""
+
+    kernel: str
+    dtype: str
+    findings: tuple
+    diagnoses: tuple
+    left_out: tuple
+
+    @property
+    def ok(self):
+        return bool(self.findings) and all(finding.ok for finding in self.findings)
+
+
+def judge_kernel(kernel, dtype="float32", quick=False, progress=lambda cases: cases):
+    """Return the `Verdict` on a `Kernel`; progress: what the iteration over the cases goes through."""
+    asked = questions(dtype, kernel.takes, kernel.needs, quick)
+    findings, answers = [], []
+    for question in progress(asked):
+        results = kernel.results(question.arguments, question.dout, dtype)
+        found = [_finding(question, name, result) for name, result in results.items()]
+        findings += found
+        wrong = tuple(f.row.tensor for f in found if not f.ok)
+        answers.append(Answer(question, _shaped(results, question), wrong))
+    left_out = () if kernel.differentiable else ("gradients: there is no backward function",)
+    return Verdict(kernel.name, dtype, tuple(findings), tuple(diagnose(answers)), left_out)
+
+
+def _finding(question, name, result):
+    truth, costs = truth_of(question.case, question.dtype)
+    row = budget.row(name, truth[name], result, costs.get(name))
+    if result.shape != truth[name].shape:
+        return Finding(question.case.id, row, (), np.inf)
+    off = np.abs(error(truth[name], result))
+    off = np.where(np.isnan(off), np.inf, off)
+    place = tuple(int(at) for at in np.unravel_index(np.argmax(off), off.shape))
+    size = np.abs(truth[name]).max()
+    return Finding(question.case.id, row, place, float(off.max() / size) if size else float(off.max()))
+
+
+def _shaped(results, question):
+    """Return the results whose shape is right."""
+    return {n: x for n, x in results.items() if x.shape == question.truth[n].shape}

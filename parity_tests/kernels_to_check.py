@@ -1,0 +1,67 @@
+"""Kernels for the tests of `check`: a right one in NumPy and in PyTorch, and wrong ones."""
+
+import numpy as np
+import torch
+
+
+def attention(q, k, v, table=None, index=None, mask=None, scale=None):
+    """out, and what backward needs"""
+    scale = q.dtype.type(q.shape[-1] ** -0.5 if scale is None else scale)
+    scores = scale * q @ k.swapaxes(-1, -2)
+    if table is not None:
+        scores += table[index].transpose(2, 0, 1)
+    if mask is not None:
+        of_batch = mask[np.arange(len(q)) % len(mask)] if mask.ndim == 4 else mask
+        scores += of_batch.astype(q.dtype)
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    return p @ v, (p, q, k, v, table, index, scale)
+
+
+def attention_backward(dout, cache):
+    p, q, k, v, table, index, scale = cache
+    dp = dout @ v.swapaxes(-1, -2)
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True))
+    grads = {"dq": scale * ds @ k, "dk": scale * ds.swapaxes(-1, -2) @ q}
+    grads["dv"] = p.swapaxes(-1, -2) @ dout
+    if table is not None:
+        total = np.zeros(table.shape)
+        np.add.at(total, index, ds.sum(0, dtype=np.float64).transpose(1, 2, 0))
+        grads["dtable"] = total
+    return grads
+
+
+def torch_attention(q, k, v, table, index, mask=None, scale=None):
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = scale * q @ k.transpose(-1, -2) + table[index].permute(2, 0, 1)
+    if mask is not None:
+        scores = scores + (mask.repeat(len(q) // len(mask), 1, 1, 1) if mask.dim() == 4 else mask)
+    return torch.softmax(scores, -1) @ v
+
+
+def torch_attention_of_three_bugs(q, k, v, table, index, mask=None, scale=None):
+    """The bias is scaled, queries and keys are swapped in the index, the mask is the wrong window's."""
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    index = index.T if index.shape[0] == index.shape[1] else index
+    scores = scale * (q @ k.transpose(-1, -2) + table[index].permute(2, 0, 1))
+    if mask is not None:
+        repeats = len(q) // len(mask)
+        scores = scores + (mask.repeat_interleave(repeats, 0) if mask.dim() == 4 else mask)
+    return torch.softmax(scores, -1) @ v
+
+
+def forward_only(q, k, v):
+    return np.asarray(attention(q, k, v)[0])
+
+
+def unscaled_dk(q, k, v, table=None, index=None, mask=None, scale=None):
+    return attention(q, k, v, table, index, mask, scale)
+
+
+def unscaled_dk_backward(dout, cache):
+    unscaled = attention_backward(dout, (*cache[:-1], dout.dtype.type(1)))
+    return attention_backward(dout, cache) | {"dk": unscaled["dk"]}
+
+
+def unknown_bug(q, k, v):
+    return attention(q, k, v)[0] + np.arange(v.shape[-1], dtype=v.dtype)

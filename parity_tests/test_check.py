@@ -1,0 +1,131 @@
+"""`check` judges kernels: a right one is right, and each known bug is named."""
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from . import budget
+from .check.__main__ import main
+from .check.cases import ATTENTION, questions
+from .check.diagnose import Answer, diagnose
+from .check.kernel import Kernel
+from .check.lookup_mistakes import SignFlipped
+from .check.mistakes import MISTAKES, DkWithoutScale, DtableOverwritten, ScaleOnBias
+from .check.verdict import judge_kernel
+
+KERNELS = "parity_tests.kernels_to_check"
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return questions("float64", ATTENTION, quick=True)
+
+
+def answers(asked, *mistakes):
+    """Return what a kernel with these mistakes would answer."""
+    made = mistakes[0] if len(mistakes) == 1 else type("Mistaken", mistakes, {})
+    found = []
+    for question in asked:
+        results = question.asked_of(made).results()
+        shapes = {name: question.truth[name].shape for name in results}
+        results = {name: np.broadcast_to(x, shapes[name]) for name, x in results.items()}
+        rows = [budget.float64(name, question.truth[name], x) for name, x in results.items()]
+        found.append(Answer(question, results, tuple(row.tensor for row in rows if not row.ok)))
+    return found
+
+
+def test_the_reference_is_the_truth(asked):
+    assert len(asked) > 15
+    for question in asked:
+        results = question.asked_of().results()
+        assert results.keys() == question.truth.keys()
+        assert all(budget.float64(n, question.truth[n], x).ok for n, x in results.items())
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+def test_each_mistake_is_named(asked, mistake):
+    """It shows in some case, and no other mistake gives the same results in all cases where it does."""
+    wrong = answers(asked, mistake)
+    assert any(answer.wrong for answer in wrong)
+    (diagnosis,) = diagnose(wrong)
+    assert diagnosis.texts == (mistake.__doc__,)
+    assert diagnosis.explained == diagnosis.failed
+
+
+@pytest.mark.parametrize(
+    "mistakes",
+    [(ScaleOnBias, SignFlipped), (DkWithoutScale, DtableOverwritten), (SignFlipped, DkWithoutScale)],
+    ids=lambda pair: "-".join(mistake.__name__ for mistake in pair),
+)
+def test_two_mistakes_are_told_apart(asked, mistakes):
+    small = [question for question in asked if question.truth["out"].size < 5000]
+    found = diagnose(answers(small, *mistakes))
+    assert {frozenset(diagnosis.texts) for diagnosis in found} == {
+        frozenset(mistake.__doc__ for mistake in mistakes)
+    }
+
+
+@pytest.mark.parametrize("kernel", ["attention", "torch_attention"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_right_kernel_is_right(kernel, dtype):
+    verdict = judge_kernel(Kernel(f"{KERNELS}:{kernel}"), dtype, quick=True)
+    assert verdict.ok
+    assert verdict.diagnoses == ()
+    assert {finding.row.tensor for finding in verdict.findings} == {"out", "dq", "dk", "dv", "dtable"}
+
+
+def test_three_bugs_of_a_torch_kernel_are_named():
+    verdict = judge_kernel(Kernel(f"{KERNELS}:torch_attention_of_three_bugs"), quick=True)
+    (diagnosis,) = verdict.diagnoses
+    assert [text.split(":")[0] for text in diagnosis.texts] == [
+        "the scale multiplies the bias too",
+        "queries and keys are swapped in the index",
+        "the mask is of the wrong window",
+    ]
+    assert diagnosis.explained >= diagnosis.failed - 1
+
+
+def test_the_command_says_what_is_wrong(capsys, tmp_path):
+    files = {name: tmp_path / f"verdict.{name}" for name in ("json", "junit")}
+    options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
+    assert main([f"{KERNELS}:unscaled_dk", "--library", "numpy", "--quick", *options]) == 1
+    shown = capsys.readouterr().out
+    assert "  - dk lacks the scale" in shown
+    assert "worst element" in shown
+    assert ", key " in shown
+    verdict = json.loads(files["json"].read_text())
+    assert not verdict["ok"]
+    suite = ElementTree.parse(files["junit"]).getroot()
+    assert int(suite.get("failures")) == sum(not tensor["ok"] for tensor in verdict["tensors"]) > 10
+
+
+def test_the_command_says_that_a_kernel_is_right(capsys):
+    assert main([f"{KERNELS}:attention", "--quick"]) == 0
+    assert "of what rounding allows" in capsys.readouterr().out
+
+
+def test_gradients_that_are_not_there_are_said(capsys):
+    assert main([f"{KERNELS}:forward_only", "--quick"]) == 0
+    assert "not checked: gradients" in capsys.readouterr().out
+
+
+def test_an_unknown_bug_is_no_diagnosis(capsys):
+    assert main([f"{KERNELS}:unknown_bug", "--quick"]) == 1
+    assert "no known bug" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ("attention", "expected package.module:function or file.py:function"),
+        ("no_such_module:attention", "there is no module 'no_such_module'"),
+        ("no_such_file.py:attention", "there is no file no_such_file.py"),
+        (f"{KERNELS}:nothing", "has no function 'nothing', only attention"),
+    ],
+)
+def test_what_is_no_kernel_is_named(kernel, message, capsys):
+    with pytest.raises(SystemExit):
+        main([kernel])
+    assert message in capsys.readouterr().err
