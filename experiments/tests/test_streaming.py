@@ -78,6 +78,9 @@ def test_every_part_is_that_in_memory_in_its_order(root, look, monkeypatch):
         np.testing.assert_array_equal(labels, whole.labels)
         np.testing.assert_array_equal(part.labels, whole.labels)
         np.testing.assert_array_equal(part.at(np.array([3, 0])), whole.images[[3, 0]])
+        some = whole.part(slice(1, 4)), part.part(slice(1, 4))
+        assert_same_batches(*(list(split.chunks()) for split in some))
+        np.testing.assert_array_equal(some[1].labels, whole.labels[1:4])
 
 
 def test_a_streamed_split_is_evaluated_piece_by_piece(root, monkeypatch):
