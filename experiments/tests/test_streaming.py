@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from experiments.data.pixels import UnreadableImageError, View
 from experiments.data.streamed import Reader
 from experiments.distributed.evaluation import evaluated
 from numpy_ref import Trainer, VisionTransformer
+from parity_tests.process import LONG
 
 SIZE = (8, 6)
 GIVEN = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
@@ -210,8 +212,14 @@ class TestDamage:
         assert all(map(is_alive, workers))
         process.kill()
         process.communicate()
-        while any(map(is_alive, workers)):  # PyTorch's own check would leave them for ever
-            time.sleep(0.1)
+        try:
+            deadline = time.monotonic() + LONG
+            while any(map(is_alive, workers)):  # PyTorch's own check would leave them for ever
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            for pid in filter(is_alive, workers):
+                os.kill(pid, signal.SIGKILL)
 
 
 def is_alive(pid):
