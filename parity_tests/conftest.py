@@ -1,5 +1,6 @@
 """Collect the results of the parity tests and print them at the end."""
 
+import importlib.util
 import os
 import sys
 from contextlib import nullcontext
@@ -16,6 +17,9 @@ from .ahead import computed_ahead
 from .cases import CASES
 
 RESULTS = {}
+
+if importlib.util.find_spec("torch") and report.device() == "cpu":
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton reads it when it is imported
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,11 @@
 Without PyTorch, or with no workers, they are read in this process: the same bits.
 """
 
+import os
+import warnings
 from collections.abc import Iterable, Iterator
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 import numpy as np
 
@@ -34,10 +37,12 @@ class Loader:
         if not self.workers or not _has_torch():
             yield from self.read_here(tasks)
             return
-        if self._processes is None:
-            self._processes = _data_loader(self.reader, self._tasks, self.workers)
         self._tasks.current = iter(tasks)
-        batches = iter(self._processes)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores
+            if self._processes is None:
+                self._processes = _data_loader(self.reader, self._tasks, self.workers)
+            batches = iter(self._processes)
         while (item := _next(batches)) is not None:
             yield tuple(tensor.numpy() for tensor in _checked(item))
 
@@ -71,8 +76,17 @@ def _data_loader(reader, tasks, workers):
         prefetch_factor=AHEAD,
         persistent_workers=True,
         multiprocessing_context=context,
+        worker_init_fn=_end_with_parent,
         generator=torch.Generator(),  # else it would draw from the global one
     )
+
+
+def _end_with_parent(_):
+    """End this worker when the process that reads is gone, also after SIGKILL.
+
+    PyTorch looks at the parent's id, but that is the server's, which lives as long as its workers.
+    """
+    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
 
 def _next(batches):

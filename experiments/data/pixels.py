@@ -99,7 +99,7 @@ def intensities(image: Image.Image, view: View) -> np.ndarray:
 def in_bytes(image: Image.Image, channels: int) -> Image.Image:
     """Return the image with 8 bits per channel, in mode L for one channel and RGB for three."""
     if image.mode in DEEP_MODES:
-        image = Image.fromarray((np.asarray(image, np.int64) // 257).astype(np.uint8))
+        image = Image.fromarray(((np.asarray(image, np.int64) + 128) // 257).astype(np.uint8))
     return image.convert("RGB" if channels == 3 else "L")
 
 

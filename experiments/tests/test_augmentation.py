@@ -9,6 +9,7 @@ from PIL import Image
 from experiments.data import load_data, vision
 from experiments.data.augmentation import BATCH, IMAGE, Augmentation, seeded
 from experiments.data.batches import batches
+from experiments.data.pixels import in_bytes
 
 v2 = vision.transforms()
 SIZE = (8, 6)
@@ -120,6 +121,13 @@ def test_gray_images_are_augmented_as_bytes(tmp_path, mode):
     data = load(tmp_path, mean=[0.0], std=[1.0])
     for images, _ in epoch(data, ALONE["crop"]):
         np.testing.assert_array_equal(images, 1)
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16"])
+def test_sixteen_bits_are_rounded_to_eight(mode):
+    """Pillow's own conversion cuts mode I off at 255."""
+    for deep, byte in ((0, 0), (128, 0), (129, 1), (25700, 100), (65535, 255)):
+        assert in_bytes(Image.new(mode, (1, 1), deep), 1).getpixel((0, 0)) == byte
 
 
 class TestMixing:

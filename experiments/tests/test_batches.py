@@ -64,6 +64,18 @@ class TestBatches:
         expected = np.random.default_rng([1, 0]).permutation(50)
         assert tuple(expected) in orders
 
+    def test_images_are_shifted_and_mirrored_as_drawn(self):
+        """The same draws by hand: the order, then for each batch the moves of its images."""
+        split, fill = Split(random_images(20), np.arange(20)), np.array([-7, 9], np.float32)
+        rng = np.random.default_rng([4, 2])
+        order = rng.permutation(20)
+        for number, (images, labels) in enumerate(batches(split, 8, 4, 2, 1, True, fill)):
+            np.testing.assert_array_equal(labels, order[8 * number : 8 * number + 8])
+            draws = rng.integers(0, [2, 2, 1], (len(labels), 3), endpoint=True)
+            for image, row, (top, left, mirror) in zip(images, labels, draws, strict=True):
+                expected = shifted_by_loop(split.images[row], 1 - top, 1 - left, fill)
+                np.testing.assert_array_equal(image, expected[..., ::-1] if mirror else expected)
+
     def test_the_split_is_left_alone(self):
         split = Split(random_images(), np.arange(256))
         before = split.images.copy()

@@ -2,22 +2,29 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from data_files import PARTS, splits, write_images
 from PIL import Image
+from readers import Suicidal
 
 from experiments.data import load_data, loader, moments, streamed
 from experiments.data.batches import batches
+from experiments.data.folder import decode
 from experiments.data.loader import AHEAD, Loader
-from experiments.data.pixels import UnreadableImageError
+from experiments.data.pixels import UnreadableImageError, View
 from experiments.data.streamed import Reader
 from experiments.distributed.evaluation import evaluated
 from numpy_ref import Trainer, VisionTransformer
+from parity_tests.process import LONG
 
 SIZE = (8, 6)
 GIVEN = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
@@ -73,6 +80,9 @@ def test_every_part_is_that_in_memory_in_its_order(root, look, monkeypatch):
         np.testing.assert_array_equal(labels, whole.labels)
         np.testing.assert_array_equal(part.labels, whole.labels)
         np.testing.assert_array_equal(part.at(np.array([3, 0])), whole.images[[3, 0]])
+        some = whole.part(slice(1, 4)), part.part(slice(1, 4))
+        assert_same_batches(*(list(split.chunks()) for split in some))
+        np.testing.assert_array_equal(some[1].labels, whole.labels[1:4])
 
 
 def test_a_streamed_split_is_evaluated_piece_by_piece(root, monkeypatch):
@@ -95,9 +105,14 @@ class TestMoments:
 
     def test_are_of_a_sample_that_depends_on_the_seed(self, root, monkeypatch):
         monkeypatch.setattr(moments, "SAMPLE", 5)
-        found = [load(root, True, mean=None, std=None, split_seed=seed).mean for seed in (0, 0, 1)]
+        names = load(root, True).train.names
+        view_of = partial(View, size=SIZE)
+        found = [moments.of_files(root, names, view_of, seed)[1][0] for seed in (0, 0, 1)]
         np.testing.assert_array_equal(found[0], found[1])
         assert (found[0] != found[2]).all()
+        chosen = names[np.sort(np.random.default_rng(0).choice(28, 5, replace=False))]
+        images = decode(root, View(3, SIZE), chosen)
+        np.testing.assert_allclose(found[0], images.mean((0, 2, 3)), rtol=1e-6)
 
     def test_gray_images_have_one_channel_unless_three_are_given(self, tmp_path):
         write_images(tmp_path, {"x": 8, "y": 8}, mode="L")
@@ -183,14 +198,35 @@ class TestDamage:
         with pytest.raises(OSError, match="a process that reads images has ended"):
             list(reading)
 
+    def test_workers_end_with_a_process_that_was_killed(self, root):
+        code = "import multiprocessing, sys, time\n"
+        code += f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        code += "from experiments.data.loader import Loader\nfrom readers import Patient\n"
+        code += "reading = Loader(Patient(), workers=2).read(range(9))\n"
+        code += "next(reading)\n"
+        code += "print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        code += "time.sleep(1000)\n"
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(is_alive, workers))
+        process.kill()
+        process.communicate()
+        try:
+            deadline = time.monotonic() + LONG
+            while any(map(is_alive, workers)):  # PyTorch's own check would leave them for ever
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            for pid in filter(is_alive, workers):
+                os.kill(pid, signal.SIGKILL)
 
-class Suicidal:
-    """A reader whose process ends at its second task."""
 
-    def __getitem__(self, task):
-        if task == 1:
-            os._exit(9)
-        return (np.zeros(1),)
+def is_alive(pid):
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
 
 
 class TestDigest:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_runs import BACKENDS, SMALL, assert_same_run, rows_of, start
+from tqdm import tqdm
 
 from experiments import build, checkpoint, runs
 from experiments import evaluate as evaluate_command
@@ -25,7 +26,7 @@ from experiments.data import load_data
 from experiments.data.augmentation import Augmentation
 from experiments.distributed import ALONE
 from experiments.train import main
-from numpy_ref import EvalResult, Trainer
+from numpy_ref import EvalResult, StepResult, Trainer
 
 ROOT = Path(__file__).parents[2]
 
@@ -204,6 +205,18 @@ def test_the_config_reaches_the_trainer_and_the_batches(tmp_path, monkeypatch):
     assert (batch_size, seed, epoch, max_shift, flip) == (256, 0, 3, 2, True)
     np.testing.assert_array_equal(fill, dataset.black)
     assert augmented == [Augmentation(mixup=0.8), 10, (0, 1)]
+
+
+def test_a_short_last_batch_counts_as_what_it_is(monkeypatch):
+    """1257 images in batches of 256: the last has 233, all answered correctly."""
+    config = to_config(parse_small())
+    dataset = load_dataset(config.data)
+    trainer = build_trainer("numpy", config, dataset.summary)
+    losses = iter([0.0] * 4 + [1.0])
+    monkeypatch.setattr(trainer, "train_step", lambda x, y: StepResult(next(losses), len(y), 0.1, 1.0))
+    row = train_module._train_epoch(1, config, dataset, trainer, tqdm(disable=True), ALONE)
+    assert row["train_accuracy"] == 1
+    assert row["train_loss"] == 233 / 1257
 
 
 def parse_small(*more):

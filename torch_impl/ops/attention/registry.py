@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...types import Implementation
-from . import eager, flex, sdpa
+from . import eager, flex, sdpa, triton
 from .inputs import Inputs
 
 
@@ -24,8 +24,8 @@ class Module(Protocol):
     attend: Callable[[Inputs], Tensor]
 
 
-REGISTRY = cast("dict[str, Module]", {"eager": eager, "sdpa": sdpa, "flex": flex})
-AUTO = {"cuda": ("sdpa", "eager")}  # the first that takes the call; on other devices eager
+REGISTRY = cast("dict[str, Module]", {"eager": eager, "sdpa": sdpa, "flex": flex, "triton": triton})
+AUTO = {"cuda": ("triton", "sdpa", "eager")}  # the first that takes the call; on other devices eager
 IMPLEMENTATIONS = get_args(Implementation)
 _chosen: ContextVar[Implementation] = ContextVar("torch_impl.use_ops", default="eager")
 

@@ -1,0 +1,277 @@
+"""The triton implementation: on CUDA compiled, on a CPU in Triton's interpreter (see conftest)."""
+
+import math
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import torch_impl
+from torch_impl.ops import attention
+from torch_impl.ops.attention import Offsets, check_attention, eager, triton
+
+from . import budget, report
+from .cases import CASES, Case, Integers, Mask, Normal
+from .cases._case import attention as attention_case
+from .cases._case import op
+from .run import given_of
+from .run_torch import run_torch
+from .verdict import judge
+
+pytest.importorskip("triton")
+
+from torch_impl.ops.attention.triton_kernels import launch
+from torch_impl.ops.attention.triton_kernels.operator import attention as operator
+
+DEVICE = report.device()
+OFFERED = {"q", "k", "v", "table", "index", "mask"}
+TABLES = {"1d", "2d", "3d", "t5", "levit", "maxvit", "log_cpb", "alibi", "kerple", "custom", "sum"}
+FEW = 40_000  # pairs: the interpreter takes a second for that many
+
+
+def qkv(q_len, k_len=None, dim=8, v_dim=None, batch=1, heads=2):
+    k_len, shape = k_len or q_len, (batch, heads)
+    return {
+        "q": Normal((*shape, q_len, dim)),
+        "k": Normal((*shape, k_len, dim)),
+        "v": Normal((*shape, k_len, v_dim or dim)),
+    }
+
+
+def lookup(q_len, k_len=None, rows=9):
+    return {"table": Normal((rows, 2)), "index": Integers((q_len, k_len or q_len), rows)}
+
+
+KERPLE = {"window_size": 70, "bias_type": "kerple", "causal": True}
+LONG = [  # more than a tile of queries and of keys; the last ones are not full
+    op("attention", "tiles", **qkv(70, 67, 12, 5), **lookup(70, 67)),
+    op("attention", "tiles_mask", **qkv(67, batch=2), **lookup(67), mask=Mask((2, 1, 67, 67))),
+    op("attention", "tiles_key_mask", **qkv(66, 71), mask=Mask((71,))),
+    op("attention", "tiles_of_wide_heads", **qkv(5, 65, 80, 129), **lookup(5, 65)),
+    attention_case("2d", "tiles", (1, 74, 8), 2, {"window_size": (9, 8), "num_prefix_tokens": 2}),
+    attention_case("kerple", "tiles", (1, 70, 8), 2, KERPLE),
+]
+
+
+def is_taken(case: Case):
+    """Return whether the implementation takes the case; on a CPU, whether it is small too."""
+    if case.kind == "attention":
+        has_dropout = bool(case.options.get("attn_drop"))
+        return case.name in TABLES and "bias" not in case.inputs and not has_dropout
+    if (case.kind, case.name) != ("op", "attention") or not case.inputs.keys() <= OFFERED:
+        return False
+    pairs = math.prod(case.inputs["q"].shape[:3]) * case.inputs["k"].shape[2]
+    return pairs < FEW or DEVICE == "cuda"
+
+
+@pytest.fixture
+def no_other(monkeypatch):
+    """Let a call that is refused fail, instead of being computed eagerly."""
+    refusal = triton.refusal
+
+    def refuse(inputs):
+        assert refusal(inputs) is None, refusal(inputs)
+
+    monkeypatch.setattr(triton, "refusal", refuse)
+
+
+HALVES = ("op-attention-swin_7x7", "op-attention-registers_3x5", "op-attention-tiles_of_wide_heads")
+TAKEN = [*filter(is_taken, CASES), *LONG]
+RUNS = [(case, "float32") for case in TAKEN]
+RUNS += [
+    (case, dtype)
+    for case in TAKEN
+    for dtype in ("float16", "bfloat16")
+    if DEVICE == "cuda" or case.id in HALVES
+]
+
+
+@pytest.mark.parametrize(("case", "dtype"), RUNS, ids=[f"{case.id}-{dtype}" for case, dtype in RUNS])
+def test_the_kernels_agree(case, dtype, no_other, results):
+    name = f"{case.id}-triton"
+    results[name, dtype] = [budget.Row("not compared", math.inf, math.inf)]
+    with torch_impl.use_ops("triton"):
+        found = run_torch(given_of(case, dtype), device=DEVICE)
+    rows = results[name, dtype] = judge(case, dtype, found, "torch")
+    over = [row for row in rows if not row.ok]
+    assert not over, f"over budget: {over}"
+
+
+def drawn(q_len, k_len=None, *, batch=1, heads=2, dim=8, seed=0):
+    """Return q, k, v on the device, with gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = [(batch, heads, n, dim) for n in (q_len, k_len or q_len, k_len or q_len)]
+    return [torch.randn(s, generator=generator).to(DEVICE).requires_grad_() for s in shapes]
+
+
+def window(size, heads=2, prefix=0, causal=None):
+    """Return a table with a row for each offset of a grid of these sizes, and the Offsets."""
+    number = math.prod(2 * n - 1 for n in size) + 3 * bool(prefix)
+    table = torch.randn((number, heads), generator=torch.Generator().manual_seed(1)).to(DEVICE)
+    rows = torch.arange(number, device=DEVICE)
+    return table.requires_grad_(), Offsets.of_grids(size, size, rows, prefix, causal)
+
+
+def grads_of(out, *leaves, seed=2):
+    """Return the leaves' gradients for a random gradient of the output."""
+    dout = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed)).to(out)
+    return torch.autograd.grad(out, leaves, dout)
+
+
+@pytest.mark.parametrize(("size", "prefix"), [((3, 5), 2), ((70,), 0)])
+def test_every_run_gives_the_same_bits(size, prefix):
+    """No atomics: a table's gradient too is added up in one order."""
+    q, k, v = drawn(math.prod(size) + prefix, batch=3)
+    table, offsets = window(size, prefix=prefix)
+
+    def run():
+        out = attention(q, k, v, table, offsets=offsets, implementation="triton")
+        return out, *grads_of(out, q, k, v, table)
+
+    for first, second in zip(run(), run(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_rows_that_share_a_row_of_the_table_add_up():
+    """With `rows` many offsets read one row, as T5's buckets do."""
+    (q, k, v), (_, offsets) = drawn(12), window((3, 4))
+    offsets = offsets._replace(rows=offsets.rows % 4)
+    table = torch.randn(4, 2, device=DEVICE, requires_grad=True)
+    found, expected = (
+        grads_of(attention(q, k, v, table, offsets=offsets, implementation=name), q, k, v, table)
+        for name in ("triton", "eager")
+    )
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_row_that_sees_nothing_is_nan_and_no_other():
+    """As eager, forward and backward; a table's row is NaN only if such a query reads it."""
+    q, k, v = drawn(5)
+    table, index = torch.randn(5, 2, device=DEVICE), torch.arange(5, device=DEVICE)[:, None].expand(5, 5)
+    mask = torch.zeros(5, 5, device=DEVICE)
+    mask[1] = -math.inf
+    mask[2, :3] = -math.inf
+    found, expected = [], []
+    for name, results in (("triton", found), ("eager", expected)):
+        leaf = table.clone().requires_grad_()
+        out = attention(q, k, v, leaf, index, mask=mask, implementation=name)
+        results += [out, *grads_of(out, q, k, v, leaf)]
+    assert found[0][:, :, 1].isnan().all()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [(80,), (7, 12)])
+def test_no_tensor_has_the_size_of_the_scores(size):
+    (q, k, v), (table, offsets) = drawn(math.prod(size), dim=16), window(size)
+    terms = launch.Terms(table.detach(), None, offsets.queries, offsets.keys, None, 0.25, 0, None)
+    sizes = []
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            sizes.extend(x.numel() for x in (out if isinstance(out, tuple) else (out,)))
+            return out
+
+    with Sizes(), torch.no_grad():
+        out, lse = launch.forward(q, k, v, terms)
+        launch.backward(out, q, k, v, out, lse, terms)
+    assert len(sizes) > 8
+    assert max(sizes) < 2 * len(offsets.queries) ** 2
+
+
+def operator_arguments(size=(3, 4), prefix=1):
+    q, k, v = drawn(math.prod(size) + prefix)
+    table, offsets = window(size, prefix=prefix)
+    return q, k, v, table, None, offsets.queries, offsets.keys, None, 0.3, prefix, None
+
+
+def test_the_operator_keeps_pytorchs_rules():
+    """Its fake has the layout of what it returns, and autograd sees through it."""
+    torch.library.opcheck(operator, operator_arguments())
+    q, k, v, *_ = operator_arguments()
+    index = torch.zeros(13, 13, dtype=torch.int32, device=DEVICE)
+    mask = torch.zeros(1, 1, 13, 13, device=DEVICE)
+    table = torch.randn(3, 2, device=DEVICE, requires_grad=True)
+    torch.library.opcheck(operator, (q, k, v, table, index, None, None, mask, 0.3, 0, None))
+    strided = [x.detach().mT.contiguous().mT.requires_grad_() for x in (q, k, v)]
+    torch.library.opcheck(operator, (*strided, None, None, None, None, None, 0.3, 0, None))
+
+
+class Attention(torch.nn.Module):
+    """Attention with a table under offsets."""
+
+    def __init__(self):
+        super().__init__()
+        table, self.offsets = window((3, 4))
+        self.table = torch.nn.Parameter(table.detach())
+
+    def forward(self, x):
+        return attention(x, x, x, self.table, offsets=self.offsets, implementation="triton")
+
+
+def test_compile_and_export_see_one_operator():
+    module, (x, *_) = Attention(), drawn(12)
+    expected = module(x)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), expected)
+    found, wanted = (grads_of(call(x), x, module.table) for call in (compiled, module))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+    program = torch.export.export(module, (x,))
+    assert "torch_impl.triton_attention" in program.graph_module.code
+    torch.testing.assert_close(program.module()(x), expected)
+
+
+REFUSED = {
+    "dropout": {"dropout": torch.ones(1, 2, 6, 6)},
+    "value_embedding": {
+        "value_embedding": torch.ones(1, 3, 8),
+        "value_index": torch.zeros(6, 6, dtype=torch.long),
+    },
+    "no gradient for bias": {"bias": torch.zeros(6, 6, requires_grad=True)},
+    "no gradient for mask": {"mask": torch.zeros(6, 6, requires_grad=True)},
+    "bias or a mask": {"bias": torch.zeros(6, 6), "mask": torch.zeros(6, 6)},
+    "float64": {"dtype": torch.float64},
+    "257 channels": {"dim": 257},
+    "nothing to compute": {"batch": 0},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_call_that_is_refused_says_why(reason):
+    options = dict(REFUSED[reason])
+    kind = options.pop("dtype", torch.float32)
+    qkv = [x.to(kind) for x in drawn(6, dim=options.pop("dim", 8), batch=options.pop("batch", 1))]
+    options = {name: x.to(DEVICE) for name, x in options.items()}
+    with pytest.raises(ValueError, match=f"implementation is 'triton', .*{reason}"):
+        attention(*qkv, **options, implementation="triton")
+    with torch_impl.use_ops("triton"):
+        found = attention(*qkv, **options)
+    torch.testing.assert_close(found, attention(*qkv, **options, implementation="eager"))
+
+
+def test_it_is_refused_where_triton_cannot_run(monkeypatch):
+    q, k, v = (x.cpu() for x in drawn(6))
+    inputs = check_attention(q, k, v, scale=1.0)
+    assert triton.refusal(inputs) is None or DEVICE == "cuda"
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    assert "q is on cpu, expected cuda" in triton.refusal(inputs)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert triton.refusal(inputs) == "Triton is not installed"
+
+
+def test_a_bias_without_a_gradient_is_added():
+    q, k, v = drawn(6)
+    bias = torch.randn(2, 6, 6, device=DEVICE)
+    inputs = check_attention(q, k, v, bias=bias, scale=0.5)
+    torch.testing.assert_close(triton.attend(inputs), eager.attend(inputs))
+
+
+def test_autocast_computes_in_its_dtype():
+    q, k, v = drawn(6)
+    with torch.autocast(DEVICE, torch.bfloat16):
+        out = attention(q, k, v, implementation="triton")
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), attention(q, k, v), atol=0.05, rtol=0.05)
