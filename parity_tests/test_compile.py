@@ -11,9 +11,10 @@ import torch_impl
 
 from . import budget
 from .cases import CASES
+from .run import MODULES as KINDS
 from .run import build, given_of, has_grad
 
-MODULES = [case for case in CASES if case.kind not in ("op", "resize")]
+MODULES = [case for case in CASES if case.kind in KINDS]
 FIRST = list({(case.kind, case.name): case for case in reversed(MODULES)}.values())[::-1]
 SCHEMES, ATTENTIONS = ([c for c in FIRST if c.kind == kind] for kind in ("scheme", "attention"))
 MODELS = [

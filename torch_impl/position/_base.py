@@ -102,8 +102,8 @@ class PositionBias(Module):
         self._check_pairs("window_size", self.query_size, self.window_size)
         self.dtype = as_dtype(dtype)
         self.generator = as_generator(generator)
-        self.keep("index", torch.empty(0, dtype=torch.long))  # where it is, the geometry is made
-        self.make_buffers()
+        self._keep("index", torch.empty(0, dtype=torch.long))  # where it is, the geometry is made
+        self._make_buffers()
 
     @property
     def num_tokens(self) -> int:
@@ -115,16 +115,16 @@ class PositionBias(Module):
         """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
-    def make_query_tokens(self) -> Tensor | None:
+    def _make_query_tokens(self) -> Tensor | None:
         """Return the places of the queries in the sequence, or None if every token is a query."""
         return None
 
-    def make_buffers(self) -> None:
+    def _make_buffers(self) -> None:
         """Keep the geometry of the window: `index` and `query_tokens`."""
-        self.keep("index", self.make_index(self.query_size, self.window_size))
-        self.keep("query_tokens", self.make_query_tokens())
+        self._keep("index", self.make_index(self.query_size, self.window_size))
+        self._keep("query_tokens", self._make_query_tokens())
 
-    def keep(self, name: str, tensor: Tensor | None) -> None:
+    def _keep(self, name: str, tensor: Tensor | None) -> None:
         """Keep a tensor as a buffer, which moves with the module and is not in its state."""
         self.register_buffer(name, tensor, persistent=False)
 
@@ -185,7 +185,7 @@ class PositionBias(Module):
         except ValueError as error:
             raise ValueError(f"{name}: got {num_tokens} tokens, but {error}") from None
 
-    def is_window(self, q_size: Size, k_size: Size, q_offset: int) -> bool:
+    def _is_window(self, q_size: Size, k_size: Size, q_offset: int) -> bool:
         """Return whether these are the sizes for which the geometry is kept."""
         window = *self.query_size, *self.window_size, 0
         return same([*q_size, *k_size, q_offset], window)
@@ -245,10 +245,10 @@ class PositionBias(Module):
             super()._apply(fn, recurse)
         finally:
             for name, tensor in geometry.items():
-                self.keep(name, None if tensor is None else _moved(tensor, like.device))
+                self._keep(name, None if tensor is None else _moved(tensor, like.device))
         self.dtype = like.dtype
         if was_meta and not like.is_meta:
-            self.make_buffers()
+            self._make_buffers()
         return self
 
 

@@ -77,7 +77,7 @@ class QueryBias(PositionBias):
     def indices(self, q_size: Size, k_size: Size, q_offset: int) -> Tensor:
         """Return the index of each term, (terms, P + Lq, P + Lk)."""
         sizes = q_size, k_size, q_offset
-        index = self.index if self.is_window(*sizes) else self.make_index(*sizes)
+        index = self.index if self._is_window(*sizes) else self.make_index(*sizes)
         return index.reshape(-1, *index.shape[-2:])
 
     def forward(

@@ -22,9 +22,9 @@ class SlopeBias(OffsetBias):
 
     fixed_slopes: Tensor  # (H,) in float64
 
-    def make_buffers(self) -> None:
-        super().make_buffers()
-        self.keep("fixed_slopes", self.make_slopes().to(self.index.device))
+    def _make_buffers(self) -> None:
+        super()._make_buffers()
+        self._keep("fixed_slopes", self.make_slopes().to(self.index.device))
 
     def make_slopes(self) -> Tensor:
         """Return the slopes (H,) on the CPU, float64."""

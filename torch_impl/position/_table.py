@@ -28,11 +28,11 @@ class TableBias(PositionBias):
     offsets_keys: Tensor
     offsets_rows: Tensor | None
 
-    def make_buffers(self) -> None:
-        super().make_buffers()
+    def _make_buffers(self) -> None:
+        super()._make_buffers()
         offsets = self._make_offsets(self.query_size, self.window_size, 0)
         for name in ("queries", "keys", "rows"):
-            self.keep(f"offsets_{name}", None if offsets is None else getattr(offsets, name))
+            self._keep(f"offsets_{name}", None if offsets is None else getattr(offsets, name))
 
     def table(
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
@@ -45,7 +45,7 @@ class TableBias(PositionBias):
     ) -> tuple[Tensor, Tensor]:
         """Return (table, index) for the given sizes, those of the window unless given."""
         sizes = self.sizes(q_size, k_size, q_offset)
-        index = self.index if self.is_window(*sizes) else self.make_index(*sizes)
+        index = self.index if self._is_window(*sizes) else self.make_index(*sizes)
         return self.table(*sizes), index
 
     def lookup_tokens(self, num_tokens: int) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ class TableBias(PositionBias):
         """Return `ScoreTerms`: the table and the index. Only the number of tokens of x matters."""
         sizes = self.sizes_of(x.shape[1], "x")
         offsets = self.offsets(*sizes)
-        if offsets is None or self.is_window(*sizes):
+        if offsets is None or self._is_window(*sizes):
             return ScoreTerms(*self.lookup(*sizes), offsets=offsets)
         return ScoreTerms(self.table(*sizes), offsets=offsets)  # some implementations need no index
 
@@ -68,7 +68,7 @@ class TableBias(PositionBias):
 
         q_size, k_size, q_offset: as `sizes` returns them.
         """
-        if not self.is_window(q_size, k_size, q_offset):
+        if not self._is_window(q_size, k_size, q_offset):
             return self._make_offsets(q_size, k_size, q_offset)
         if self.offsets_rows is None:
             return None

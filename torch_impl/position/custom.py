@@ -72,7 +72,7 @@ class Custom(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
-        if not self.is_window(*sizes):
+        if not self._is_window(*sizes):
             raise ValueError(
                 f"q_size is {sizes[0]} and k_size {sizes[1]}, but a 'custom' bias has the sizes of its "
                 f"index, here those of the window {self.window_size}; call it with another index"

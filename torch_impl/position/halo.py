@@ -58,7 +58,7 @@ class Halo(AxesBias):
     def query_size(self) -> Size:
         return tuple(size - 2 * self.halo_size for size in self.window_size)
 
-    def make_query_tokens(self) -> Tensor | None:
+    def _make_query_tokens(self) -> Tensor | None:
         if self.halo_size == 0:
             return None
         middle = slice(self.halo_size, -self.halo_size)

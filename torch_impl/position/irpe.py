@@ -71,10 +71,10 @@ class IRPE(QueryBias):
             table = Parameter(truncated_normal(self.generator, shape, self.init_std, self.dtype))
             setattr(self, f"lookup_table_{name}", table)
 
-    def make_buffers(self) -> None:
-        super().make_buffers()
+    def _make_buffers(self) -> None:
+        super()._make_buffers()
         window = self.window_size, self.window_size, self.index.device
-        self.keep("joint_rows", self._bucket_rows.joint(*window)[0])
+        self._keep("joint_rows", self._bucket_rows.joint(*window)[0])
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size, self.index.device)[1]
@@ -105,6 +105,6 @@ class IRPE(QueryBias):
         """Return (1 or H, R', d) under the joint index."""
         learned = getattr(self, f"lookup_table_{name}")
         rows = self.joint_rows
-        if not self.is_window(q_size, k_size, 0):
+        if not self._is_window(q_size, k_size, 0):
             rows = self._bucket_rows.joint(q_size, k_size, self.index.device)[0]
         return wide(learned)[:, rows].sum(1).to(learned.dtype)

@@ -52,10 +52,10 @@ class IRPEBias(TableBias):
             truncated_normal(self.generator, shape, self.init_std, self.dtype)
         )
 
-    def make_buffers(self) -> None:
-        super().make_buffers()
+    def _make_buffers(self) -> None:
+        super()._make_buffers()
         window = self.window_size, self.window_size, self.index.device
-        self.keep("joint_rows", self._bucket_rows.joint(*window)[0])
+        self._keep("joint_rows", self._bucket_rows.joint(*window)[0])
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._bucket_rows.joint(q_size, k_size, self.index.device)[1]
@@ -71,7 +71,7 @@ class IRPEBias(TableBias):
         """Return (R', H); for method "cross" with a row for each pair of rows that occurs."""
         q_size, k_size, q_offset = self.sizes(q_size, k_size, q_offset)
         rows = self.joint_rows
-        if not self.is_window(q_size, k_size, q_offset):
+        if not self._is_window(q_size, k_size, q_offset):
             rows = self._bucket_rows.joint(q_size, k_size, self.index.device)[0]
         learned = gather_rows(wide(self.relative_position_bias_table), rows.flatten())
         return learned.unflatten(0, rows.shape).sum(0).to(self.dtype).expand(-1, self.num_heads)

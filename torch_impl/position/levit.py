@@ -54,7 +54,7 @@ class LeViT(TableBias):
     def query_size(self) -> Size:
         return tuple(len(range(0, size, self.stride)) for size in self.window_size)
 
-    def make_query_tokens(self) -> Tensor | None:
+    def _make_query_tokens(self) -> Tensor | None:
         if self.stride == 1:
             return None
         return tokens_at(

@@ -78,9 +78,9 @@ class Sum(TableBias):
             return as_sizes(name, size)
         return longest([part.as_window(name, size) for part in self._parts])
 
-    def make_buffers(self) -> None:
-        super().make_buffers()
-        self.keep("rows", self._joint(self.window_size, self.window_size, 0)[0])
+    def _make_buffers(self) -> None:
+        super()._make_buffers()
+        self._keep("rows", self._joint(self.window_size, self.window_size, 0)[0])
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         return self._joint(q_size, k_size, q_offset)[1]
@@ -89,7 +89,7 @@ class Sum(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Sizes:
         sizes = super().sizes(q_size, k_size, q_offset)
-        if self._own_window and not self.is_window(*sizes):
+        if self._own_window and not self._is_window(*sizes):
             raise ValueError(
                 f"q_size is {sizes[0]}, k_size {sizes[1]} and q_offset {q_offset}, but a part has a "
                 f"window of its own, so that this sum has no sizes but {self.window_size}"
@@ -102,7 +102,7 @@ class Sum(TableBias):
         self, q_size: SizeLike | None = None, k_size: SizeLike | None = None, q_offset: int = 0
     ) -> Tensor:
         sizes = self.sizes(q_size, k_size, q_offset)
-        rows = self.rows if self.is_window(*sizes) else self._joint(*sizes)[0]
+        rows = self.rows if self._is_window(*sizes) else self._joint(*sizes)[0]
         tables = [part.table(*self._asked(*sizes)) for part in self._parts]
         # wide: autograd adds a row's gradients up before they are rounded
         terms = [gather_rows(wide(table), each) for table, each in zip(tables, rows, strict=True)]
@@ -146,7 +146,7 @@ class Sum(TableBias):
 
     def _has_joint(self, *sizes: Any) -> bool:
         """Return whether there is a joint table; one for new sizes cannot be traced."""
-        return self.is_window(*sizes) or not torch.compiler.is_compiling()
+        return self._is_window(*sizes) or not torch.compiler.is_compiling()
 
     def _added(self, *sizes: Any) -> Tensor:
         """Return the bias (H, P + Lq, P + Lk) as the sum of the parts'."""
@@ -155,7 +155,7 @@ class Sum(TableBias):
 
     def _asked(self, *sizes: Any) -> Any:
         """Return the sizes to ask the parts for: none for the window, so that each part uses its own."""
-        return () if self.is_window(*sizes) else sizes
+        return () if self._is_window(*sizes) else sizes
 
     def _check_parts(self) -> None:
         """Raise ValueError unless all parts are tables for the same pairs."""

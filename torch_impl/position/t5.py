@@ -67,10 +67,10 @@ class T5(TableBias):
             truncated_normal(self.generator, (num_buckets, num_heads), self.init_std, self.dtype)
         )
 
-    def make_buffers(self) -> None:
+    def _make_buffers(self) -> None:
         buckets = self.num_buckets // 2 if self.bidirectional else self.num_buckets
-        self.keep("least", least_distances(buckets, self.max_distance).to(self.index.device))
-        super().make_buffers()
+        self._keep("least", least_distances(buckets, self.max_distance).to(self.index.device))
+        super()._make_buffers()
 
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         bucket = self.bucket(axis_offsets(q_size[0], k_size[0], q_offset, device=self.index.device))
