@@ -15,11 +15,11 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from . import checkpoint, runs
-from .build import OF_A_STEP, build_trainer, load_dataset
+from .build import build_trainer, load_dataset
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .comparison import page, results
 from .comparison.rows import ROWS, settings_of, written
-from .config import SECTIONS, Config, add_sections, to_config
+from .config import Config, add_sections, to_config
 from .data import Dataset
 from .distributed.evaluation import evaluated
 from .train import train
@@ -27,12 +27,6 @@ from .train import train
 DEFAULT_TWIN = "torch"  # on one core it takes a third of the NumPy twin's time
 CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
 MOST_SEEDS = 1000
-# Options that came after the results on record.
-NEWER = {
-    "training": {*OF_A_STEP, "tensorboard", "distributed"},
-    "data": {"streaming", "workers", "mean", "std", "crop_pct", "interpolation", "crop_scale"}
-    | {"crop_ratio", "rand_augment", "random_erasing", "mixup", "cutmix"},
-}
 SET_BY_ROWS = tuple(f"--relative_position.{name}" for name in ("position", "bias_type", "rpb_kwargs"))
 
 
@@ -121,19 +115,12 @@ def _settings(common):
     del sections["visualization"], sections["training"]["seed"]
     sections["relative_position"] = {"init_std": common.config.relative_position.init_std}
     sections["training"]["device"] = common.device
-    sections |= {name: _on_record(name, sections[name]) for name in NEWER}
     return {
         "backend": common.backend,
-        **sections,
+        **results.on_record(sections),
         "images": common.dataset.summary.counts,
         "grid": list(common.grid),
     }
-
-
-def _on_record(name, options):
-    """Return the options of a section without the newer ones that have their default."""
-    defaults = asdict(SECTIONS[name]())
-    return {k: v for k, v in options.items() if k not in NEWER[name] or v != defaults[k]}
 
 
 def _config(common, name, seed):
