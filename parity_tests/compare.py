@@ -4,7 +4,7 @@ import os
 
 import torch_impl
 
-from .implementations import ATTENTION, REFUSED
+from .implementations import REFUSED, attends
 from .run import given_of, run_numpy
 from .run_torch import run_torch
 from .verdict import judge
@@ -25,5 +25,6 @@ def compare(case, dtype, device="cpu", implementation="eager"):
 
 
 def implementations(case):
-    """Return the implementations that the kernels of a CPU take the case with, forward and backward."""
-    return ("eager", "sdpa") if case in ATTENTION and case.id not in REFUSED["sdpa"] else ("eager",)
+    """Return the implementations that take the case on a CPU, forward and backward."""
+    taken = attends(case) and case.id not in REFUSED["sdpa"]
+    return ("eager", "sdpa") if taken else ("eager",)

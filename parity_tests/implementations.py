@@ -1,5 +1,6 @@
 """The PyTorch twin's implementations of attention, and which cases of the table each refuses."""
 
+import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest import mock
@@ -16,9 +17,14 @@ from .run import build
 
 OTHERS = tuple(name for name in REGISTRY if name != "eager")
 QUERY = "query_lookup reads the query, which it does not"
-ATTENTION = [
-    case for case in CASES if case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
-]
+
+
+def attends(case):
+    """Return whether the case is attention, alone or as a module, with one call of the op."""
+    return case.kind == "attention" or (case.kind, case.name) == ("op", "attention")
+
+
+ATTENTION = [case for case in CASES if attends(case)]
 
 DROPOUT = "dropout multiplies the probabilities, which it does not give"
 VALUES = "value_embedding needs the probabilities, which it does not give"
@@ -101,6 +107,7 @@ def unfused_flex():
     graph that autograd makes of it, in any precision.
     """
     with (
+        warnings.catch_warnings(action="ignore", category=UserWarning),  # that it is not compiled
         mock.patch.object(flex, "kernel", lambda device: flex_attention.flex_attention),
         mock.patch.object(flex, "refusal_of_device", lambda inputs: None),
         mock.patch.object(flex_attention, "_validate_device", lambda *qkv: None),

@@ -26,7 +26,7 @@ def run_torch(given, dtype=None, device="cpu"):
     differentiable = [(o, g) for o, g in zip(outs, cotangents, strict=True) if o.requires_grad]
     if differentiable:
         torch.autograd.backward(*zip(*differentiable, strict=True))
-    results |= {f"d{name}": x.grad for name, x in inputs.items() if x.requires_grad}
+    results |= {f"d{name}": x.grad for name, x in inputs.items() if x.grad is not None}
     # A gradient is None if the output does not depend on the parameter (Shaw's values and the scores).
     results |= {f"grad.{n}": torch.zeros_like(p) if p.grad is None else p.grad for n, p in parameters}
     return {name: _array(x) for name, x in results.items()}

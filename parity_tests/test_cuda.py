@@ -39,8 +39,12 @@ BOTH = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 BATCH, EPOCH_BATCH = 4, 64
 
 
-def built(model, device, dtype=torch.float32, **options):
-    return model(dtype=dtype, generator=np.random.default_rng(5), **options).to(device).train()
+DROPS = {"drop_rate": 0.1, "attn_drop_rate": 0.1, "drop_path_rate": 0.2}
+
+
+def built(model, device, dtype=torch.float32, generator=None, **options):
+    generator = np.random.default_rng(5) if generator is None else generator
+    return model(dtype=dtype, generator=generator, **options).to(device).train()
 
 
 def digits():
@@ -65,11 +69,12 @@ def never_waiting(device):
 @DEVICES
 @BOTH
 def test_a_step_never_waits_for_the_gpu(model, device):
-    """Forward, loss, backward and AdamW; the Trainer reads the loss besides, to stop if it is no number.
+    """Forward, dropout drawn on the device, loss, backward and AdamW.
 
-    The first step is not watched: it makes the optimizer's state and what PyTorch makes once.
+    The Trainer reads the loss besides, to stop if it is no number. The first step is not watched: it
+    makes the optimizer's state, masks, and what PyTorch makes once.
     """
-    net = built(model, device)
+    net = built(model, device, generator=torch.Generator(device).manual_seed(5), **DROPS)
     optimizer = AdamW(parameter_groups(net.named_parameters(), 0.05, 20.0))
     images = torch.randn(BATCH, 1, 8, 8, device=device)
     labels = torch.randint(10, (BATCH,), device=device)

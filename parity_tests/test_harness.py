@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import numpy_ref.kernels
 import numpy_ref.nn
 import numpy_ref.position._table
 from numpy_ref.ops.attention import AttentionGrads
 
-from . import budget, report
+from . import ahead, budget, exact, report, verdict
 from .cases import CASES
 from .compare import compare
 from .errors import Measures
@@ -181,8 +182,6 @@ def test_report_holds_every_tensor(tmp_path):
 
 
 def test_device_is_insisted_on(monkeypatch):
-    import torch
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("DEVICE", "cuda")
     with pytest.raises(RuntimeError, match="no CUDA device"):
@@ -190,3 +189,33 @@ def test_device_is_insisted_on(monkeypatch):
     monkeypatch.setenv("DEVICE", "tpu")
     with pytest.raises(ValueError, match="tpu"):
         report.device()
+
+
+def test_truths_of_other_processes_are_the_same(monkeypatch):
+    monkeypatch.setattr(ahead, "CASES", CASES[:2])
+    with ahead.computed_ahead(["float64", "float16"], 1):
+        assert verdict.AHEAD.keys() == {(c, d) for c in CASES[:2] for d in ("float64", "float16")}
+        for case, dtype in list(verdict.AHEAD):
+            found = verdict.truth_of.__wrapped__(case, dtype)
+            assert (case, dtype) not in verdict.AHEAD
+            truth, costs = verdict.truth_of.__wrapped__(case, dtype)
+            assert found[0].keys() == truth.keys()
+            for name, array in truth.items():
+                np.testing.assert_array_equal(found[0][name], array)
+            assert {n: c.cost for n, c in found[1].items()} == {n: c.cost for n, c in costs.items()}
+    assert not verdict.AHEAD
+
+
+def test_the_numpy_twin_can_be_left_out(monkeypatch):
+    assert {row.side for row in compare(SCHEME, "float64")} == {"torch", "numpy"}
+    monkeypatch.setenv("TWINS", "torch")
+    assert {row.side for row in compare(SCHEME, "float64")} == {"torch"}
+
+
+def test_products_are_exact_where_a_gpu_would_round_more():
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    assert exact.settings()["float32_matmul_precision"] != "highest"
+    exact.exact_products()
+    found = exact.settings()
+    assert found.pop("float32_matmul_precision") == "highest"
+    assert not any(found.values()), found

@@ -226,6 +226,11 @@ def test_a_compiled_run_is_the_eager_one_under_the_same_names(compiled):
         assert row.ok, row
     one.load_state_dict(arrays, progress)
     assert_unchanged(one, arrays, progress)
+    step(one)
+    continued = one.state_dict()
+    one.load_state_dict(arrays, progress)
+    step(one)
+    assert_unchanged(one, *continued)
     eager.load_state_dict(*one.state_dict())
     for a, b in zip(step(eager, 2), step(one, 2), strict=True):
         assert abs(a.loss - b.loss) <= budget.TRAINING_LOSS * abs(a.loss)

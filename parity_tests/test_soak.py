@@ -16,6 +16,7 @@ def test_no_processor_and_no_seed_is_over_the_budget():
     assert results.keys() == set(names)
     for name, rows in results.items():
         assert {row[2] for row in rows} == set(dtypes)
+        assert any(row[3].endswith("-sdpa") for row in rows)
         over = [row for row in rows if row[0] > 1]
         assert not over, f"{name}: {over[:3]}"
 

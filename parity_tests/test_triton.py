@@ -265,7 +265,7 @@ def test_it_is_refused_where_triton_cannot_run(monkeypatch):
 def test_a_bias_without_a_gradient_is_added():
     q, k, v = drawn(6)
     bias = torch.randn(2, 6, 6, device=DEVICE)
-    inputs = Inputs(q, k, v, None, None, bias, None, 0.5, None, None, None, None)
+    inputs = check_attention(q, k, v, bias=bias, scale=0.5)
     torch.testing.assert_close(triton.attend(inputs), eager.attend(inputs))
 
 

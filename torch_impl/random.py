@@ -34,16 +34,23 @@ def as_generator(generator: Any) -> Generator:
 def truncated_normal(
     generator: Generator, shape: Sequence[int], std: float, dtype: torch.dtype
 ) -> Tensor:
-    """Draw a CPU tensor from the normal distribution (0, std²); values beyond ±2 std are drawn again."""
+    """Draw from the normal distribution (0, std²); values beyond ±2 std are drawn again.
+
+    The tensor lies on PyTorch's default device; for "meta" nothing is drawn.
+    """
+    default = torch.get_default_device()
+    if default.type == "meta":
+        return torch.empty(shape, dtype=dtype, device=default)
     if isinstance(generator, torch.Generator):
         draw = torch.empty(shape, dtype=dtype, device=generator.device)
-        return torch.nn.init.trunc_normal_(draw, 0, std, -2 * std, 2 * std, generator=generator).cpu()
+        torch.nn.init.trunc_normal_(draw, 0, std, -2 * std, 2 * std, generator=generator)
+        return draw.to(default)
     values = generator.standard_normal(shape)
     redo = np.abs(values) > 2
     while redo.any():
         values[redo] = generator.standard_normal(int(redo.sum()))
         redo = np.abs(values) > 2
-    return torch.from_numpy(values * std).to(dtype)
+    return torch.from_numpy(values * std).to(default, dtype)
 
 
 def uniform(generator: Generator, shape: Sequence[int], low: float, high: float) -> Tensor:

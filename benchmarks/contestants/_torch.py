@@ -1,7 +1,6 @@
-"""What the PyTorch contestants share: inputs, a backward by autograd, a gather without a range check."""
+"""What the PyTorch contestants share: inputs, a backward by autograd, Swin's own gather."""
 
-import importlib
-from contextlib import ExitStack, contextmanager
+from contextlib import nullcontext
 
 import torch
 
@@ -37,7 +36,12 @@ def contestant(call, leaves, dout, backward, device, implementation=None):
         return {"out": out.detach(), **{name: leaf.grad for name, leaf in leaves.items()}}
 
     run = finished(both if backward else forward, device)
-    return Contestant(run, lambda: as_its_users_would(implementation))
+    return Contestant(run, lambda: chosen(implementation))
+
+
+def chosen(implementation):
+    """Return a context in which torch_impl prefers this implementation of attention; None: no change."""
+    return nullcontext() if implementation is None else torch_impl.ops.use_ops(implementation)
 
 
 def finished(run, device):
@@ -51,24 +55,6 @@ def finished(run, device):
         return result
 
     return waited
-
-
-@contextmanager
-def as_its_users_would(implementation=None):
-    """Replace torch_impl's gather by Swin's, which does not check that the index is in the table.
-
-    The check takes two passes over the index and breaks torch.compile's graph.
-    implementation: "eager" or "sdpa" for modules of torch_impl.
-    """
-    ops = importlib.import_module("torch_impl.ops.attention.inputs")
-    before, ops.gather_bias = ops.gather_bias, swin_gather
-    try:
-        with ExitStack() as stack:
-            if implementation is not None:
-                stack.enter_context(torch_impl.ops.use_ops(implementation))
-            yield
-    finally:
-        ops.gather_bias = before
 
 
 def swin_gather(table, index):

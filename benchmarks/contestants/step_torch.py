@@ -5,7 +5,7 @@ import torch
 from . import SWITCHES
 from ._contestant import Contestant
 from ._step import left_by, trainer_of
-from ._torch import as_its_users_would, finished
+from ._torch import chosen, finished
 
 
 def make(name, work, given, backward, device):
@@ -17,6 +17,6 @@ def make(name, work, given, backward, device):
         trainer.model = torch.compile(trainer.model, dynamic=False)
     return Contestant(
         finished(lambda: trainer.train_step(images, labels), device),
-        lambda: as_its_users_would(implementation),
+        lambda: chosen(implementation),
         lambda result: left_by(result, parameters, lambda p: (p.detach(), p.grad)),
     )

@@ -10,7 +10,7 @@ from . import SWITCHES
 from ._contestant import Contestant
 from ._libraries import model_of
 from ._step import CLIP, LR, SMOOTHING, Stepped, left_by, optimizer_of
-from ._torch import as_its_users_would, finished, tensors
+from ._torch import chosen, finished, tensors
 
 
 def make(name, work, given, backward, device):
@@ -41,4 +41,4 @@ def make(name, work, given, backward, device):
         grads = to_ours({n: p.grad for n, p in parameters.items()})
         return left_by(result, zip(data, data, strict=True), lambda n: (data[n], grads[n]))
 
-    return Contestant(finished(step, device), lambda: as_its_users_would(implementation), named)
+    return Contestant(finished(step, device), lambda: chosen(implementation), named)

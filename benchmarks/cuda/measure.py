@@ -1,5 +1,6 @@
 """Measure a contestant: judge it on a small piece by the parity tests' budget, then time the work."""
 
+import gc
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -157,5 +158,6 @@ def _lost(device):
 
 
 def _give_back(device):
+    gc.collect()  # an error's traceback holds tensors
     if device == "cuda" and not _lost(device):
         torch.cuda.empty_cache()

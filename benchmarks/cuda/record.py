@@ -49,18 +49,19 @@ class Part:
         return [package for package in self.needs if importlib.util.find_spec(package) is None]
 
 
-def parts_of(device, folder, tiny, arguments):
+def parts_of(device, folder, tiny):
     """Return the parts in their order. tiny: a few of each, to try the command."""
     some = ["-k", "op-attention-swin_3x5"] if tiny else []
     mine = ["--tiny", "--dtypes", "float32", "--suites", "length"] if tiny else []
-    bench = ["benchmarks.cuda", "--device", device, "--out", str(folder), *mine, *arguments]
-    parity = ["pytest", "-q", "parity_tests/test_parity.py", *some]
+    bench = ["benchmarks.cuda", "--device", device, "--out", str(folder), *mine]
+    parity = ["pytest", "-q", "parity_tests/test_parity.py", "parity_tests/test_parity_cuda.py", *some]
     environment = {"DEVICE": device, "TWINS": "torch", "REPORTS": str(folder)}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment |= {} if tiny else {"JOBS": str(os.cpu_count())}
+    cublas = (("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),)  # for equal bits in two runs
     return [
         Part("parity", parity, ("pytest", "numba"), tuple(environment.items())),
-        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba", "sklearn")),
+        Part("tests", ["pytest", "-q", "-m", "cuda", *marked()], ("pytest", "numba", "sklearn"), cublas),
         Part("benchmarks", bench, ("numba", "pytest")),
     ]
 
@@ -79,7 +80,8 @@ def main(argv=None):
     folder = _new_folder(options.out, machine["device"] if options.device == "cuda" else "rehearsal")
     deadline = time.monotonic() + options.seconds - RESERVE
     about = {"date": date.today().isoformat(), "commit": commit(), **machine}
-    parts = parts_of(options.device, folder.resolve(), options.tiny, options.arguments)
+    parts = parts_of(options.device, folder.resolve(), options.tiny)
+    parts = [part for part in parts if options.parts is None or part.name in options.parts]
     with (folder / "log.txt").open("w") as log:
         for part in parts:
             write(folder, about, parts)
@@ -198,11 +200,13 @@ def _parse(argv):
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"of all parts; default {SECONDS}"
     )
+    parser.add_argument(
+        "--parts", nargs="+", choices=("parity", "tests", "benchmarks"), help="default: all"
+    )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a rehearsal")
     parser.add_argument(
         "--tiny", action="store_true", help="a few cases of each part, to try the command"
     )
-    parser.add_argument("arguments", nargs="*", help="for the benchmarks, after --")
     return parser.parse_args(argv)
 
 

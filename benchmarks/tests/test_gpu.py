@@ -2,13 +2,14 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 
 import pytest
 import torch
 
-from benchmarks.cuda import contestants, measure, plan, record, report
+from benchmarks.cuda import clock, contestants, measure, plan, record, report
 from benchmarks.cuda.__main__ import measure as measure_all
 from benchmarks.cuda.measure import Entry, Line
 from benchmarks.cuda.report import Report
@@ -65,6 +66,29 @@ def test_too_little_memory_is_a_result(monkeypatch):
 
     monkeypatch.setattr(measure, "_run", full)
     assert measure.measure(Entry(TINY, "float32", True, "eager"), "cpu") == Line(absent="out of memory")
+
+
+def test_a_call_is_timed_with_a_cold_cache_after_a_head_start(monkeypatch):
+    done = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            done.append("event")
+
+        def elapsed_time(self, end):
+            return 2000.0
+
+    cache = torch.ones(3)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: done.append("sleep"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: done.append("wait"))
+    seconds = clock._by_events(lambda: done.append("call"), cache, 2)
+    assert seconds == [2.0, 2.0]
+    assert done == ["sleep", "event", "call", "event"] * 2 + ["wait"]
+    assert not cache.any()
 
 
 def test_offsets_and_index_say_the_same():
@@ -219,7 +243,42 @@ def test_a_second_run_of_a_day_has_a_folder_of_its_own(tmp_path):
 
 def test_the_record_fits_what_a_lent_machine_brings_back(tmp_path):
     """At most eight files in a folder, two levels down (the lent machine's limits)."""
-    parts = record.parts_of("cpu", tmp_path, True, [])
+    parts = record.parts_of("cpu", tmp_path, True)
     assert [part.name for part in parts] == ["parity", "tests", "benchmarks"]
     assert "parity_tests/test_cuda.py" in parts[1].command
     assert not [name for name in parts[1].command if "test_gate" in name]
+
+
+LACKING = ("jsonargparse", "hypothesis", "coverage", "x_transformers", "ruff", "basedpyright")
+IMPORTS = """
+import sys, torch._dynamo  # which asks for hypothesis's spec
+sys.modules.update(dict.fromkeys({lacking}, None))
+import benchmarks.cuda.__main__, benchmarks.cuda.record, benchmarks.cuda.worker
+import parity_tests.conftest, parity_tests.test_parity, parity_tests.test_parity_cuda
+for name in {marked}:
+    __import__(name)
+"""
+
+
+def test_the_command_needs_no_package_that_a_gpu_machine_may_lack():
+    marked = [name.removesuffix(".py").replace("/", ".") for name in record.marked()]
+    assert "parity_tests.test_cuda" in marked
+    code = IMPORTS.format(lacking=LACKING, marked=marked)
+    done = subprocess.run([sys.executable, "-c", code], cwd=record.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+INTERPRETED = """
+from benchmarks.cuda import plan
+from benchmarks.cuda.measure import Entry, measure
+line = measure(Entry(plan.TINY[0][0], "float32", True, "triton"), "cpu")
+print(line.absent, line.right, len(line.seconds))
+"""
+
+
+def test_our_kernel_is_judged_and_timed_in_its_interpreter():
+    pytest.importorskip("triton")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-c", INTERPRETED]
+    done = subprocess.run(command, cwd=record.ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["None True 5"], done.stderr

@@ -129,11 +129,10 @@ def connect(trainer, processes):
     if isinstance(model, FSDPModule):
         trainer.processes = Exchange(processes, draws, lambda: _adding(model))
         return
+    network = model if trainer.network is None else trainer.network  # the latter is compiled
     with warnings.catch_warnings():  # PyTorch 2.13 has another name for broadcast_buffers, 2.11 has not
         warnings.simplefilter("ignore", FutureWarning)
-        network = DistributedDataParallel(
-            trainer.network or model, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        network = DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
     network.register_comm_hook(None, _summed)
     trainer.network = network
     trainer.processes = Exchange(processes, draws, network.no_sync)

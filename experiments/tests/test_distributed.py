@@ -12,6 +12,8 @@ from small_runs import SMALL, assert_same_run, rows_of
 
 from experiments import checkpoint
 from experiments.distributed import share
+from experiments.runs import open_run
+from experiments.tests.torchrun_worker import watched_steps
 from experiments.train import main
 from parity_tests import budget
 
@@ -20,7 +22,7 @@ WORKER = "experiments.tests.torchrun_worker"
 # 1256 images: the last batch of an epoch has one, so a process has none. 271 are evaluated: one has more
 # than the other. SMALL has dropout of every kind.
 RUN = ["--backend", "torch", "--model.dtype", "float64", *SMALL, "--training.epochs=3"]
-RUN += ["--data.val_fraction=0.151", "--training.batch_size=251"]
+RUN += ["--data.val_fraction=0.1505", "--training.batch_size=251"]
 STEPS = 6  # of an epoch
 SPLIT = ["--training.distributed", "fsdp2"]
 SWIN = [
@@ -30,6 +32,9 @@ SWIN = [
     *("--model.window_size=2", "--model.patch_size=2", "--model.drop_path_rate=0.3"),
     *("--model.attn_drop_rate=0.1", "--model.proj_drop_rate=0.1", "--training.ema_decay=0.9"),
 ]
+# No dropout, whose draws micro-batches change.
+MICRO = ["--training.accumulate=3", "--training.epochs=1", "--model.drop_rate=0"]
+MICRO = [*RUN, *MICRO, "--model.attn_drop_rate=0", "--model.drop_path_rate=0"]
 
 
 def torchrun(processes, module, *arguments, **environment):
@@ -43,7 +48,7 @@ def torchrun(processes, module, *arguments, **environment):
 def together(folder, processes, *commands, **environment):
     """Run commands of experiments.train one after the other in the same processes.
 
-    Returns for each process the list of (exit code, stderr).
+    Returns for each process the list of (exit code, stderr, norms of the gradient).
     """
     folder.mkdir(exist_ok=True)
     done = torchrun(processes, WORKER, str(folder), json.dumps(commands), **environment)
@@ -89,6 +94,8 @@ def alone(tmp_path_factory):
     """Train in one process and return the folder."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     assert main([*RUN, "--run", str(folder)]) == 0
+    counts = open_run(folder).data.counts
+    assert (counts["train"] % 251, counts["val"] % 2) == (1, 1)
     return folder
 
 
@@ -99,7 +106,11 @@ def two(tmp_path_factory):
     run = [*RUN, "--run", str(folder / "run")]
     refused = [run, ["--backend", "numpy", *SMALL, "--run", str(folder / "numpy")], ["--nonsense"]]
     swin = [*SWIN, *SPLIT, "--run", str(folder / "swin")]
-    return folder, together(folder, 2, run, *refused, swin)
+    micro = [
+        [*MICRO, f"--training.distributed={kind}", "--run", str(folder / kind)]
+        for kind in ("ddp", "fsdp2")
+    ]
+    return folder, together(folder, 2, run, *refused, swin, *micro)
 
 
 def test_two_processes_do_what_one_does(two, alone):
@@ -108,8 +119,18 @@ def test_two_processes_do_what_one_does(two, alone):
 
 def test_a_swin_whose_weights_are_split_does_what_one_process_does(two, tmp_path):
     """Its windows multiply the rows of a draw, and its average of the weights is split too."""
-    assert main([*SWIN, "--run", str(tmp_path / "run")]) == 0
-    assert_close(two[0] / "swin", tmp_path / "run")
+    with watched_steps() as norms:
+        assert main([*SWIN, "--run", str(tmp_path / "run")]) == 0
+    folder, results = two
+    assert_close(folder / "swin", tmp_path / "run")
+    for said in results:
+        assert budget.float64("norms", norms, said[4][2], budget.TRAINING_LOSS).ok
+
+
+def test_micro_batches_of_two_processes_do_what_those_of_one_do(two, tmp_path):
+    assert main([*MICRO, "--run", str(tmp_path / "run")]) == 0
+    for kind in ("ddp", "fsdp2"):
+        assert_close(two[0] / kind, tmp_path / "run")
 
 
 def test_a_mistake_is_one_line_and_ends_all_processes(two):

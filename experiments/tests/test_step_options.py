@@ -1,6 +1,7 @@
 """Runs with micro-batches, an average of the weights, mixed precision and TensorBoard's events."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from small_runs import BACKENDS, SMALL, assert_same_run, interrupt, refused, start
 
-from experiments import checkpoint, events, metrics, runs
+from experiments import checkpoint, events, metrics, runs, visualize
 from experiments.evaluate import main as evaluate
 from experiments.export import main as export
 from experiments.resize import main as resize
@@ -86,9 +87,40 @@ def test_the_tested_network_is_the_average(averaged):
         assert json.loads((folder / "evaluation_test.json").read_text()) == before
 
 
+def test_the_pictures_are_of_the_average(averaged, tmp_path, monkeypatch):
+    """They are drawn from the model itself, at the end of training and by `experiments.visualize`."""
+    drawn = []
+
+    def draw(run, trainer, *more):
+        drawn.append(trainer.model.state_dict())
+        return []
+
+    monkeypatch.setattr(visualize, "draw", draw)
+    folder = tmp_path / "run"
+    shutil.copytree(averaged["numpy"], folder)
+    set_in_config(folder, "visualization", enabled=True)
+    assert main(["--resume", str(folder)]) == 0
+    assert visualize.main([str(folder)]) == 0
+    arrays = checkpoint.load(folder / "best.safetensors").arrays
+    assert len(drawn) == 2
+    for state in drawn:
+        np.testing.assert_array_equal(state["head.weight"], arrays["ema.head.weight"])
+
+
+def set_in_config(folder, section, **options):
+    """Edit config.yaml as if the run had been started so; an option that is `...` is taken out."""
+    sections = yaml.safe_load((folder / "config.yaml").read_text())
+    changed = sections[section] | options
+    sections[section] = {name: value for name, value in changed.items() if value is not ...}
+    (folder / "config.yaml").write_text(yaml.safe_dump(sections))
+    about = json.loads((folder / "run.json").read_text())
+    about["sha256"] = runs._digest(about, (folder / "config.yaml").read_bytes())
+    (folder / "run.json").write_text(json.dumps(about))
+
+
 def test_a_resized_run_begins_with_its_weights_as_the_average(averaged, tmp_path):
     new = tmp_path / "new"
-    assert resize([str(averaged["numpy"]), "--image-size=12", "--run", str(new)]) == 0
+    assert resize([str(averaged["numpy"]), "--image-size=12", "--out", str(new)]) == 0
     arrays, progress = checkpoint.load(new / "last.safetensors")
     assert progress["step"] == 0
     old = checkpoint.load(averaged["numpy"] / "best.safetensors").arrays
@@ -99,13 +131,8 @@ def test_a_resized_run_begins_with_its_weights_as_the_average(averaged, tmp_path
 
 def test_a_run_from_before_these_options_goes_on(half, finished):
     """Its config.yaml lacks them; it ends with the bits of a run that has their defaults."""
-    sections = yaml.safe_load((half / "config.yaml").read_text())
-    for name in NEW:
-        del sections["training"][name]
-    (half / "config.yaml").write_text(yaml.safe_dump(sections))
-    about = json.loads((half / "run.json").read_text())
-    about["sha256"] = runs._digest(about, (half / "config.yaml").read_bytes())
-    (half / "run.json").write_text(json.dumps(about))
+    set_in_config(half, "training", **dict.fromkeys(NEW, ...))
+    assert "tensorboard" not in (half / "config.yaml").read_text()
     assert main(["--resume", str(half)]) == 0
     assert_same_run(half, finished["numpy"])
 
@@ -120,7 +147,7 @@ def test_a_run_in_half_precision_is_used_by_either_twin(tmp_path, capsys):
         assert found["accuracy"] == last["val_accuracy"]
     capsys.readouterr()
     assert "precision is 'bf16', but the NumPy twin" in refused(
-        capsys, resize, [str(folder), "--image-size=12", "--backend=numpy", "--run", str(tmp_path / "n")]
+        capsys, resize, [str(folder), "--image-size=12", "--backend=numpy", "--out", str(tmp_path / "n")]
     )
     assert not (tmp_path / "n").exists()
 
@@ -151,6 +178,16 @@ def test_tensorboard_reads_the_rows(watched):
     found = scalars(watched)
     assert found == rows_as_scalars(watched)
     assert [step for step, _ in found["loss/val"]] == [1, 2, 3, 4]
+
+
+def test_the_times_of_the_events_are_those_of_training(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    row = dict.fromkeys(events.TAGS.values(), 0.5)
+    events.write(tmp_path, [row | {"epoch": n, "seconds": 2.0} for n in (1, 2, 3)], 1e9)
+    read = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.wall_time - 1e9 for event in read.Scalars("lr")] == [2, 4, 6]
 
 
 def test_a_resumed_run_repeats_no_epoch(tmp_path):

@@ -3,8 +3,8 @@
     python -m torch.distributed.run … -m experiments.tests.torchrun_worker FOLDER COMMANDS
 
 COMMANDS is a JSON list of argument lists of experiments.train. Process N writes FOLDER/N.json: for each
-command its exit code and what it wrote to stderr. With KILL="RANK STEP" in the environment that process
-is killed with SIGKILL before that step.
+command its exit code, what it wrote to stderr and the gradient's norm at each step. KILL="RANK STEP" in
+the environment kills that process with SIGKILL before that step.
 """
 
 import io
@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import torch.distributed
@@ -20,30 +20,40 @@ import torch.distributed
 from experiments.train import main as train
 from torch_impl import Trainer
 
-own_step = Trainer.train_step
+KILL = os.environ.get("KILL")
 
 
-def step_or_die(self, images, labels):
-    rank, step = os.environ["KILL"].split()
-    if os.environ["RANK"] == rank and self.steps == int(step):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return own_step(self, images, labels)
+@contextmanager
+def watched_steps():
+    """Yield the list that gets the gradient's norm of each step within the block."""
+    norms, own_step = [], Trainer.train_step
+
+    def train_step(self, images, labels):
+        if f"{os.environ.get('RANK')} {self.steps}" == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        step = own_step(self, images, labels)
+        norms.append(step.grad_norm)
+        return step
+
+    Trainer.train_step = train_step
+    try:
+        yield norms
+    finally:
+        Trainer.train_step = own_step
 
 
 def result(command):
-    """Return (exit code, stderr) of a command."""
-    with redirect_stderr(io.StringIO()) as said:
+    """Return (exit code, stderr, norms of the gradient) of a command."""
+    with redirect_stderr(io.StringIO()) as said, watched_steps() as norms:
         try:
             code = train(command)
         except SystemExit as stop:
             code = stop.code
-    return code, said.getvalue()
+    return code, said.getvalue(), norms
 
 
 def main():
     folder, commands = sys.argv[1:]
-    if "KILL" in os.environ:
-        Trainer.train_step = step_or_die
     torch.distributed.init_process_group("gloo")
     results = [result(command) for command in json.loads(commands)]
     (Path(folder) / f"{os.environ['RANK']}.json").write_text(json.dumps(results))

@@ -3,6 +3,9 @@
 from ._case import Mask, Normal, attention, block, vit
 
 GRID, PREFIX = {"window_size": (3, 4)}, {"num_prefix_tokens": 1}
+CAUSAL = GRID | {"bias_type": "kerple", "causal": True}
+SHAW_KEYS = {"bias_type": "shaw", "values": False}
+DECOMPOSED = GRID | {"bias_type": "decomposed"}
 HALO = {"window_size": (4, 5), "bias_type": "halo", "halo_size": 1}
 GRAPH = ((0, 1, 2), (1, 0, -1), (2, -1, 0))
 ONE_TWO = ({"bias_type": "1d"}, {"bias_type": "2d"})
@@ -91,6 +94,9 @@ ATTENTION = [
     attention("shaw", "narrow_heads", (2, 12, 12), 3, GRID | {"bias_type": "shaw"}, head_dim=2),
     attention("halo", "wide_heads", (2, 20, 6), 2, HALO, head_dim=5, scale=0.3),
     attention("2d", "wide_cosine", (2, 12, 8), 2, GRID, head_dim=7, cosine_attention=True),
+    attention("kerple", "16_channels", (2, 13, 8), 2, CAUSAL | PREFIX, head_dim=16),
+    attention("shaw", "16_channels", (2, 12, 8), 2, GRID | SHAW_KEYS, head_dim=16),
+    attention("decomposed", "16_channels", (2, 13, 8), 2, DECOMPOSED | PREFIX, head_dim=16),
     attention("2d", "no_k_bias", (2, 13, 24), 6, GRID | PREFIX, k_bias=False),
     attention(
         "log_cpb",

@@ -235,20 +235,25 @@ class PositionBias(Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Apply `.to(dtype)` also to tables that are made only when they are asked for.
 
-        The geometry moves, but stays exact. It is no part of a state: a module that comes from the meta
-        device makes it anew.
+        The geometry moves, but is neither rounded nor emptied. It is no part of a state: a module that
+        comes from the meta device makes it anew.
         """
-        self.dtype = fn(torch.empty(0, dtype=self.dtype)).dtype
-        was_meta = self.index.is_meta
-        before = {name: self._buffers[name] for name in self._non_persistent_buffers_set}
-        super()._apply(fn, recurse)
-        if was_meta and not self.index.is_meta:
+        was_meta, like = self.index.is_meta, torch.empty(0, dtype=self.dtype, device=self.index.device)
+        geometry = {name: self._buffers.pop(name) for name in sorted(self._non_persistent_buffers_set)}
+        try:
+            like = fn(like)
+            super()._apply(fn, recurse)
+        finally:
+            for name, tensor in geometry.items():
+                self.keep(name, None if tensor is None else _moved(tensor, like.device))
+        self.dtype = like.dtype
+        if was_meta and not like.is_meta:
             self.make_buffers()
-            return self
-        for name, tensor in before.items():
-            if tensor is not None and tensor.is_floating_point():
-                self.keep(name, tensor.to(self.index.device))
         return self
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    return torch.empty_like(tensor, device=device) if tensor.is_meta else tensor.to(device)
 
 
 def same(sizes: Sequence[int], others: Sequence[int]) -> bool:

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..types import Size
 
@@ -26,7 +25,8 @@ def axis_offsets(q: int, k: int, q_offset: int = 0, stride: int = 1, device: Dev
     Row i is a window of k consecutive numbers, read backwards; the window moves by `stride` per row.
     """
     numbers = axis_range(q, k, q_offset, stride, device)[0]
-    return numbers.unfold(0, k, stride).flip(1).contiguous()
+    first, back = torch.arange(q, device=device) * stride, torch.arange(k - 1, -1, -1, device=device)
+    return numbers[first[:, None] + back]
 
 
 def spread(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,14 +88,13 @@ def with_prefix(
     """
     if patch_to_prefix is None or prefix_to_prefix is None:
         patch_to_prefix = prefix_to_prefix = prefix_to_patch
-    left = (num_prefix_tokens, 0)
-    top = index.new_full((num_prefix_tokens, index.shape[1]), prefix_to_patch)
-    return torch.cat(
-        [
-            functional.pad(top, left, value=prefix_to_prefix),
-            functional.pad(index, left, value=patch_to_prefix),
-        ]
-    )
+    if not num_prefix_tokens:
+        return index
+    p, (q, k) = num_prefix_tokens, index.shape
+    # zeros plus the row: `full` would fix a row that depends on an open length of torch.export
+    top = [index.new_zeros(p, p) + prefix_to_prefix, index.new_zeros(p, k) + prefix_to_patch]
+    rest = [index.new_zeros(q, p) + patch_to_prefix, index]
+    return torch.cat([torch.cat(top, 1), torch.cat(rest, 1)])
 
 
 def joint_rows(indices: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ def log_coords(offsets: Tensor, extent: tuple[int, ...]) -> Tensor:
     """Return sign(δ) log2(1 + |δ|) / log2(8),  δ = 8 Δ / extent along each axis, in float64."""
     axes = zip(offsets.double().unbind(-1), extent, strict=True)
     delta = torch.stack([axis / size * 8 for axis, size in axes], -1)
-    return torch.copysign(torch.log1p(delta.abs()) / math.log(8), delta)
+    return delta.sign() * torch.log1p(delta.abs()) / math.log(8)
 
 
 def pretrained_extent(scheme: PositionBias, pretrained_window_size: SizeLike | None) -> tuple[int, ...]:

@@ -99,7 +99,7 @@ class TableBias(PositionBias):
         """
         if not self.num_prefix_tokens:
             return rows.flatten()
-        return torch.cat([rows.flatten(), *(rows.new_full((1,), row) for row in prefix_rows)])
+        return torch.cat([rows.flatten(), *(rows.new_zeros(1) + row for row in prefix_rows)])
 
     def prefix_rows(self, num_rows: int) -> tuple[int, int, int]:
         """Return the rows that prefix→token, token→prefix and prefix→prefix read (query→key).

@@ -48,6 +48,11 @@ def check_query_lookup(lookup: QueryLookup, shape: tuple[int, ...]) -> QueryLook
         raise TypeError(f"query_lookup is a {type(lookup).__name__}, expected QueryLookup")
     floating({"query_lookup.base": lookup.base}, **{"query_lookup.q": lookup.q})
     check_shape("query_lookup.q", lookup.q, (*shape[:3], None))
+    counts = len(lookup.embeddings), len(lookup.indices)
+    if counts[0] != counts[1]:
+        raise ValueError(f"query_lookup has {counts[0]} embeddings and {counts[1]} indices")
+    if counts == (0, 0) and lookup.base is None:
+        raise ValueError("query_lookup has neither a term nor a base")
     pairs = zip(lookup.embeddings, lookup.indices, strict=True)
     checked = [checked_lookup("q", lookup.q, embedding, index)[1:] for embedding, index in pairs]
     for _, index in checked:

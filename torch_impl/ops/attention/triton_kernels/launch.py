@@ -34,13 +34,14 @@ def forward(q: Tensor, k: Tensor, v: Tensor, terms: Terms) -> tuple[Tensor, Tens
     """Return out (B, H, Lq, dv) and the log of each row's sum, float32 (B, H, Lq)."""
     out, lse = forward_like(q, v)
     arguments = _arguments(q, k, v, terms) | {"out": out, "lse": lse} | _strides("o", out)
-    batch, heads, q_len = q.shape[:3]
-    if sizes.is_window(q_len, k.shape[2]):
-        tile = sizes.window_tile(q_len, k.shape[2], *_kind(q, v))
+    tiles, channels = _tiles(q), max(q.shape[3], v.shape[3])
+    (batch, heads, q_len), k_len = q.shape[:3], k.shape[2]
+    if sizes.is_window(tiles, q_len, k_len, channels):
+        tile = sizes.window_tile(tiles, "windows_forward", q_len, k_len, channels)
         chunk = sizes.windows_per_program(batch, heads, batch)
         _launch(windows_forward, (-(-batch // chunk), heads), arguments | {"chunk": chunk}, tile)
     else:
-        tile = sizes.tile("forward", *_kind(q, v))
+        tile = sizes.tile(tiles, "forward", channels)
         _launch(tiles_forward, (-(-q_len // tile.m) * heads * batch,), arguments, tile)
     return out, lse
 
@@ -57,7 +58,7 @@ def backward(
     arguments["key_at"] = arguments["slices"] = q  # not read without a table
     if terms.queries is not None and terms.keys is not None:
         arguments["key_at"] = _key_at(terms.keys, arguments["num_offsets"], terms.prefix)
-    if sizes.is_window(q.shape[2], k.shape[2]):
+    if sizes.is_window(_tiles(q), q.shape[2], k.shape[2], max(q.shape[3], v.shape[3])):
         slices = _windows_backward(arguments, q, k, v)
     else:
         slices = _tiles_backward(arguments, q, k, v, out)
@@ -94,7 +95,8 @@ def _windows_backward(arguments: dict[str, Any], q: Tensor, k: Tensor, v: Tensor
     chunk = sizes.windows_per_program(batch, heads, most)
     slices = _slices(arguments, -(-batch // chunk))
     arguments |= {"slices": slices, "chunk": chunk} | _strides("o", arguments["dout"])
-    tile = sizes.window_tile(q_len, k.shape[2], *_kind(q, v))
+    channels = max(dim, v.shape[3])
+    tile = sizes.window_tile(_tiles(q), "windows_backward", q_len, k.shape[2], channels)
     _launch(windows_backward, (-(-batch // chunk), heads), arguments, tile)
     return slices
 
@@ -102,18 +104,19 @@ def _windows_backward(arguments: dict[str, Any], q: Tensor, k: Tensor, v: Tensor
 def _tiles_backward(arguments: dict[str, Any], q: Tensor, k: Tensor, v: Tensor, out: Tensor) -> Tensor:
     """Run passes 2 to 4; return the slices (S, H, R)."""
     (batch, heads, q_len, dim), k_len = q.shape, k.shape[2]
+    tiles, channels = _tiles(q), max(dim, v.shape[3])
     arguments |= {"out": out, "delta": torch.empty_like(arguments["lse"])} | _strides("o", out)
     arguments |= _strides("do", arguments["dout"])
-    tile = sizes.tile("queries", *_kind(q, v))
+    tile = sizes.tile(tiles, "queries", channels)
     _launch(queries_backward, (-(-q_len // tile.m) * heads * batch,), arguments, tile)
-    tile = sizes.tile("keys", *_kind(q, v))
+    tile = sizes.tile(tiles, "keys", channels)
     _launch(keys_backward, (-(-k_len // tile.n) * heads * batch,), arguments, tile)
     if arguments["MODE"] == "none":
         return arguments["slices"]
-    tile = sizes.tile("table", *_kind(q, v))
-    tiles = -(-q_len // tile.m) * -(-k_len // tile.n)
+    tile = sizes.tile(tiles, "table", channels)
+    number = -(-q_len // tile.m) * -(-k_len // tile.n)
     most = sizes.most_slices(batch, q_len, dim, arguments["num_rows"])
-    cut = sizes.table_jobs(batch, heads, tiles, most)
+    cut = sizes.table_jobs(batch, heads, number, most)
     slices = _slices(arguments, cut.slices)
     arguments |= {"slices": slices, "chunk": cut.chunk, "jobs": cut.jobs, "num_slices": cut.slices}
     _launch(tiles_table_gradient, (cut.slices, heads), arguments, tile)
@@ -185,9 +188,9 @@ def _dense(x: Tensor) -> Tensor:
     return x if x.stride(-1) == 1 else x.contiguous()
 
 
-def _kind(q: Tensor, v: Tensor) -> tuple[bool, int]:
-    """Return what the choice of a tile depends on."""
-    return q.dtype == torch.float32, sizes.power_of_two(max(q.shape[3], v.shape[3]))
+def _tiles(q: Tensor) -> sizes.Tiles:
+    generation = torch.cuda.get_device_capability(q.device)[0] if q.is_cuda else 8
+    return sizes.tiles_for(q.dtype == torch.float32, generation)
 
 
 def _launch(kernel: Any, grid: Sequence[int], arguments: dict[str, Any], tile: sizes.Tile) -> None:

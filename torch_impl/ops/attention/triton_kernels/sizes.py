@@ -1,8 +1,12 @@
-"""Tile sizes and the split of the work, by shapes alone: the bits do not depend on the GPU."""
+"""Tile sizes and the split of the work, by the shapes, the dtype and the generation of the GPU.
+
+`python -m benchmarks.triton_ahead` compiles every entry: none spills registers to memory, and the shared
+memory fits. Tables with a mask and prefix tokens, where registers are scarcest, decided the entries.
+"""
 
 from typing import NamedTuple
 
-SMALLEST, LARGEST_WINDOW = 16, 64  # tokens of a tile; a sequence of up to 64 is a window
+SMALLEST = 16  # rows of a tile: a tensor core's product takes no fewer
 PROGRAMS = 1024  # so many keep every GPU of today busy
 
 
@@ -12,34 +16,62 @@ class Tile(NamedTuple):
     m: int
     n: int
     warps: int = 4
-    stages: int = 2
+    stages: int = 1
 
 
-def power_of_two(number: int, smallest: int = SMALLEST) -> int:
+# {pass: {most channels: tile}}. For windows M and N are the most tokens of a sequence; longer ones take
+# the other passes.
+Tiles = dict[str, dict[int, Tile]]
+AMPERE: Tiles = {  # sm_80, and the like with less shared memory (99 KB)
+    "windows_forward": {32: Tile(64, 64, 8, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
+    "windows_backward": {32: Tile(64, 64, 8), 64: Tile(32, 32), 128: Tile(32, 32, 8), 256: Tile(16, 16)},
+    "forward": {64: Tile(64, 32, 4, 2), 256: Tile(64, 32, 8, 2)},
+    "queries": {128: Tile(64, 32, 4, 2), 256: Tile(32, 32, 8)},
+    "keys": {64: Tile(32, 32, 4, 2), 128: Tile(32, 64, 8, 2), 256: Tile(32, 32, 8)},
+    "table": {64: Tile(64, 32), 128: Tile(32, 32, 8), 256: Tile(16, 16)},
+}
+HOPPER: Tiles = {  # sm_90, sm_100
+    "windows_forward": {32: Tile(64, 64, 4, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
+    "windows_backward": {32: Tile(64, 64, 8, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
+    "forward": {64: Tile(128, 64, 8, 2), 128: Tile(64, 32, 4, 2), 256: Tile(64, 32, 8, 2)},
+    "queries": {64: Tile(64, 64, 4, 2), 128: Tile(64, 32, 4, 2), 256: Tile(64, 32, 8, 2)},
+    "keys": {64: Tile(32, 64, 4, 2), 128: Tile(32, 64, 8, 2), 256: Tile(32, 32, 8)},
+    "table": {64: Tile(64, 64, 8, 2), 128: Tile(64, 32, 8), 256: Tile(64, 32, 8)},
+}
+FLOAT32: Tiles = {  # every GPU: products of float32 are not for tensor cores
+    "windows_forward": {64: Tile(32, 32), 256: Tile(16, 16)},
+    "windows_backward": {32: Tile(32, 32), 256: Tile(16, 16)},
+    "forward": {128: Tile(32, 32), 256: Tile(32, 16)},
+    "queries": {64: Tile(32, 32), 128: Tile(32, 16), 256: Tile(16, 16)},
+    "keys": {64: Tile(32, 32), 128: Tile(16, 32), 256: Tile(16, 16)},
+    "table": {128: Tile(32, 32), 256: Tile(16, 16)},
+}
+
+
+def tiles_for(wide: bool, generation: int) -> Tiles:
+    """Return the table. wide: whether the dtype is float32; generation: 8 for sm_80, 9 for sm_90, …"""
+    return FLOAT32 if wide else HOPPER if generation >= 9 else AMPERE
+
+
+def tile(tiles: Tiles, name: str, channels: int) -> Tile:
+    """Return the tile of a pass. channels: the larger of d and dv, at most 256."""
+    return next(tile for most, tile in tiles[name].items() if channels <= most)
+
+
+def is_window(tiles: Tiles, q_len: int, k_len: int, channels: int) -> bool:
+    """Return whether a tile holds all queries and all keys, forward and backward."""
+    names = ("windows_forward", "windows_backward")
+    return max(q_len, k_len) <= min(tile(tiles, name, channels).m for name in names)
+
+
+def window_tile(tiles: Tiles, name: str, q_len: int, k_len: int, channels: int) -> Tile:
+    """Return the tile that holds a window."""
+    return tile(tiles, name, channels)._replace(m=power_of_two(q_len), n=power_of_two(k_len))
+
+
+def power_of_two(number: int) -> int:
     """Return the smallest power of two that holds the number, and that a product can take."""
-    return max(smallest, 1 << (number - 1).bit_length())
-
-
-def is_window(q_len: int, k_len: int) -> bool:
-    """Return whether a tile holds all queries and all keys."""
-    return max(q_len, k_len) <= LARGEST_WINDOW
-
-
-def window_tile(q_len: int, k_len: int, wide: bool, channels: int) -> Tile:
-    """Return the tile that holds a window.
-
-    wide: whether the dtype is float32. channels: the larger of d and dv, as a power of two.
-    """
-    m, n = power_of_two(q_len), power_of_two(k_len)
-    return Tile(m, n, 4, 2)
-
-
-def tile(name: str, wide: bool, channels: int) -> Tile:
-    """Return the tile of a pass over long sequences.
-
-    name: "forward", "queries", "keys" or "table". wide, channels: as for `window_tile`.
-    """
-    return Tile(32, 32, 4, 2)
+    return max(SMALLEST, 1 << (number - 1).bit_length())
 
 
 def windows_per_program(batch: int, heads: int, most_slices: int) -> int:
