@@ -117,7 +117,7 @@ def _settings(common):
     sections["training"]["device"] = common.device
     return {
         "backend": common.backend,
-        **sections,
+        **results.on_record(sections),
         "images": common.dataset.summary.counts,
         "grid": list(common.grid),
     }

@@ -99,6 +99,7 @@ def _settings(config, more_epochs):
     """Return all settings that the results depend on, apart from the scheme and the seed."""
     sections = asdict(config)
     del sections["visualization"], sections["relative_position"], sections["training"]["seed"]
+    sections = results.on_record(sections) | {"model": config.model.options()}
     return {"backend": TWIN, **sections, "sizes": list(SIZES), "more": MORE | {"epochs": more_epochs}}
 
 

@@ -3,10 +3,31 @@
 import json
 import statistics
 
+from experiments.build import OF_A_STEP
+from experiments.config import SECTIONS
 from experiments.files import write_whole
 
 NAME = "results.json"
 FIRST_STEPS = 5  # slower than the others, as caches are cold and memory is newly allocated
+
+# Options that came after the results on record.
+NEWER = {
+    "training": {*OF_A_STEP, "tensorboard", "distributed"},
+    "data": {"streaming", "workers", "mean", "std", "crop_pct", "interpolation", "crop_scale"}
+    | {"crop_ratio", "rand_augment", "random_erasing", "mixup", "cutmix"},
+}
+
+
+def on_record(sections):
+    """Return {section: its options} without the newer options that have their default."""
+    return sections | {
+        name: {k: v for k, v in sections[name].items() if k not in newer or v != _default(name, k)}
+        for name, newer in NEWER.items()
+    }
+
+
+def _default(section, option):
+    return getattr(SECTIONS[section](), option)
 
 
 def load(folder, settings, rows):

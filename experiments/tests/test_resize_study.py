@@ -1,5 +1,7 @@
 """The study of image sizes: it continues where it stopped, and its page says what was found."""
 
+import json
+
 import numpy as np
 import pytest
 from small_runs import refused
@@ -7,9 +9,19 @@ from small_runs import refused
 import numpy_ref
 from experiments import resize_study
 from experiments.comparison import resize_page
+from experiments.config import load_config
 from experiments.plots.resize import resize_study as drawn
 
 SHORT = ["--seeds=1", "--epochs=1", "--more_epochs=1"]
+
+
+def test_the_settings_are_those_of_the_results_on_record():
+    """Options that came later are not among them, so the results can be added to."""
+    on_record = resize_study.CONFIG.parents[1] / "docs" / "results" / "resize" / "results.json"
+    expected = json.loads(on_record.read_text())["settings"]
+    config = load_config(resize_study.CONFIG)
+    found = resize_study._settings(config, expected["more"]["epochs"])
+    assert found == expected
 
 
 @pytest.fixture
