@@ -66,7 +66,7 @@ def attention(
     offsets: `Offsets`, in place of the index or beside it, for a bias that depends on the offset only.
     Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa: 0).
     Raises ValueError/TypeError naming the argument that does not fit, and ValueError for an
-    `implementation` that cannot take the call (sdpa, triton: dropout, value_embedding). Lk = 0 is an error.
+    `implementation` that cannot take the call (say, sdpa with dropout). Lk = 0 is an error.
     """
     inputs = check_attention(
         q,
