@@ -20,7 +20,7 @@ from .verdict import judge
 
 pytest.importorskip("triton")
 
-from torch_impl.ops.attention.triton_kernels import launch
+from torch_impl.ops.attention.triton_kernels import launch, sizes
 from torch_impl.ops.attention.triton_kernels.operator import attention as operator
 
 DEVICE = report.device()
@@ -90,10 +90,23 @@ RUNS += [
 def test_the_kernels_agree(case, dtype, no_other, results):
     name = f"{case.id}-triton"
     results[name, dtype] = [budget.Row("not compared", math.inf, math.inf)]
+    rows = results[name, dtype] = compare(case, dtype)
+    over = [row for row in rows if not row.ok]
+    assert not over, f"over budget: {over}"
+
+
+def compare(case, dtype):
     with torch_impl.use_ops("triton"):
         found = run_torch(given_of(case, dtype), device=DEVICE)
-    rows = results[name, dtype] = judge(case, dtype, found, "torch")
-    over = [row for row in rows if not row.ok]
+    return judge(case, dtype, found, "torch")
+
+
+@pytest.mark.parametrize("name", ["op-attention-shifted_windows", "op-attention-tiles_mask"])
+def test_one_program_adds_up_over_windows_tiles_and_the_batch(name, no_other, monkeypatch):
+    """Small cases have a program for each of them unless told otherwise."""
+    monkeypatch.setattr(sizes, "PROGRAMS", 1)
+    (case,) = (case for case in TAKEN if case.id == name)
+    over = [row for row in compare(case, "float32") if not row.ok]
     assert not over, f"over budget: {over}"
 
 

@@ -74,8 +74,9 @@ def attention(
     dropout: D, a multiplier drawn beforehand, 0 or 1/(1−p), (B, H, Lq, Lk); 1 unless given.
     value_embedding, value_index: (H or 1, R, dv) and (Lq, Lk); each pair's row is added to its value, as
         in `value_lookup`.
-    implementation: "eager", "sdpa", "flex", "auto", or None for the one that `use_ops` prefers. "auto"
-        is eager on a CPU; on CUDA it is the first of "sdpa" and "eager" that takes the call.
+    implementation: "eager", "sdpa", "flex", "triton", "auto", or None for the one that `use_ops`
+        prefers. "auto" is eager on a CPU; on CUDA it is the first of "triton", "sdpa" and "eager" that
+        takes the call.
     offsets: `Offsets`, in place of the index or beside it, for a bias that depends on the offset only.
     query_lookup: `QueryLookup`, a bias that looks at the query; is added too.
     Returns out (B, H, Lq, dv). A row masked with nothing but −inf gives NaN (sdpa and flex: 0).

@@ -33,17 +33,27 @@ AMPERE: Tiles = {  # sm_80, and the like with less shared memory (99 KB)
 HOPPER: Tiles = {  # sm_90, sm_100
     "windows_forward": {32: Tile(64, 64, 4, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
     "windows_backward": {32: Tile(64, 64, 8, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
-    "forward": {64: Tile(128, 64, 8, 2), 128: Tile(64, 32, 4, 2), 256: Tile(64, 32, 8, 2)},
+    "forward": {
+        32: Tile(64, 32, 4, 2),
+        64: Tile(128, 64, 8, 2),
+        128: Tile(64, 32, 4, 2),
+        256: Tile(64, 32, 8, 2),
+    },
     "queries": {64: Tile(64, 64, 4, 2), 128: Tile(64, 32, 4, 2), 256: Tile(64, 32, 8, 2)},
-    "keys": {64: Tile(32, 64, 4, 2), 128: Tile(32, 64, 8, 2), 256: Tile(32, 32, 8)},
-    "table": {64: Tile(64, 64, 8, 2), 128: Tile(64, 32, 8), 256: Tile(64, 32, 8)},
+    "keys": {
+        32: Tile(32, 32, 4, 2),
+        64: Tile(32, 64, 4, 2),
+        128: Tile(32, 64, 8, 2),
+        256: Tile(32, 32, 8),
+    },
+    "table": {64: Tile(64, 64, 8, 2), 128: Tile(64, 32, 8), 256: Tile(16, 16)},
 }
 FLOAT32: Tiles = {  # every GPU: products of float32 are not for tensor cores
     "windows_forward": {64: Tile(32, 32), 256: Tile(16, 16)},
-    "windows_backward": {32: Tile(32, 32), 256: Tile(16, 16)},
+    "windows_backward": {32: Tile(32, 32), 256: Tile(16, 16, 8)},
     "forward": {128: Tile(32, 32), 256: Tile(32, 16)},
-    "queries": {64: Tile(32, 32), 128: Tile(32, 16), 256: Tile(16, 16)},
-    "keys": {64: Tile(32, 32), 128: Tile(16, 32), 256: Tile(16, 16)},
+    "queries": {64: Tile(32, 32), 128: Tile(16, 16, 8), 256: Tile(32, 32, 8)},
+    "keys": {64: Tile(32, 32, 8), 128: Tile(16, 16, 8), 256: Tile(16, 16, 16)},
     "table": {128: Tile(32, 32), 256: Tile(16, 16)},
 }
 
