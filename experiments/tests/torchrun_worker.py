@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, redirect_stderr
+from datetime import timedelta
 from pathlib import Path
 
 import torch.distributed
@@ -54,7 +55,7 @@ def result(command):
 
 def main():
     folder, commands = sys.argv[1:]
-    torch.distributed.init_process_group("gloo")
+    torch.distributed.init_process_group("gloo", timeout=timedelta(minutes=10))
     results = [result(command) for command in json.loads(commands)]
     (Path(folder) / f"{os.environ['RANK']}.json").write_text(json.dumps(results))
     torch.distributed.destroy_process_group()
