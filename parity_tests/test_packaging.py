@@ -115,7 +115,7 @@ import sys
 from importlib.metadata import metadata, version
 import numpy_ref, parity_tests.verdict
 assert version("rpb-reference") == numpy_ref.__version__
-assert metadata("rpb-reference").get_all("Provides-Extra") == ["torch", "train", "tensorboard", "dev"]
+assert metadata("rpb-reference").get_all("Provides-Extra") == ["torch", "train", "tensorboard", "augment", "dev"]
 print(numpy_ref.__file__, {"torch", "torch_impl", "experiments"} & set(sys.modules))
 """
 
