@@ -144,8 +144,7 @@ class PositionBias(Module):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
 
-        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query. It is
-        made where `index` is.
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
         """
         raise NotImplementedError
 
