@@ -83,7 +83,7 @@ class PositionBias(Module):
     table_names: tuple[str, ...] = ("relative_position_bias_table",)
 
     index: Tensor  # of the window
-    query_tokens: Tensor | None  # places of the queries in the sequence, None if every token is one
+    _query_tokens: Tensor | None
 
     def __init__(
         self,
@@ -115,6 +115,11 @@ class PositionBias(Module):
         """Grid of the queries: the window, unless the scheme has fewer queries than keys."""
         return self.window_size
 
+    @property
+    def query_tokens(self) -> Tensor | None:
+        """Places of the queries in the sequence, or None if every token is a query."""
+        return self._query_tokens
+
     def _make_query_tokens(self) -> Tensor | None:
         """Return the places of the queries in the sequence, or None if every token is a query."""
         return None
@@ -122,7 +127,7 @@ class PositionBias(Module):
     def _make_buffers(self) -> None:
         """Keep the geometry of the window: `index` and `query_tokens`."""
         self._keep("index", self.make_index(self.query_size, self.window_size))
-        self._keep("query_tokens", self._make_query_tokens())
+        self._keep("_query_tokens", self._make_query_tokens())
 
     def _keep(self, name: str, tensor: Tensor | None) -> None:
         """Keep a tensor as a buffer, which moves with the module and is not in its state."""
@@ -139,8 +144,7 @@ class PositionBias(Module):
     def make_index(self, q_size: Size, k_size: Size, q_offset: int = 0) -> Tensor:
         """Return the integer geometry of two grids: (P + Lq, P + Lk), the row that each pair reads.
 
-        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query. It is
-        made where `index` is.
+        q_size, k_size: tokens along each axis, as tuples; q_offset: position of the first query.
         """
         raise NotImplementedError
 

@@ -21,21 +21,21 @@ class SlopeBias(OffsetBias):
     """
 
     fixed_slopes: Tensor  # (H,) in float64
+    _given: tuple[float, ...] = ()  # their values, where the buffer has none
 
     def _make_buffers(self) -> None:
         super()._make_buffers()
-        self._keep("fixed_slopes", self.make_slopes().to(self.index.device))
+        slopes = torch.tensor(self._given, dtype=torch.float64, device=self.index.device)
+        self._keep("fixed_slopes", slopes)
 
-    def make_slopes(self) -> Tensor:
-        """Return the slopes (H,) on the CPU, float64."""
-        return alibi_slopes(self.num_heads)
-
-    def set_slopes(self, learned_slopes: bool) -> None:
-        """If learned_slopes, keep the slopes' logarithms as a Parameter."""
+    def set_slopes(self, learned_slopes: bool, slopes: Tensor) -> None:
+        """Keep the slopes, one per head; if learned_slopes, their logarithms as a Parameter."""
         check_bool(learned_slopes=learned_slopes)
         self.log_slopes = None
         if learned_slopes:
-            self.log_slopes = Parameter(self.fixed_slopes.log().to(self.dtype))
+            self.log_slopes = Parameter(slopes.log().to(self.dtype))
+        self._given = tuple(slopes.tolist())
+        self._keep("fixed_slopes", slopes)
 
     @property
     def slopes(self) -> Tensor:

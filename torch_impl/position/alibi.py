@@ -51,10 +51,8 @@ class ALiBi(SlopeBias):
             )
         self.causal, self.asymmetric = causal, asymmetric
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        self.set_slopes(learned_slopes)
-
-    def make_slopes(self) -> Tensor:
-        return alibi_slopes(self.num_heads // 2).repeat(2) if self.asymmetric else super().make_slopes()
+        slopes = alibi_slopes(num_heads)
+        self.set_slopes(learned_slopes, alibi_slopes(num_heads // 2).repeat(2) if asymmetric else slopes)
 
     def distance(self, offsets: Tensor) -> Tensor:
         return offsets[:, 0].abs()

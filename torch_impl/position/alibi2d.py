@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ..types import DTypeLike, Generator, SizeLike
-from ._slopes import SlopeBias
+from ._slopes import SlopeBias, alibi_slopes
 
 
 class ALiBi2D(SlopeBias):
@@ -34,7 +34,7 @@ class ALiBi2D(SlopeBias):
         generator: Generator | None = None,
     ):
         super().__init__(num_heads, window_size, init_std, num_prefix_tokens, dtype, generator)
-        self.set_slopes(learned_slopes)
+        self.set_slopes(learned_slopes, alibi_slopes(num_heads))
 
     def distance(self, offsets: Tensor) -> Tensor:
         return torch.linalg.vector_norm(offsets.double(), dim=-1)
