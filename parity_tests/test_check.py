@@ -15,7 +15,7 @@ from .check.lookup_mistakes import SignFlipped
 from .check.mistakes import MISTAKES, DkWithoutScale, DtableOverwritten, ScaleOnBias
 from .check.verdict import judge_kernel
 
-KERNELS = "parity_tests.kernels_to_check"
+KERNELS, OF_TORCH = "parity_tests.kernels_to_check", "parity_tests.torch_kernels_to_check"
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +67,17 @@ def test_two_mistakes_are_told_apart(asked, mistakes):
     }
 
 
-@pytest.mark.parametrize("kernel", ["attention", "torch_attention"])
+@pytest.mark.parametrize("module", [KERNELS, OF_TORCH])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_right_kernel_is_right(kernel, dtype):
-    verdict = judge_kernel(Kernel(f"{KERNELS}:{kernel}"), dtype, quick=True)
+def test_a_right_kernel_is_right(module, dtype):
+    verdict = judge_kernel(Kernel(f"{module}:attention"), dtype, quick=True)
     assert verdict.ok
     assert verdict.diagnoses == ()
     assert {finding.row.tensor for finding in verdict.findings} == {"out", "dq", "dk", "dv", "dtable"}
 
 
 def test_three_bugs_of_a_torch_kernel_are_named():
-    verdict = judge_kernel(Kernel(f"{KERNELS}:torch_attention_of_three_bugs"), quick=True)
+    verdict = judge_kernel(Kernel(f"{OF_TORCH}:three_bugs"), quick=True)
     (diagnosis,) = verdict.diagnoses
     assert [text.split(":")[0] for text in diagnosis.texts] == [
         "the scale multiplies the bias too",
@@ -90,7 +90,7 @@ def test_three_bugs_of_a_torch_kernel_are_named():
 def test_the_command_says_what_is_wrong(capsys, tmp_path):
     files = {name: tmp_path / f"verdict.{name}" for name in ("json", "junit")}
     options = [text for name, path in files.items() for text in (f"--{name}", str(path))]
-    assert main([f"{KERNELS}:unscaled_dk", "--library", "numpy", "--quick", *options]) == 1
+    assert main([f"{KERNELS}:unscaled_dk", "--quick", *options]) == 1
     shown = capsys.readouterr().out
     assert "  - dk lacks the scale" in shown
     assert "worst element" in shown
