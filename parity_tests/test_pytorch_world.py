@@ -201,6 +201,7 @@ def test_half_is_the_rounded_module(case):
     module.half()
     assert {p.dtype for p in module.parameters()} <= {torch.float16}
     for name, buffer in module.named_buffers():
+        assert buffer.dtype in (torch.int64, torch.float64), name
         assert torch.equal(buffer, geometry[name]), name
     x = inputs["x"].detach().half()
     rest = {n: a.detach().half() for n, a in inputs.items() if n != "x"}
