@@ -190,6 +190,18 @@ def test_what_it_refuses_on_a_cpu(monkeypatch):
     assert flex.refusal(taken).startswith("on a CPU it is not for use within torch.compile")
 
 
+@pytest.mark.parametrize("entry", [-1, 5])
+@pytest.mark.parametrize("of_query", [False, True])
+def test_an_index_outside_the_table_is_an_error_on_a_cpu(entry, of_query):
+    q, table = torch.randn(1, 2, 3, 16), torch.randn(5, 2)
+    index = torch.zeros(3, 3, dtype=torch.long)
+    index[1, 2] = entry
+    lookup = QueryLookup(q, [torch.randn(2, 5, 16)], [index])
+    given = {"query_lookup": lookup} if of_query else {"table": table, "index": index}
+    with torch.no_grad(), pytest.raises(ValueError, match=r"expected \[0, 5\)"):
+        flex.attend(check_attention(q, q, q, **given))
+
+
 def test_what_it_refuses_on_cuda():
     """Tensors without memory stand for those of a GPU."""
     narrow = "on CUDA a head has at least 16 channels"

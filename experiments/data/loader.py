@@ -32,12 +32,13 @@ class Loader:
     def read(self, tasks: Iterable) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the item of each task, in order; one reading at a time.
 
-        Raises an error that the reader gave as an item, and OSError if a worker was killed.
+        Raises an error that the reader gave as an item, OSError if a worker was killed, and RuntimeError
+        in a reading that goes on after another has begun.
         """
         if not self.workers or not _has_torch():
             yield from self.read_here(tasks)
             return
-        self._tasks.current = iter(tasks)
+        own = self._tasks.current = iter(tasks)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores
             if self._processes is None:
@@ -45,6 +46,8 @@ class Loader:
             batches = iter(self._processes)
         while (item := _next(batches)) is not None:
             yield tuple(tensor.numpy() for tensor in _checked(item))
+            if self._tasks.current is not own:  # the workers have dropped the rest of this one
+                raise RuntimeError("another reading has begun: a loader has one at a time")
 
     def read_here(self, tasks: Iterable) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the item of each task, read in this process."""

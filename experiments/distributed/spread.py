@@ -109,12 +109,14 @@ def splitter(processes, training):
 def split_model(model, mesh):
     """Split a model's weights over the processes of a mesh by FSDP2, in a group per block and the rest.
 
-    Gradients are summed, where FSDP2 by itself averages.
+    Gradients are summed, where FSDP2 by itself averages. The rest too is split again after each forward
+    pass. FSDP2 by itself leaves it whole for a backward, which an evaluation does not have: the next
+    step would neither clear its gradients nor see the weights that the average has given back.
     """
     model = model.to(mesh.device_type)
     blocks = [m for m in model.modules() if isinstance(m, (Block, SwinTransformerBlock))]
     for module in (*blocks, model):
-        fully_shard(module, mesh=mesh)
+        fully_shard(module, mesh=mesh, reshard_after_forward=True)
         module.set_gradient_divide_factor(1.0)
         module.set_force_sum_reduction_for_comms(True)
     return model

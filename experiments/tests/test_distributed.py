@@ -7,15 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_runs import SMALL, assert_same_run, rows_of
+from torch import distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
 
 from experiments import checkpoint
-from experiments.distributed import share
+from experiments.distributed import Processes, share, spread
 from experiments.runs import open_run
 from experiments.tests.torchrun_worker import watched_steps
 from experiments.train import main
 from parity_tests import budget
+from torch_impl import Trainer, VisionTransformer
 
 ROOT = Path(__file__).parents[2]
 WORKER = "experiments.tests.torchrun_worker"
@@ -35,6 +39,16 @@ SWIN = [
 # Cut into 25, 125 and 126 images make 25 and 21 micro-batches. No dropout, whose draws these change.
 MICRO = ["--training.accumulate=25", "--training.epochs=1", "--model.drop_rate=0"]
 MICRO = [*RUN, *MICRO, "--model.attn_drop_rate=0", "--model.drop_path_rate=0"]
+
+
+def small_vit():
+    options = {"embed_dim": 16, "depth": 2, "num_heads": 2, "dtype": "float64"}
+    return VisionTransformer(8, 4, 1, 3, **options, generator=np.random.default_rng(0))
+
+
+def small_batch():
+    rng = np.random.default_rng(1)
+    return rng.standard_normal((6, 1, 8, 8)), rng.integers(0, 3, 6)
 
 
 def torchrun(processes, module, *arguments, **environment):
@@ -125,6 +139,25 @@ def test_a_swin_whose_weights_are_split_does_what_one_process_does(two, tmp_path
     assert_close(folder / "swin", tmp_path / "run")
     for said in results:
         assert budget.float64("norms", norms, said[4][2], budget.TRAINING_LOSS).ok
+
+
+@pytest.mark.parametrize("decay", [None, 0.5])
+def test_a_step_after_an_evaluation_is_that_of_whole_weights(decay):
+    """Also before the state is asked for, as the training program does after each evaluation."""
+    images, labels = small_batch()
+    whole = Trainer(small_vit(), 1e-2, 9, device="cpu", ema_decay=decay)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        model = spread.split_model(small_vit(), init_device_mesh("cpu", (1,)))
+        split = Trainer(model, 1e-2, 9, device="cpu", ema_decay=decay)
+        spread.connect(split, Processes())
+        for _ in range(3):
+            one, other = (t.train_step(images, labels) for t in (whole, split))
+            assert budget.float64("step", one, other, budget.TRAINING_LOSS).ok
+            one, other = (t.evaluate(images, labels).loss for t in (whole, split))
+            assert budget.float64("loss", one, other, budget.TRAINING_LOSS).ok
+    finally:
+        dist.destroy_process_group()
 
 
 def test_micro_batches_of_two_processes_do_what_those_of_one_do(two, tmp_path):

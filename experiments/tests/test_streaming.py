@@ -193,6 +193,14 @@ class TestDamage:
         next(batches(workers.train, 2, seed=0, epoch=9))
         assert_same_batches(epoch(workers), epoch(load(root, False)))
 
+    def test_an_epoch_does_not_go_on_after_another_reading_has_begun(self, workers):
+        """It would be given the other's batches."""
+        reading = batches(workers.train, 2, seed=0, epoch=9)
+        next(reading)
+        next(workers.val.chunks())
+        with pytest.raises(RuntimeError, match="another reading has begun"):
+            next(reading)
+
     def test_a_killed_worker_is_no_hang(self):
         reading = Loader(Suicidal(), workers=1).read([0, 1, 2])
         with pytest.raises(OSError, match="a process that reads images has ended"):

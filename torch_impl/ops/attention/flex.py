@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
+from ...gate import check_entries
 from ...wide import wide
 from .inputs import Inputs
 from .offsets import Offsets
@@ -66,11 +67,23 @@ def attend(inputs: Inputs) -> Tensor:
     On CUDA the table's gradient is added up by atomics, so that its bits may differ between runs.
     """
     qkv = inputs.q, inputs.k, inputs.v
+    if inputs.q.device.type == "cpu":
+        _check_indices(inputs)
     if inputs.q.device.type == "cpu" and not torch.is_grad_enabled():
         qkv = tuple(x.detach() for x in qkv)  # it refuses what requires a gradient in any mode
     return kernel(inputs.q.device.type)(
         *qkv, score_mod=score_mod(inputs), block_mask=block_mask(inputs), scale=inputs.scale
     )
+
+
+def _check_indices(inputs: Inputs) -> None:
+    """Raise ValueError for an entry out of range: the kernel would count a negative one from the end."""
+    if inputs.table is not None and inputs.index is not None:
+        check_entries("index", inputs.index, len(inputs.table))
+    if inputs.query_lookup is not None:
+        lookup = inputs.query_lookup
+        for embedding, index in zip(lookup.embeddings, lookup.indices, strict=True):
+            check_entries("query_lookup.indices", index, embedding.shape[1])
 
 
 def kernel(device: str) -> Attention:
