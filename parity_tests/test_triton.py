@@ -177,6 +177,36 @@ def test_a_row_that_sees_nothing_is_nan_and_no_other():
         torch.testing.assert_close(one, other, equal_nan=True)
 
 
+@pytest.mark.parametrize("tokens", [13, 37])
+def test_logits_of_ten_thousand_overflow_nowhere(tokens):
+    """Not even for the queries that fill the tile up, which read the table too."""
+    (q, k, v), (table, offsets) = drawn(tokens), window((tokens,))
+    table = (1e4 * table.detach()).requires_grad_()
+    found, expected = [], []
+    for name, results in (("triton", found), ("eager", expected)):
+        out = attention(q, k, v, table, offsets=offsets, implementation=name)
+        results += [out, *grads_of(out, q, k, v, table)]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("causal", "prefix"), [(1, 0), (-2, 2)])
+def test_tiles_of_hidden_keys_are_skipped_and_no_other(causal, prefix):
+    """With C = 1 the last query of a tile sees one key of the next tile."""
+    q, k, v = drawn(40 + prefix)
+    table, offsets = window((40,), prefix=prefix, causal=causal)
+    hidden = torch.arange(-39, 40, device=DEVICE) < -causal
+    table = table.detach().clone()
+    table[:79][hidden] = -math.inf
+    table.requires_grad_()
+    found, expected = [], []
+    for name, results in (("triton", found), ("eager", expected)):
+        out = attention(q, k, v, table, offsets=offsets, implementation=name)
+        results += [out, *grads_of(out, q, k, v, table)]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("size", [(80,), (7, 12)])
 def test_no_tensor_has_the_size_of_the_scores(size):
     (q, k, v), (table, offsets) = drawn(math.prod(size), dim=16), window(size)
