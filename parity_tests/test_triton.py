@@ -47,7 +47,7 @@ LONG = [  # more than a tile of queries and of keys; the last ones are not full
     op("attention", "tiles", **qkv(70, 67, 12, 5), **lookup(70, 67)),
     op("attention", "tiles_mask", **qkv(67, batch=2), **lookup(67), mask=Mask((2, 1, 67, 67))),
     op("attention", "tiles_key_mask", **qkv(66, 71), mask=Mask((71,))),
-    op("attention", "tiles_of_wide_heads", **qkv(5, 65, 80, 129), **lookup(5, 65)),
+    op("attention", "tiles_of_wide_heads", **qkv(5, 65, 80, 120), **lookup(5, 65)),
     attention_case("2d", "tiles", (1, 74, 8), 2, {"window_size": (9, 8), "num_prefix_tokens": 2}),
     attention_case("kerple", "tiles", (1, 70, 8), 2, KERPLE),
 ]
@@ -76,6 +76,7 @@ def no_other(monkeypatch):
 
 
 HALVES = ("op-attention-swin_7x7", "op-attention-registers_3x5", "op-attention-tiles_of_wide_heads")
+WIDEST = op("attention", "widest_heads", **qkv(3, 20, 200, 256), **lookup(3, 20))  # not in float32
 TAKEN = [*filter(is_taken, CASES), *LONG]
 RUNS = [(case, "float32") for case in TAKEN]
 RUNS += [
@@ -84,6 +85,7 @@ RUNS += [
     for dtype in ("float16", "bfloat16")
     if DEVICE == "cuda" or case.id in HALVES
 ]
+RUNS += [(WIDEST, "float16"), (WIDEST, "bfloat16")]
 
 
 @pytest.mark.parametrize(("case", "dtype"), RUNS, ids=[f"{case.id}-{dtype}" for case, dtype in RUNS])
@@ -175,6 +177,36 @@ def test_a_row_that_sees_nothing_is_nan_and_no_other():
         torch.testing.assert_close(one, other, equal_nan=True)
 
 
+@pytest.mark.parametrize("tokens", [13, 37])
+def test_logits_of_ten_thousand_overflow_nowhere(tokens):
+    """Not even for the queries that fill the tile up, which read the table too."""
+    (q, k, v), (table, offsets) = drawn(tokens), window((tokens,))
+    table = (1e4 * table.detach()).requires_grad_()
+    found, expected = [], []
+    for name, results in (("triton", found), ("eager", expected)):
+        out = attention(q, k, v, table, offsets=offsets, implementation=name)
+        results += [out, *grads_of(out, q, k, v, table)]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("causal", "prefix"), [(1, 0), (-2, 2)])
+def test_tiles_of_hidden_keys_are_skipped_and_no_other(causal, prefix):
+    """With C = 1 the last query of a tile sees one key of the next tile."""
+    q, k, v = drawn(40 + prefix)
+    table, offsets = window((40,), prefix=prefix, causal=causal)
+    hidden = torch.arange(-39, 40, device=DEVICE) < -causal
+    table = table.detach().clone()
+    table[:79][hidden] = -math.inf
+    table.requires_grad_()
+    found, expected = [], []
+    for name, results in (("triton", found), ("eager", expected)):
+        out = attention(q, k, v, table, offsets=offsets, implementation=name)
+        results += [out, *grads_of(out, q, k, v, table)]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("size", [(80,), (7, 12)])
 def test_no_tensor_has_the_size_of_the_scores(size):
     (q, k, v), (table, offsets) = drawn(math.prod(size), dim=16), window(size)
@@ -247,7 +279,7 @@ REFUSED = {
     "no gradient for mask": {"mask": torch.zeros(6, 6, requires_grad=True)},
     "bias or a mask": {"bias": torch.zeros(6, 6), "mask": torch.zeros(6, 6)},
     "float64": {"dtype": torch.float64},
-    "257 channels": {"dim": 257},
+    "129 channels": {"dim": 129},
     "nothing to compute": {"batch": 0},
 }
 

@@ -56,6 +56,7 @@ def variants(gpus=tuple(GENERATIONS), dtypes=DTYPES, names=tuple(KERNELS), chann
                 Variant(name, gpu, dtype, number, mode, sizes.tile(tiles, name, number))
                 for name in names
                 for number in channels
+                if number <= max(tiles[name])
                 for mode in MODES
             ]
     return found

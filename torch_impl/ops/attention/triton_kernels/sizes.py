@@ -34,7 +34,7 @@ HOPPER: Tiles = {  # sm_90, sm_100
     "windows_forward": {32: Tile(64, 64, 4, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
     "windows_backward": {32: Tile(64, 64, 8, 2), 128: Tile(32, 32), 256: Tile(16, 16)},
     "forward": {
-        32: Tile(64, 32, 4, 2),
+        32: Tile(64, 32, 8, 2),
         64: Tile(128, 64, 8, 2),
         128: Tile(64, 32, 4, 2),
         256: Tile(64, 32, 8, 2),
@@ -49,12 +49,12 @@ HOPPER: Tiles = {  # sm_90, sm_100
     "table": {64: Tile(64, 64, 8, 2), 128: Tile(64, 32, 8), 256: Tile(16, 16)},
 }
 FLOAT32: Tiles = {  # every GPU: products of float32 are not for tensor cores
-    "windows_forward": {64: Tile(32, 32), 256: Tile(16, 16)},
-    "windows_backward": {32: Tile(32, 32), 256: Tile(16, 16, 8)},
-    "forward": {128: Tile(32, 32), 256: Tile(32, 16)},
-    "queries": {64: Tile(32, 32), 128: Tile(16, 16, 8), 256: Tile(32, 32, 8)},
-    "keys": {64: Tile(32, 32, 8), 128: Tile(16, 16, 8), 256: Tile(16, 16, 16)},
-    "table": {128: Tile(32, 32), 256: Tile(16, 16)},
+    "windows_forward": {64: Tile(32, 32), 128: Tile(16, 16)},
+    "windows_backward": {32: Tile(32, 32), 128: Tile(16, 16)},
+    "forward": {32: Tile(32, 32, 8), 128: Tile(32, 32)},
+    "queries": {32: Tile(32, 32, 8), 64: Tile(32, 32), 128: Tile(16, 16, 8)},
+    "keys": {64: Tile(32, 32, 8), 128: Tile(16, 16, 8)},
+    "table": {64: Tile(32, 32), 128: Tile(32, 32, 8)},
 }
 
 
@@ -64,7 +64,7 @@ def tiles_for(wide: bool, generation: int) -> Tiles:
 
 
 def tile(tiles: Tiles, name: str, channels: int) -> Tile:
-    """Return the tile of a pass. channels: the larger of d and dv, at most 256."""
+    """Return the tile of a pass. channels: the larger of d and dv."""
     return next(tile for most, tile in tiles[name].items() if channels <= most)
 
 
