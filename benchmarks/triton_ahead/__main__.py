@@ -1,4 +1,4 @@
-"""Compile, and write the report: python -m benchmarks.triton_ahead
+"""Compile, and write the report: python -m benchmarks.triton_ahead.
 
 Fails if a kernel spills registers or takes more shared memory than a GPU has. What is left out of the
 choice is not compiled; then there is no report.
