@@ -16,9 +16,11 @@ Nothing on this page ran on a GPU. `python -m benchmarks.triton_ahead` writes it
 
 ## Registers, spills and shared memory
 
-{count} kernels were compiled. {verdict}. Each was compiled with a mask; "offsets" has prefix tokens
-too, and what can be causal is. A cell with two numbers has "index" first, then "offsets". M×N is the
-tile, d the channels. A thread has at most 255 registers; a stack holds what was spilled.
+{count} kernels were compiled. {verdict}.
+
+Each was compiled with a mask; "offsets" has prefix tokens too, and what can be causal is. A cell
+with two numbers has "index" first, then "offsets". M×N is the tile, d the channels. A thread has at
+most 255 registers; a stack holds what was spilled.
 
 {resources}
 
