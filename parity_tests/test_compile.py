@@ -11,6 +11,7 @@ import torch_impl
 
 from . import budget
 from .cases import CASES
+from .inductor import needs_inductor
 from .run import MODULES as KINDS
 from .run import build, given_of, has_grad
 
@@ -186,6 +187,7 @@ def test_what_is_compiled_keeps_its_implementation():
     assert "scaled_dot_product_attention" in str(counter.graphs[0].graph)
 
 
+@needs_inductor
 @pytest.mark.slow
 @pytest.mark.parametrize("case", **ids([case for case in MODELS if case.kind in ("vit", "swin_block")]))
 def test_inductor_computes_the_same(case):

@@ -12,6 +12,7 @@ from torch_impl.ops.attention import check_attention, flex
 from . import budget
 from .cases import CASES
 from .implementations import reasons_of, unfused_flex
+from .inductor import needs_inductor
 from .run import given_of
 from .run_torch import run_torch
 from .verdict import truth_of
@@ -32,6 +33,13 @@ def looked_up(bias_type, window, dtype=torch.float64, **options):
     return {"table": scheme.table().detach(), "offsets": scheme.offsets(*scheme.sizes())}
 
 
+kernels_of_a_cpu = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"), reason="a CPU needs AVX2"
+)
+
+
+@needs_inductor
+@kernels_of_a_cpu
 @pytest.mark.parametrize(
     ("case_id", "dtype"),
     [
@@ -51,6 +59,8 @@ def test_the_kernel_of_a_cpu_agrees(case_id, dtype):
     assert row.ok, row
 
 
+@needs_inductor
+@kernels_of_a_cpu
 def test_the_kernel_of_a_cpu_skips_blocks_and_makes_no_index(monkeypatch):
     """Two lengths, of two and three blocks; one query sees nothing, and gets 0."""
     calls = []

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments import plots
+from experiments.data.split import Split
 from experiments.pictures import patch_bias, save_pictures, write_picture
 from experiments.plots.style import symmetric_limit
 from numpy_ref import RelativePositionBias, Trainer, VisionTransformer
@@ -48,7 +49,7 @@ def trainer_and_dataset(classes=3, **options):
         8, 2, 1, classes, embed_dim=8, depth=2, num_heads=2, generator=rng, **options
     )
     images = rng.standard_normal((12, 1, 8, 8), dtype=np.float32)
-    test = SimpleNamespace(images=images, labels=np.arange(12) % classes)
+    test = Split(images, np.arange(12) % classes)
     names = tuple(f"class {n}" for n in range(classes))
     moments = {"mean": np.full(1, 0.5, np.float32), "std": np.full(1, 0.2, np.float32)}
     return Trainer(model, 1e-3, 10), SimpleNamespace(test=test, classes=names, **moments)

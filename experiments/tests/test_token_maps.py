@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from experiments import plots
+from experiments.data.split import Split
 from experiments.pictures import save_pictures
 from experiments.token_maps import TokenMap, attention_of_queries, token_maps
 from numpy_ref import SwinTransformer, Trainer, VisionTransformer
@@ -82,7 +83,7 @@ def test_pictures_of_a_swin(tmp_path):
     """A bias for each block, over its own window."""
     rng = np.random.default_rng(0)
     images = rng.standard_normal((6, 1, 12, 20), dtype=np.float32)
-    test = SimpleNamespace(images=images, labels=np.arange(6) % 3)
+    test = Split(images, np.arange(6) % 3)
     moments = {"mean": np.full(1, 0.5, np.float32), "std": np.full(1, 0.2, np.float32)}
     dataset = SimpleNamespace(test=test, classes=("a", "b", "c"), **moments)
     for version, layer in ((1, 1), (2, -1)):
