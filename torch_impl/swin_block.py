@@ -121,10 +121,11 @@ class SwinTransformerBlock(Block):
         asked = x.shape[1:3], self.window_size, self.shift_size, x.dtype, x.device
         if torch.compiler.is_compiling():  # a few comparisons, which become a part of the softmax
             return ops.window_mask(*asked)
-        if self._kept_mask[0] != asked:
+        kept = self._kept_mask  # read once: another thread may replace it
+        if kept[0] != asked:
             with torch.inference_mode(False):
-                self._kept_mask = asked, ops.window_mask(*asked)
-        return self._kept_mask[1]
+                kept = self._kept_mask = asked, ops.window_mask(*asked)
+        return kept[1]
 
 
 class PatchMerging(Module):

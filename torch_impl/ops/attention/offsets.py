@@ -16,7 +16,8 @@ class Offsets(NamedTuple):
     An offset Δ of several axes is numbered row-major, o = Σ_a (i_a − j_a + k_a − 1) · stride_a. This is
     a number for the query plus one for the key, so that O(Lq + Lk) integers describe the index.
 
-    queries: int64 (Lq,); keys: int64 (Lk,). Those of prefix tokens are not read.
+    queries: int64 (Lq,); keys: int64 (Lk,), no two of a grid's tokens alike. Those of prefix tokens are
+        not read.
     rows: int64 (O,), the row of the table for each offset; with prefix tokens (O + 3,), and the last
         three are for prefix→token, token→prefix and prefix→prefix (query→key).
     num_prefix_tokens: number P of tokens before the grid.
