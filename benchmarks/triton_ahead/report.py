@@ -29,8 +29,8 @@ most 255 registers; a stack holds what was spilled.
 **Calculated, not measured.** The least time, forward + backward in µs, in which a GPU can move the
 bytes and do the FLOPs, in half precision, with a table under offsets. To sort the sums of a tile
 into rows of the table is not counted. SDPA is PyTorch's fused attention with the bias as its mask.
-Its backward writes the mask's gradient, and does five products of a tile where the passes for tiles
-do nine. It is counted as one perfect kernel.
+Its backward writes the mask's gradient, and does five products of a tile where the passes for
+tiles do nine. It is counted as one perfect kernel.
 
 {times}
 
