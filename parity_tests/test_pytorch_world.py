@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 import torch_impl
+from torch_impl.nn import Dropout
+from torch_impl.random import generator_state
+from torch_impl.recompute import same_draws
 
 from . import budget
 from .cases import CASES
@@ -155,6 +159,33 @@ def test_activation_checkpointing(name, reentrant):
         )
     model(images).square().sum().backward()
     assert_close(expected, {n: p.grad for n, p in model.named_parameters()})
+
+
+DROPS = {"drop_rate": 0.3, "attn_drop_rate": 0.2, "drop_path_rate": 0.3}
+
+
+@EACH
+@pytest.mark.parametrize("source", ["numpy", "torch"])
+def test_activation_checkpointing_with_dropout(name, source):
+    """The recomputation draws what the forward pass drew, and the generator ends where it would."""
+
+    def trained(recompute):
+        generator = np.random.default_rng(3)
+        model = MAKERS[name](dtype="float64", **DROPS | {"generator": generator})
+        draws = generator if source == "numpy" else torch.Generator().manual_seed(5)
+        for module in model.modules():
+            if isinstance(module, Dropout):
+                module.generator = draws
+        for block in [m for m in model.modules() if isinstance(m, torch_impl.Block)] * recompute:
+            again = partial(
+                checkpoint, block.forward, use_reentrant=False, context_fn=partial(same_draws, draws)
+            )
+            block.forward = again
+        return gradients(model, model(images_for(model))), generator_state(draws)
+
+    (expected, end), (found, found_end) = trained(recompute=False), trained(recompute=True)
+    assert_close(expected, found)
+    assert found_end == end
 
 
 @EACH
