@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import torch_impl
-from torch_impl.ops import Offsets, attention, attention_weights
+from torch_impl.ops import attention, attention_weights
 
 from .test_geometry import DRAWS, ROUNDS, Draws
 
@@ -120,8 +120,3 @@ def test_wrong_offsets_are_named():
             attention(q, k, v, table, offsets=short)
     with pytest.raises(TypeError, match=r"offsets.keys has dtype torch.float64"):
         attention(q, k, v, table, offsets=offsets._replace(keys=offsets.keys.double()))
-
-
-def test_offsets_move_to_a_device():
-    offsets = Offsets.of_grids((3,), (3,), torch.arange(5)).to(torch.device("meta"))
-    assert {x.device.type for x in offsets[:3]} == {"meta"}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...gate import check_shape, integers
+from ..bias import gather_rows
 
 
 class Offsets(NamedTuple):
@@ -68,12 +69,7 @@ class Offsets(NamedTuple):
 
     def by_offset(self, table: Tensor) -> Tensor:
         """Return the rows of the table (R, H) in the order of the offsets: (O [+ 3], H)."""
-        return table.index_select(0, self.rows)
-
-    def to(self, device: torch.device) -> Self:
-        """Return the same on another device."""
-        tensors = {name: getattr(self, name).to(device) for name in ("queries", "keys", "rows")}
-        return self._replace(**tensors)
+        return gather_rows(table, self.rows)
 
 
 def check_offsets(offsets: Offsets, q_len: int, k_len: int) -> None:

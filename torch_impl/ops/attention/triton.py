@@ -68,8 +68,8 @@ def attend(inputs: Inputs) -> Tensor:
     if table is not None:
         table = wide(table)
     if table is not None and offsets is not None:
-        # table[rows] and not index_select: on CUDA only its gradient adds in a fixed order
-        table, index, queries, keys = table[offsets.rows], None, offsets.queries, offsets.keys
+        table, index = offsets.by_offset(table), None
+        queries, keys = offsets.queries, offsets.keys
     out, _ = attention(
         *_same_dtype(inputs.q, inputs.k, inputs.v),
         table,
