@@ -14,7 +14,7 @@ from .cli import add_backend, command, parser_for, use_threads
 from .compiling import compiled_ahead
 from .config import add_sections, to_config
 from .data.pixels import UnreadableImageError
-from .distributed import ALONE, FAILURES, joined
+from .distributed import ALONE, FAILURES, joined, run_program
 from .distributed.evaluation import evaluated
 from .evaluate import report
 from .files import locked
@@ -234,4 +234,4 @@ def _finish(run, dataset, trainer, seconds, processes):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -3,6 +3,7 @@
 One process alone, without torchrun, exchanges nothing and does not import PyTorch.
 """
 
+import gc
 import os
 import sys
 from contextlib import contextmanager, redirect_stdout
@@ -12,8 +13,7 @@ from datetime import timedelta
 from experiments.cli import MISTAKES, report_mistake
 
 PATIENCE = timedelta(minutes=30)  # for one exchange: the longest that a process may wait for another
-
-
+NUMBERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # of a process: torchrun sets them
 FAILURES = (OSError, MemoryError)  # what the machine can refuse during training
 
 
@@ -121,6 +121,30 @@ def share(rank, count, total):
     return slice(total * rank // count, total * (rank + 1) // count)
 
 
+def _is_one_of_several():
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ["WORLD_SIZE"] != "1"
+
+
+def run_program(main):
+    """Call main() and end the process with its exit code.
+
+    One of several processes ends without the interpreter's own end. FSDP2 keeps its process group, and a
+    thread of gloo may still hold the last tensor that it sent. To free it, the thread asks for a lock
+    that an ending interpreter no longer gives, and PyTorch aborts ("terminate called without an active
+    exception").
+    """
+    try:
+        code = main()
+    except SystemExit as stop:
+        code = stop.code
+    if _is_one_of_several():
+        gc.collect()  # ends the worker processes of a loader
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)
+
+
 @contextmanager
 def joined(program):
     """Join the processes that torchrun started, and yield the Processes; without torchrun, one alone.
@@ -128,13 +152,12 @@ def joined(program):
     Tensors on the CPU are exchanged by gloo, those on GPUs by NCCL. What a process other than the first
     prints is dropped within the block; lines about errors are not.
     """
-    numbers = [int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
-    if "TORCHELASTIC_RUN_ID" not in os.environ or numbers[1] == 1:
+    if not _is_one_of_several():
         yield Processes(program=program)
         return
     import torch
 
-    processes = Processes(*numbers, program)
+    processes = Processes(*(int(os.environ[name]) for name in NUMBERS), program)
     if processes.local_rank < torch.cuda.device_count():
         torch.cuda.set_device(processes.local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"

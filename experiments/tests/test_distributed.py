@@ -197,6 +197,28 @@ def test_a_killed_run_with_split_weights_resumes_in_three_processes(alone, tmp_p
     assert_close(copy, alone)
 
 
+ENDING = """
+import atexit, sys
+from experiments.distributed import run_program
+atexit.register(print, "finalized")
+def main():
+    print("out")
+    print("err", file=sys.stderr)
+    %s
+run_program(main)
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("return 3", 3), ("sys.exit(2)", 2), ("return None", 0)])
+@pytest.mark.parametrize(("count", "said"), [("2", "out\n"), ("1", "out\nfinalized\n")])
+def test_one_of_several_processes_ends_without_the_interpreters_own_end(count, said, end, code):
+    """There a thread of gloo aborted every other run of split weights, after its files were written."""
+    environment = os.environ | {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": count}
+    command = [sys.executable, "-c", ENDING % end]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (code, said, "err\n")
+
+
 def test_shares_follow_each_other_and_differ_by_one_at_most():
     for count in range(1, 8):
         for total in range(20):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch.distributed
 
+from experiments.distributed import run_program
 from experiments.train import main as train
 from torch_impl import Trainer
 
@@ -62,4 +63,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)
