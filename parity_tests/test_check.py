@@ -8,11 +8,12 @@ import pytest
 
 from . import budget
 from .check.__main__ import main
-from .check.cases import ATTENTION, questions
+from .check.attention import ATTENTION
+from .check.attention.lookup_mistakes import SignFlipped
+from .check.attention.mistakes import MISTAKES, DkWithoutScale, DtableOverwritten, ScaleOnBias
+from .check.attention.reference import Reference
 from .check.diagnose import Answer, diagnose
 from .check.kernel import Kernel
-from .check.lookup_mistakes import SignFlipped
-from .check.mistakes import MISTAKES, DkWithoutScale, DtableOverwritten, ScaleOnBias
 from .check.verdict import judge_kernel
 
 KERNELS, OF_TORCH = "parity_tests.kernels_to_check", "parity_tests.torch_kernels_to_check"
@@ -20,7 +21,7 @@ KERNELS, OF_TORCH = "parity_tests.kernels_to_check", "parity_tests.torch_kernels
 
 @pytest.fixture(scope="module")
 def asked():
-    return questions("float64", ATTENTION, quick=True)
+    return ATTENTION.questions("float64", ATTENTION.arguments, quick=True)
 
 
 def answers(asked, *mistakes):
@@ -39,7 +40,7 @@ def answers(asked, *mistakes):
 def test_the_reference_is_the_truth(asked):
     assert len(asked) > 15
     for question in asked:
-        results = question.asked_of().results()
+        results = question.asked_of(Reference).results()
         assert results.keys() == question.truth.keys()
         assert all(budget.float64(n, question.truth[n], x).ok for n, x in results.items())
 
@@ -49,7 +50,7 @@ def test_each_mistake_is_named(asked, mistake):
     """It shows in some case, and no other mistake gives the same results in all cases where it does."""
     wrong = answers(asked, mistake)
     assert any(answer.wrong for answer in wrong)
-    (diagnosis,) = diagnose(wrong)
+    (diagnosis,) = diagnose(wrong, ATTENTION)
     assert diagnosis.texts == (mistake.__doc__,)
     assert diagnosis.explained == diagnosis.failed
 
@@ -61,7 +62,7 @@ def test_each_mistake_is_named(asked, mistake):
 )
 def test_two_mistakes_are_told_apart(asked, mistakes):
     small = [question for question in asked if question.truth["out"].size < 5000]
-    found = diagnose(answers(small, *mistakes))
+    found = diagnose(answers(small, *mistakes), ATTENTION)
     assert {frozenset(diagnosis.texts) for diagnosis in found} == {
         frozenset(mistake.__doc__ for mistake in mistakes)
     }
@@ -70,7 +71,7 @@ def test_two_mistakes_are_told_apart(asked, mistakes):
 @pytest.mark.parametrize("module", [KERNELS, OF_TORCH])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_right_kernel_is_right(module, dtype):
-    verdict = judge_kernel(Kernel(f"{module}:attention"), dtype, quick=True)
+    verdict = judge_kernel(Kernel(f"{module}:attention"), dtype=dtype, quick=True)
     assert verdict.ok
     assert verdict.diagnoses == ()
     assert {finding.row.tensor for finding in verdict.findings} == {"out", "dq", "dk", "dv", "dtable"}

@@ -1,4 +1,4 @@
-"""Judge a kernel of attention with relative position bias, and say what is wrong with it."""
+"""Judge a kernel of relative position bias, and say what is wrong with it."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .arrays import LIBRARIES
 from .kernel import Kernel
+from .kinds import KINDS
 from .report import as_json, as_junit, text
 from .verdict import judge_kernel
 
@@ -15,6 +16,7 @@ DTYPES = ("float32", "float16", "bfloat16", "float64")
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="rpb-check", description=__doc__)
     parser.add_argument("kernel", help="package.module:function or path/to/file.py:function")
+    parser.add_argument("--kind", choices=KINDS, default="attention", help="what it computes")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the inputs")
     parser.add_argument("--library", choices=LIBRARIES, help="of the arrays, if it is not recognised")
     parser.add_argument("--quick", action="store_true", help="leave the large cases out")
@@ -22,7 +24,8 @@ def main(argv=None):
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit's XML there")
     options = parser.parse_args(argv)
     try:
-        verdict = judge_kernel(Kernel(options.kernel, options.library), options.dtype, options.quick)
+        kernel = Kernel(options.kernel, options.library)
+        verdict = judge_kernel(kernel, options.kind, options.dtype, options.quick)
     except ValueError as error:
         parser.error(str(error))
     print(text(verdict))

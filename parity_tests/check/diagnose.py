@@ -5,9 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .mistakes import MISTAKES
-from .reference import Reference
-
 # A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
@@ -40,38 +37,38 @@ class Diagnosis(NamedTuple):
         return tuple(mistake.__doc__ for mistake in self.mistakes)
 
 
-def diagnose(answers):
+def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
-    Each mistake is tried alone, then every two, then the best two with each third. Nothing is returned
-    if none of them gives the results of any case.
+    Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
+    is returned if none of them gives the results of any case.
     """
     failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
-    best = _best([(mistake,) for mistake in MISTAKES], failed)
+    best = _best([(mistake,) for mistake in kind.mistakes], failed)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
             return best
-        better = _best(more(best, failed), failed)
+        better = _best(more(kind.mistakes, best, failed), failed)
         if better and (not best or better[0].explained > best[0].explained):
             best = better
     return best
 
 
-def _pairs(best, failed):
+def _pairs(mistakes, best, failed):
     """Return the pairs of mistakes that explain the most of a few of the failed cases."""
     few = failed[:: -(-len(failed) // FEW)]
-    pairs = [pair for pair in combinations(MISTAKES, 2) if not _related(*pair)]
+    pairs = [pair for pair in combinations(mistakes, 2) if not _related(*pair)]
     counts = [(sum(explains(_both(*pair), a)[0] for a in few), pair) for pair in pairs]
     most = max(count for count, _ in counts)
     return [pair for count, pair in counts if count == most and most]
 
 
-def _triples(best, failed):
+def _triples(mistakes, best, failed):
     """Return the best diagnosis with each mistake more."""
     if not best or len(best[0].mistakes) < 2:
         return []
     first = best[0].mistakes
-    return [(*first, m) for m in MISTAKES if not any(_related(m, f) for f in first)]
+    return [(*first, m) for m in mistakes if not any(_related(m, f) for f in first)]
 
 
 def _related(a, b):
@@ -108,7 +105,7 @@ def _diagnosis(mistakes, failed):
 
 def _both(*mistakes):
     """Return a class with all of the mistakes."""
-    return type("Mistaken", (*mistakes, Reference), {}) if len(mistakes) > 1 else mistakes[0]
+    return type("Mistaken", mistakes, {}) if len(mistakes) > 1 else mistakes[0]
 
 
 def _distance(a, b):

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from .arrays import LIBRARIES, library_of
 
-GRADIENTS = ("dq", "dk", "dv", "dtable")
-
 
 class Kernel:
     """A forward function with a backward function of its own, or one that its library differentiates.
@@ -36,24 +34,24 @@ class Kernel:
         """Return whether there are gradients to check."""
         return self.backward is not None or self.library.differentiates
 
-    def results(self, arguments, dout, dtype):
-        """Return {"out": …, "dq": …, …} as float64 arrays, for arguments and dout as NumPy arrays."""
-        given = {name: self.library.array(value, dtype) for name, value in arguments.items()}
-        wanted = [name for name in ("q", "k", "v", "table") if name in given]
-        if self.backward is None and self.library.differentiates:
-            out, grads = self.library.differentiate(
-                self.forward, given, wanted, self.library.array(dout, dtype)
-            )
+    def results(self, question):
+        """Return {"out": …, "dq": …, …} for a `Question`, as float64 arrays."""
+        dtype, wanted = question.dtype, question.wanted
+        given = {name: self.library.array(value, dtype) for name, value in question.arguments.items()}
+        if self.backward is None and wanted and self.library.differentiates:
+            dout = self.library.array(question.dout, dtype)
+            out, grads = self.library.differentiate(self.forward, given, wanted, dout)
             named = dict(zip((f"d{name}" for name in wanted), grads, strict=True))
         else:
-            out, named = self._by_hand(given, wanted, dout, dtype)
+            out, named = self._by_hand(given, question)
         return {name: self.library.numpy(x) for name, x in ({"out": out} | named).items()}
 
-    def _by_hand(self, given, wanted, dout, dtype):
+    def _by_hand(self, given, question):
         out, *kept = _as_tuple(self.forward(**given))
-        if self.backward is None:
+        wanted = question.wanted
+        if self.backward is None or not wanted:
             return out, {}
-        dout = self.library.array(dout, dtype)
+        dout = self.library.array(question.dout, question.dtype)
         grads = self.backward(dout, *kept) if kept else self.backward(dout, **given)
         if hasattr(grads, "_asdict"):
             grads = grads._asdict()

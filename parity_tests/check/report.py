@@ -3,9 +3,8 @@
 import json
 from xml.etree import ElementTree
 
-AXES = {"out": ("batch", "head", "query", "channel"), "dtable": ("row", "head")}
-AXES |= {"dq": AXES["out"], "dk": ("batch", "head", "key", "channel")}
-AXES |= {"dv": AXES["dk"]}
+from .kinds import KINDS
+
 WORST = 5  # tensors that are shown
 
 
@@ -23,24 +22,22 @@ def text(verdict):
         return "\n".join([*lines, f"right: the largest error is {share:.0%} of what rounding allows"])
     shown = sorted(wrong, key=lambda f: -f.row.budget_share)[:WORST]
     lines += ["", f"{'case':<32} {'tensor':<7} {'error':>8} {'of budget':>9}  worst element"]
-    lines += [_line(finding) for finding in shown]
+    lines += [_line(finding, verdict.kind) for finding in shown]
     lines += [f"and {len(wrong) - len(shown)} tensors more"] if len(wrong) > len(shown) else []
     return "\n".join([*lines, "", *_diagnosis(verdict, len(failed))])
 
 
-def _line(finding):
+def _line(finding, kind):
     row = finding.row
-    name = finding.case.removeprefix("op-attention-")
-    return (
-        f"{name:<32} {row.tensor:<7} {finding.relative:>8.1e} {row.budget_share:>9.1e}  {place(finding)}"
-    )
+    name, at = finding.case.removeprefix(f"op-{kind}-"), place(finding, kind)
+    return f"{name:<32} {row.tensor:<7} {finding.relative:>8.1e} {row.budget_share:>9.1e}  {at}"
 
 
-def place(finding):
+def place(finding, kind):
     """Return where the worst element is, in words."""
     if not finding.place:
         return "the shape is wrong" if finding.relative == float("inf") else ""
-    axes = AXES.get(finding.row.tensor, ())
+    axes = KINDS[kind].axes[finding.row.tensor]
     return ", ".join(f"{axis} {at}" for axis, at in zip(axes, finding.place, strict=False))
 
 
@@ -75,6 +72,7 @@ def as_json(verdict):
     return json.dumps(
         {
             "kernel": verdict.kernel,
+            "kind": verdict.kind,
             "dtype": verdict.dtype,
             "ok": verdict.ok,
             "not_checked": verdict.left_out,
@@ -97,5 +95,5 @@ def as_junit(verdict):
         test = ElementTree.SubElement(suite, "testcase", classname=verdict.kernel, name=name)
         if not finding.ok:
             message = f"error {finding.relative:.2e}, {finding.row.budget_share:.1e} of the budget"
-            ElementTree.SubElement(test, "failure", message=message).text = place(finding)
+            ElementTree.SubElement(test, "failure", message=message).text = place(finding, verdict.kind)
     return ElementTree.tostring(suite, encoding="unicode")

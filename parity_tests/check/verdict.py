@@ -6,9 +6,8 @@ import numpy as np
 
 from .. import budget
 from ..errors import error
-from ..verdict import truth_of
-from .cases import questions
 from .diagnose import Answer, diagnose
+from .kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All findings, the diagnoses, what was left out and why."""
+    """All findings, the diagnoses, what was left out and why; kind: a key of KINDS."""
 
     kernel: str
+    kind: str
     dtype: str
     findings: tuple
     diagnoses: tuple
@@ -40,29 +40,30 @@ class Verdict:
         return bool(self.findings) and all(finding.ok for finding in self.findings)
 
 
-def judge_kernel(kernel, dtype="float32", quick=False, progress=lambda cases: cases):
+def judge_kernel(kernel, kind="attention", dtype="float32", quick=False, progress=iter):
     """Return the `Verdict` on a `Kernel`; progress: what the iteration over the cases goes through."""
-    asked = questions(dtype, kernel.takes, kernel.needs, quick)
+    asked = KINDS[kind].questions(dtype, kernel.takes, kernel.needs, quick)
     findings, answers = [], []
     for question in progress(asked):
-        results = kernel.results(question.arguments, question.dout, dtype)
+        results = kernel.results(question)
         found = [_finding(question, name, result) for name, result in results.items()]
         findings += found
         wrong = tuple(f.row.tensor for f in found if not f.ok)
         answers.append(Answer(question, _shaped(results, question), wrong))
     left_out = () if kernel.differentiable else ("gradients: there is no backward function",)
-    return Verdict(kernel.name, dtype, tuple(findings), tuple(diagnose(answers)), left_out)
+    diagnoses = diagnose(answers, KINDS[kind])
+    return Verdict(kernel.name, kind, dtype, tuple(findings), tuple(diagnoses), left_out)
 
 
 def _finding(question, name, result):
-    truth, costs = truth_of(question.case, question.dtype)
-    row = budget.row(name, truth[name], result, costs.get(name))
-    if result.shape != truth[name].shape:
+    truth = question.truth[name]
+    row = budget.row(name, truth, result, question.costs.get(name), name in question.moved)
+    if result.shape != truth.shape:
         return Finding(question.case.id, row, (), np.inf)
-    off = np.abs(error(truth[name], result))
+    off = np.abs(error(truth, result))
     off = np.where(np.isnan(off), np.inf, off)
     place = tuple(int(at) for at in np.unravel_index(np.argmax(off), off.shape))
-    size = np.abs(truth[name]).max()
+    size = np.abs(truth).max()
     return Finding(question.case.id, row, place, float(off.max() / size) if size else float(off.max()))
 
 
