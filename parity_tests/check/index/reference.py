@@ -5,6 +5,7 @@ after those of the grid: R is the number of these.
 """
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,8 +17,7 @@ class Reference:
     q_offset: position of the first query. options: {name: default}, what else the index depends on.
     """
 
-    options: dict = {}
-    axes: int  # of the window
+    options: ClassVar = {}
     needs_window = False  # whether the rows depend on the window, not only on the two grids
 
     def __init__(
@@ -133,7 +133,7 @@ class Table(Reference):
 
 
 class Window(ThreePrefixRows, Table):
-    """ "1d", "2d", "3d": a row for each offset in the window, whatever the two grids are.
+    """A row for each offset in the window, whatever the two grids are ("1d", "2d", "3d").
 
     R = Π (2 · size − 1). With two axes row = (Δy + height − 1)(2 · width − 1) + Δx + width − 1.
     Three rows for prefix tokens.
@@ -149,7 +149,7 @@ class Window(ThreePrefixRows, Table):
 
 
 class MaxViT(Window):
-    """ "maxvit": the rows of "2d", and one row, R, for all pairs with a prefix token.
+    """The rows of "2d", and one row, R, for all pairs with a prefix token ("maxvit").
 
     The planes (2 · height − 1, 2 · width − 1) of MaxViT's checkpoints count key − query. They are
     reversed along both axes before they are read as rows.
@@ -160,8 +160,9 @@ class MaxViT(Window):
 
 
 class Offsets(Table):
-    """ "log_cpb", "rel_pos_mlp", "dynamic", "alibi2d" (two axes), "dynamic_1d", "transformer_xl", "alibi",
-    "kerple", "sandwich" (one): a row for each offset that occurs between the two grids.
+    """A row for each offset that occurs between the two grids: the schemes that compute the bias of an
+    offset, "log_cpb", "rel_pos_mlp", "dynamic", "alibi2d" (two axes), "dynamic_1d", "transformer_xl",
+    "alibi", "kerple" and "sandwich" (one).
 
     Along an axis of q queries and k keys there are q + k − 1 offsets, from q_offset + 1 − k on:
     R = Π (q + k − 1). With two axes row = (Δy + k_height − 1)(q_width + k_width − 1) + Δx + k_width − 1.
@@ -183,20 +184,20 @@ class Offsets(Table):
 
 
 class Causal(Offsets):
-    options = {"causal": False}
+    options: ClassVar = {"causal": False}
 
 
 # absolute offsets
 
 
 class LeViT(ThreePrefixRows):
-    """ "levit": row = |Δy| · width + |Δx|,  Δ = stride · query − key,  R = height · width.
+    """row = |Δy| · width + |Δx|,  Δ = stride · query − key,  R = height · width ("levit").
 
     The queries' grid is ⌈size / stride⌉ along each axis unless q_size is given: every stride-th token is
     a query. Width and height are the window's. Three rows for prefix tokens.
     """
 
-    options = {"stride": 1}
+    options: ClassVar = {"stride": 1}
     needs_window = True
 
     def queries_of_window(self):
@@ -223,16 +224,16 @@ class LeViT(ThreePrefixRows):
 
 
 class T5(Reference):
-    """ "t5", "gated_t5": the bucket of the offset in a sequence, R = num_buckets.
+    """The bucket of the offset in a sequence, R = num_buckets ("t5", "gated_t5").
 
-    A side has n buckets: num_buckets if not bidirectional, half of them otherwise; m = n / 2 of these are
-    exact. A distance d < m has bucket d, others min(m + ⌊m · ln(d / m) / ln(max_distance / m)⌋, n − 1).
-    The edges are exact: d has passed edge s if (d / m)^m ≥ (max_distance / m)^s, in integers.
+    A side has n buckets: num_buckets, or half of them if bidirectional. Of these m = n / 2 are exact: a
+    distance d < m has bucket d. Others have min(m + ⌊m · ln(d / m) / ln(max_distance / m)⌋, n − 1).
+    The edges are exact: d has passed edge s if (d / m)^m ≥ (max_distance / m)^s, in whole numbers.
     If bidirectional d = |Δ|, and keys after the query (Δ < 0) add n. Otherwise d = max(Δ, 0).
     One row, R, for all pairs with a prefix token.
     """
 
-    options = {"num_buckets": 32, "max_distance": 128, "bidirectional": True}
+    options: ClassVar = {"num_buckets": 32, "max_distance": 128, "bidirectional": True}
 
     def row_of(self, offset):
         return self.side(offset) + self.bucket(self.distance(offset))
@@ -264,24 +265,25 @@ class T5(Reference):
     def steps(self, distance):
         """The number of edges beyond m that the distance has passed"""
         m, n = self.exact(), self.buckets() - self.exact()
+        edges = [m ** (n - s) * self.max_distance**s for s in range(1, n + 1)]  # to the power n
         values, place = np.unique(distance, return_inverse=True)
-        passed = [
-            sum(m ** (n - s) * self.max_distance**s <= d**n for s in range(1, n + 1))
-            for d in values.tolist()
-        ]
+        passed = [sum(self.has_passed(d**n, edge) for edge in edges) for d in values.tolist()]
         return np.array(passed)[place].reshape(distance.shape)
+
+    def has_passed(self, distance, edge):
+        return distance >= edge
 
     def num_rows(self):
         return self.num_buckets
 
 
 class Shaw(Reference):
-    """ "shaw": row = clip(Δ, −max_distance, max_distance) + max_distance,  R = 2 · max_distance + 1.
+    """row = clip(Δ, −max_distance, max_distance) + max_distance,  R = 2 · max_distance + 1 ("shaw").
 
     One row, R, for all pairs with a prefix token.
     """
 
-    options = {"max_distance": 16}
+    options: ClassVar = {"max_distance": 16}
 
     def row_of(self, offset):
         return self.clipped(offset) + self.max_distance
@@ -294,18 +296,19 @@ class Shaw(Reference):
 
 
 class IRPE(Reference):
-    """ "irpe", "irpe_bias": the row r(Δ) by iRPE's bucket function g, with b = int(β).
+    """The row r(Δ) by iRPE's bucket function g, with b = int(β) ("irpe", "irpe_bias").
 
-    g(x) = round(x) for |x| ≤ α, otherwise sign(x) · int(min(round(α + ln(|x| / α) / ln(γ / α) · (β − α)), β)),
-    (α, β, γ) = ratio · (1, 2, 8); round is to the nearest even integer at a tie, int cuts towards 0.
+    g(x) = round(x) for |x| ≤ α, otherwise
+    sign(x) · int(min(round(α + ln(|x| / α) / ln(γ / α) · (β − α)), β)), (α, β, γ) = ratio · (1, 2, 8).
+    round is to the nearest integer, at a tie to the even one; int cuts towards 0.
     method "product": r = (g(Δy) + b)(2b + 1) + g(Δx) + b,  R = (2b + 1)².
     method "euclidean": r = g(round √(Δy² + Δx²)) + b;  "quant": r = g(Δy² + Δx²) + b;  R = 2b + 1.
-    method "cross": two rows, g(Δy) + b and S + g(Δx) + b, where S is the number of rows of the first half:
-    2b + 1, and one more with prefix tokens. Each half has a row of its own for prefix pairs: its last.
-    Else one row, R, for all pairs with a prefix token.
+    method "cross": two rows, g(Δy) + b and S + g(Δx) + b, where S is the number of rows of the first
+    half: 2b + 1, and one more with prefix tokens. The last row of each half is for prefix pairs.
+    Otherwise one row, R, is for all pairs with a prefix token.
     """
 
-    options = {"method": "product", "ratio": 1.9}
+    options: ClassVar = {"method": "product", "ratio": 1.9}
 
     def out(self):
         if self.method != "cross":
@@ -358,11 +361,12 @@ class IRPE(Reference):
 
 
 class Axes(Reference):
-    """ "decomposed": the row of the offset along the height, and that along the width, of two tables.
+    """The row of the offset along the height, and that along the width, of two tables ("decomposed").
 
-    Along an axis of q queries and k keys row = ⌊(k · y_q − q · y_k + q · (k − 1)) · max(q, k) / (q · k)⌋,
-    which is y_q − y_k + k − 1 for q = k: the smaller side is spread over the larger one, which is the
-    window's. R = 2 · max(q, k) − 1 along each axis; that row is for all pairs with a prefix token.
+    Along an axis of q queries and k keys
+    row = ⌊(k · y_q − q · y_k + q · (k − 1)) · max(q, k) / (q · k)⌋, or y_q − y_k + k − 1 for q = k: the
+    smaller side is spread over the larger one, which is the window's. R = 2 · max(q, k) − 1 along each
+    axis; that row is for all pairs with a prefix token.
     """
 
     def out(self):
@@ -392,14 +396,14 @@ class Axes(Reference):
 
 
 class Halo(Axes):
-    """ "halo": along each axis row = y_q + halo_size − y_k + size − 1, of two tables.
+    """Along each axis row = y_q + halo_size − y_k + size − 1, of two tables ("halo").
 
     The window holds the keys; the queries are the block in its middle, halo_size tokens from the border:
     their grid is size − 2 · halo_size along each axis unless q_size is given. The size is the window's.
     R = 2 · size − 1 along each axis; that row is for all pairs with a prefix token.
     """
 
-    options = {"halo_size": 0}
+    options: ClassVar = {"halo_size": 0}
     needs_window = True
 
     def queries_of_window(self):
