@@ -36,10 +36,12 @@ class Fixed:
     """A given array, not drawn: a real index or mask. It has no gradient.
 
     grids: for an index, (queries' grid, keys' grid, prefix tokens) that it comes from, or None.
+    scheme: the bias_type whose index it is, or None.
     """
 
     values: np.ndarray
     grids: tuple | None = None
+    scheme: str | None = None
 
     @property
     def shape(self):

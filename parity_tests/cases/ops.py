@@ -3,7 +3,15 @@
 import numpy as np
 
 from ._case import Dropout, Fixed, Integers, Mask, Normal, op
-from .geometry import shift_mask, table_rows, window_index
+from .geometry import (
+    bucket_index,
+    sequence_index,
+    shift_mask,
+    strided_index,
+    table_rows,
+    video_index,
+    window_index,
+)
 
 CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales above the clamp at ln 100 = 4.6: no gradient
 QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
@@ -34,13 +42,26 @@ WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     """Return the inputs of attention within windows: q, k, v, table and a real index."""
-    index = window_index(q_grid, k_grid, prefix)
+    index, rows = window_index(q_grid, k_grid, prefix), table_rows(q_grid, k_grid, prefix)
+    scheme = None if k_grid else "2d"  # that has the window's rows for other grids too
+    fixed = Fixed(index, (q_grid, k_grid or q_grid, prefix), scheme)
+    return with_index(batch, heads, dim, fixed, rows)
+
+
+def with_index(batch, heads, dim, index, rows):
+    """Return q, k, v, a table of so many rows, and the index."""
     q_len, k_len = index.shape
     shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
-    shapes |= {"v": shapes["k"], "table": (table_rows(q_grid, k_grid, prefix), heads)}
-    fixed = Fixed(index, (q_grid, k_grid or q_grid, prefix))
-    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": fixed}
+    shapes |= {"v": shapes["k"], "table": (rows, heads)}
+    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": index}
 
+
+# An index of other schemes than windows, and the rows of their tables.
+CACHED = Fixed(sequence_index(3, 11, 8, 11), scheme="1d"), 21
+BUCKETS = Fixed(bucket_index(24, 12, 24, True), scheme="t5"), 12
+BUCKETS_CAUSAL = Fixed(bucket_index(20, 6, 24, False), scheme="t5"), 6
+VIDEO = Fixed(video_index((2, 3, 4)), scheme="3d"), 105
+STRIDED = Fixed(strided_index((5, 4), 2), scheme="levit"), 20
 
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
@@ -131,8 +152,13 @@ OPS = [
     op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
     op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
-    op("bias", "swin_7x7", table=Normal((169, 3)), index=Fixed(window_index((7, 7)))),
-    op("bias", "beit_3x5", table=Normal((48, 6)), index=Fixed(window_index((3, 5), prefix=1))),
+    op("bias", "swin_7x7", table=Normal((169, 3)), index=Fixed(window_index((7, 7)), scheme="2d")),
+    op(
+        "bias",
+        "beit_3x5",
+        table=Normal((48, 6)),
+        index=Fixed(window_index((3, 5), prefix=1), scheme="2d"),
+    ),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",
@@ -188,6 +214,11 @@ OPS = [
     op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
     op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
     op("attention", "pooled_queries_prefix", **true_window(2, 3, 8, (2, 3), (4, 6), prefix=1)),
+    op("attention", "1d_cache", **with_index(2, 3, 8, *CACHED)),
+    op("attention", "t5_buckets", **with_index(2, 3, 6, *BUCKETS)),
+    op("attention", "t5_causal", **with_index(1, 4, 5, *BUCKETS_CAUSAL)),
+    op("attention", "3d_2x3x4", **with_index(2, 2, 8, *VIDEO)),
+    op("attention", "levit_stride_2", **with_index(2, 3, 8, *STRIDED)),
     op("attention", "equal_logits", {"scale": 0.0}, **QKV),
     op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
     op("attention", "large_logits", {"scale": 1e3}, **QKV, **TABLE),
