@@ -12,9 +12,9 @@ from .cases import Case
 from .check.__main__ import main
 from .check.attention import ATTENTION
 from .check.index import INDEX
-from .check.index.bucket_mistakes import EdgesInFloat
 from .check.index.cases import truth_of
 from .check.index.schemes import SCHEMES, mistakes_of
+from .check.index.t5_mistakes import EdgesInFloat
 from .check.kernel import Kernel
 from .check.verdict import judge_kernel
 

@@ -127,7 +127,7 @@ def _distance(a, b):
     It is infinite for unequal shapes and where only one is NaN.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)
     size = np.abs(b[finite]).max(initial=0.0)
