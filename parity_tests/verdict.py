@@ -50,7 +50,7 @@ def truth_of(case, dtype):
 
 @cache
 def moved_in(case):
-    """Return the names of the tensors that are only copied: the gather from a table, tokens of windows."""
+    """Return the names of the tensors that are only copied: a gather from a table, tokens of windows."""
     if case.kind == "op":
         return MOVED.get(case.name, set()) - ({"out"} if "residual" in case.inputs else set())
     gather = (

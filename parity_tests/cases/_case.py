@@ -18,7 +18,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class Denormal:
-    """A float input of numbers below the smallest normal one of its dtype; its gradient is compared too."""
+    """A float input of numbers below the dtype's smallest normal one; its gradient is compared too."""
 
     shape: tuple
 

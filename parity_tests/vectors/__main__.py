@@ -10,7 +10,7 @@ from numpy_ref import __version__
 from .. import budget
 from .cases import EDGES, chosen
 from .files import write_whole
-from .make import DTYPES, vectors_of
+from .make import dtypes_of, vectors_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -34,9 +34,9 @@ def main():
     parser.add_argument("--full", metavar="FOLDER", type=Path, help="write every case into this folder")
     options = parser.parse_args()
     folder, entries = options.full or DATA, []
-    for case in chosen(bool(options.full)):
-        for dtype in DTYPES:
-            content, entry = vectors_of(case, dtype)
+    for row in chosen(bool(options.full)):
+        for dtype in dtypes_of(row):
+            content, entry = vectors_of(row, dtype)
             write_whole(folder / entry["file"], content)
             entries.append(entry)
     write_whole(folder / "manifest.json", manifest_of(entries).encode())

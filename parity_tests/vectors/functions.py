@@ -51,7 +51,7 @@ def _wave(x, first):
 
 
 def erf(x):
-    """Return erf x = 2/√π exp(−x²) Σ 2^n x^(2n + 1) / (1 · 3 · … · (2n + 1)), whose terms have one sign."""
+    """Return erf x = 2/√π exp(−x²) Σ 2^n x^(2n + 1) / (1 · 3 · … · (2n + 1)), terms of one sign."""
     with decimal.localcontext() as context:
         context.prec += GUARD
         x = Decimal(x)

@@ -6,52 +6,42 @@ from ..rounded import RandomRounding
 from ..run import given_of, run_numpy
 from ..verdict import moved_in
 from ..yardstick import yardsticks
-from .cases import kind_of, name_of
+from .cases import integers_of
 from .draws import Draws
 from .files import STORED, packed, sha256
 from .precise import FiftyDigits, precision, rounded_once
 
-DTYPES = tuple(STORED)
 SPREAD_BITS = 12  # binary digits of a spread's significand
 COST_DIGITS = 3  # decimal digits of a cost
+WHOLE = "int64"  # in the manifest, the dtype of a case whose results are integers
 
 
-def draws(case, purpose):
-    """Return what draws a case's inputs or cotangents."""
-    return Draws(f"relative position bias, {name_of(case)}, {purpose}")
+def dtypes_of(row):
+    """Return the precisions in which a case has a file."""
+    return (WHOLE,) if row.is_whole else tuple(STORED)
 
 
-def vectors_of(case, dtype):
+def vectors_of(row, dtype):
     """Return the bytes of a case's file, and its entry in the manifest."""
-    given = given_of(case, dtype, draws)
-    truth, costs = truth_of(given)
-    moved, stored = moved_in(case), STORED[dtype]
-    floats = {f"input.{name}": a for name, a in given.inputs.items()}
-    outs = [name for name in truth if name.partition(".")[0] == "out"]
-    douts = given.cotangents([truth[name] for name in outs])
-    floats |= {f"cotangent.{name}": dout for name, dout in zip(outs, douts, strict=True)}
-    tensors = {name: (a, stored if a.dtype.kind == "f" else "I64") for name, a in floats.items()}
-    outputs = {}
-    for name, a in truth.items():
-        exact = name in moved or a.dtype.kind != "f"
-        tensors[f"truth.{name}"] = a, "F64" if a.dtype.kind == "f" else "I64"
-        outputs[name] = {"shape": [*a.shape], "rule": "exact" if exact else "float64"}
-        if not exact and dtype != "float64":
-            tensors[f"spread.{name}"] = short(costs[name].spread), "F32"
-            outputs[name] |= {"rule": "rounding", "cost": [*map(few_digits, costs[name].cost)]}
-    content, name = packed(tensors), name_of(case)
+    if row.is_whole:
+        truth = integers_of(row)
+        tensors = {"truth.out": (truth, "I64")}
+        outputs = {"out": {"shape": [*truth.shape], "rule": "exact"}}
+    else:
+        tensors, outputs = _tensors(row, dtype)
+    content = packed(tensors)
     entry = {
-        "id": name,
-        "kind": kind_of(case),
-        "scheme": None,
+        "id": row.id,
+        "kind": row.kind,
+        "scheme": row.scheme,
         "dtype": dtype,
-        "file": f"{dtype}/{name}.safetensors",
+        "file": f"{dtype}/{row.id}.safetensors",
         "sha256": sha256(content),
-        "options": case.options,
-        "about": case.variant.replace("_", " "),
+        "options": row.case.options,
+        "about": row.case.variant.replace("_", " "),
         "inputs": {
-            name.removeprefix("input."): {"shape": [*a.shape], "dtype": held}
-            for name, (a, held) in tensors.items()
+            name.removeprefix("input."): {"shape": [*a.shape], "dtype": stored}
+            for name, (a, stored) in tensors.items()
             if name.startswith("input.")
         },
         "outputs": outputs,
@@ -59,8 +49,27 @@ def vectors_of(case, dtype):
     return content, entry
 
 
+def _tensors(row, dtype):
+    """Return {name: (array, stored dtype)} of a case, and {result: its shape, rule and cost}."""
+    given = given_of(row.case, dtype, lambda case, purpose: Draws(f"{row.id} {purpose}"))
+    truth, costs = truth_of(given)
+    outs = [name for name in truth if name.partition(".")[0] == "out"]
+    arrays = {f"input.{name}": a for name, a in given.inputs.items()}
+    douts = given.cotangents([truth[name] for name in outs])
+    arrays |= {f"cotangent.{name}": dout for name, dout in zip(outs, douts, strict=True)}
+    tensors = {name: (a, STORED[dtype] if a.dtype.kind == "f" else "I64") for name, a in arrays.items()}
+    outputs, moved = {}, moved_in(row.case)
+    for name, a in truth.items():
+        tensors[f"truth.{name}"] = a, "F64" if a.dtype.kind == "f" else "I64"
+        outputs[name] = {"shape": [*a.shape], "rule": "exact" if name in moved else "float64"}
+        if name in costs and name not in moved:
+            tensors[f"spread.{name}"] = short(costs[name].spread), "F32"
+            outputs[name] |= {"rule": "rounding", "cost": [*map(few_digits, costs[name].cost)]}
+    return tensors, outputs
+
+
 def truth_of(given):
-    """Return the results {name: array}, computed with fifty digits and rounded once, and {name: Yardstick}.
+    """Return the results, computed with fifty digits and rounded once: {name: array}, {name: Yardstick}.
 
     There are no yardsticks for float64 and for integers.
     """
@@ -70,8 +79,9 @@ def truth_of(given):
     if given.dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    run = lambda rounding: run_numpy(given, arithmetic=RandomRounding(rounding))  # noqa: E731
-    return truth, yardsticks(floats, run, given.dtype)
+    return truth, yardsticks(
+        floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), given.dtype
+    )
 
 
 def short(spread):

@@ -56,7 +56,7 @@ class Precise(np.ndarray):
 
 
 def mark(x):
-    """Return x with every array of float64 or int64 in it, also in tuples and dicts, marked as Precise."""
+    """Return x with every array of float64 or int64, also within tuples and dicts, marked as Precise."""
     if isinstance(x, dict):
         return {name: mark(each) for name, each in x.items()}
     if isinstance(x, tuple | list):
