@@ -71,7 +71,7 @@ def test_a_lookup_of_half_precision_is_that_of_float32_rounded_once(lookup):
 
 @pytest.mark.parametrize("name", ["shaw", "log_cpb"])
 def test_compile_keeps_it_out_of_autocast_too(name):
-    """One graph. AOTAutograd traces backward under the forward's autocast unless it is told otherwise."""
+    """One graph; AOTAutograd traces backward under the forward's autocast unless told otherwise."""
     case = next(case for case in KEPT if case.name == name)
     expected = results(case, *made(case))
     for backward in ("same_as_forward", "off"):
