@@ -41,9 +41,14 @@ def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
     Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
-    is returned if none of them gives the results of any case.
+    is returned if none of them gives the results of any case. Of those that do equally well the ones are
+    returned that change the fewest of the right answers.
     """
     failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
+    return _harmless(_explaining(failed, kind), [a for a in answers if not a.wrong])
+
+
+def _explaining(failed, kind):
     best = _best([(mistake,) for mistake in kind.mistakes], failed)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
@@ -95,6 +100,14 @@ def _best(tried, failed):
     most = max((d.explained for d in diagnoses), default=0)
     found = {d.texts: d for d in diagnoses if d.explained == most and most}
     return list(found.values())
+
+
+def _harmless(diagnoses, right):
+    """Return the Diagnoses whose bugs change the fewest of the right answers."""
+    if len(diagnoses) < 2:
+        return diagnoses
+    changed = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in diagnoses]
+    return [d for d, count in zip(diagnoses, changed, strict=True) if count == min(changed)]
 
 
 def _diagnosis(mistakes, failed):
