@@ -1,5 +1,7 @@
 """Make the vectors of a case: its tensors, and what the manifest says of them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..rounded import RandomRounding
@@ -10,6 +12,7 @@ from .cases import integers_of
 from .draws import Draws
 from .files import STORED, packed, sha256
 from .precise import FiftyDigits, precision, rounded_once
+from .steady import Steady
 
 SPREAD_BITS = 12  # binary digits of a spread's significand
 COST_DIGITS = 3  # decimal digits of a cost
@@ -79,9 +82,12 @@ def truth_of(given):
     if given.dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(
-        floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), given.dtype
-    )
+    return truth, yardsticks(floats, lambda rounding: _rounded(given, rounding), given.dtype)
+
+
+def _rounded(given, rounding):
+    """Return the results of a run with random rounding, to the same bits on every processor."""
+    return run_numpy(given, arithmetic=RandomRounding(replace(rounding, float64=Steady)))
 
 
 def short(spread):
