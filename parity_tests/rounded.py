@@ -86,6 +86,19 @@ def round_weights(module, rounding):
             part.table_backward = lambda d, backward=backward: backward(on_grid(np.asarray(d), wide))
 
 
+class RandomRounding:
+    """The arithmetic of one run of a `Rounding`, for `run.run_numpy`."""
+
+    def __init__(self, rounding):
+        self.rounding, self.ops = rounding, RoundedOps(rounding)
+
+    def mark(self, x):
+        return on_grid(x, self.rounding)
+
+    def mark_weights(self, module):
+        round_weights(module, self.rounding)
+
+
 # Ops whose half precision is defined as float32, rounded once: in float16 their guard 1e-12 would be 0.
 WIDE = {"cosine_forward", "cosine_backward"}
 

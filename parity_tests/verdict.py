@@ -3,9 +3,15 @@
 from functools import cache
 
 from . import budget
+from .rounded import RandomRounding
 from .run import given_of, run_numpy
 from .yardstick import yardsticks
 
+MOVED = {
+    "bias": {"out"},
+    "window_partition": {"out", "dx"},
+    "window_reverse": {"out", "dwindows", "dresidual"},
+}
 AHEAD = {}  # {(case, dtype): Future of the truth}, see `ahead`
 
 
@@ -39,13 +45,15 @@ def truth_of(case, dtype):
     if dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(floats, lambda rounding: run_numpy(given, rounding=rounding), dtype)
+    return truth, yardsticks(floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), dtype)
 
 
 @cache
 def moved_in(case):
-    """Return the names of the tensors that are only copied: the gather from a parameter's table."""
-    gather = (case.kind, case.name) == ("op", "bias") or (
+    """Return the names of the tensors that are only copied: a gather from a table, tokens of windows."""
+    if case.kind == "op":
+        return MOVED.get(case.name, set()) - ({"out"} if "residual" in case.inputs else set())
+    gather = (
         case.kind == "scheme"
         and [*given_of(case, "float64").state] == ["relative_position_bias_table"]
         and case.options.get("method") != "cross"  # iRPE's method that adds two rows

@@ -17,6 +17,13 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class Denormal:
+    """A float input of numbers below the dtype's smallest normal one; its gradient is compared too."""
+
+    shape: tuple
+
+
+@dataclass(frozen=True)
 class Integers:
     """Integers in [0, high)."""
 

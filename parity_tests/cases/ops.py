@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._case import Dropout, Fixed, Integers, Mask, Normal, op
+from ._case import Denormal, Dropout, Fixed, Integers, Mask, Normal, op
 from .geometry import shift_mask, table_rows, window_index
 
 CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales above the clamp at ln 100 = 4.6: no gradient
@@ -48,6 +48,26 @@ SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 # What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
+
+# Of the golden vectors (vectors/cases.py): small cases, each at an edge.
+ONE_ROW = {"table": Normal((3, 3)), "index": Fixed(np.ones((6, 6), np.int64))}
+ODD = {"q": Normal((1, 5, 7, 11)), "k": Normal((1, 5, 9, 11)), "v": Normal((1, 5, 9, 13))}
+EDGES = [
+    op("bias", "one_row", table=Normal((3, 4)), index=Fixed(np.full((5, 7), 2))),
+    op("bias", "denormal", table=Denormal((9, 3)), index=Fixed(window_index((2, 2)))),
+    op("attention", "one_row", **QKV, **ONE_ROW),
+    op("attention", "logits_of_1e4", {"scale": 3e3}, **QKV, **TABLE),
+    op("attention", "denormal", q=QKV["q"], k=Denormal((2, 3, 6, 8)), v=Denormal((2, 3, 6, 8)), **TABLE),
+    op("attention", "odd_heads", **ODD, table=Normal((23, 5)), index=Integers((7, 9), 23)),
+    op(
+        "attention",
+        "shifted_2x3",
+        **true_window(4, 2, 6, (2, 3)),
+        mask=Fixed(shift_mask((4, 6), (2, 3), (1, 1))),
+    ),
+    op("attention", "registers_2x3", **true_window(1, 2, 12, (2, 3), prefix=4)),
+    op("attention", "more_keys_prefix", **true_window(2, 3, 6, (1, 2), (2, 4), prefix=1)),
+]
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
 
@@ -200,4 +220,5 @@ OPS = [
         table=Normal((1, 1)),
         index=Integers((1, 1), 1),
     ),
+    *EDGES,
 ]

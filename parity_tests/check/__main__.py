@@ -17,6 +17,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="rpb-check", description=__doc__)
     parser.add_argument("kernel", help="package.module:function or path/to/file.py:function")
     parser.add_argument("--kind", choices=KINDS, default="attention", help="what it computes")
+    parser.add_argument("--scheme", help="only cases of this scheme; for the kind index 2d by default")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the inputs")
     parser.add_argument("--library", choices=LIBRARIES, help="of the arrays, if it is not recognised")
     parser.add_argument("--quick", action="store_true", help="leave the large cases out")
@@ -25,7 +26,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     try:
         kernel = Kernel(options.kernel, options.library)
-        verdict = judge_kernel(kernel, options.kind, options.dtype, options.quick)
+        verdict = judge_kernel(kernel, options.kind, options.dtype, options.quick, scheme=options.scheme)
     except ValueError as error:
         parser.error(str(error))
     print(text(verdict))

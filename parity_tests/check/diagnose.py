@@ -109,9 +109,12 @@ def _both(*mistakes):
 
 
 def _distance(a, b):
-    """Return the largest difference relative to the largest element; infinite where only one is NaN."""
-    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
-    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
+    """Return the largest difference relative to the largest element.
+
+    It is infinite for unequal shapes and where only one is NaN.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)
     size = np.abs(b[finite]).max(initial=0.0)

@@ -1,6 +1,7 @@
 """A kind of kernel: its arguments and results, the cases it is judged by, and its known bugs."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ..cases import Case
 from ..run import given_of
@@ -46,6 +47,7 @@ class Kind:
     cases: rows of the table; those with an argument that is not in `arguments` are not asked.
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
+    scheme: the one scheme whose cases these are, or None.
     """
 
     name: str
@@ -55,15 +57,57 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    scheme: str | None = None
+
+    def of_scheme(self, scheme):
+        """Return the kind with the cases whose index belongs to one scheme, or with all for None.
+
+        Raises ValueError, with a list of the schemes, if there are none.
+        """
+        if scheme is None:
+            return self
+        own = tuple(case for case in self.cases if self.scheme_of(case) == scheme)
+        if not own:
+            known = dict.fromkeys(filter(None, map(self.scheme_of, self.cases)))
+            raise ValueError(
+                f"scheme is {scheme!r}, expected one of {', '.join(known)} for the kind {self.name!r}"
+            )
+        return replace(self, cases=own, scheme=scheme)
+
+    def scheme_of(self, case):
+        """Return the scheme that the case's index belongs to, or None."""
+        return getattr(case.inputs.get("index"), "scheme", None)
 
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.
 
         needs: the arguments without which the kernel cannot be called.
         """
-        takes = set(takes) & self.arguments.keys()
-        fit = [c for c in self.cases if set(needs) <= {*c.inputs, *c.options} <= takes]
+        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
+        fit = [case for case in asked if not self._misfit(case, takes, needs)]
         return [self.question(case, dtype) for case in fit if not (quick and self.is_large(case))]
+
+    def left_out(self, takes, needs=()):
+        """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
+        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
+        reasons = Counter(self._misfit(case, takes, needs) for case in asked)
+        return [f"cases {reason}: {count}" for reason, count in reasons.items() if reason]
+
+    def asked(self, case, takes, needs):
+        """Return the case with the arguments that a kernel with these parameters gets."""
+        return case
+
+    def _own_cases(self):
+        """Return the cases without an argument that kernels of the kind do not have."""
+        return [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
+
+    def _misfit(self, case, takes, needs):
+        """Return why a kernel with these parameters is not asked the case, "" if it is."""
+        given = {*case.inputs, *case.options}
+        if lacking := [name for name in self.arguments if name in given - set(takes)]:
+            return f"with {' and '.join(lacking)}, which the function does not take"
+        absent = [name for name in needs if name not in given]
+        return f"without {' and '.join(absent)}, which the function needs" if absent else ""
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""
@@ -80,3 +124,7 @@ class Kind:
     def is_large(self, case):
         """Return whether --quick leaves the case out."""
         return False
+
+    def remarks(self, answers):
+        """Return lines on the wrong answers, besides the diagnoses."""
+        return []

@@ -13,23 +13,27 @@ def text(verdict):
     cases = {finding.case for finding in verdict.findings}
     wrong = [finding for finding in verdict.findings if not finding.ok]
     failed = {finding.case for finding in wrong}
-    lines = [f"{verdict.kernel} in {verdict.dtype}: {len(cases)} cases, {len(failed)} wrong"]
+    scheme = f", scheme {verdict.scheme}" if verdict.scheme else ""
+    lines = [f"{verdict.kernel} in {verdict.dtype}{scheme}: {len(cases)} cases, {len(failed)} wrong"]
     lines += [f"not checked: {left}" for left in verdict.left_out]
     if not cases:
         return "\n".join([*lines, "no case fits the function's arguments"])
     if verdict.ok:
         share = max(finding.row.budget_share for finding in verdict.findings)
+        if all(finding.row.max_error == 0 for finding in verdict.findings):
+            return "\n".join([*lines, "right: all results are equal, bit for bit"])
         return "\n".join([*lines, f"right: the largest error is {share:.0%} of what rounding allows"])
     shown = sorted(wrong, key=lambda f: -f.row.budget_share)[:WORST]
     lines += ["", f"{'case':<32} {'tensor':<7} {'error':>8} {'of budget':>9}  worst element"]
     lines += [_line(finding, verdict.kind) for finding in shown]
     lines += [f"and {len(wrong) - len(shown)} tensors more"] if len(wrong) > len(shown) else []
-    return "\n".join([*lines, "", *_diagnosis(verdict, len(failed))])
+    remarks = ["", *verdict.remarks] if verdict.remarks else []
+    return "\n".join([*lines, "", *_diagnosis(verdict, len(failed)), *remarks])
 
 
 def _line(finding, kind):
     row = finding.row
-    name, at = finding.case.removeprefix(f"op-{kind}-"), place(finding, kind)
+    name, at = finding.case.removeprefix("op-").removeprefix(f"{kind}-"), place(finding, kind)
     return f"{name:<32} {row.tensor:<7} {finding.relative:>8.1e} {row.budget_share:>9.1e}  {at}"
 
 
@@ -37,7 +41,7 @@ def place(finding, kind):
     """Return where the worst element is, in words."""
     if not finding.place:
         return "the shape is wrong" if finding.relative == float("inf") else ""
-    axes = KINDS[kind].axes[finding.row.tensor]
+    axes = KINDS[kind].axes[finding.row.tensor][-len(finding.place) :]
     return ", ".join(f"{axis} {at}" for axis, at in zip(axes, finding.place, strict=False))
 
 
@@ -49,7 +53,8 @@ def _diagnosis(verdict, failed):
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
         agreed = f"{diagnosis.explained} of {failed} wrong cases"
-        yield f"    with that your results agree to {diagnosis.difference:.0e} in {agreed}"
+        closely = f"to {diagnosis.difference:.0e}" if diagnosis.difference else "exactly"
+        yield f"    with that your results agree {closely} in {agreed}"
 
 
 def as_json(verdict):
@@ -74,9 +79,11 @@ def as_json(verdict):
             "kernel": verdict.kernel,
             "kind": verdict.kind,
             "dtype": verdict.dtype,
+            "scheme": verdict.scheme,
             "ok": verdict.ok,
             "not_checked": verdict.left_out,
             "diagnoses": diagnoses,
+            "remarks": verdict.remarks,
             "tensors": found,
         },
         indent=1,

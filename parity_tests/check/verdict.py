@@ -26,7 +26,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All findings, the diagnoses, what was left out and why; kind: a key of KINDS."""
+    """All findings, the diagnoses, what was left out and why; kind: a key of KINDS.
+
+    scheme: the scheme whose cases were asked, None for all. remarks: further lines on what is wrong.
+    """
 
     kernel: str
     kind: str
@@ -34,25 +37,41 @@ class Verdict:
     findings: tuple
     diagnoses: tuple
     left_out: tuple
+    scheme: str | None = None
+    remarks: tuple = ()
 
     @property
     def ok(self):
         return bool(self.findings) and all(finding.ok for finding in self.findings)
 
 
-def judge_kernel(kernel, kind="attention", dtype="float32", quick=False, progress=iter):
-    """Return the `Verdict` on a `Kernel`; progress: what the iteration over the cases goes through."""
-    asked = KINDS[kind].questions(dtype, kernel.takes, kernel.needs, quick)
+def judge_kernel(kernel, kind="attention", dtype="float32", quick=False, progress=iter, scheme=None):
+    """Return the `Verdict` on a `Kernel`.
+
+    scheme: only cases of that scheme. progress: what the iteration over the cases goes through.
+    """
+    judged = KINDS[kind].of_scheme(scheme)
+    asked = judged.questions(dtype, kernel.takes, kernel.needs, quick)
     findings, answers = [], []
     for question in progress(asked):
         results = kernel.results(question)
         found = [_finding(question, name, result) for name, result in results.items()]
         findings += found
         wrong = tuple(f.row.tensor for f in found if not f.ok)
-        answers.append(Answer(question, _shaped(results, question), wrong))
-    left_out = () if kernel.differentiable else ("gradients: there is no backward function",)
-    diagnoses = diagnose(answers, KINDS[kind])
-    return Verdict(kernel.name, kind, dtype, tuple(findings), tuple(diagnoses), left_out)
+        answers.append(Answer(question, results, wrong))
+    left_out = judged.left_out(kernel.takes, kernel.needs)
+    if any(question.wanted for question in asked) and not kernel.differentiable:
+        left_out.append("gradients: there is no backward function")
+    return Verdict(
+        kernel.name,
+        kind,
+        dtype,
+        tuple(findings),
+        tuple(diagnose(answers, judged)),
+        tuple(left_out),
+        judged.scheme,
+        tuple(judged.remarks(answers)),
+    )
 
 
 def _finding(question, name, result):
@@ -65,8 +84,3 @@ def _finding(question, name, result):
     place = tuple(int(at) for at in np.unravel_index(np.argmax(off), off.shape))
     size = np.abs(truth).max()
     return Finding(question.case.id, row, place, float(off.max() / size) if size else float(off.max()))
-
-
-def _shaped(results, question):
-    """Return the results whose shape is right."""
-    return {n: x for n, x in results.items() if x.shape == question.truth[n].shape}
