@@ -41,7 +41,7 @@ class Given:
     def cotangents(self, outs):
         """Return a random gradient for each output; with ones, all gradients behind a softmax are 0."""
         rng = _generator(self.case, "cotangents")
-        return [budget.rounded(rng.standard_normal(tuple(o.shape)), self.dtype) for o in outs]
+        return [_draw(self.case.dout or Normal(tuple(o.shape)), rng, self.dtype) for o in outs]
 
 
 def given_of(case, dtype):
@@ -161,6 +161,8 @@ def _draw(spec, rng, dtype):
         return np.where(rng.random(spec.shape) < 0.3, -100.0, 0.0)
     if isinstance(spec, Dropout):
         return budget.rounded((rng.random(spec.shape) >= 0.25) / 0.75, dtype)
+    if spec.signs:
+        return np.multiply.outer(spec.signs, _draw(Normal(spec.shape[1:], spec.mean), rng, dtype))
     return budget.rounded(spec.mean + rng.standard_normal(spec.shape), dtype)
 
 

@@ -1,5 +1,7 @@
 """The cases of single ops."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ._case import Dropout, Fixed, Integers, Mask, Normal, op
@@ -32,6 +34,20 @@ MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 
+def opposite_samples(pairs, heads, dim, grid):
+    """Return the inputs of attention in which all samples are one, and its output gradients ±one.
+
+    There is one more + than there are −, in a random order. So dtable is one sample's, but the sums on
+    the way to it are much larger, and a sum in low precision shows: what rounding costs before the sum
+    cancels.
+    """
+    signs = np.random.default_rng(0).permutation(np.repeat((1.0, -1.0), (pairs + 1, pairs)))
+    inputs = true_window(2 * pairs + 1, heads, dim, grid)
+    ones = (1.0,) * len(signs)
+    same = {name: replace(inputs[name], signs=ones) for name in "qkv"}
+    return inputs | same, replace(inputs["q"], signs=tuple(signs))
+
+
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     """Return the inputs of attention within windows: q, k, v, table and a real index."""
     index = window_index(q_grid, k_grid, prefix)
@@ -48,6 +64,8 @@ SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 # What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
+
+OPPOSITE, OPPOSITE_DOUT = opposite_samples(1000, 1, 4, (3, 3))
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
 
@@ -184,6 +202,7 @@ OPS = [
     op("attention", "swin_7x7", **true_window(4, 3, 32, (7, 7)), mask=SHIFTED),
     op("attention", "swin_3x5", **true_window(12, 6, 20, (3, 5)), mask=SHIFTED_OBLONG),
     op("attention", "swin_256_windows", **true_window(256, 1, 8, (7, 7))),
+    replace(op("attention", "opposite_samples", **OPPOSITE), dout=OPPOSITE_DOUT),
     op("attention", "beit_7x7", **true_window(2, 3, 16, (7, 7), prefix=1)),
     op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
     op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
