@@ -1,5 +1,7 @@
 """The cases of single ops."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ._case import Denormal, Dropout, Fixed, Integers, Mask, Normal, op
@@ -38,6 +40,20 @@ MANY_KEYS = {name: Normal((1, 2, 7 if name == "q" else 1300, 8)) for name in "qk
 PAST_TILES = {"q": Normal((1, 3, 255, 10)), "k": Normal((1, 3, 251, 10)), "v": Normal((1, 3, 251, 10))}
 MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
+
+
+def opposite_samples(pairs, heads, dim, grid):
+    """Return the inputs of attention in which all samples are one, and its output gradients ±one.
+
+    There is one more + than there are −, in a random order. So dtable is one sample's, but the sums on
+    the way to it are much larger, and a sum in low precision shows: what rounding costs before the sum
+    cancels.
+    """
+    signs = np.random.default_rng(0).permutation(np.repeat((1.0, -1.0), (pairs + 1, pairs)))
+    inputs = true_window(2 * pairs + 1, heads, dim, grid)
+    ones = (1.0,) * len(signs)
+    same = {name: replace(inputs[name], signs=ones) for name in "qkv"}
+    return inputs | same, replace(inputs["q"], signs=tuple(signs))
 
 
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
@@ -89,6 +105,7 @@ EDGES = [
     op("attention", "registers_2x3", **true_window(1, 2, 12, (2, 3), prefix=4)),
     op("attention", "more_keys_prefix", **true_window(2, 3, 6, (1, 2), (2, 4), prefix=1)),
 ]
+OPPOSITE, OPPOSITE_DOUT = opposite_samples(1000, 1, 4, (3, 3))
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
 
@@ -230,6 +247,7 @@ OPS = [
     op("attention", "swin_7x7", **true_window(4, 3, 32, (7, 7)), mask=SHIFTED),
     op("attention", "swin_3x5", **true_window(12, 6, 20, (3, 5)), mask=SHIFTED_OBLONG),
     op("attention", "swin_256_windows", **true_window(256, 1, 8, (7, 7))),
+    replace(op("attention", "opposite_samples", **OPPOSITE), dout=OPPOSITE_DOUT),
     op("attention", "beit_7x7", **true_window(2, 3, 16, (7, 7), prefix=1)),
     op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
     op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
