@@ -34,12 +34,17 @@ WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     """Return the inputs of attention within windows: q, k, v, table and a real index."""
-    index = window_index(q_grid, k_grid, prefix)
-    q_len, k_len = index.shape
+    lookup = true_lookup(heads, q_grid, k_grid, prefix)
+    q_len, k_len = lookup["index"].shape
     shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
-    shapes |= {"v": shapes["k"], "table": (table_rows(q_grid, k_grid, prefix), heads)}
-    fixed = Fixed(index, (q_grid, k_grid or q_grid, prefix))
-    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": fixed}
+    shapes |= {"v": shapes["k"]}
+    return {name: Normal(shape) for name, shape in shapes.items()} | lookup
+
+
+def true_lookup(heads, q_grid, k_grid=None, prefix=0):
+    """Return a table and a real index."""
+    index = Fixed(window_index(q_grid, k_grid, prefix), (q_grid, k_grid or q_grid, prefix))
+    return {"table": Normal((table_rows(q_grid, k_grid, prefix), heads)), "index": index}
 
 
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
@@ -131,8 +136,15 @@ OPS = [
     op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
     op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
-    op("bias", "swin_7x7", table=Normal((169, 3)), index=Fixed(window_index((7, 7)))),
-    op("bias", "beit_3x5", table=Normal((48, 6)), index=Fixed(window_index((3, 5), prefix=1))),
+    op("bias", "one_head", table=Normal((9, 1)), index=Integers((4, 7), 9)),
+    op("bias", "rows_never_read", table=Normal((23, 5)), index=Integers((6, 9), 11)),
+    op("bias", "one_row", table=Normal((3, 7)), index=Fixed(np.ones((5, 6), np.int64))),
+    op("bias", "swin_7x7", **true_lookup(3, (7, 7))),
+    op("bias", "beit_3x5", **true_lookup(6, (3, 5), prefix=1)),
+    op("bias", "registers_3x5", **true_lookup(5, (3, 5), prefix=4)),
+    op("bias", "pooled_keys", **true_lookup(4, (6, 8), (3, 4))),
+    op("bias", "pooled_queries_prefix", **true_lookup(3, (2, 3), (4, 6), prefix=1)),
+    op("bias", "past_tiles", table=Normal((31, 3)), index=Integers((255, 251), 31)),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",

@@ -109,8 +109,15 @@ def _both(*mistakes):
 
 
 def _distance(a, b):
-    """Return the largest difference relative to the largest element; infinite where only one is NaN."""
-    a, b = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
+    """Return the largest difference of a from b, relative to b's largest element.
+
+    It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    try:
+        b = np.broadcast_to(b, a.shape)
+    except ValueError:
+        return np.inf
     if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)

@@ -46,6 +46,7 @@ class Kind:
     cases: rows of the table; those with an argument that is not in `arguments` are not asked.
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
+    defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
     """
 
     name: str
@@ -55,23 +56,45 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    defaults: dict = field(default_factory=dict)
 
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.
 
         needs: the arguments without which the kernel cannot be called.
         """
-        takes = set(takes) & self.arguments.keys()
-        fit = [c for c in self.cases if set(needs) <= {*c.inputs, *c.options} <= takes]
-        return [self.question(case, dtype) for case in fit if not (quick and self.is_large(case))]
+        takes, needs = set(takes) & self.arguments.keys(), set(needs)
+        fit = [case for case in self.cases if self._fits(case, takes, needs)]
+        return [self.question(case, dtype, needs) for case in fit if not (quick and self.is_large(case))]
 
-    def question(self, case, dtype):
+    def _fits(self, case, takes, needs):
+        given = {*case.inputs, *case.options}
+        return needs <= given | self.defaults.keys() and given <= takes
+
+    def question(self, case, dtype, needs=()):
         """Return the `Question` of a case."""
-        given, (truth, costs) = given_of(case, dtype), truth_of(case, dtype)
+        given, (truth, costs) = given_of(case, dtype), self.truth(case, dtype)
         (dout,) = given.cotangents([truth["out"]])
-        arguments = given.inputs | case.options
-        moved = frozenset(moved_in(case))
+        left_out = {name: value for name, value in self.defaults.items() if name in needs}
+        arguments = left_out | given.inputs | self.options(case)
+        moved = frozenset(self.moved(case))
         return Question(case, dtype, arguments, dout, truth, costs, moved, self.context(case, dtype))
+
+    def options(self, case):
+        """Return the arguments of a case that are no arrays."""
+        return case.options
+
+    def truth(self, case, dtype):
+        """Return the results, {name: array}, and their {name: Yardstick}."""
+        return truth_of(case, dtype)
+
+    def moved(self, case):
+        """Return the names of the results that are only copied."""
+        return moved_in(case)
+
+    def accepted(self, results, question):
+        """Return a kernel's results, of which the kind allows several forms, in the form of the truth."""
+        return results
 
     def context(self, case, dtype):
         """Return what the reference gets besides the arguments."""

@@ -29,7 +29,7 @@ def text(verdict):
 
 def _line(finding, kind):
     row = finding.row
-    name, at = finding.case.removeprefix(f"op-{kind}-"), place(finding, kind)
+    name, at = finding.case.rpartition("-")[2], place(finding, kind)
     return f"{name:<32} {row.tensor:<7} {finding.relative:>8.1e} {row.budget_share:>9.1e}  {at}"
 
 

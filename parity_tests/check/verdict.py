@@ -45,12 +45,13 @@ def judge_kernel(kernel, kind="attention", dtype="float32", quick=False, progres
     asked = KINDS[kind].questions(dtype, kernel.takes, kernel.needs, quick)
     findings, answers = [], []
     for question in progress(asked):
-        results = kernel.results(question)
+        results = KINDS[kind].accepted(kernel.results(question), question)
         found = [_finding(question, name, result) for name, result in results.items()]
         findings += found
         wrong = tuple(f.row.tensor for f in found if not f.ok)
-        answers.append(Answer(question, _shaped(results, question), wrong))
-    left_out = () if kernel.differentiable else ("gradients: there is no backward function",)
+        answers.append(Answer(question, results, wrong))
+    no_gradients = any(question.wanted for question in asked) and not kernel.differentiable
+    left_out = ("gradients: there is no backward function",) if no_gradients else ()
     diagnoses = diagnose(answers, KINDS[kind])
     return Verdict(kernel.name, kind, dtype, tuple(findings), tuple(diagnoses), left_out)
 
@@ -65,8 +66,3 @@ def _finding(question, name, result):
     place = tuple(int(at) for at in np.unravel_index(np.argmax(off), off.shape))
     size = np.abs(truth).max()
     return Finding(question.case.id, row, place, float(off.max() / size) if size else float(off.max()))
-
-
-def _shaped(results, question):
-    """Return the results whose shape is right."""
-    return {n: x for n, x in results.items() if x.shape == question.truth[n].shape}
