@@ -1,6 +1,5 @@
 """`check --kind`: each kind's definition is the truth, and each of its known bugs is named."""
 
-import numpy as np
 import pytest
 
 from . import budget

@@ -144,7 +144,7 @@ OPS = [
     op("bias", "registers_3x5", **true_lookup(5, (3, 5), prefix=4)),
     op("bias", "pooled_keys", **true_lookup(4, (6, 8), (3, 4))),
     op("bias", "pooled_queries_prefix", **true_lookup(3, (2, 3), (4, 6), prefix=1)),
-    op("bias", "past_tiles", table=Normal((31, 3)), index=Integers((255, 251), 31)),
+    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((255, 251), 31)),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",

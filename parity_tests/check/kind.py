@@ -93,7 +93,7 @@ class Kind:
         return moved_in(case)
 
     def accepted(self, results, question):
-        """Return a kernel's results, of which the kind allows several forms, in the form of the truth."""
+        """Return a kernel's results in the form of the truth, where the kind allows several forms."""
         return results
 
     def context(self, case, dtype):

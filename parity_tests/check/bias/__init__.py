@@ -6,12 +6,18 @@ from ..kind import Kind
 from .mistakes import MISTAKES
 from .reference import BiasReference
 
+WORK = 100_000  # elements of the bias: larger cases are left out of --quick
+
 
 class _Bias(Kind):
     def context(self, case, dtype):
         """Return the grids of a window's index."""
         grids = getattr(case.inputs["index"], "grids", None)
         return {"grids": grids and Grids(*grids)}
+
+    def is_large(self, case):
+        q_len, k_len = case.inputs["index"].shape
+        return case.inputs["table"].shape[1] * q_len * k_len > WORK
 
 
 BIAS = _Bias(
