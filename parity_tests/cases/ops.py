@@ -55,6 +55,9 @@ MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros(
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
+OBLONG = {"window_size": (2, 3), "shift_size": (1, 2)}
+ONE_AXIS = {"window_size": (3, 4), "shift_size": (0, 2)}
+FAR_PADDING = {"window_size": (4, 5), "shift_size": (3, 1)}
 
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), **LINEAR),
@@ -114,6 +117,11 @@ OPS = [
     op("window_partition", "padded", {"window_size": 3, "shift_size": (1, 2)}, x=Normal((2, 5, 7, 6))),
     op("window_partition", "one_window", {"window_size": 7, "shift_size": 3}, x=Normal((3, 5, 4, 6))),
     op("window_partition", "swin_14", {"window_size": 7, "shift_size": 3}, x=Normal((9, 14, 14, 96))),
+    op("window_partition", "oblong", OBLONG, x=Normal((2, 6, 12, 3))),
+    op("window_partition", "one_axis", ONE_AXIS, x=Normal((2, 7, 9, 4))),
+    op("window_partition", "far_padding", FAR_PADDING, x=Normal((2, 5, 11, 3))),
+    op("window_partition", "one_row", SHIFT, x=Normal((3, 4, 9, 2))),
+    op("window_partition", "one_token", {"window_size": 1}, x=Normal((2, 1, 1, 3))),
     op("window_reverse", "plain", {"size": (4, 9), "window_size": (2, 3)}, windows=Normal((12, 6, 5))),
     op("window_reverse", "shifted", {"size": (8, 12)} | SHIFT, windows=Normal((12, 16, 6))),
     op(
@@ -129,6 +137,23 @@ OPS = [
         {"size": (14, 14), "window_size": 7, "shift_size": 3},
         windows=Normal((36, 49, 96)),
         residual=Normal((9, 14, 14, 96)),
+    ),
+    op("window_reverse", "oblong", {"size": (6, 12)} | OBLONG, windows=Normal((24, 6, 3))),
+    op(
+        "window_reverse",
+        "one_axis_residual",
+        {"size": (7, 9)} | ONE_AXIS,
+        windows=Normal((18, 12, 4)),
+        residual=Normal((2, 7, 9, 4)),
+    ),
+    op("window_reverse", "far_padding", {"size": (5, 11)} | FAR_PADDING, windows=Normal((12, 20, 3))),
+    op("window_reverse", "one_row", {"size": (4, 9)} | SHIFT, windows=Normal((9, 16, 2))),
+    op(
+        "window_reverse",
+        "one_window_residual",
+        {"size": (5, 4), "window_size": 7, "shift_size": 3},
+        windows=Normal((3, 49, 6)),
+        residual=Normal((3, 5, 4, 6)),
     ),
     op("patch_merging", "even", x=Normal((2, 4, 6, 5))),
     op("patch_merging", "odd", x=Normal((3, 5, 7, 6))),

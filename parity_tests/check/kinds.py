@@ -2,5 +2,6 @@
 
 from .attention import ATTENTION
 from .bias import BIAS
+from .windows import REVERSE, WINDOWS
 
-KINDS = {kind.name: kind for kind in (ATTENTION, BIAS)}
+KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, WINDOWS, REVERSE)}
