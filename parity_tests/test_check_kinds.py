@@ -6,7 +6,7 @@ from . import budget
 from .check.diagnose import Answer, diagnose
 from .check.kinds import KINDS
 
-NAMES = ("bias", "windows", "reverse")
+NAMES = ("bias", "windows", "reverse", "resize")
 
 
 def questions(kind, dtype="float64"):

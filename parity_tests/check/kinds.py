@@ -2,6 +2,7 @@
 
 from .attention import ATTENTION
 from .bias import BIAS
+from .resize import RESIZE
 from .windows import REVERSE, WINDOWS
 
-KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, WINDOWS, REVERSE)}
+KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, WINDOWS, REVERSE, RESIZE)}
