@@ -58,10 +58,15 @@ def opposite_samples(pairs, heads, dim, grid):
 
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     """Return the inputs of attention within windows: q, k, v, table and a real index."""
-    index, rows = window_index(q_grid, k_grid, prefix), table_rows(q_grid, k_grid, prefix)
+    lookup = true_lookup(heads, q_grid, k_grid, prefix)
+    return with_index(batch, heads, dim, lookup["index"], lookup["table"].shape[0])
+
+
+def true_lookup(heads, q_grid, k_grid=None, prefix=0):
+    """Return a table and a real index."""
     scheme = None if k_grid else "2d"  # that has the window's rows for other grids too
-    fixed = Fixed(index, (q_grid, k_grid or q_grid, prefix), scheme)
-    return with_index(batch, heads, dim, fixed, rows)
+    index = Fixed(window_index(q_grid, k_grid, prefix), (q_grid, k_grid or q_grid, prefix), scheme)
+    return {"table": Normal((table_rows(q_grid, k_grid, prefix), heads)), "index": index}
 
 
 def with_index(batch, heads, dim, index, rows):
@@ -108,6 +113,9 @@ EDGES = [
 OPPOSITE, OPPOSITE_DOUT = opposite_samples(1000, 1, 4, (3, 3))
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
+OBLONG = {"window_size": (2, 3), "shift_size": (1, 2)}
+ONE_AXIS = {"window_size": (3, 4), "shift_size": (0, 2)}
+FAR_PADDING = {"window_size": (4, 5), "shift_size": (3, 1)}
 
 OPS = [
     op("linear", "bias", x=Normal((2, 5, 6)), **LINEAR),
@@ -167,6 +175,11 @@ OPS = [
     op("window_partition", "padded", {"window_size": 3, "shift_size": (1, 2)}, x=Normal((2, 5, 7, 6))),
     op("window_partition", "one_window", {"window_size": 7, "shift_size": 3}, x=Normal((3, 5, 4, 6))),
     op("window_partition", "swin_14", {"window_size": 7, "shift_size": 3}, x=Normal((9, 14, 14, 96))),
+    op("window_partition", "oblong", OBLONG, x=Normal((2, 6, 12, 3))),
+    op("window_partition", "one_axis", ONE_AXIS, x=Normal((2, 7, 9, 4))),
+    op("window_partition", "far_padding", FAR_PADDING, x=Normal((2, 5, 11, 3))),
+    op("window_partition", "one_row", SHIFT, x=Normal((3, 4, 9, 2))),
+    op("window_partition", "one_token", {"window_size": 1}, x=Normal((2, 1, 1, 3))),
     op("window_reverse", "plain", {"size": (4, 9), "window_size": (2, 3)}, windows=Normal((12, 6, 5))),
     op("window_reverse", "shifted", {"size": (8, 12)} | SHIFT, windows=Normal((12, 16, 6))),
     op(
@@ -183,19 +196,37 @@ OPS = [
         windows=Normal((36, 49, 96)),
         residual=Normal((9, 14, 14, 96)),
     ),
+    op("window_reverse", "oblong", {"size": (6, 12)} | OBLONG, windows=Normal((24, 6, 3))),
+    op(
+        "window_reverse",
+        "one_axis_residual",
+        {"size": (7, 9)} | ONE_AXIS,
+        windows=Normal((18, 12, 4)),
+        residual=Normal((2, 7, 9, 4)),
+    ),
+    op("window_reverse", "far_padding", {"size": (5, 11)} | FAR_PADDING, windows=Normal((12, 20, 3))),
+    op("window_reverse", "one_row", {"size": (4, 9)} | SHIFT, windows=Normal((9, 16, 2))),
+    op(
+        "window_reverse",
+        "one_window_residual",
+        {"size": (5, 4), "window_size": 7, "shift_size": 3},
+        windows=Normal((3, 49, 6)),
+        residual=Normal((3, 5, 4, 6)),
+    ),
     op("patch_merging", "even", x=Normal((2, 4, 6, 5))),
     op("patch_merging", "odd", x=Normal((3, 5, 7, 6))),
     op("patch_merging", "one_token", x=Normal((2, 1, 1, 3))),
     op("bias", "square", table=Normal((25, 4)), index=Integers((9, 9), 25)),
     op("bias", "oblong", table=Normal((7, 6)), index=Integers((5, 11), 7)),
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
-    op("bias", "swin_7x7", table=Normal((169, 3)), index=Fixed(window_index((7, 7)), scheme="2d")),
-    op(
-        "bias",
-        "beit_3x5",
-        table=Normal((48, 6)),
-        index=Fixed(window_index((3, 5), prefix=1), scheme="2d"),
-    ),
+    op("bias", "one_head", table=Normal((9, 1)), index=Integers((4, 7), 9)),
+    op("bias", "rows_never_read", table=Normal((23, 5)), index=Integers((6, 9), 11)),
+    op("bias", "swin_7x7", **true_lookup(3, (7, 7))),
+    op("bias", "beit_3x5", **true_lookup(6, (3, 5), prefix=1)),
+    op("bias", "registers_3x5", **true_lookup(5, (3, 5), prefix=4)),
+    op("bias", "pooled_keys", **true_lookup(4, (6, 8), (3, 4))),
+    op("bias", "pooled_queries_prefix", **true_lookup(3, (2, 3), (4, 6), prefix=1)),
+    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((255, 251), 31)),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",

@@ -122,12 +122,16 @@ def _both(*mistakes):
 
 
 def _distance(a, b):
-    """Return the largest difference relative to the largest element.
+    """Return the largest difference of a from b, relative to b's largest element.
 
-    It is infinite for unequal shapes and where only one is NaN.
+    It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+    try:
+        b = np.broadcast_to(b, a.shape)
+    except ValueError:
+        return np.inf
+    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)
     size = np.abs(b[finite]).max(initial=0.0)
