@@ -60,12 +60,26 @@ class OnGrids(Reference):
     beyond = "clamp"  # what becomes of a row that the table does not have
 
     def rows(self):
-        if self.grids is None:
-            return super().rows()
-        rows = self.row_of(*self.offsets()) % (2**31)
-        last = len(self.table) - 1
-        rows = rows.clip(0, last) if self.beyond == "clamp" else rows % (last + 1)
-        return self.with_prefix(rows)
+        rows, last = self.unbounded(), self.last_row()
+        return rows.clip(0, last) if self.beyond != "wrap" else rows % (last + 1)
+
+    def unbounded(self):
+        """Return the rows, also those that the table does not have."""
+        return super().rows() if self.grids is None else self.with_prefix(self.row_of(*self.offsets()))
+
+    def last_row(self):
+        return len(self.table) - 1
+
+    def is_read(self):
+        """Return whether the pair reads the table: (Lq, Lk)"""
+        rows = self.unbounded()
+        return (self.beyond != "zero") | ((rows >= 0) & (rows <= self.last_row()))
+
+    def bias(self):
+        return 0.0 if self.table is None else super().bias() * self.is_read()
+
+    def scatter(self, ds):
+        return super().scatter(ds * self.is_read())
 
     def offsets(self):
         """Return query − key + keys' size − 1 along each axis, (Lq, Lk) without prefix tokens."""
@@ -121,16 +135,7 @@ class StrideOfWidth(OnGrids):
     more = 1
 
     def row_of(self, *offsets):
-        *first, last = offsets
-        counts = self.counts()
-        if not first:
-            return last
-        return np.ravel_multi_index(first, counts[:-1]) * (counts[-1] + self.more) + last
-
-
-class StrideOfWidthWrapped(StrideOfWidth):
-    __doc__ = StrideOfWidth.__doc__
-    beyond = "wrap"
+        return _row(offsets, [*self.counts()[:-1], self.counts()[-1] + self.more])
 
 
 class StrideTooSmall(StrideOfWidth):
@@ -148,15 +153,45 @@ class OneRowLate(OnGrids):
         return super().row_of(*offsets) + self.shift
 
 
-class OneRowLateWrapped(OneRowLate):
-    __doc__ = OneRowLate.__doc__
-    beyond = "wrap"
-
-
 class OneRowEarly(OneRowLate):
     """the row is off by one: one too early"""
 
     shift = -1
+
+
+class NotShifted(OnGrids):
+    """the offsets are not shifted to begin at 0: Δy · (2w − 1) + Δx may be negative"""
+
+    def row_of(self, *offsets):
+        shifted = (o - (n - 1) for o, n in zip(offsets, self.grids.keys, strict=True))
+        return _row(shifted, self.counts())
+
+
+class ShiftedBySize(OnGrids):
+    """the offsets are shifted by the size of the window, not by one less: Δy + h and Δx + w"""
+
+    def row_of(self, *offsets):
+        return _row((o + 1 for o in offsets), self.counts())
+
+
+def _row(offsets, counts):
+    """Return Σ offset · stride, row-major, for any offsets."""
+    row = 0
+    for offset, count in zip(offsets, counts, strict=True):
+        row = row * count + offset
+    return row
+
+
+def beyond_the_table(mistake):
+    """Return the mistake for each thing that becomes of a row that the table does not have.
+
+    NumPy and PyTorch count negative rows from the end, JAX clamps, a masked load of Triton gives 0.
+    """
+    texts = {"__doc__": mistake.__doc__}
+    return [
+        type(mistake.__name__ + beyond.title(), (mistake,), {"beyond": beyond} | texts)
+        for beyond in ("clamp", "wrap", "zero")
+    ]
 
 
 class PrefixRowsSwapped(Reference):
@@ -217,7 +252,11 @@ class IndexTransposed(Reference):
 
 LOOKUP = (
     *(HeadsReversed, HeadsShifted, FirstHeadForAll, TableTransposed),
-    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideOfWidth, StrideOfWidthWrapped, StrideTooSmall),
-    *(OneRowLate, OneRowLateWrapped, OneRowEarly, IndexTransposed),
+    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall, IndexTransposed),
+    *beyond_the_table(StrideOfWidth),
+    *beyond_the_table(OneRowLate),
+    *beyond_the_table(OneRowEarly),
+    *beyond_the_table(NotShifted),
+    *beyond_the_table(ShiftedBySize),
     *(PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
 )
