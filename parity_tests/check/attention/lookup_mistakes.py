@@ -38,6 +38,39 @@ class FirstHeadForAll(Reference):
         return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
 
 
+class HeadsPermuted(Reference):
+    """the heads of the table are permuted: each head reads the table's column of another head"""
+
+    columns = None
+
+    def columns_read(self):
+        """Return the column of each head: those that were fitted, or with the first two swapped."""
+        heads = np.arange(self.q.shape[1])
+        return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
+
+    def fit(self, results):
+        """Take the column of each head that gives its output best, if they make a permutation."""
+        if self.table is None or "out" not in results:
+            return
+        heads, off = np.arange(self.q.shape[1]), []
+        for column in heads:
+            self.columns = heads * 0 + column
+            with np.errstate(all="ignore"):
+                out = self.softmax(self.masked(self.logits())) @ self.v
+            off.append(np.abs(out - results["out"]).max((0, 2, 3)))
+        columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
+        self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
+
+    def bias(self):
+        if self.table is None:
+            return 0.0
+        bias = super().bias()
+        return np.broadcast_to(bias, (self.q.shape[1], *bias.shape[1:]))[self.columns_read()]
+
+    def scatter(self, ds):
+        return super().scatter(ds[:, np.argsort(self.columns_read())])
+
+
 class TableTransposed(Reference):
     """the table (R, H) is read as if its memory were (H, R)"""
 
@@ -98,7 +131,7 @@ class OnGrids(Reference):
 
     def row_of(self, *offsets):
         """Return the row of the table for offsets along each axis."""
-        return np.ravel_multi_index(offsets, self.counts())
+        return _row(offsets, self.counts())
 
     def with_prefix(self, rows):
         """Return the index with the rows of the prefix tokens, as the right one has them."""
@@ -119,7 +152,7 @@ class AxesSwapped(OnGrids):
     """h and w are swapped: the row is Δx · (2h − 1) + Δy"""
 
     def row_of(self, *offsets):
-        return np.ravel_multi_index(offsets[::-1], self.counts()[::-1])
+        return _row(offsets[::-1], self.counts()[::-1])
 
 
 class ColumnsFirst(OnGrids):
@@ -162,16 +195,15 @@ class OneRowEarly(OneRowLate):
 class NotShifted(OnGrids):
     """the offsets are not shifted to begin at 0: Δy · (2w − 1) + Δx may be negative"""
 
-    def row_of(self, *offsets):
-        shifted = (o - (n - 1) for o, n in zip(offsets, self.grids.keys, strict=True))
-        return _row(shifted, self.counts())
+    def offsets(self):
+        return [o - (n - 1) for o, n in zip(super().offsets(), self.grids.keys, strict=True)]
 
 
 class ShiftedBySize(OnGrids):
     """the offsets are shifted by the size of the window, not by one less: Δy + h and Δx + w"""
 
-    def row_of(self, *offsets):
-        return _row((o + 1 for o in offsets), self.counts())
+    def offsets(self):
+        return [offset + 1 for offset in super().offsets()]
 
 
 def _row(offsets, counts):
@@ -251,7 +283,7 @@ class IndexTransposed(Reference):
 
 
 LOOKUP = (
-    *(HeadsReversed, HeadsShifted, FirstHeadForAll, TableTransposed),
+    *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
     *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall, IndexTransposed),
     *beyond_the_table(StrideOfWidth),
     *beyond_the_table(OneRowLate),

@@ -3,6 +3,8 @@
 The docstring is what the verdict says. Two bugs at once are a class with both as bases.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from .lookup_mistakes import LOOKUP
@@ -54,6 +56,15 @@ class BiasSubtracted(Reference):
         return -1.0
 
 
+class BiasInBaseTwo(Reference):
+    """the bias lacks the factor log₂ e of a softmax with exp2"""
+
+    # github.com/meta-pytorch/segment-anything-fast/pull/71
+
+    def bias_factor(self):
+        return np.log(2)
+
+
 def in_forward(mistake):
     """Return the mistake in forward only, with the right factors in a backward of its own."""
 
@@ -69,7 +80,7 @@ def in_forward(mistake):
     return InForward
 
 
-FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted)
+FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted, BiasInBaseTwo)
 
 
 # mask
@@ -115,6 +126,22 @@ class BiasAfterMask(Reference):
         return logits if mask is None else ((logits - bias) * (mask == 0) + mask) + bias
 
 
+class MaskReplaces(Reference):
+    """the mask replaces the scores: in a row that is masked throughout all keys weigh the same"""
+
+    def masked(self, logits):
+        mask = self.mask_of_batch()
+        return logits if mask is None else np.where(mask < 0, mask, logits)
+
+
+class MaskOfInfinity(Reference):
+    """masked pairs get −∞: a row that is masked throughout is NaN"""
+
+    def masked(self, logits):
+        mask = self.mask_of_batch()
+        return logits if mask is None else np.where(mask < 0, -np.inf, logits)
+
+
 # softmax
 
 
@@ -130,6 +157,26 @@ class NoMaximum(Reference):
     def softmax(self, scores):
         powers = np.exp(scores.astype(self.range_of)).astype(np.float64)
         return powers / powers.sum(-1, keepdims=True)
+
+
+class NoMaximumInForward(NoMaximum):
+    """the maximum is not subtracted before exp, which overflows for large scores"""
+
+    # backward makes P = exp(score − log Σ exp) anew: 0 where the sum is infinite
+
+    @cached_property
+    def again(self):
+        scores = self.masked(self.logits())
+        total = np.exp(scores.astype(self.range_of)).sum(-1, keepdims=True).astype(np.float64)
+        return np.exp(scores - np.log(total))
+
+    def dv(self):
+        return self.again.swapaxes(-1, -2) @ self.dout
+
+    @cached_property
+    def dscores(self):
+        delta = (self.out() * self.dout).sum(-1, keepdims=True)
+        return self.again * (self.dout @ self.v.swapaxes(-1, -2) - delta)
 
 
 # backward
@@ -201,6 +248,13 @@ class DtableOverwritten(Reference):
         return total
 
 
+class DtableStored(DtableOverwritten):
+    """dtable is overwritten, not summed: of all pairs and samples of a row the last one counts"""
+
+    def scatter(self, ds):
+        return super().scatter(ds[-1:])
+
+
 class DtableOfLastSample(Reference):
     """dtable is overwritten by each sample: only the last one of the batch counts"""
 
@@ -232,10 +286,10 @@ class DtableAveraged(Reference):
 MISTAKES = (
     *(*FACTORS, *map(in_forward, FACTORS)),
     *(NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed, BiasAfterMask),
-    *(SoftmaxOverQueries, NoMaximum),
+    *(MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
     *LOOKUP,
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableOfLastSample),
-    *(DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
+    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored),
+    *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )
