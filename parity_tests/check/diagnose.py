@@ -43,7 +43,7 @@ def diagnose(answers, kind):
     Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
     is returned if none of them gives the results of any case.
     """
-    failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
+    failed = sorted((a for a in answers if a.wrong), key=_work)
     best = _best([(mistake,) for mistake in kind.mistakes], failed)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
@@ -54,30 +54,54 @@ def diagnose(answers, kind):
     return best
 
 
+def _work(answer):
+    return sum(np.size(value) for value in answer.question.arguments.values())
+
+
 def _pairs(mistakes, best, failed):
-    """Return the pairs of mistakes that explain the most of a few of the failed cases."""
-    few = failed[:: -(-len(failed) // FEW)]
-    pairs = [pair for pair in _plausible(mistakes, few) if not _related(*pair)]
+    """Return the pairs of mistakes that explain the most of a few of the smaller failed cases."""
+    smaller = failed[: -(-2 * len(failed) // 3)]
+    few = smaller[:: -(-len(smaller) // FEW)]
+    pairs = _plausible(mistakes, few)
     counts = [(sum(explains(_both(*pair), a)[0] for a in few), pair) for pair in pairs]
     most = max((count for count, _ in counts), default=0)
     return [pair for count, pair in counts if count == most and most]
 
 
 def _plausible(mistakes, few):
-    """Return the pairs that may explain the output: one that changes it alone must do so alone."""
-    changing, explaining = set(), set()
-    for mistake in mistakes:
-        for answer in few:
-            out = mistaken(mistake, answer).result("out")
-            if _distance(out, answer.question.truth["out"]) > NEAR["float64"]:
-                changing.add(mistake)
-                if _distance(answer.results.get("out", np.nan), out) <= NEAR[answer.question.dtype]:
-                    explaining.add(mistake)
-    some_right = any("out" not in answer.wrong for answer in few)
-    for pair in combinations(mistakes, 2):
-        to_output = changing.intersection(pair)
-        if len(to_output) == 2 or (to_output <= explaining if to_output else some_right):
-            yield pair
+    """Return the pairs of unrelated mistakes that may give the results of one of the answers."""
+    cases = []
+    for answer in few:
+        effects = {mistake: _effect(mistake, answer) for mistake in mistakes}
+        alone = set().union(*(given for _, given in effects.values()))
+        cases.append((set(answer.wrong), alone, effects))
+    for a, b in combinations(mistakes, 2):
+        if not _related(a, b) and any(_may(wrong, alone, of[a], of[b]) for wrong, alone, of in cases):
+            yield a, b
+
+
+def _effect(mistake, answer):
+    """Return the names of the results that a mistake changes, and of those that it gives as they are."""
+    question, near = answer.question, NEAR[answer.question.dtype]
+    plain, fitted = question.asked_of(mistake), mistaken(mistake, answer)
+    changed, given = set(), set()
+    for name, result in answer.results.items():
+        if _distance(plain.result(name), question.truth[name]) > NEAR["float64"]:
+            changed.add(name)
+            if _distance(result, fitted.result(name), _rounding(question, name)) <= near:
+                given.add(name)
+    return changed, given
+
+
+def _may(wrong, alone, a, b):
+    """Return whether two mistakes together may make these results wrong; a, b: their effects.
+
+    A result that only one of them changes is as that one alone gives it. If both change it, no single
+    mistake gives it; alone: the results that a single one gives.
+    """
+    (by_a, given_a), (by_b, given_b) = a, b
+    one_each = by_a - by_b <= given_a and by_b - by_a <= given_b
+    return wrong <= by_a | by_b and one_each and not by_a & by_b & alone
 
 
 def _triples(mistakes, best, failed):
@@ -89,7 +113,9 @@ def _triples(mistakes, best, failed):
 
 
 def _related(a, b):
-    return issubclass(a, b) or issubclass(b, a)
+    """Return whether the two are one bug in different forms."""
+    same_family = getattr(a, "family", a) == getattr(b, "family", b)
+    return same_family or issubclass(a, b) or issubclass(b, a)
 
 
 def explains(mistake, answer):
@@ -97,7 +123,8 @@ def explains(mistake, answer):
     question, largest = answer.question, 0.0
     near = NEAR[question.dtype]
     known = mistaken(mistake, answer)
-    for name, result in answer.results.items():
+    for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
+        result = answer.results[name]
         least = _rounding(question, name)
         off = _distance(result, known.result(name), least)
         wrong = _distance(result, question.truth[name], least)
@@ -120,17 +147,29 @@ def _best(tried, failed):
 
     One that is fitted to the results is left out where another explains as many.
     """
-    diagnoses = [_diagnosis(mistakes, failed) for mistakes in tried]
-    most = max((d.explained for d in diagnoses), default=0)
-    found = {d.texts: d for d in diagnoses if d.explained == most and most}
+    few, most, found = failed[:FEW], 1, {}
+    promising = sorted(tried, key=lambda tried: -sum(explains(_both(*tried), a)[0] for a in few))
+    for mistakes in promising:
+        diagnosis = _diagnosis(mistakes, failed, most)
+        if diagnosis and diagnosis.explained > most:
+            most, found = diagnosis.explained, {}
+        if diagnosis:
+            found[diagnosis.texts] = diagnosis
     exact = [d for d in found.values() if not any(hasattr(m, "fit") for m in d.mistakes)]
     return exact or list(found.values())
 
 
-def _diagnosis(mistakes, failed):
-    tries = [explains(_both(*mistakes), answer) for answer in failed]
-    good = [difference for fits, difference in tries if fits]
-    return Diagnosis(mistakes, len(good), len(failed), max(good, default=0.0))
+def _diagnosis(mistakes, failed, least):
+    """Return the Diagnosis, or None if it explains fewer than `least` cases."""
+    both, good = _both(*mistakes), []
+    for left, answer in zip(range(len(failed), 0, -1), failed, strict=True):
+        if len(good) + left < least:
+            return None
+        fits, difference = explains(both, answer)
+        good += [difference] if fits else []
+    if len(good) < least:
+        return None
+    return Diagnosis(mistakes, len(good), len(failed), max(good))
 
 
 def _both(*mistakes):

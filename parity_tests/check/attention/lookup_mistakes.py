@@ -219,9 +219,9 @@ def beyond_the_table(mistake):
 
     NumPy and PyTorch count negative rows from the end, JAX clamps, a masked load of Triton gives 0.
     """
-    texts = {"__doc__": mistake.__doc__}
+    given = {"__doc__": mistake.__doc__, "family": mistake}
     return [
-        type(mistake.__name__ + beyond.title(), (mistake,), {"beyond": beyond} | texts)
+        type(mistake.__name__ + beyond.title(), (mistake,), given | {"beyond": beyond})
         for beyond in ("clamp", "wrap", "zero")
     ]
 

@@ -3,11 +3,10 @@
 The docstring is what the verdict says. Two bugs at once are a class with both as bases.
 """
 
-from functools import cached_property
-
 import numpy as np
 
 from .lookup_mistakes import LOOKUP
+from .one_way_mistakes import NoMaximumInForward, in_backward, in_dtable, in_forward
 from .reference import Reference
 from .tile_mistakes import TILES
 
@@ -65,10 +64,10 @@ class BiasInBaseTwo(Reference):
         return np.log(2)
 
 
-def in_forward(mistake):
-    """Return the mistake in forward only, with the right factors in a backward of its own."""
+def kept(mistake):
+    """Return the mistake in forward only: P is kept, and the factors in backward are right."""
 
-    class InForward(mistake):
+    class Kept(mistake):
         __doc__ = f"{mistake.__doc__} (in forward only)"
 
         def product_factor_backward(self):
@@ -77,7 +76,8 @@ def in_forward(mistake):
         def bias_factor_backward(self):
             return 1.0
 
-    return InForward
+    Kept.__name__ = f"{mistake.__name__}Kept"
+    return Kept
 
 
 FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted, BiasInBaseTwo)
@@ -142,6 +142,9 @@ class MaskOfInfinity(Reference):
         return logits if mask is None else np.where(mask < 0, -np.inf, logits)
 
 
+MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed)
+
+
 # softmax
 
 
@@ -157,26 +160,6 @@ class NoMaximum(Reference):
     def softmax(self, scores):
         powers = np.exp(scores.astype(self.range_of)).astype(np.float64)
         return powers / powers.sum(-1, keepdims=True)
-
-
-class NoMaximumInForward(NoMaximum):
-    """the maximum is not subtracted before exp, which overflows for large scores"""
-
-    # backward makes P = exp(score − log Σ exp) anew: 0 where the sum is infinite
-
-    @cached_property
-    def again(self):
-        scores = self.masked(self.logits())
-        total = np.exp(scores.astype(self.range_of)).sum(-1, keepdims=True).astype(np.float64)
-        return np.exp(scores - np.log(total))
-
-    def dv(self):
-        return self.again.swapaxes(-1, -2) @ self.dout
-
-    @cached_property
-    def dscores(self):
-        delta = (self.out() * self.dout).sum(-1, keepdims=True)
-        return self.again * (self.dout @ self.v.swapaxes(-1, -2) - delta)
 
 
 # backward
@@ -248,6 +231,28 @@ class DtableOverwritten(Reference):
         return total
 
 
+class DtableOfOnePair(DtableOverwritten):
+    """dtable is overwritten, not summed: of all pairs of a row one counts"""
+
+    results = None
+
+    def fit(self, results):
+        self.results = results
+
+    def scatter(self, ds):
+        """Return for each row and head the dS, of a sample or summed over b, that is next to the result."""
+        wanted = (self.results or {}).get("dtable")
+        if wanted is None:
+            return super().scatter(ds[:1])
+        found, rows = self.table * 0, self.rows()
+        ds = np.concatenate([ds, ds.sum(0, keepdims=True)])
+        for row in np.unique(rows):
+            of_pairs = ds[..., rows == row].swapaxes(1, 2).reshape(-1, found.shape[1])
+            nearest = np.abs(of_pairs - wanted[row]).argmin(0)
+            found[row] = np.take_along_axis(of_pairs, nearest[None], 0)[0]
+        return found
+
+
 class DtableStored(DtableOverwritten):
     """dtable is overwritten, not summed: of all pairs and samples of a row the last one counts"""
 
@@ -284,12 +289,12 @@ class DtableAveraged(Reference):
 
 
 MISTAKES = (
-    *(*FACTORS, *map(in_forward, FACTORS)),
-    *(NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed, BiasAfterMask),
-    *(MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
-    *LOOKUP,
+    *(*FACTORS, *map(kept, FACTORS)),
+    *(*MASKS, BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
+    *(*LOOKUP, *map(in_dtable, LOOKUP)),
+    *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored),
+    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored, DtableOfOnePair),
     *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )

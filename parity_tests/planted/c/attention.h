@@ -17,7 +17,7 @@
     X(row_late) X(row_early) X(not_shifted) X(shifted_by_size)                                         \
     X(prefix_swapped) X(prefix_rows_first) X(prefix_last) X(prefix_without_bias) X(index_transposed)   \
     X(scale_on_bias) X(scale_on_bias_forward) X(scale_twice) X(scale_twice_forward) X(own_scale)       \
-    X(no_bias) X(no_bias_backward) X(bias_in_base_two) X(no_mask) X(no_mask_backward)                  \
+    X(no_bias) X(backward_without_bias) X(bias_in_base_two) X(no_mask) X(backward_without_mask)                  \
     X(bias_after_mask) X(mask_of_infinity) X(mask_of_wrong_window) X(mask_of_first_window)             \
     X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed)             \
     X(softmax_over_queries) X(no_maximum) X(not_rescaled) X(keys_lost) X(padding_not_masked)           \

@@ -46,10 +46,10 @@ REAL attention_score(const attention *a, int64_t b, int64_t h, int64_t i, int64_
     if (HAS(scale_twice) || (HAS(scale_twice_forward) && !backward)) scale *= scale;
     REAL s = scale * attention_dot(a->q + (bh * a->q_len + i) * a->dim, a->k + (bh * a->k_len + j) * a->dim, a->dim);
     int64_t place = a->table && !HAS(no_bias) ? attention_place(a, h, i, j) : -1;
-    if (place >= 0 && !(HAS(no_bias_backward) && backward)) bias = a->table[place];
+    if (place >= 0 && !(HAS(backward_without_bias) && backward)) bias = a->table[place];
     if (HAS(scale_on_bias) || HAS(scale_on_bias_forward)) bias *= a->scale;
     if (HAS(bias_in_base_two)) bias *= M_LN2; /* exp2(log₂e · s + bias) */
-    if (!a->mask || HAS(no_mask) || (HAS(no_mask_backward) && backward)) return s + bias;
+    if (!a->mask || HAS(no_mask) || (HAS(backward_without_mask) && backward)) return s + bias;
     REAL mask = mask_of(a, b, h, i, j);
     if (HAS(bias_after_mask)) return (mask < 0 ? mask : s) + bias;
     if (HAS(mask_of_infinity)) return mask < 0 ? -INFINITY : s + bias;
