@@ -180,6 +180,7 @@ def test_an_unknown_scheme_lists_the_known_ones(kind, known, capsys):
 OF_ATTENTION = {
     "swin_7x7": {"window_size": (7, 7)},
     "swin_3x5": {"window_size": (3, 5)},
+    "opposite_samples": {"window_size": (3, 3)},
     "swin_256_windows": {"window_size": (7, 7)},
     "beit_7x7": {"window_size": (7, 7), "num_prefix_tokens": 1},
     "registers_3x5": {"window_size": (3, 5), "num_prefix_tokens": 4},

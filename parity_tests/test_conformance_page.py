@@ -79,9 +79,7 @@ def test_attention(page, case):
         assert budget.float64(name, truth[name], result).ok, name
 
 
-@pytest.mark.parametrize(
-    "shape", [(5, 7), (7,), (1, 7), (3, 5, 7), (1, 5, 1), (2, 1, 5, 7), (6, 3, 5, 1)]
-)
+@pytest.mark.parametrize("shape", [(5, 7), (7,), (1, 7), (3, 5, 7), (1, 5, 1), (2, 1, 5, 7), (6, 3, 5, 1)])
 def test_every_shape_of_a_mask(page, shape):
     rng = np.random.default_rng(0)
     q, k, v = (rng.standard_normal((6, 3, length, 4)) for length in (5, 7, 7))
@@ -231,9 +229,7 @@ def test_resize(page, case):
 
 @TWINS
 @pytest.mark.parametrize("method", ["bicubic", "linear", "geometric"])
-@pytest.mark.parametrize(
-    ("old", "new"), [(1, 4), (4, 1), (2, 3), (3, 2), (5, 5), (7, 12), (16, 9), (8, 40)]
-)
+@pytest.mark.parametrize(("old", "new"), [(1, 4), (4, 1), (2, 3), (3, 2), (5, 5), (7, 12), (16, 9), (8, 40)])
 def test_resize_of_any_size(page, twin, method, old, new):
     table = np.random.default_rng(0).standard_normal(((2 * old - 1) * 3 + 3, 2))
     windows = (old, 2), (new, 2)

@@ -290,26 +290,11 @@ class DtableAveraged(Reference):
 
 MISTAKES = (
     *(*FACTORS, *map(kept, FACTORS)),
-    *(
-        *MASKS,
-        BiasAfterMask,
-        MaskReplaces,
-        MaskOfInfinity,
-        SoftmaxOverQueries,
-        NoMaximum,
-        NoMaximumInForward,
-    ),
+    *(*MASKS, BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
     *(*LOOKUP, *map(in_dtable, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(
-        DkWithScaleTwice,
-        DvOverQueries,
-        DtableWithScale,
-        DtableOverwritten,
-        DtableStored,
-        DtableOfOnePair,
-    ),
+    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored, DtableOfOnePair),
     *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )
