@@ -70,10 +70,9 @@ class Kind:
             return self
         own = tuple(case for case in self.cases if self.scheme_of(case) == scheme)
         if not own:
-            known = dict.fromkeys(filter(None, map(self.scheme_of, self.cases)))
-            raise ValueError(
-                f"scheme is {scheme!r}, expected one of {', '.join(known)} for the kind {self.name!r}"
-            )
+            known = ", ".join(dict.fromkeys(filter(None, map(self.scheme_of, self.cases))))
+            expected = f"expected one of {known}" if known else "expected none"
+            raise ValueError(f"scheme is {scheme!r}, {expected} for the kind {self.name!r}")
         return replace(self, cases=own, scheme=scheme)
 
     def scheme_of(self, case):

@@ -17,6 +17,15 @@ class Transposed(Reference):
         return super().out().swapaxes(-1, -2)
 
 
+class Overflow(Reference):
+    """rows above {largest} have wrapped around: {dtype} does not hold them"""
+
+    dtype: str
+
+    def out(self):
+        return super().out().astype(self.dtype).astype(np.int64)
+
+
 class TokensInOrder(Reference):
     """the tokens are counted with the axes in the order {order}, the last one fastest"""
 
@@ -208,3 +217,8 @@ def in_orders(mistake, axes):
 def made(mistake, **values):
     """Return the mistake with these attributes, which its text may name."""
     return type(mistake.__name__, (mistake,), values | {"__doc__": mistake.__doc__.format(**values)})
+
+
+def overflow(dtype):
+    """Return the mistake of an index that is kept in a dtype too narrow for it."""
+    return made(Overflow, dtype=dtype, largest=np.iinfo(dtype).max)

@@ -33,6 +33,8 @@ THREE_ROWS = (prefix.PrefixRowsSwapped, prefix.OnePrefixRow, prefix.PrefixPairFi
 ONE_ROW = (prefix.ManyPrefixRows,)
 SEQUENCE = (grids.QueriesNotMoved, prefix.PrefixInSequence)
 
+NARROW = tuple(map(grids.overflow, ("int8", "uint8")))
+
 TABLE = (
     *(tables.SignFlippedInTable, tables.AbsoluteOffsets, tables.NotShifted),
     *(tables.OneRowLate, tables.OneRowLateClamped, tables.OneRowLateWrapped),
@@ -44,6 +46,7 @@ TWO_AXES = (
     *(tables.StrideOfWidth, tables.StrideTooSmall),
     *(grids.made(tables.SignFlippedAlong, axis=axis) for axis in range(2)),
     *SEVERAL_AXES,
+    *NARROW,
 )
 THREE_AXES = (
     *grids.in_orders(grids.TokensInOrder, 3),
@@ -60,6 +63,7 @@ LEVIT = (
     *(grids.Signed, grids.SignedTable, grids.StrideForgotten, grids.StrideOfKeys, grids.AllQueries),
     *(grids.FewerQueries, grids.WidthIsHeight, grids.WidthDoubled, grids.WidthOfKeys),
     *(grids.DistancesAdded, grids.DistancesSwapped, grids.ColumnsFirst),
+    NARROW[0],
 )
 AXES = (
     *(grids.SignFlippedOnAxes, grids.PlanesSwapped, grids.ColumnsFirst),
@@ -77,6 +81,7 @@ BUCKETS = (
     *(t5.LogsOfBaseTen, t5.FactorOfAllBuckets, t5.BucketNotClamped),
     *(t5.LastBucketUnused, t5.EdgesMissed),
     *(grids.made(t5.EdgesInFloat, dtype=dtype) for dtype in ("float64", "float32")),
+    *NARROW,
 )
 CLIPPED = (
     *(grids.SignFlipped, buckets.NotClipped, buckets.ClippedEarly, buckets.ClippedHalfOpen),
