@@ -91,15 +91,23 @@ def explains(mistake, answer):
 
 def _best(tried, failed):
     """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once."""
-    diagnoses = [_diagnosis(mistakes, failed) for mistakes in tried]
-    most = max((d.explained for d in diagnoses), default=0)
-    found = {d.texts: d for d in diagnoses if d.explained == most and most}
-    return list(found.values())
+    diagnoses, most = [], 1
+    for mistakes in tried:
+        diagnosis = _diagnosis(mistakes, failed, most)
+        if diagnosis.explained >= most:
+            diagnoses.append(diagnosis)
+            most = diagnosis.explained
+    return list({d.texts: d for d in diagnoses if d.explained == most}.values())
 
 
-def _diagnosis(mistakes, failed):
-    tries = [explains(_both(*mistakes), answer) for answer in failed]
-    good = [difference for fits, difference in tries if fits]
+def _diagnosis(mistakes, failed, least):
+    """Return the Diagnosis; one that cannot explain `least` cases any more is left unfinished."""
+    good, made = [], _both(*mistakes)
+    for done, answer in enumerate(failed):
+        if len(good) + len(failed) - done < least:
+            break
+        fits, difference = explains(made, answer)
+        good += [difference] if fits else []
     return Diagnosis(mistakes, len(good), len(failed), max(good, default=0.0))
 
 
