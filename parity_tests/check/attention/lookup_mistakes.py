@@ -1,5 +1,7 @@
 """Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
 
+from copy import copy
+
 import numpy as np
 
 from .reference import Reference
@@ -45,19 +47,20 @@ class HeadsPermuted(Reference):
 
     def columns_read(self):
         """Return the column of each head: those that were fitted, or with the first two swapped."""
-        heads = np.arange(self.q.shape[1])
+        heads = np.arange(self.table.shape[1])
         return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
 
     def fit(self, results):
         """Take the column of each head that gives its output best, if they make a permutation."""
         if self.table is None or "out" not in results:
             return
-        heads, off = np.arange(self.q.shape[1]), []
+        heads, off = np.arange(self.table.shape[1]), []
         for column in heads:
-            self.columns = heads * 0 + column
-            with np.errstate(all="ignore"):
-                out = self.softmax(self.masked(self.logits())) @ self.v
-            off.append(np.abs(out - results["out"]).max((0, 2, 3)))
+            alone = copy(self)
+            alone.columns = heads * 0 + column
+            off.append(np.abs(alone.result("out") - results["out"]))
+        heads_last = np.moveaxis(off, -3, -1)
+        off = heads_last.max(tuple(range(1, heads_last.ndim - 1)))  # (column, head)
         columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
         self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
 
@@ -65,7 +68,7 @@ class HeadsPermuted(Reference):
         if self.table is None:
             return 0.0
         bias = super().bias()
-        return np.broadcast_to(bias, (self.q.shape[1], *bias.shape[1:]))[self.columns_read()]
+        return np.broadcast_to(bias, (self.table.shape[1], *bias.shape[1:]))[self.columns_read()]
 
     def scatter(self, ds):
         return super().scatter(ds[:, np.argsort(self.columns_read())])
