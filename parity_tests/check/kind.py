@@ -61,9 +61,13 @@ class Kind:
 
         needs: the arguments without which the kernel cannot be called.
         """
-        takes = set(takes) & self.arguments.keys()
+        return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
+
+    def fitting(self, takes, needs=(), quick=False):
+        """Return the cases that `questions` asks; takes: names, or None for a kernel that takes any."""
+        takes = self.arguments.keys() if takes is None else set(takes) & self.arguments.keys()
         fit = [c for c in self.cases if set(needs) <= {*c.inputs, *c.options} <= takes]
-        return [self.question(case, dtype) for case in fit if not (quick and self.is_large(case))]
+        return [case for case in fit if not (quick and self.is_large(case))]
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""
