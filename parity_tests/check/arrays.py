@@ -161,9 +161,8 @@ def open_library(name, device=None):
     except ImportError as error:
         raise ValueError(f"the library {name} is not installed here: {error}") from error
     except (RuntimeError, AssertionError, AttributeError, IndexError) as error:
-        raise ValueError(
-            f"{name} has no device {device!r} here: {str(error).splitlines()[0]}"
-        ) from error
+        first_line = str(error).partition("\n")[0]
+        raise ValueError(f"{name} has no device {device!r} here: {first_line}") from error
 
 
 def library_of(function, module):

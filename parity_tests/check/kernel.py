@@ -78,8 +78,8 @@ class Kernel:
 
     def answer(self, question):
         """Return what the kernel makes of a question as `Returned`; an error of its own is a problem."""
+        given = self._arrays(question)
         try:
-            given = self._arrays(question)
             out, grads = self._called(given, question)
             returned = self._judged({"out": out} | grads, question)
         except Exception as error:
@@ -135,15 +135,16 @@ class Kernel:
     def _judged(self, values, question):
         """Return the `Returned` of {name: array of the library}."""
         returned = Returned()
-        for name, value in values.items():
-            if value is None and (name not in question.truth or name != "out"):
-                if name in question.truth:
-                    returned.problems[name] = NO_PATH if self.backward is None else NOT_RETURNED
-            elif name not in question.truth:
-                expected = ", ".join(f"d{wanted}" for wanted in question.wanted)
-                returned.problems[""] = f"backward returns {name!r}, expected {expected}"
+        foreign = [name for name in values if name not in question.truth]
+        if any(values[name] is not None for name in foreign):
+            expected = ", ".join(f"d{wanted}" for wanted in question.wanted)
+            names = ", ".join(map(repr, foreign))
+            returned.problems[""] = f"backward returns {names}, expected {expected}"
+        for name in (name for name in question.truth if name in values):
+            if values[name] is None and name != "out":
+                returned.problems[name] = NO_PATH if self.backward is None else NOT_RETURNED
             else:
-                self._read(name, value, returned)
+                self._read(name, values[name], returned)
         return returned
 
     def _read(self, name, value, returned):

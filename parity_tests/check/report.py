@@ -9,14 +9,31 @@ FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
 def text(verdict, verbose=False):
     """Return the verdict as lines that say what is wrong, and where; verbose: every case and tensor."""
-    failed = verdict.failed
-    lines = [f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}, {verdict.library} arrays: "]
-    lines[0] += f"{len(verdict.cases)} cases, {len(failed)} wrong"
+    lines = [_heading(verdict)]
     if verbose:
         lines += ["", *_every(verdict), ""]
-    lines += _wrong(verdict) if failed else [_right(verdict)]
+    if verdict.failed:
+        lines += [*_wrong(verdict), "", *_diagnosis(verdict)]
+        lines += [f"the smallest wrong case alone: --case {short(verdict.smallest, verdict.kind)}"]
+    else:
+        lines += [_right(verdict)]
     lines += [f"note: {note}" for note in verdict.notes]
     lines += [f"not checked: {left}" for left in verdict.left_out]
+    return _joined(lines)
+
+
+def text_of_case(verdict, whole):
+    """Return the verdict on a case that is wrong, with the diagnosis of the verdict on many."""
+    return _joined([_heading(verdict), *_wrong(verdict), "", _heading(whole), *_diagnosis(whole)])
+
+
+def _heading(verdict):
+    cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
+    judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}, {verdict.library} arrays"
+    return f"{judged}: {cases}, {len(verdict.failed)} wrong"
+
+
+def _joined(lines):
     return "\n".join(part for line in lines for part in _folded(line))
 
 
@@ -28,14 +45,12 @@ def _right(verdict):
 
 
 def _wrong(verdict):
-    """Return what is wrong: problems, the worst element of each tensor, the diagnosis."""
+    """Return what is wrong: problems, and the worst element of each tensor."""
     wrong = {finding.row.tensor: None for finding in verdict.findings if not finding.ok}
     tensors = dict.fromkeys(finding.row.tensor for finding in verdict.findings)
     right = [] if "" in wrong else [name for name in tensors if name not in wrong]
     lines = [f"right in all cases: {', '.join(right)}"] if right else []
-    lines += [*_problems(verdict), *_worst(verdict, [name for name in tensors if name in wrong])]
-    smallest = short(verdict.smallest, verdict.kind)
-    return [*lines, *_diagnosis(verdict), "", f"the smallest wrong case alone: --case {smallest}"]
+    return [*lines, *_problems(verdict), *_worst(verdict, [name for name in tensors if name in wrong])]
 
 
 def _problems(verdict):
@@ -50,9 +65,8 @@ def _problems(verdict):
         names = list(dict.fromkeys(short(f.case, verdict.kind) for f in found))
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         cases = "every case" if len(names) == len(verdict.cases) else ", ".join(names[:NAMED]) + more
-        yield f"{f'{tensor}: ' if tensor else ''}{found[0].problem}"
+        yield f"{f'{tensor}: ' if tensor else ''}{found[0].problem}, in {cases}"
         yield from (f"    {line}" for line in found[0].trace)
-        yield f"    in {cases}"
 
 
 def _worst(verdict, tensors):
@@ -64,10 +78,11 @@ def _worst(verdict, tensors):
         if placed:
             worst = max(placed, key=lambda f: f.relative)
             name = short(worst.case, verdict.kind)
-            rows.append(f"{tensor:<7} {len(wrong):>8} {_numbers(worst)}  {name}: {worst.where}")
-            rows.append(f"{'':>39}is {worst.got:.6g}, expected {worst.expected:.6g}")
+            count = f"{len(wrong)} of {len(verdict.cases)}"
+            rows.append(f"{tensor:<7} {count:>9} {_numbers(worst)}  {name}: {worst.where}")
+            rows.append(f"{'':>40}is {worst.got:.6g}, expected {worst.expected:.6g}")
     if rows:
-        yield from ("", f"{'tensor':<7} {'wrong in':>8} {'error':>8} {'x allowed':>10}  worst element")
+        yield from ("", f"{'tensor':<7} {'wrong in':>9} {'error':>8} {'x allowed':>10}  worst element")
         yield from rows
 
 
@@ -90,15 +105,18 @@ def _diagnosis(verdict):
     """Yield the bugs that give these results, with the evidence."""
     if not any(finding.where and not finding.ok for finding in verdict.findings):
         return  # there are no values to explain
-    yield ""
     if not verdict.diagnoses:
         yield "no known bug, and no two or three of them, give these results"
-        return
-    yield "this is what these bugs give:" if len(verdict.diagnoses) == 1 else "one of these:"
+    elif len(verdict.diagnoses) == 1:
+        yield "this is what a known bug gives:"
+    else:
+        yield "one of these known bugs gives this:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
         agreed = f"{diagnosis.explained} of {diagnosis.failed} wrong cases"
-        yield f"    with that your results agree to {diagnosis.difference:.0e} in {agreed}"
+        closely = f"to {diagnosis.difference:.0e}" if diagnosis.difference else "exactly"
+        yield f"    with that your results agree {closely} in {agreed}"
+    yield ""
 
 
 def short(case, kind):
