@@ -45,7 +45,8 @@ class Kernel:
             self.forward, self.backward, module = load(target)
             self.name = target
         else:
-            module = sys.modules[getattr(target, "__module__", None) or type(target).__module__]
+            places = (getattr(target, "__module__", None), type(target).__module__)
+            module = next(sys.modules[place] for place in places if place in sys.modules)
             name = getattr(target, "__name__", type(target).__name__)
             self.forward, self.backward = target, backward_of(target, module, name)
             self.name = f"{module.__name__}:{name}"
