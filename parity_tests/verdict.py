@@ -3,6 +3,7 @@
 from functools import cache
 
 from . import budget
+from .rounded import RandomRounding
 from .run import given_of, run_numpy
 from .yardstick import yardsticks
 
@@ -39,15 +40,24 @@ def truth_of(case, dtype):
     if dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(floats, lambda rounding: run_numpy(given, rounding=rounding), dtype)
+    return truth, yardsticks(floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), dtype)
 
 
 @cache
 def moved_in(case):
-    """Return the names of the tensors that are only copied: the gather from a parameter's table."""
-    gather = (case.kind, case.name) == ("op", "bias") or (
+    """Return the names of the tensors that are only copied: what is gathered from a table or a map."""
+    if case.kind == "op":
+        return _moved_in_op(case)
+    gather = (
         case.kind == "scheme"
         and [*given_of(case, "float64").state] == ["relative_position_bias_table"]
         and case.options.get("method") != "cross"  # iRPE's method that adds two rows
     )
     return {"out"} if gather else set()
+
+
+def _moved_in_op(case):
+    if case.name == "window_reverse":
+        added = "residual" in case.inputs
+        return {"dwindows", "dresidual"} if added else {"out", "dwindows"}
+    return {"bias": {"out"}, "window_partition": {"out", "dx"}}.get(case.name, set())

@@ -31,7 +31,7 @@ def run(argv=None):
         if options.template:
             print(template(options.kind, options.template), end="")
         elif options.list:
-            print(cases_of(KINDS[options.kind]))
+            print(cases_of(KINDS[options.kind].of_scheme(options.scheme)))
         elif options.kernel is None:
             print(overview())
         else:
@@ -49,7 +49,14 @@ def _judged(options):
             raise ValueError(f"there is no folder {path.parent} for {path.name}")
     kernel = Kernel(options.kernel, options.library, options.device)
     verdict = judge_kernel(
-        kernel, options.kind, options.dtype, options.quick, bar, options.case, options.without
+        kernel,
+        options.kind,
+        options.dtype,
+        options.quick,
+        bar,
+        options.scheme,
+        options.case,
+        options.without,
     )
     print(text(verdict, options.verbose))
     for path, form in files.items():
@@ -66,6 +73,7 @@ def _parser():
     add = parser.add_argument
     add("kernel", nargs="?", help="package.module:function or path/to/file.py:function")
     add("--kind", choices=KINDS, default="attention", help="what it computes (attention)")
+    add("--scheme", help="only cases of this scheme, for an index of your own: 2d, t5, …")
     add("--dtype", choices=DTYPES, default="float32", help="of the inputs (float32)")
     add("--library", choices=LIBRARIES, help="of the arrays, if it is not recognised")
     add("--device", help="of the arrays: cpu, cuda, cuda:1, gpu, … as the library names it")

@@ -1,6 +1,7 @@
 """A kind of kernel: its arguments and results, the cases it is judged by, and its known bugs."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ..cases import Case
 from ..run import given_of
@@ -46,6 +47,8 @@ class Kind:
     cases: rows of the table; those with an argument that is not in `arguments` are not asked.
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
+    defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
+    scheme: the one scheme whose cases these are, or None.
     """
 
     name: str
@@ -55,6 +58,27 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    defaults: dict = field(default_factory=dict)
+    scheme: str | None = None
+
+    def of_scheme(self, scheme):
+        """Return the kind with the cases whose index belongs to one scheme, or with all for None.
+
+        Raises ValueError, with a list of the schemes, if there are none.
+        """
+        if scheme is None:
+            return self
+        own = tuple(case for case in self.cases if self.scheme_of(case) == scheme)
+        if not own:
+            known = dict.fromkeys(filter(None, map(self.scheme_of, self.cases)))
+            raise ValueError(
+                f"scheme is {scheme!r}, expected one of {', '.join(known)} for the kind {self.name!r}"
+            )
+        return replace(self, cases=own, scheme=scheme)
+
+    def scheme_of(self, case):
+        """Return the scheme that the case's index belongs to, or None."""
+        return getattr(case.inputs.get("index"), "scheme", None)
 
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.
@@ -64,18 +88,58 @@ class Kind:
         return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
 
     def fitting(self, takes, needs=(), quick=False):
-        """Return the cases that `questions` asks; takes: names, or None for a kernel that takes any."""
-        takes = self.arguments.keys() if takes is None else set(takes) & self.arguments.keys()
-        fit = [c for c in self.cases if set(needs) <= {*c.inputs, *c.options} <= takes]
+        """Return the cases that `questions` asks, with the arguments that the kernel gets."""
+        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
+        fit = [case for case in asked if not self._misfit(case, takes, needs)]
         return [case for case in fit if not (quick and self.is_large(case))]
+
+    def left_out(self, takes, needs=()):
+        """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
+        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
+        reasons = Counter(self._misfit(case, takes, needs) for case in asked)
+        return [f"cases {reason}: {count}" for reason, count in reasons.items() if reason]
+
+    def asked(self, case, takes, needs):
+        """Return the case with the arguments that a kernel with these parameters gets."""
+        lacking = {*needs} - {*case.inputs, *case.options}
+        left_out = {name: value for name, value in self.defaults.items() if name in lacking}
+        return replace(case, options=left_out | case.options) if left_out else case
+
+    def _own_cases(self):
+        """Return the cases without an argument that kernels of the kind do not have."""
+        return [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
+
+    def _misfit(self, case, takes, needs):
+        """Return why a kernel with these parameters is not asked the case, "" if it is."""
+        given = {*case.inputs, *case.options}
+        if lacking := [name for name in self.arguments if name in given - set(takes)]:
+            return f"with {' and '.join(lacking)}, which the function does not take"
+        absent = [name for name in needs if name not in given]
+        return f"without {' and '.join(absent)}, which the function needs" if absent else ""
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""
-        given, (truth, costs) = given_of(case, dtype), truth_of(case, dtype)
+        given, (truth, costs) = given_of(case, dtype), self.truth(case, dtype)
         (dout,) = given.cotangents([truth["out"]])
-        arguments = given.inputs | case.options
-        moved = frozenset(moved_in(case))
+        arguments = given.inputs | self.options(case)
+        moved = frozenset(self.moved(case))
         return Question(case, dtype, arguments, dout, truth, costs, moved, self.context(case, dtype))
+
+    def options(self, case):
+        """Return the arguments of a case that are no arrays."""
+        return case.options
+
+    def truth(self, case, dtype):
+        """Return the results, {name: array}, and their {name: Yardstick}."""
+        return truth_of(case, dtype)
+
+    def moved(self, case):
+        """Return the names of the results that are only copied."""
+        return moved_in(case)
+
+    def accepted(self, results, question):
+        """Return a kernel's results in the form of the truth, where the kind allows several forms."""
+        return results
 
     def context(self, case, dtype):
         """Return what the reference gets besides the arguments."""
@@ -84,3 +148,7 @@ class Kind:
     def is_large(self, case):
         """Return whether --quick leaves the case out."""
         return False
+
+    def remarks(self, answers):
+        """Return lines on the wrong answers, besides the diagnoses."""
+        return []

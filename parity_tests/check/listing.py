@@ -37,7 +37,7 @@ def _kind(kind):
 
 def cases_of(kind):
     """Return a line per case of a kind: its name, the shapes of its arrays, its options."""
-    cases = [(short(case.id, kind.name), case) for case in kind.fitting(kind.arguments)]
+    cases = [(short(case.id, kind.name), case) for case in kind.fitting(tuple(kind.arguments))]
     width = max(len(name) for name, _ in cases) + 1
     lines = [f"{len(cases)} cases of the kind {kind.name}; * left out by --quick"]
     for name, case in cases:

@@ -8,10 +8,11 @@ PREFIX_ROWS = ("prefix→token", "token→prefix", "prefix→prefix")
 def in_words(axes, place, grids=None):
     """Return "batch 0, head 1, query 17 (2, 3)": the axes' names with an element's indices.
 
-    axes: names of the axes. place: indices. grids: `Grids` that the tokens lie on, or None. With them a
-    token gets its position, a row of the table its offset, and a query with a key the offset of both.
+    axes: names of the axes, the last ones where a result has fewer. place: indices. grids: `Grids` that
+    the tokens lie on, or None. With them a token gets its position, a row of the table its offset, and a
+    query with a key the offset of both.
     """
-    at = dict(zip(axes, place, strict=False))
+    at = dict(zip(axes[len(axes) - len(place) :], place, strict=True)) if axes else {}
     words = [f"{axis} {index}{_on_grid(axis, index, grids)}" for axis, index in at.items()]
     if grids is not None and {"query", "key"} <= at.keys():
         query, key = (_position(at[axis], grids, axis) for axis in ("query", "key"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from glob import escape
 
 import pytest
 
@@ -20,6 +21,7 @@ class KernelCase:
     kind: str
     dtype: str
     name: str
+    scheme: str | None
     without: str
 
     def __str__(self):
@@ -28,11 +30,13 @@ class KernelCase:
     def check(self):
         """Fail with the report on the case, and with the bugs that explain the small cases."""
         __tracebackhide__ = True
-        arguments = (self.kernel, self.kind, self.dtype)
-        options = {"pattern": self.name, "without": self.without, "diagnosing": False}
-        verdict = judge_kernel(*arguments, **options)
+        asked = {"scheme": self.scheme, "without": self.without}
+        verdict = judge_kernel(
+            self.kernel, self.kind, self.dtype, pattern=escape(self.name), diagnosing=False, **asked
+        )
         if not verdict.ok:
-            pytest.fail(text_of_case(verdict, _whole(*arguments, self.without)), pytrace=False)
+            whole = _whole(self.kernel, self.kind, self.dtype, self.scheme, self.without)
+            pytest.fail(text_of_case(verdict, whole), pytrace=False)
 
 
 def cases_of(
@@ -40,6 +44,7 @@ def cases_of(
     kind="attention",
     dtypes=("float32",),
     quick=False,
+    scheme=None,
     library=None,
     device=None,
     pattern="*",
@@ -49,11 +54,13 @@ def cases_of(
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
     kernel = Kernel(kernel, library, device)
-    cases = cases_for(kernel, KINDS[kind], quick, pattern)
-    return [KernelCase(kernel, kind, dtype, case.id, without) for dtype in dtypes for case in cases]
+    cases = cases_for(kernel, KINDS[kind].of_scheme(scheme), quick, pattern)
+    return [
+        KernelCase(kernel, kind, dtype, case.id, scheme, without) for dtype in dtypes for case in cases
+    ]
 
 
 @cache
-def _whole(kernel, kind, dtype, without):
+def _whole(kernel, kind, dtype, scheme, without):
     """Return the verdict on the small cases, once per process: for the diagnosis."""
-    return judge_kernel(kernel, kind, dtype, quick=True, without=without)
+    return judge_kernel(kernel, kind, dtype, quick=True, scheme=scheme, without=without)

@@ -11,7 +11,8 @@ import pytest
 
 MARKER = (
     "rpb(kernel, kind='attention', dtypes=['float32'], quick=False, **options): the kernel that the"
-    " fixture rpb_case has the cases for; options: library, device, pattern, without, as rpb-check has"
+    " fixture rpb_case has the cases for; options: scheme, library, device, pattern, without, as"
+    " rpb-check has"
 )
 
 

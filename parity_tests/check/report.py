@@ -14,7 +14,10 @@ def text(verdict, verbose=False):
         lines += ["", *_every(verdict), ""]
     if verdict.failed:
         lines += [*_wrong(verdict), "", *_diagnosis(verdict)]
-        lines += [f"the smallest wrong case alone: --case {short(verdict.smallest, verdict.kind)}"]
+        lines += [*verdict.remarks, ""] if verdict.remarks else []
+        if verdict.smallest:
+            smallest = short(verdict.smallest, verdict.kind)
+            lines += [f"the smallest wrong case alone: --case {smallest}"]
     else:
         lines += [_right(verdict)]
     lines += [f"note: {note}" for note in verdict.notes]
@@ -29,7 +32,9 @@ def text_of_case(verdict, whole):
 
 def _heading(verdict):
     cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
-    judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}, {verdict.library} arrays"
+    judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}"
+    judged += f", scheme {verdict.scheme}" if verdict.scheme else ""
+    judged += f", {verdict.library} arrays" if verdict.library else ""
     return f"{judged}: {cases}, {len(verdict.failed)} wrong"
 
 
@@ -39,8 +44,8 @@ def _joined(lines):
 
 def _right(verdict):
     share = max(finding.row.budget_share for finding in verdict.findings)
-    if not share:
-        return "right: every element is equal to the definition's"
+    if all(finding.row.max_error == 0 for finding in verdict.findings):
+        return "right: all results are equal, bit for bit"
     return f"right: the largest error is {share:.0%} of what rounding allows"
 
 
@@ -121,7 +126,7 @@ def _diagnosis(verdict):
 
 def short(case, kind):
     """Return a case's name without what all cases of the kind begin with."""
-    return case.removeprefix(f"op-{kind}-").removeprefix("op-").removeprefix("function-")
+    return case.removeprefix("op-").removeprefix("function-").removeprefix(f"{kind}-")
 
 
 def _folded(line):

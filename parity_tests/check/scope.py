@@ -14,7 +14,7 @@ def cases_for(kernel, kind, quick=False, pattern="*"):
         raise ValueError(
             f"{kernel.name} needs {', '.join(foreign)}: no argument of the kind {kind.name} ({known})"
         )
-    fit = kind.fitting(kernel.takes, kernel.needs, quick)
+    fit = kind.fitting(taken(kernel, kind), kernel.needs, quick)
     if not fit:
         raise ValueError(f"no case of the kind {kind.name} fits the arguments of {kernel.name}")
     named = [case for case in fit if fnmatch(case.id, pattern) or fnmatch(case.variant, pattern)]
@@ -31,13 +31,9 @@ def left_out(kernel, kind, without=""):
     elif without:
         names = [name for name in kind.axes if name != "out" and fnmatch(name, without)]
         yield f"{', '.join(names)}: left out by --without"
-    cases = [{*case.inputs, *case.options} for case in kind.fitting(kind.arguments)]
-    takes = kind.arguments if kernel.takes is None else kernel.takes
-    if more := [given - set(takes) for given in cases if given - set(takes)]:
-        yield f"{len(more)} cases with {_any_of(more)}: the function does not take it"
-    if fewer := [set(kernel.needs) - given for given in cases if set(kernel.needs) - given]:
-        yield f"{len(fewer)} cases without {_any_of(fewer)}: the function has no default for it"
+    yield from kind.left_out(taken(kernel, kind), kernel.needs)
 
 
-def _any_of(sets):
-    return " or ".join(sorted(set().union(*sets)))
+def taken(kernel, kind):
+    """Return the names of the arguments that the kernel takes."""
+    return tuple(kind.arguments) if kernel.takes is None else kernel.takes

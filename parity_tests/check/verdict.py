@@ -50,6 +50,7 @@ class Finding:
 class Verdict:
     """All findings, the diagnoses, what was left out and why; kind: a key of KINDS.
 
+    scheme: the scheme whose cases were asked, None for all. remarks: further lines on what is wrong.
     notes: what is worth saying but not wrong. library: a key of LIBRARIES.
     smallest: id of the wrong case with the smallest arrays, or None.
     """
@@ -60,6 +61,8 @@ class Verdict:
     findings: tuple
     diagnoses: tuple
     left_out: tuple
+    scheme: str | None = None
+    remarks: tuple = ()
     notes: tuple = ()
     library: str = ""
     smallest: str | None = None
@@ -85,28 +88,30 @@ def judge_kernel(
     dtype="float32",
     quick=False,
     progress=iter,
+    scheme=None,
     pattern="*",
     without="",
     diagnosing=True,
 ):
     """Return the `Verdict` on a `Kernel`.
 
-    kind: a Kind or its name. quick: leave the large cases out. pattern: of the cases' names.
+    kind: a Kind or its name. quick: leave the large cases out. scheme: only cases of that scheme.
+    pattern: of the cases' names.
     without: pattern of the gradients that are not judged ("d*": all).
     progress: what the iteration over the cases goes through. diagnosing: whether to look for known bugs.
     Raises ValueError if no case is left.
     """
-    kind = KINDS[kind] if isinstance(kind, str) else kind
+    kind = (KINDS[kind] if isinstance(kind, str) else kind).of_scheme(scheme)
     kernel.library.array(np.zeros(1), dtype)  # a dtype that is not there is noticed before all else
     findings, answers, returned = [], [], []
     for case in progress(cases_for(kernel, kind, quick, pattern)):
         question = restricted(kind.question(case, dtype), without)
-        found, answer, what = judge_question(kernel, question, kind.axes)
+        found, answer, what = judge_question(kernel, question, kind)
         findings += found
         answers.append(answer)
         returned.append(what)
     sizes = {a.question.case.id: _size(a.question) for a in answers}
-    again, notes = _second_call(kernel, answers, returned, kind.axes)
+    again, notes = _second_call(kernel, answers, returned, kind)
     findings += again
     wrong = {finding.case for finding in findings if not finding.ok}
     return Verdict(
@@ -116,6 +121,8 @@ def judge_kernel(
         tuple(findings),
         tuple(diagnose(answers, kind) if diagnosing else ()),
         tuple(left_out(kernel, kind, without)),
+        kind.scheme,
+        tuple(kind.remarks(answers)),
         (*_dtypes(returned, dtype), *notes),
         kernel.library_name,
         min(wrong, key=lambda case: (sizes[case], case), default=None),
@@ -128,19 +135,21 @@ def restricted(question, without):
     return replace(question, truth=kept)
 
 
-def judge_question(kernel, question, axes):
-    """Return ([Finding], Answer, Returned) of one question; axes: of the `Kind`."""
+def judge_question(kernel, question, kind):
+    """Return ([Finding], Answer, Returned) of one question."""
     start = time.perf_counter()
     returned = kernel.answer(question)
     seconds = time.perf_counter() - start
-    found = [_finding(question, name, result, axes) for name, result in returned.results.items()]
+    returned.results = kind.accepted(returned.results, question)
+    found = [finding_of(question, n, x, kind.axes) for n, x in returned.results.items()]
     found += [_problem(question, name, returned) for name in returned.problems]
     found = [replace(finding, seconds=seconds / len(found)) for finding in found]
     wrong = tuple(f.row.tensor for f in found if not f.ok and f.row.tensor in returned.results)
     return found, Answer(question, _shaped(returned.results, question), wrong), returned
 
 
-def _finding(question, name, result, axes):
+def finding_of(question, name, result, axes):
+    """Return the `Finding` on a result; axes: {result: names of its axes}, of the `Kind`."""
     truth = question.truth[name]
     row = budget.row(name, truth, result, question.costs.get(name), name in question.moved)
     if result.shape != truth.shape:
@@ -153,7 +162,7 @@ def _finding(question, name, result, axes):
     place = tuple(int(at) for at in np.unravel_index(np.argmax(off), off.shape))
     size = np.abs(truth[np.isfinite(truth)]).max(initial=0.0)
     relative = float(off.max() / size) if size else float(off.max())
-    where = in_words(axes[name], place, question.context.get("grids"))
+    where = in_words(axes.get(name, ()), place, question.context.get("grids"))
     lost = np.count_nonzero(~np.isfinite(result) & np.isfinite(truth))
     problem = f"{lost} of {truth.size} elements are NaN or infinite" if lost else ""
     got, expected = float(result[place]), float(truth[place])
@@ -187,14 +196,14 @@ def _size(question):
     return sum(np.size(value) for value in (*question.arguments.values(), question.truth["out"]))
 
 
-def _second_call(kernel, answers, returned, axes):
+def _second_call(kernel, answers, returned, kind):
     """Ask the largest question that was answered once more; return ([Finding], [note])."""
     asked = [(a.question, r) for a, r in zip(answers, returned, strict=True) if not r.problems]
     if not asked:
         return [], []
     question, once = max(asked, key=lambda pair: _size(pair[0]))
-    before = {n: _finding(question, n, x, axes) for n, x in once.results.items()}
-    found, _, again = judge_question(kernel, question, axes)
+    before = {n: finding_of(question, n, x, kind.axes) for n, x in once.results.items()}
+    found, _, again = judge_question(kernel, question, kind)
     changed = [n for n, x in again.results.items() if not np.array_equal(x, once.results[n], True)]
     turned = "right at the first call, wrong at the second: the kernel keeps state"
     worse = [f for f in found if not f.ok and (f.row.tensor not in before or before[f.row.tensor].ok)]
