@@ -31,22 +31,9 @@ FAMILIES = ("1d", "2d", "3d", "maxvit", "levit", "t5", "shaw", "irpe", "decompos
 FAMILIES += ("log_cpb", "dynamic_1d", "alibi")
 
 
-class OfFunction:
-    """A Python function in place of a `Kernel`."""
-
-    differentiable = False
-
-    def __init__(self, function, takes):
-        self.name, self.function, self.takes, self.needs = "function", function, takes, ()
-
-    def results(self, question):
-        return {"out": np.asarray(self.function(**question.arguments), np.float64)}
-
-
 def judged(function, scheme, quick=True):
     """Return the verdict on a function that takes all arguments of the scheme."""
-    takes = tuple(INDEX.of_scheme(scheme).arguments)
-    return judge_kernel(OfFunction(function, takes), "index", quick=quick, scheme=scheme)
+    return judge_kernel(Kernel(function), "index", quick=quick, scheme=scheme)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
