@@ -91,7 +91,7 @@ OWN = {
         "dtable_stored": "DtableOfOnePair",
     },
 }
-LOW = {"dtable_float16", "dtable_bfloat16"}  # sums in low precision
+LOW = {"dtable_float16", "dtable_bfloat16", "dtable_half"}  # sums in low precision
 # In float32 the weights of a row that is masked throughout are denormal without the maximum, and all
 # that they give is noise.
 DTYPES = {"no_maximum": "float64"}
