@@ -54,7 +54,7 @@ def vectors_of(row, dtype):
 
 def _tensors(row, dtype):
     """Return {name: (array, stored dtype)} of a case, and {result: its shape, rule and cost}."""
-    given = given_of(row.case, dtype, lambda case, purpose: Draws(f"{row.id} {purpose}"))
+    given = given_of(row.case, dtype, draws_of(row))
     truth, costs = truth_of(given)
     outs = [name for name in truth if name.partition(".")[0] == "out"]
     arrays = {f"input.{name}": a for name, a in given.inputs.items()}
@@ -69,6 +69,11 @@ def _tensors(row, dtype):
             tensors[f"spread.{name}"] = short(costs[name].spread), "F32"
             outputs[name] |= {"rule": "rounding", "cost": [*map(few_digits, costs[name].cost)]}
     return tensors, outputs
+
+
+def draws_of(row):
+    """Return what draws a case's inputs and cotangents."""
+    return lambda case, purpose: Draws(f"{row.id} {purpose}")
 
 
 def truth_of(given):
