@@ -8,6 +8,7 @@ from ..rounded import RandomRounding
 from ..run import given_of, run_numpy
 from ..verdict import moved_in
 from ..yardstick import yardsticks
+from .about import about
 from .cases import integers_of
 from .draws import Draws
 from .files import STORED, packed, sha256
@@ -40,8 +41,8 @@ def vectors_of(row, dtype):
         "dtype": dtype,
         "file": f"{dtype}/{row.id}.safetensors",
         "sha256": sha256(content),
-        "options": row.case.options,
-        "about": row.case.variant.replace("_", " "),
+        "options": row.case.options | ({"call": row.case.call} if row.case.call else {}),
+        "about": about(row),
         "inputs": {
             name.removeprefix("input."): {"shape": [*a.shape], "dtype": stored}
             for name, (a, stored) in tensors.items()
@@ -57,14 +58,15 @@ def _tensors(row, dtype):
     given = given_of(row.case, dtype, draws_of(row))
     truth, costs = truth_of(given)
     outs = [name for name in truth if name.partition(".")[0] == "out"]
-    arrays = {f"input.{name}": a for name, a in given.inputs.items()}
+    arrays = {f"input.{name}": a for name, a in (given.inputs | given.state).items()}
     douts = given.cotangents([truth[name] for name in outs])
     arrays |= {f"cotangent.{name}": dout for name, dout in zip(outs, douts, strict=True)}
     tensors = {name: (a, STORED[dtype] if a.dtype.kind == "f" else "I64") for name, a in arrays.items()}
     outputs, moved = {}, moved_in(row.case)
     for name, a in truth.items():
         tensors[f"truth.{name}"] = a, "F64" if a.dtype.kind == "f" else "I64"
-        outputs[name] = {"shape": [*a.shape], "rule": "exact" if name in moved else "float64"}
+        exact = name in moved or a.dtype.kind != "f"
+        outputs[name] = {"shape": [*a.shape], "rule": "exact" if exact else "float64"}
         if name in costs and name not in moved:
             tensors[f"spread.{name}"] = short(costs[name].spread), "F32"
             outputs[name] |= {"rule": "rounding", "cost": [*map(few_digits, costs[name].cost)]}
