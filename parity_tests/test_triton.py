@@ -307,6 +307,15 @@ def test_it_is_refused_where_triton_cannot_run(monkeypatch):
     assert triton.refusal(inputs) == "Triton is not installed"
 
 
+def test_tensors_without_data_are_computed_eagerly():
+    """Triton's interpreter would read their memory, which is not there."""
+    q, k, v = (x.detach().to("meta") for x in drawn(6))
+    with pytest.raises(ValueError, match="cannot take this call: q is on meta, expected cuda$"):
+        attention(q, k, v, implementation="triton")
+    with torch_impl.use_ops("triton"):
+        assert attention(q, k, v).is_meta
+
+
 def test_a_bias_without_a_gradient_is_added():
     q, k, v = drawn(6)
     bias = torch.randn(2, 6, 6, device=DEVICE)

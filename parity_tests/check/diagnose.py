@@ -41,9 +41,14 @@ def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
     Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
-    is returned if none of them gives the results of any case.
+    is returned if none of them gives the results of any case. Of those that do equally well the ones are
+    returned that change the fewest of the right answers.
     """
-    failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
+    failed = sorted((a for a in answers if a.wrong), key=_work)
+    return _harmless(_explaining(failed, kind), [a for a in answers if not a.wrong])
+
+
+def _explaining(failed, kind):
     best = _best([(mistake,) for mistake in kind.mistakes], failed)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
@@ -54,13 +59,54 @@ def diagnose(answers, kind):
     return best
 
 
+def _work(answer):
+    return sum(np.size(value) for value in answer.question.arguments.values())
+
+
 def _pairs(mistakes, best, failed):
-    """Return the pairs of mistakes that explain the most of a few of the failed cases."""
-    few = failed[:: -(-len(failed) // FEW)]
-    pairs = [pair for pair in combinations(mistakes, 2) if not _related(*pair)]
+    """Return the pairs of mistakes that explain the most of a few of the smaller failed cases."""
+    smaller = failed[: -(-2 * len(failed) // 3)]
+    few = smaller[:: -(-len(smaller) // FEW)]
+    pairs = _plausible(mistakes, few)
     counts = [(sum(explains(_both(*pair), a)[0] for a in few), pair) for pair in pairs]
-    most = max(count for count, _ in counts)
+    most = max((count for count, _ in counts), default=0)
     return [pair for count, pair in counts if count == most and most]
+
+
+def _plausible(mistakes, few):
+    """Return the pairs of unrelated mistakes that may give the results of one of the answers."""
+    cases = []
+    for answer in few:
+        effects = {mistake: _effect(mistake, answer) for mistake in mistakes}
+        alone = set().union(*(given for _, given in effects.values()))
+        cases.append((set(answer.wrong), alone, effects))
+    for a, b in combinations(mistakes, 2):
+        if not _related(a, b) and any(_may(wrong, alone, of[a], of[b]) for wrong, alone, of in cases):
+            yield a, b
+
+
+def _effect(mistake, answer):
+    """Return the names of the results that a mistake changes, and of those that it gives as they are."""
+    question, near = answer.question, NEAR[answer.question.dtype]
+    plain, fitted = question.asked_of(mistake), mistaken(mistake, answer)
+    changed, given = set(), set()
+    for name, result in answer.results.items():
+        if _distance(plain.result(name), question.truth[name]) > NEAR["float64"]:
+            changed.add(name)
+            if _distance(result, fitted.result(name), _rounding(question, name)) <= near:
+                given.add(name)
+    return changed, given
+
+
+def _may(wrong, alone, a, b):
+    """Return whether two mistakes together may make these results wrong; a, b: their effects.
+
+    A result that only one of them changes is as that one alone gives it. If both change it, no single
+    mistake gives it; alone: the results that a single one gives.
+    """
+    (by_a, given_a), (by_b, given_b) = a, b
+    one_each = by_a - by_b <= given_a and by_b - by_a <= given_b
+    return wrong <= by_a | by_b and one_each and not by_a & by_b & alone
 
 
 def _triples(mistakes, best, failed):
@@ -72,35 +118,71 @@ def _triples(mistakes, best, failed):
 
 
 def _related(a, b):
-    return issubclass(a, b) or issubclass(b, a)
+    """Return whether the two are one bug in different forms."""
+    same_family = getattr(a, "family", a) == getattr(b, "family", b)
+    return same_family or issubclass(a, b) or issubclass(b, a)
 
 
 def explains(mistake, answer):
     """Return whether a mistake gives the answer's results, and the largest relative difference."""
     question, largest = answer.question, 0.0
     near = NEAR[question.dtype]
-    mistaken = question.asked_of(mistake)
-    for name, result in answer.results.items():
-        off = _distance(result, mistaken.result(name))
-        wrong = _distance(result, question.truth[name])
+    known = mistaken(mistake, answer)
+    for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
+        result = answer.results[name]
+        least = _rounding(question, name)
+        off = _distance(result, known.result(name), least)
+        wrong = _distance(result, question.truth[name], least)
         if off > near or (name in answer.wrong and off > EXPLAINED * wrong):
             return False, off
         largest = max(largest, off)
     return True, largest
 
 
+def mistaken(mistake, answer):
+    """Return the mistake asked the answer's question; what is free in it is fitted to the answer."""
+    known = answer.question.asked_of(mistake)
+    if hasattr(known, "fit"):
+        known.fit(answer.results)
+    return known
+
+
 def _best(tried, failed):
-    """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once."""
-    diagnoses = [_diagnosis(mistakes, failed) for mistakes in tried]
-    most = max((d.explained for d in diagnoses), default=0)
-    found = {d.texts: d for d in diagnoses if d.explained == most and most}
-    return list(found.values())
+    """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once.
+
+    One that is fitted to the results is left out where another explains as many.
+    """
+    few, most, found = failed[:FEW], 1, {}
+    promising = sorted(tried, key=lambda tried: -sum(explains(_both(*tried), a)[0] for a in few))
+    for mistakes in promising:
+        diagnosis = _diagnosis(mistakes, failed, most)
+        if diagnosis and diagnosis.explained > most:
+            most, found = diagnosis.explained, {}
+        if diagnosis:
+            found[diagnosis.texts] = diagnosis
+    exact = [d for d in found.values() if not any(hasattr(m, "fit") for m in d.mistakes)]
+    return exact or list(found.values())
 
 
-def _diagnosis(mistakes, failed):
-    tries = [explains(_both(*mistakes), answer) for answer in failed]
-    good = [difference for fits, difference in tries if fits]
-    return Diagnosis(mistakes, len(good), len(failed), max(good, default=0.0))
+def _harmless(diagnoses, right):
+    """Return the Diagnoses whose bugs change the fewest of the right answers."""
+    if len(diagnoses) < 2:
+        return diagnoses
+    changed = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in diagnoses]
+    return [d for d, count in zip(diagnoses, changed, strict=True) if count == min(changed)]
+
+
+def _diagnosis(mistakes, failed, least):
+    """Return the Diagnosis, or None if it explains fewer than `least` cases."""
+    both, good = _both(*mistakes), []
+    for left, answer in zip(range(len(failed), 0, -1), failed, strict=True):
+        if len(good) + left < least:
+            return None
+        fits, difference = explains(both, answer)
+        good += [difference] if fits else []
+    if len(good) < least:
+        return None
+    return Diagnosis(mistakes, len(good), len(failed), max(good))
 
 
 def _both(*mistakes):
@@ -108,15 +190,25 @@ def _both(*mistakes):
     return type("Mistaken", mistakes, {}) if len(mistakes) > 1 else mistakes[0]
 
 
-def _distance(a, b):
-    """Return the largest difference relative to the largest element.
+def _rounding(question, name):
+    """Return what rounding alone may change in a tensor: 0 in float64 and in integers."""
+    yardstick = question.costs.get(name)
+    return 0.0 if yardstick is None else np.max(yardstick.spread, initial=0.0)
 
-    It is infinite for unequal shapes and where only one is NaN.
+
+def _distance(a, b, least=0.0):
+    """Return the largest difference of a from b, relative to b's largest element, or to a larger `least`.
+
+    It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+    try:
+        b = np.broadcast_to(b, a.shape)
+    except ValueError:
+        return np.inf
+    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)
-    size = np.abs(b[finite]).max(initial=0.0)
+    size = max(np.abs(b[finite]).max(initial=0.0), least)
     off = np.abs(a[finite] - b[finite]).max(initial=0.0)
     return float(off / size) if size else float(off > 0) * np.inf if off else 0.0

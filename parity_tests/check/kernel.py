@@ -6,6 +6,8 @@ import inspect
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from .arrays import LIBRARIES, library_of
 
 
@@ -35,7 +37,7 @@ class Kernel:
         return self.backward is not None or self.library.differentiates
 
     def results(self, question):
-        """Return {"out": …, "dq": …, …} for a `Question`, as float64 arrays."""
+        """Return {"out": …, "dq": …, …} for a `Question`, as float64 arrays; NaN for None."""
         dtype, wanted = question.dtype, question.wanted
         given = {name: self.library.array(value, dtype) for name, value in question.arguments.items()}
         if self.backward is None and wanted and self.library.differentiates:
@@ -44,7 +46,11 @@ class Kernel:
             named = dict(zip((f"d{name}" for name in wanted), grads, strict=True))
         else:
             out, named = self._by_hand(given, question)
-        return {name: self.library.numpy(x) for name, x in ({"out": out} | named).items()}
+        returned = {"out": out} | named
+        return {
+            name: np.array(np.nan) if x is None else self.library.numpy(x)
+            for name, x in returned.items()
+        }
 
     def _by_hand(self, given, question):
         out, *kept = _as_tuple(self.forward(**given))

@@ -47,6 +47,7 @@ class Kind:
     cases: rows of the table; those with an argument that is not in `arguments` are not asked.
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
+    defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
     scheme: the one scheme whose cases these are, or None.
     """
 
@@ -57,6 +58,7 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    defaults: dict = field(default_factory=dict)
     scheme: str | None = None
 
     def of_scheme(self, scheme):
@@ -95,7 +97,9 @@ class Kind:
 
     def asked(self, case, takes, needs):
         """Return the case with the arguments that a kernel with these parameters gets."""
-        return case
+        lacking = {*needs} - {*case.inputs, *case.options}
+        left_out = {name: value for name, value in self.defaults.items() if name in lacking}
+        return replace(case, options=left_out | case.options) if left_out else case
 
     def _own_cases(self):
         """Return the cases without an argument that kernels of the kind do not have."""
@@ -111,11 +115,27 @@ class Kind:
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""
-        given, (truth, costs) = given_of(case, dtype), truth_of(case, dtype)
+        given, (truth, costs) = given_of(case, dtype), self.truth(case, dtype)
         (dout,) = given.cotangents([truth["out"]])
-        arguments = given.inputs | case.options
-        moved = frozenset(moved_in(case))
+        arguments = given.inputs | self.options(case)
+        moved = frozenset(self.moved(case))
         return Question(case, dtype, arguments, dout, truth, costs, moved, self.context(case, dtype))
+
+    def options(self, case):
+        """Return the arguments of a case that are no arrays."""
+        return case.options
+
+    def truth(self, case, dtype):
+        """Return the results, {name: array}, and their {name: Yardstick}."""
+        return truth_of(case, dtype)
+
+    def moved(self, case):
+        """Return the names of the results that are only copied."""
+        return moved_in(case)
+
+    def accepted(self, results, question):
+        """Return a kernel's results in the form of the truth, where the kind allows several forms."""
+        return results
 
     def context(self, case, dtype):
         """Return what the reference gets besides the arguments."""

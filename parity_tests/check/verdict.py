@@ -54,7 +54,7 @@ def judge_kernel(kernel, kind="attention", dtype="float32", quick=False, progres
     asked = judged.questions(dtype, kernel.takes, kernel.needs, quick)
     findings, answers = [], []
     for question in progress(asked):
-        results = kernel.results(question)
+        results = KINDS[kind].accepted(kernel.results(question), question)
         found = [_finding(question, name, result) for name, result in results.items()]
         findings += found
         wrong = tuple(f.row.tensor for f in found if not f.ok)

@@ -50,12 +50,12 @@ def _wrong_tensors(q: Tensor, v: Tensor) -> dict[str, bool]:
 
 
 def _no_triton(q: Tensor) -> dict[str, bool]:
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    kind = q.device.type
+    hint = " (or the variable TRITON_INTERPRET=1)" if kind == "cpu" else ""
+    runs = kind == "cuda" or (kind == "cpu" and os.environ.get("TRITON_INTERPRET") == "1")
     return {
         "Triton is not installed": importlib.util.find_spec("triton") is None,
-        f"q is on {q.device.type}, expected cuda (or the variable TRITON_INTERPRET=1)": (
-            not q.is_cuda and not interpreted
-        ),
+        f"q is on {kind}, expected cuda{hint}": not runs,
     }
 
 
