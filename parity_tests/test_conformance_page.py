@@ -18,10 +18,13 @@ import numpy_ref
 from . import budget
 from .both import TWINS, array, tensor
 from .cases import CASES
+from .check.attention.mistakes import MISTAKES
+from .check.attention.reference import Grids
 from .errors import Measures
 from .run import given_of
 from .test_docs import blocks
 from .test_geometry import DRAWS, Draws
+from .vectors.cases import chosen
 from .verdict import truth_of
 from .yardstick import Yardstick
 
@@ -355,3 +358,70 @@ def test_the_pages_judge_refuses_what_is_not_finite(page):
 def test_half_is_decoded(page):
     bits = np.arange(2**16, dtype=np.uint16)
     np.testing.assert_array_equal([page.half(b) for b in bits.tolist()], bits.view(np.float16))
+
+
+# the mistakes, each put into the reference
+
+PART_10 = PAGE.read_text().partition("## 10. ")[2].partition("Of the other kinds")[0]
+TABLE = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PART_10, re.MULTILINE)[2:]
+BUGS = (
+    *("SignFlipped", "AxesSwapped ColumnsFirst", "StrideOfWidth StrideTooSmall"),
+    *("OneRowLate OneRowEarly", "IndexTransposed"),
+    "PrefixRowsSwapped PrefixRowsFirst PrefixTokensLast PrefixWithoutBias",
+    "TableTransposed HeadsReversed HeadsShifted FirstHeadForAll",
+    *("NoBias BiasSubtracted", "ScaleOnBias", "ScaleTwice NoScale", "OwnScale"),
+    *("NoMask MaskOfFirstWindow", "", "MaskTransposed BiasAfterMask"),
+    *("SoftmaxOverQueries", "NoMaximum", "NoDelta DeltaWithoutWeights"),
+    *("DqWithoutScale DqWithScaleTwice", "DkWithoutScale DkWithScaleTwice", "DvOverQueries"),
+    *("DtableWithScale", "DtableOverwritten", "DtableOfLastSample DtableOfFirstSample DtableAveraged"),
+    *("DtableSummedOverHeads", "LastKeysLost4", "LastKeysLostInDtable4 LastQueriesLostInDtable4"),
+    *("LastQueriesLost4", "PaddingNotMasked4 PaddingNotMasked64"),
+)
+MISTAKE = {mistake.__name__: mistake for mistake in MISTAKES if mistake.__name__ != "InForward"}
+
+
+@pytest.fixture(scope="module")
+def attention_vectors(page):
+    """{id: (tensors, options, outputs, grids of the index)} in float64."""
+    grids = {row.id: getattr(row.case.inputs.get("index"), "grids", None) for row in chosen()}
+    return {
+        case["id"]: (
+            page.read_tensors((VECTORS / case["file"]).read_bytes()),
+            case["options"],
+            case["outputs"],
+            grids[case["id"]] and Grids(*grids[case["id"]]),
+        )
+        for case in MANIFEST["cases"]
+        if (case["kind"], case["dtype"]) == ("attention", "float64")
+    }
+
+
+def wrong_results(page, mistake, vectors):
+    """Return {id: names of the results that the mistake makes wrong}, without cases that it passes."""
+    wrong = {}
+    for name, (tensors, options, outputs, grids) in vectors.items():
+        inputs = {n.removeprefix("input."): x for n, x in tensors.items() if n.startswith("input.")}
+        made = mistake(tensors["cotangent.out"], **inputs, **options, grids=grids)
+        for result, how in outputs.items():
+            truth = tensors[f"truth.{result}"]
+            found = np.broadcast_to(made.result(result), truth.shape)
+            if not page.is_right(found, truth, how["rule"]):
+                wrong.setdefault(name, set()).add(result)
+    return wrong
+
+
+@pytest.mark.parametrize(("row", "names"), zip(TABLE, BUGS, strict=True), ids=lambda x: str(x)[:50])
+def test_a_mistake_shows_where_the_page_says(page, attention_vectors, row, names):
+    _, results, shown = row
+    everything = {"out", "dq", "dk", "dv", "dtable"}
+    expected = everything if results == "all" else set(results.split(", "))
+    fails, passes = set(), set()
+    for part in shown.split("; "):
+        if "--full" not in part:
+            (passes if part.startswith("not ") else fails).update(re.findall(r"`(attention-\w+)`", part))
+    for name in names.split():
+        wrong = wrong_results(page, MISTAKE[name], attention_vectors)
+        assert set().union(*wrong.values()) == expected, name
+        assert fails <= wrong.keys(), name
+        assert not passes & wrong.keys(), name
+        assert "only" not in shown or fails == wrong.keys(), name
