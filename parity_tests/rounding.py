@@ -27,12 +27,27 @@ STREAM = {"round": 1, "function": 2, "sum": 3}  # for independent hashes
 STEP = 0.42
 
 
+class Fast:
+    """Float64 as NumPy computes it; the last bits differ between processors."""
+
+    matmul, add, einsum = np.matmul, np.add.reduce, np.einsum
+
+    @staticmethod
+    def function(ufunc):
+        """Return what computes a function of NumPy."""
+        return ufunc
+
+
 @dataclass(frozen=True)
 class Rounding:
-    """One run of rounding to the grid of `dtype`; half precision adds up in float32."""
+    """One run of rounding to the grid of `dtype`; half precision adds up in float32.
+
+    float64: what computes the numbers that are rounded, `Fast` or `vectors.steady.Steady`.
+    """
 
     dtype: str
     run: int
+    float64: type = Fast
 
     @property
     def eps(self):

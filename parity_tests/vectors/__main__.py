@@ -1,45 +1,38 @@
-"""Make the golden vectors, or check that the committed ones are what would be made."""
+"""Make the golden vectors, check that they are what would be made, or judge results made elsewhere.
+
+python -m parity_tests.vectors                      make the committed files
+python -m parity_tests.vectors --full FOLDER        make those of every case
+python -m parity_tests.vectors --check [FOLDER]     make them anew and compare, byte for byte
+python -m parity_tests.vectors judge RESULTS        judge results.<dtype>/<id>, see README.md
+"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from numpy_ref import __version__
-
-from .. import budget
-from .cases import EDGES, chosen
-from .files import write_whole
-from .make import dtypes_of, vectors_of
-
-DATA = Path(__file__).parent / "data"
+from . import judge
+from .write import DATA, differences, write
 
 
-def manifest_of(entries, full=False):
-    """Return the manifest as text."""
-    manifest = {
-        "format": 1,
-        "version": __version__,
-        "rules": {"float64": budget.FLOAT64, "rounding": budget.ROUNDING},
-        "edge_cases": EDGES,
-        "cases": entries,
-    }
-    lines = [json.dumps(entry, ensure_ascii=False) for entry in entries]
-    head = json.dumps(manifest | {"cases": []}, indent=1, ensure_ascii=False)
-    return head.removesuffix("[]\n}") + "[\n" + ",\n".join(lines) + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="python -m parity_tests.vectors", description=__doc__)
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["judge"]:
+        return judge.main(argv[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m parity_tests.vectors",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--full", metavar="FOLDER", type=Path, help="write every case into this folder")
-    options = parser.parse_args()
-    folder, entries = options.full or DATA, []
-    for row in chosen(bool(options.full)):
-        for dtype in dtypes_of(row):
-            content, entry = vectors_of(row, dtype)
-            write_whole(folder / entry["file"], content)
-            entries.append(entry)
-    write_whole(folder / "manifest.json", manifest_of(entries).encode())
+    parser.add_argument("--check", metavar="FOLDER", type=Path, nargs="?", const=DATA)
+    options = parser.parse_args(argv)
+    if options.check:
+        found = list(differences(options.check))
+        print("\n".join(found) or f"{options.check}: every file is what is made now")
+        return int(bool(found))
+    folder = options.full or DATA
+    count, size = write(folder, bool(options.full))
+    print(f"{folder}: {count} files, {size / 1e6:.1f} MB")
     return 0
 
 

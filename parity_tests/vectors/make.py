@@ -1,5 +1,7 @@
 """Make the vectors of a case: its tensors, and what the manifest says of them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..rounded import RandomRounding
@@ -10,6 +12,7 @@ from .cases import integers_of
 from .draws import Draws
 from .files import STORED, packed, sha256
 from .precise import FiftyDigits, precision, rounded_once
+from .steady import Steady
 
 SPREAD_BITS = 12  # binary digits of a spread's significand
 COST_DIGITS = 3  # decimal digits of a cost
@@ -51,7 +54,7 @@ def vectors_of(row, dtype):
 
 def _tensors(row, dtype):
     """Return {name: (array, stored dtype)} of a case, and {result: its shape, rule and cost}."""
-    given = given_of(row.case, dtype, lambda case, purpose: Draws(f"{row.id} {purpose}"))
+    given = given_of(row.case, dtype, draws_of(row))
     truth, costs = truth_of(given)
     outs = [name for name in truth if name.partition(".")[0] == "out"]
     arrays = {f"input.{name}": a for name, a in given.inputs.items()}
@@ -68,6 +71,11 @@ def _tensors(row, dtype):
     return tensors, outputs
 
 
+def draws_of(row):
+    """Return what draws a case's inputs and cotangents."""
+    return lambda case, purpose: Draws(f"{row.id} {purpose}")
+
+
 def truth_of(given):
     """Return the results, computed with fifty digits and rounded once: {name: array}, {name: Yardstick}.
 
@@ -79,9 +87,12 @@ def truth_of(given):
     if given.dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(
-        floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), given.dtype
-    )
+    return truth, yardsticks(floats, lambda rounding: _rounded(given, rounding), given.dtype)
+
+
+def _rounded(given, rounding):
+    """Return the results of a run with random rounding, to the same bits on every processor."""
+    return run_numpy(given, arithmetic=RandomRounding(replace(rounding, float64=Steady)))
 
 
 def short(spread):
