@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import numpy_ref
+from numpy_ref.position._irpe_buckets import buckets
 
 from . import budget
 from .both import TWINS, array, tensor
@@ -158,6 +159,15 @@ def test_index_of_any_sizes_and_options(page, twin, bias_type):
         if options.get("num_buckets", 0) > 100:
             continue  # their powers take long
         compare_index(page, twin, bias_type, window, options, call)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1, 1.5, 1.9, 2, 4.5])
+def test_bucket_of_irpe(page, ratio):
+    """With the ratios 1.5 and 4.5 there are numbers just between two buckets."""
+    x = np.arange(-300, 301)
+    offsets = np.stack([x, 0 * x], axis=-1)[None]
+    theirs = buckets(offsets, "cross", ratio)[0, 0] - int(2 * ratio)
+    same([page.irpe_g(n, Fraction(str(ratio))) for n in x.tolist()], theirs)
 
 
 def test_every_scheme_with_an_index_of_its_own_is_on_the_page():
@@ -341,7 +351,8 @@ def test_the_pages_judge_is_the_projects(page, factor):
     rng = np.random.default_rng(0)
     truth, spread = rng.standard_normal((4, 50)), rng.uniform(1e-6, 1e-5, (4, 50))
     off, cost = spread * rng.standard_normal((4, 50)), Measures(2.0, 0.9, 1e-6)
-    for error in (off, np.where(np.arange(50) == 3, 6 * spread, 0), 3e-6 * truth):
+    many = 2.7 * spread * rng.choice([-1, 1], (4, 50))  # at the limit of "typical" only
+    for error in (off, np.where(np.arange(50) == 3, 6 * spread, 0), many, 3e-6 * truth):
         yardstick = Yardstick(truth, spread, cost)
         expected = budget.within_rounding("out", yardstick, truth + factor * error).ok
         assert page.is_right(truth + factor * error, truth, "rounding", spread, cost) == expected
@@ -410,7 +421,7 @@ def wrong_results(page, mistake, vectors):
     return wrong
 
 
-@pytest.mark.parametrize(("row", "names"), zip(TABLE, BUGS, strict=True), ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(("row", "names"), [*zip(TABLE, BUGS, strict=True)], ids=lambda x: str(x)[:50])
 def test_a_mistake_shows_where_the_page_says(page, attention_vectors, row, names):
     _, results, shown = row
     everything = {"out", "dq", "dk", "dv", "dtable"}
