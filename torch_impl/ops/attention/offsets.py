@@ -60,7 +60,7 @@ class Offsets(NamedTuple):
 
     # tuple.index is not called.
     def index(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Return the index itself, int64 (Lq, Lk); ValueError for an offset without a row, on the CPU."""
+        """Return the index itself, int64 (Lq, Lk); on the CPU ValueError for an offset without a row."""
         p, last = self.num_prefix_tokens, self.rows.shape[0] - 3
         offsets = self.queries[:, None] + self.keys
         if p:

@@ -91,7 +91,7 @@ def queries_backward(
 ):  # fmt: skip
     """Pass 2. A program has a batch element, a head and M queries, and goes over the keys."""
     # Wide rows of float32 fit in the registers only if dq is summed up as (D, M).
-    TRANSPOSED: tl.constexpr = D > 64 and q.dtype.element_ty == tl.float32
+    transposed: tl.constexpr = D > 64 and q.dtype.element_ty == tl.float32
     tiles = tl.cdiv(q_len, M)
     i_first = (tl.program_id(0) % tiles) * M
     h = (tl.program_id(0) // tiles) % heads
@@ -105,7 +105,7 @@ def queries_backward(
     dots = tl.sum(os.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta + (b * heads + h) * q_len + i, dots, mask=i < q_len)
     window = mask + (n % num_masks) * mask_w + h * mask_h
-    sum_dq = tl.zeros((D, M) if TRANSPOSED else (M, D), tl.float32)
+    sum_dq = tl.zeros((D, M) if transposed else (M, D), tl.float32)
     end = visible_keys(i_first, i_first + M - 1, k_len, prefix, causal, CAUSAL)
     for j_first in range(0, end, N):
         j = j_first + tl.arange(0, N)
@@ -119,11 +119,11 @@ def queries_backward(
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         p = tl.exp(s - log_sum[:, None])
         ds = (p * (product(do, tl.trans(vs)) - dots[:, None])).to(ks.dtype)
-        if TRANSPOSED:
+        if transposed:
             sum_dq += product(tl.trans(ks), tl.trans(ds))
         else:
             sum_dq += product(ds, ks)
-    if TRANSPOSED:
+    if transposed:
         sum_dq = tl.trans(sum_dq)
     store_rows(dq + b * dq_b + h * dq_h, sum_dq * scale, i, q_len, dq_l, dim, D)
 
