@@ -31,22 +31,9 @@ FAMILIES = ("1d", "2d", "3d", "maxvit", "levit", "t5", "shaw", "irpe", "decompos
 FAMILIES += ("log_cpb", "dynamic_1d", "alibi")
 
 
-class OfFunction:
-    """A Python function in place of a `Kernel`."""
-
-    differentiable = False
-
-    def __init__(self, function, takes):
-        self.name, self.function, self.takes, self.needs = "function", function, takes, ()
-
-    def results(self, question):
-        return {"out": np.asarray(self.function(**question.arguments), np.float64)}
-
-
 def judged(function, scheme, quick=True):
     """Return the verdict on a function that takes all arguments of the scheme."""
-    takes = tuple(INDEX.of_scheme(scheme).arguments)
-    return judge_kernel(OfFunction(function, takes), "index", quick=quick, scheme=scheme)
+    return judge_kernel(Kernel(function), "index", quick=quick, scheme=scheme)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -159,6 +146,18 @@ def test_the_command_says_what_is_wrong_and_whose_order_it_is(capsys):
     assert "your results agree exactly" in shown
     assert "index(window_size=(3, 5))[0, 1] is 23, expected 21" in shown
     assert "it is 'maxvit'" in shown
+
+
+@pytest.mark.parametrize("function", ["nested_lists", "tuple_of_arrays"])
+def test_lists_and_tuples_are_taken_for_arrays(function):
+    assert judge_kernel(Kernel(f"{FUNCTIONS}:{function}"), "index", scheme="decomposed").ok
+
+
+def test_an_error_of_the_function_is_its_finding():
+    verdict = judge_kernel(Kernel(f"{FUNCTIONS}:only_oblong"), "index", quick=True)
+    assert not verdict.ok
+    assert any("no square" in finding.problem for finding in verdict.findings)
+    assert not verdict.remarks
 
 
 def test_a_wrong_shape_is_said(capsys):

@@ -85,8 +85,12 @@ class Kind:
         takes: the names of the kernel's arguments, None if it takes any. needs: those without which it
             cannot be called.
         """
+        return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
+
+    def fitting(self, takes, needs=(), quick=False):
+        """Return the cases that `questions` asks, with the arguments that the kernel gets."""
         fit = [case for case, reason in self._reasons(takes, needs) if not reason]
-        return [self.question(case, dtype) for case in fit if not (quick and self.is_large(case))]
+        return [case for case in fit if not (quick and self.is_large(case))]
 
     def left_out(self, takes, needs=()):
         """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
