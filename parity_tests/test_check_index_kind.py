@@ -17,6 +17,7 @@ from .check.index.grid_mistakes import Overflow
 from .check.index.schemes import SCHEMES, mistakes_of
 from .check.index.t5_mistakes import EdgesInFloat
 from .check.kernel import Kernel
+from .check.templates import template
 from .check.verdict import judge_kernel
 
 FUNCTIONS = "parity_tests.index_functions_to_check"
@@ -144,8 +145,19 @@ def test_the_command_says_what_is_wrong_and_whose_order_it_is(capsys):
     shown = capsys.readouterr().out
     assert "the sign of the offset is flipped" in shown
     assert "your results agree exactly" in shown
-    assert "index(window_size=(3, 5))[0, 1] is 23, expected 21" in shown
+    words = " ".join(shown.split())
+    assert "index(window_size=(3, 5))[0, 1] is 23, expected 21: query at (0, 0), key at (0, 1)" in words
     assert "it is 'maxvit'" in shown
+
+
+def test_the_template_is_right_and_its_errors_are_found(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(text := template("index", "numpy"))
+    assert judge_kernel(Kernel(f"{path}:index"), "index").ok
+    path.write_text(text.replace("first + 1, first + 2", "first + 2, first + 1"))
+    verdict = judge_kernel(Kernel(f"{path}:index"), "index")
+    assert not verdict.ok
+    assert verdict.remarks[0].endswith("is 2, expected 3: query a prefix token, key a prefix token")
 
 
 @pytest.mark.parametrize("function", ["nested_lists", "tuple_of_arrays"])
