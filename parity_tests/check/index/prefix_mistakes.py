@@ -85,12 +85,13 @@ class OnePrefixRow(Reference):
         return (self.num_rows(),) * 3
 
 
-class PrefixPairFirst(Reference):
-    """the row of prefix→prefix pairs comes before the two others, expected after them"""
+class PrefixRowsInOrder(Reference):
+    """prefix→token, token→prefix and prefix→prefix read R + {order[0]}, R + {order[1]}, R + {order[2]}"""
+
+    order: tuple
 
     def prefix_rows(self):
-        to_token, to_prefix, within = super().prefix_rows()
-        return to_prefix, within, to_token
+        return tuple(self.num_rows() + n for n in self.order)
 
 
 class ManyPrefixRows(Reference):

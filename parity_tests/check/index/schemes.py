@@ -29,7 +29,11 @@ ALL = (
     *(grids.Transposed, prefix.PrefixTokensLast, prefix.PrefixRowsFirst, prefix.PrefixLost),
     *(prefix.OnePrefixToken, prefix.PrefixReadsRow0, prefix.PrefixRowsLate, prefix.PrefixRowsEarly),
 )
-THREE_ROWS = (prefix.PrefixRowsSwapped, prefix.OnePrefixRow, prefix.PrefixPairFirst)
+OTHER_ORDERS = ((0, 2, 1), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+THREE_ROWS = (
+    *(prefix.PrefixRowsSwapped, prefix.OnePrefixRow),
+    *(grids.made(prefix.PrefixRowsInOrder, order=order) for order in OTHER_ORDERS),
+)
 ONE_ROW = (prefix.ManyPrefixRows,)
 SEQUENCE = (grids.QueriesNotMoved, prefix.PrefixInSequence)
 
