@@ -178,7 +178,7 @@ def test_the_template_is_right_and_its_errors_are_found(tmp_path):
     verdict = judge_kernel(Kernel(f"{path}:index"), "index")
     assert not verdict.ok
     (diagnosis,) = verdict.diagnoses
-    assert diagnosis.texts == ("prefix→token, token→prefix and prefix→prefix read R + 0, R + 2, R + 1",)
+    assert diagnosis.texts == ("prefix→token, token→prefix, prefix→prefix read R + 0, R + 2, R + 1",)
     assert verdict.remarks[0].endswith("is 2, expected 3: query a prefix token, key a prefix token")
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .grid_mistakes import made
 from .reference import Reference
 
 
@@ -86,12 +87,12 @@ class OnePrefixRow(Reference):
 
 
 class PrefixRowsInOrder(Reference):
-    """prefix→token, token→prefix and prefix→prefix read R + {order[0]}, R + {order[1]}, R + {order[2]}"""
+    """prefix→token, token→prefix, prefix→prefix read {text}"""
 
-    order: tuple
+    prefix_order: tuple
 
     def prefix_rows(self):
-        return tuple(self.num_rows() + n for n in self.order)
+        return tuple(self.num_rows() + n for n in self.prefix_order)
 
 
 class ManyPrefixRows(Reference):
@@ -122,3 +123,9 @@ class MaskedRowFirst(Reference):
     def prefix_rows(self):
         rows = self.num_rows()
         return rows, rows + self.causal, rows + self.causal
+
+
+def in_order(order):
+    """Return the mistake that prefix pairs read the three rows in this order."""
+    text = ", ".join(f"R + {n}" for n in order)
+    return made(PrefixRowsInOrder, prefix_order=order, text=text)
