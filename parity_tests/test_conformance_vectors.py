@@ -190,3 +190,20 @@ def test_dtable_summed_in_half_precision_shows(page, dtype):
     assert not page.is_right(total, truth, how["rule"], spread, how["cost"])
     once = budget.rounded(truth, dtype)
     assert page.is_right(once, truth, how["rule"], spread, how["cost"])
+
+
+def test_the_table_of_kinds_has_what_the_manifest_has():
+    """Every input, option and result of each kind, and no other."""
+    part = PAGE.read_text().partition("| kind | inputs |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ?([^|]*)\| ?([^|]*)\| ?([^|]*)\|$", part, re.MULTILINE)
+    found = {}
+    for case in MANIFEST["cases"]:
+        each = found.setdefault(case["kind"], (set(), set(), set()))
+        for names, more in zip(each, ("inputs", "options", "outputs"), strict=True):
+            names.update(case[more])
+    assert {row[0] for row in rows} == found.keys()
+    for kind, *columns in rows:
+        given = [set(text.partition(":")[0].replace(" ", "").split(",")) - {""} for text in columns]
+        if kind == "index":
+            given[1] = found[kind][1]  # the page refers to part 4
+        assert given == [*found[kind]], kind
