@@ -53,7 +53,7 @@ class Given:
     def cotangents(self, outs):
         """Return a random gradient for each output; with ones, all gradients behind a softmax are 0."""
         rng = self.draws(self.case, "cotangents")
-        return [budget.rounded(rng.standard_normal(tuple(o.shape)), self.dtype) for o in outs]
+        return [_draw(self.case.dout or Normal(tuple(o.shape)), rng, self.dtype) for o in outs]
 
 
 def given_of(case, dtype, draws=generator_of):
@@ -175,6 +175,8 @@ def _draw(spec, rng, dtype):
         return budget.rounded((rng.random(spec.shape) >= 0.25) / 0.75, dtype)
     if isinstance(spec, Denormal):
         return budget.rounded((2 * rng.random(spec.shape) - 1) * SMALLEST_NORMAL[dtype], dtype)
+    if spec.signs:
+        return np.multiply.outer(spec.signs, _draw(Normal(spec.shape[1:], spec.mean), rng, dtype))
     return budget.rounded(spec.mean + rng.standard_normal(spec.shape), dtype)
 
 

@@ -11,6 +11,7 @@ import numpy_ref
 from . import budget
 from .run import Given, run_numpy
 from .vectors import cases, files, make, write
+from .vectors.about import ABOUT
 from .vectors.draws import Draws
 from .vectors.judge import question_of
 from .vectors.read import Vectors
@@ -35,6 +36,12 @@ def test_every_case_has_vectors_that_come_out_the_same_twice(tmp_path):
     write.write(tmp_path, full=True)
     assert list(write.differences(tmp_path)) == []
     assert {entry["id"] for entry in Vectors(tmp_path).entries} == {row.id for row in cases.chosen(True)}
+
+
+def test_every_committed_case_says_what_is_special():
+    for row in ROWS.values():
+        assert row.kind == "index" or row.id in ABOUT, row.id
+    assert not {*ABOUT} - {*ROWS}
 
 
 def test_the_set_is_small():

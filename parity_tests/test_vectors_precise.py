@@ -129,6 +129,12 @@ def test_steady_sums_are_numpys_but_for_the_last_bits():
         )
 
 
+def test_a_steady_solution_solves():
+    a, b = RNG.standard_normal((6, 6)), RNG.standard_normal((6, 2))
+    a[0, 0] = 0  # needs a pivot
+    np.testing.assert_allclose(Steady.solve(a, b), np.linalg.solve(a, b), rtol=0, atol=1e-12)
+
+
 def test_steady_sums_go_from_the_first_term_to_the_last():
     """Pairwise, as NumPy adds up, 1e16 would swallow fewer ones."""
     x = np.array([1e16] + 64 * [1.0])

@@ -7,11 +7,6 @@ from .rounded import RandomRounding
 from .run import given_of, run_numpy
 from .yardstick import yardsticks
 
-MOVED = {
-    "bias": {"out"},
-    "window_partition": {"out", "dx"},
-    "window_reverse": {"out", "dwindows", "dresidual"},
-}
 AHEAD = {}  # {(case, dtype): Future of the truth}, see `ahead`
 
 
@@ -50,12 +45,19 @@ def truth_of(case, dtype):
 
 @cache
 def moved_in(case):
-    """Return the names of the tensors that are only copied: a gather from a table, tokens of windows."""
+    """Return the names of the tensors that are only copied: what is gathered from a table or a map."""
     if case.kind == "op":
-        return MOVED.get(case.name, set()) - ({"out"} if "residual" in case.inputs else set())
+        return _moved_in_op(case)
     gather = (
         case.kind == "scheme"
         and [*given_of(case, "float64").state] == ["relative_position_bias_table"]
         and case.options.get("method") != "cross"  # iRPE's method that adds two rows
     )
     return {"out"} if gather else set()
+
+
+def _moved_in_op(case):
+    if case.name == "window_reverse":
+        added = "residual" in case.inputs
+        return {"dwindows", "dresidual"} if added else {"out", "dwindows"}
+    return {"bias": {"out"}, "window_partition": {"out", "dx"}}.get(case.name, set())

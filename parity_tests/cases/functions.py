@@ -22,6 +22,29 @@ FUNCTIONS = [
         table=Normal((3 * 5 * 7, 2)),
     ),
     function(
+        "resize_table",
+        "smaller_oblong_prefix",
+        {"window_size": (6, 4), "new_window_size": (3, 7), "num_prefix_tokens": 2},
+        table=Normal((11 * 7 + 3, 5)),
+    ),
+    function(
+        "resize_table",
+        "geometric_prefix",
+        {
+            "window_size": (4, 2),
+            "new_window_size": (7, 3),
+            "method": "geometric",
+            "num_prefix_tokens": 1,
+        },
+        table=Normal((7 * 3 + 3, 3)),
+    ),
+    function(
+        "resize_table",
+        "one_axis_one_head",
+        {"window_size": (3, 4), "new_window_size": (3, 6), "method": "linear"},
+        table=Normal((35, 1)),
+    ),
+    function(
         "resize_table", "sequence", {"window_size": 9, "new_window_size": 4}, table=Normal((17, 2))
     ),
     function(

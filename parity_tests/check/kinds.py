@@ -1,6 +1,9 @@
 """The kinds of kernels that can be judged."""
 
 from .attention import ATTENTION
+from .bias import BIAS
 from .index import INDEX
+from .resize import RESIZE
+from .windows import REVERSE, WINDOWS
 
-KINDS = {kind.name: kind for kind in (ATTENTION, INDEX)}
+KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, INDEX, WINDOWS, REVERSE, RESIZE)}

@@ -63,10 +63,8 @@ class PrefixInSequence(Reference):
     """the prefix tokens are counted as the first ones of the sequence, without rows of their own"""
 
     def rows(self):
-        return self.row_of(self._places(self.q_size)[:, None] - self._places(self.k_size))
-
-    def _places(self, size):
-        return np.arange(self.prefix + size[0])
+        queries, keys = (np.arange(self.prefix + size[0]) for size in (self.q_size, self.k_size))
+        return self.row_of(queries[:, None] + self.q_offset - keys)
 
     def with_prefix(self, rows):
         return rows
