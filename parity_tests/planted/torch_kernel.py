@@ -219,7 +219,9 @@ def gradient_of_table(bugs, ds, table, index, scale):
         of_pairs = scale * of_pairs
     if "dtable_summed_over_heads" in bugs:
         of_pairs = of_pairs.sum(1, keepdim=True).expand_as(of_pairs)
-    summed = torch.bfloat16 if "dtable_bfloat16" in bugs else torch.promote_types(table.dtype, torch.float32)
+    summed = (
+        torch.bfloat16 if "dtable_bfloat16" in bugs else torch.promote_types(table.dtype, torch.float32)
+    )
     total = torch.zeros_like(table, dtype=summed)
     if "dtable_overwritten" in bugs:
         total[rows.reshape(-1)] = of_pairs

@@ -328,7 +328,14 @@ MISTAKES = (
     *(*LOOKUP, *map(in_dtable, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored, DtableOfOnePair),
+    *(
+        DkWithScaleTwice,
+        DvOverQueries,
+        DtableWithScale,
+        DtableOverwritten,
+        DtableStored,
+        DtableOfOnePair,
+    ),
     *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )
