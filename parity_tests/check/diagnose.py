@@ -143,7 +143,8 @@ def mistaken(mistake, answer):
     """Return the mistake asked the answer's question; what is free in it is fitted to the answer."""
     known = answer.question.asked_of(mistake)
     if hasattr(known, "fit"):
-        known.fit(answer.results)
+        truth = answer.question.truth
+        known.fit({name: x for name, x in answer.results.items() if x.shape == truth[name].shape})
     return known
 
 
@@ -199,10 +200,9 @@ def _distance(a, b, slack=0.0):
     It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    try:
-        b = np.broadcast_to(b, a.shape)
-    except ValueError:
+    if a.ndim != b.ndim or any(n not in (1, size) for n, size in zip(b.shape, a.shape, strict=True)):
         return np.inf
+    b = np.broadcast_to(b, a.shape)
     if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)

@@ -103,7 +103,7 @@ class Kernel:
             return out, {f"d{n}": g for n, g in zip(wanted, grads, strict=True)} if grads else {}
         returned = self._call(given)
         if not wanted:
-            return first(returned), {}
+            return returned if question.dout is None else first(returned), {}
         out, *kept = returned if isinstance(returned, tuple | list) else (returned,)
         grads = self.backward(dout, *kept) if kept else self.backward(dout, **given)
         return out, self._named(grads, wanted)

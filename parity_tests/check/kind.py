@@ -114,9 +114,9 @@ class Kind:
         """Return why a kernel of these arguments is not asked the case, "" if it is."""
         given = {*case.inputs, *case.options}
         if lacking := [name for name in self.arguments if name in given - set(takes)]:
-            return f"with {', '.join(lacking)}, which the function does not take"
+            return f"with {' and '.join(lacking)}, which the function does not take"
         absent = [name for name in needs if name not in given]
-        return f"without {', '.join(absent)}, which the function needs" if absent else ""
+        return f"without {' and '.join(absent)}, which the function needs" if absent else ""
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""
