@@ -208,7 +208,7 @@ def needs_all(window_size, num_prefix_tokens, q_size, k_size, q_offset):
     return window(window_size, num_prefix_tokens, q_size, k_size, q_offset)
 
 
-def t5_by_sizes(q_size, k_size, bidirectional, num_buckets, max_distance):
+def t5_by_sizes(bidirectional, num_buckets, max_distance, q_size=None, k_size=None):
     """T5's buckets without a window, which they do not depend on"""
     options = {"num_buckets": num_buckets, "max_distance": max_distance}
     return t5(q_size=q_size, k_size=k_size, bidirectional=bidirectional, **options)

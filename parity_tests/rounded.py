@@ -49,9 +49,9 @@ class Rounded(np.ndarray):
     def __array_function__(self, function, types, args, kwargs):
         rounding = _finest(args)
         args, kwargs = _plain(args, rounding), _plain(kwargs, rounding)
-        sums = {np.bincount: _bincount, np.einsum: _einsum}.get(function)
-        if sums:
-            return on_grid(sums(rounding, *args, **kwargs), rounding)
+        own = {np.bincount: _bincount, np.einsum: _einsum, np.linalg.solve: _solve}.get(function)
+        if own:
+            return on_grid(own(rounding, *args, **kwargs), rounding)
         return on_grid(_fitted(rounding, function(*args, **kwargs)), rounding)
 
 
@@ -215,6 +215,10 @@ def _einsum(rounding, spec, *operands, optimize=False):
         for s, n in zip(each, x.shape, strict=True)
     }
     return rounding.sum(total, squares, math.prod(sizes.values()) // max(1, total.size))
+
+
+def _solve(rounding, a, b):
+    return rounding.float64.solve(a, b)
 
 
 def _add_at(rounding, ufunc, target, rows, values):

@@ -31,7 +31,7 @@ STEP = 0.42
 class Fast:
     """Float64 as NumPy computes it; the last bits differ between processors."""
 
-    matmul, add, einsum = np.matmul, np.add.reduce, np.einsum
+    matmul, add, einsum, solve = np.matmul, np.add.reduce, np.einsum, np.linalg.solve
 
     @staticmethod
     def function(ufunc):

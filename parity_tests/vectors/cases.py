@@ -23,6 +23,8 @@ TABLE = {
     "value_lookup": ("op", "value_lookup"),
 }
 ARGUMENTS = {"attention": {"q", "k", "v", "table", "index", "mask", "scale"}}
+WHOLE_TABLE = ("op", "scheme", "layer")  # kinds that only --full writes
+DRAWN = ("attn_drop", "proj_drop")  # what a layer draws itself, NumPy draws
 SHIFTS = {
     "oblong": {"size": (4, 9), "window_size": (2, 3), "shift_size": (1, 1)},
     "square": {"size": (6, 6), "window_size": (3, 3), "shift_size": (1, 1)},
@@ -50,7 +52,7 @@ EDGES = {
 
 
 class Chosen(NamedTuple):
-    """A case with vectors. scheme: whose index it is, or None."""
+    """A case with vectors; scheme: the bias_type (kinds index, scheme, layer), an op's name, or None."""
 
     kind: str
     scheme: str | None
@@ -67,11 +69,11 @@ class Chosen(NamedTuple):
 
 
 def chosen(full=False):
-    """Return the Chosen cases; without `full` those that are committed."""
-    rows = [Chosen(kind, None, case) for kind, case in _of_table()]
+    """Return the Chosen cases: the small ones of the kinds, which are committed; all with `full`."""
+    rows = [row for row in map(_row_of, CASES) if row]
     rows += [Chosen("shift", None, Case("function", "window_mask", *s)) for s in _shifts()]
     rows += [Chosen("index", case.name, case) for case in INDEX_CASES]
-    return rows if full else [row for row in rows if is_small(row)]
+    return rows if full else [row for row in rows if row.kind not in WHOLE_TABLE and is_small(row)]
 
 
 def is_small(row):
@@ -92,9 +94,14 @@ def _shifts():
     return [(variant, {}, options) for variant, options in SHIFTS.items()]
 
 
-def _of_table():
-    for case in CASES:
-        for kind, row in TABLE.items():
-            arguments = {*case.inputs, *case.options}
-            if (case.kind, case.name) == row and arguments <= ARGUMENTS.get(kind, arguments):
-                yield kind, case
+def _row_of(case):
+    """Return the Chosen of a case of the table, or None for one without vectors."""
+    arguments = {*case.inputs, *case.options}
+    for kind, row in TABLE.items():
+        if (case.kind, case.name) == row and arguments <= ARGUMENTS.get(kind, arguments):
+            return Chosen(kind, None, case)
+    if case.kind in ("op", "function"):
+        return Chosen("op", case.name, case)
+    if case.kind not in ("scheme", "attention") or any(case.options.get(name) for name in DRAWN):
+        return None
+    return Chosen("scheme" if case.kind == "scheme" else "layer", case.name, case)

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..check.resize import RESIZE, RoundedResize
 from ..rounded import RandomRounding
 from ..run import given_of, run_numpy
 from ..verdict import moved_in
 from ..yardstick import yardsticks
+from .about import about
 from .cases import integers_of
 from .draws import Draws
 from .files import STORED, packed, sha256
@@ -40,8 +42,8 @@ def vectors_of(row, dtype):
         "dtype": dtype,
         "file": f"{dtype}/{row.id}.safetensors",
         "sha256": sha256(content),
-        "options": row.case.options,
-        "about": row.case.variant.replace("_", " "),
+        "options": row.case.options | ({"call": row.case.call} if row.case.call else {}),
+        "about": about(row),
         "inputs": {
             name.removeprefix("input."): {"shape": [*a.shape], "dtype": stored}
             for name, (a, stored) in tensors.items()
@@ -54,24 +56,30 @@ def vectors_of(row, dtype):
 
 def _tensors(row, dtype):
     """Return {name: (array, stored dtype)} of a case, and {result: its shape, rule and cost}."""
-    given = given_of(row.case, dtype, lambda case, purpose: Draws(f"{row.id} {purpose}"))
-    truth, costs = truth_of(given)
+    given = given_of(row.case, dtype, draws_of(row))
+    truth, costs = truth_of(row, given)
     outs = [name for name in truth if name.partition(".")[0] == "out"]
-    arrays = {f"input.{name}": a for name, a in given.inputs.items()}
+    arrays = {f"input.{name}": a for name, a in (given.inputs | given.state).items()}
     douts = given.cotangents([truth[name] for name in outs])
     arrays |= {f"cotangent.{name}": dout for name, dout in zip(outs, douts, strict=True)}
     tensors = {name: (a, STORED[dtype] if a.dtype.kind == "f" else "I64") for name, a in arrays.items()}
     outputs, moved = {}, moved_in(row.case)
     for name, a in truth.items():
         tensors[f"truth.{name}"] = a, "F64" if a.dtype.kind == "f" else "I64"
-        outputs[name] = {"shape": [*a.shape], "rule": "exact" if name in moved else "float64"}
+        exact = name in moved or a.dtype.kind != "f"
+        outputs[name] = {"shape": [*a.shape], "rule": "exact" if exact else "float64"}
         if name in costs and name not in moved:
             tensors[f"spread.{name}"] = short(costs[name].spread), "F32"
             outputs[name] |= {"rule": "rounding", "cost": [*map(few_digits, costs[name].cost)]}
     return tensors, outputs
 
 
-def truth_of(given):
+def draws_of(row):
+    """Return what draws a case's inputs and cotangents."""
+    return lambda case, purpose: Draws(f"{row.id} {purpose}")
+
+
+def truth_of(row, given):
     """Return the results, computed with fifty digits and rounded once: {name: array}, {name: Yardstick}.
 
     There are no yardsticks for float64 and for integers.
@@ -82,12 +90,17 @@ def truth_of(given):
     if given.dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(floats, lambda rounding: _rounded(given, rounding), given.dtype)
+    return truth, yardsticks(floats, lambda rounding: _rounded(row, given, truth, rounding), given.dtype)
 
 
-def _rounded(given, rounding):
+def _rounded(row, given, truth, rounding):
     """Return the results of a run with random rounding, to the same bits on every processor."""
-    return run_numpy(given, arithmetic=RandomRounding(replace(rounding, float64=Steady)))
+    rounding = replace(rounding, float64=Steady)
+    if row.kind != "resize":
+        return run_numpy(given, arithmetic=RandomRounding(rounding))
+    (dout,) = given.cotangents([truth["out"]])
+    rounded = RoundedResize(rounding, dout, **given.inputs, **RESIZE.options(row.case))
+    return {name: rounded.result(name) for name in truth}
 
 
 def short(spread):

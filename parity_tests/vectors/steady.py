@@ -44,6 +44,21 @@ class Steady:
         return Steady.add(product, tuple(range(len(kept), len(axes))))
 
     @staticmethod
+    def solve(a, b):
+        """Return x with a x = b, by elimination with pivots."""
+        a, x = a.copy(), b.copy()
+        for i in range(len(a)):
+            pivot = i + np.argmax(np.abs(a[i:, i]))
+            for rows in (a, x):
+                rows[[i, pivot]] = rows[[pivot, i]]
+            factors = a[i + 1 :, i : i + 1] / a[i, i]
+            x[i + 1 :] -= factors * x[i]
+            a[i + 1 :] -= factors * a[i]
+        for i in reversed(range(len(a))):
+            x[i] = (x[i] - Steady.matmul(a[i : i + 1, i + 1 :], x[i + 1 :])[0]) / a[i, i]
+        return x
+
+    @staticmethod
     def function(ufunc):
         def compute(*inputs):
             with decimal.localcontext(prec=DIGITS):

@@ -235,7 +235,7 @@ class PrefixRowsSwapped(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        p, rows = self.grids.prefix, self.index.copy()
+        p, rows = self.grids.prefix, super().rows().copy()
         rows[:p, p:], rows[p:, :p] = self.index[-1, 0], self.index[0, -1]
         return rows
 
@@ -246,7 +246,7 @@ class PrefixRowsFirst(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        return (self.index + 3) % len(self.table)
+        return (super().rows() + 3) % len(self.table)
 
 
 class PrefixTokensLast(Reference):
@@ -256,7 +256,7 @@ class PrefixTokensLast(Reference):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
         p = self.grids.prefix
-        return np.roll(self.index, (-p, -p), (0, 1))
+        return np.roll(super().rows(), (-p, -p), (0, 1))
 
 
 class PrefixWithoutBias(Reference):
@@ -282,16 +282,17 @@ class IndexTransposed(Reference):
 
     def rows(self):
         square = self.index.shape[0] == self.index.shape[1]
-        return self.index.T if square else super().rows()
+        return super().rows().T if square else super().rows()
 
 
+# those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
     *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
-    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall, IndexTransposed),
+    *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
     *beyond_the_table(StrideOfWidth),
     *beyond_the_table(OneRowLate),
     *beyond_the_table(OneRowEarly),
     *beyond_the_table(NotShifted),
     *beyond_the_table(ShiftedBySize),
-    *(PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
 )
