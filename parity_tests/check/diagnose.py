@@ -97,7 +97,14 @@ def _best(tried, failed):
         if diagnosis.explained >= most:
             diagnoses.append(diagnosis)
             most = diagnosis.explained
-    return list({d.texts: d for d in diagnoses if d.explained == most}.values())
+    found = list({d.texts: d for d in diagnoses if d.explained == most}.values())
+    return [d for d in found if not any(_narrower(d, other) for other in found)]
+
+
+def _narrower(diagnosis, other):
+    """Return whether the other's bugs are more general: one in forward only is a case of one in both."""
+    pairs = zip(diagnosis.mistakes, other.mistakes, strict=True)
+    return diagnosis is not other and all(issubclass(a, b) for a, b in pairs)
 
 
 def _diagnosis(mistakes, failed, least):

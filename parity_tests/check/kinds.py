@@ -3,6 +3,7 @@
 from .attention import ATTENTION
 from .bias import BIAS
 from .resize import RESIZE
+from .shift import SHIFT
 from .windows import REVERSE, WINDOWS
 
-KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, WINDOWS, REVERSE, RESIZE)}
+KINDS = {kind.name: kind for kind in (ATTENTION, BIAS, WINDOWS, REVERSE, SHIFT, RESIZE)}
