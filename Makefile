@@ -23,7 +23,7 @@ endif
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak mutants fuzz arm kills bench gpu gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
+.PHONY: help train-numpy train-torch train-fashion train-swin parity coverage parity-third-party plants soak vectors mutants fuzz arm kills bench gpu gallery compare demo quickstart quickstart-torch test lint stubs format setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ coverage: $(READY) ## which lines and branches the tests reach; writes reports/c
 
 soak: $(READY) ## the same cases with other random numbers (SEEDS=30) on simulated processors
 	$(RUN) -m parity_tests.soak --seeds $(or $(SEEDS),30) $(ARGS)
+
+vectors: $(NUMPY_READY) ## golden vectors for other languages, written anew (ARGS="--check", "--full FOLDER")
+	$(RUN) -m parity_tests.vectors $(ARGS)
 
 plants: $(READY) ## planted errors of graded size: which are seen; writes docs/results/plants.json
 	$(RUN) -m parity_tests.plants

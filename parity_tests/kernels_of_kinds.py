@@ -62,16 +62,16 @@ def reverse(windows, size, window_size, shift_size=(0, 0), residual=None):
     count = np.prod(padded) // np.prod(window_size)
     shape = (len(windows) // count, *padded, windows.shape[2])
     out = np.roll(_joined(windows, shape, window_size), shift, (1, 2))[:, : size[0], : size[1]]
-    out = out if residual is None else out + residual
-    return out, (padded, size, window_size, shift)
+    cache = (padded, size, window_size, shift, residual is not None)
+    return out if residual is None else out + residual, cache
 
 
 def reverse_backward(dout, cache):
-    padded, size, window_size, shift = cache
+    padded, size, window_size, shift, added = cache
     padding = [(0, p - n) for p, n in zip(padded, size, strict=True)]
     padded = np.pad(dout, [(0, 0), *padding, (0, 0)])
     dwindows = _cut(np.roll(padded, [-s for s in shift], (1, 2)), window_size)
-    return {"dwindows": dwindows, "dresidual": dout}
+    return {"dwindows": dwindows} | ({"dresidual": dout} if added else {})
 
 
 def reverse_rolled_on(windows, size, window_size, shift_size=(0, 0), residual=None):

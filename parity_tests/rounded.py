@@ -6,14 +6,13 @@ is rounded to that grid too, as rounding.py says. Some functions of NumPy return
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 import numpy_ref.ops
 from numpy_ref.position._offset import OffsetBias
 from numpy_ref.position.fire import FIRE
-
-from .rounding import Rounding
 
 # The error that a library's function may have, in eps: measured 1.7 (NumPy's exp) and 3.1 (erf in
 # PyTorch's gelu). NumPy has no erf, so `numpy_ref.ops` calls Python's, which makes object arrays.
@@ -39,7 +38,9 @@ class Rounded(np.ndarray):
         elif ufunc is np.add and method == "reduce":
             result = _add_reduce(rounding, *plain, **kwargs)
         else:
-            result = _fitted(rounding, getattr(ufunc, method)(*plain, **kwargs), ULPS.get(ufunc, 0))
+            ulps = ULPS.get(ufunc, 0)
+            compute = rounding.float64.function(ufunc) if ulps else getattr(ufunc, method)
+            result = _fitted(rounding, compute(*plain, **kwargs), ulps)
         if out is None:
             return on_grid(result, rounding)
         np.asarray(out[0])[...] = result
@@ -48,9 +49,9 @@ class Rounded(np.ndarray):
     def __array_function__(self, function, types, args, kwargs):
         rounding = _finest(args)
         args, kwargs = _plain(args, rounding), _plain(kwargs, rounding)
-        sums = {np.bincount: _bincount, np.einsum: _einsum}.get(function)
-        if sums:
-            return on_grid(sums(rounding, *args, **kwargs), rounding)
+        own = {np.bincount: _bincount, np.einsum: _einsum, np.linalg.solve: _solve}.get(function)
+        if own:
+            return on_grid(own(rounding, *args, **kwargs), rounding)
         return on_grid(_fitted(rounding, function(*args, **kwargs)), rounding)
 
 
@@ -75,7 +76,7 @@ def round_weights(module, rounding):
 
     Both twins compute such a table in float32 (`torch_impl/wide.py`) and round it once, at the end.
     """
-    wide = Rounding("float32", rounding.run)
+    wide = replace(rounding, dtype="float32")
     for part in module.modules():
         computes = isinstance(part, OffsetBias | FIRE)
         for parameter in part.parameters():
@@ -84,6 +85,19 @@ def round_weights(module, rounding):
             table, backward = part.table, part.table_backward
             part.table = lambda *sizes, table=table: on_grid(np.asarray(table(*sizes)), rounding)
             part.table_backward = lambda d, backward=backward: backward(on_grid(np.asarray(d), wide))
+
+
+class RandomRounding:
+    """The arithmetic of one run of a `Rounding`, for `run.run_numpy`."""
+
+    def __init__(self, rounding):
+        self.rounding, self.ops = rounding, RoundedOps(rounding)
+
+    def mark(self, x):
+        return on_grid(x, self.rounding)
+
+    def mark_weights(self, module):
+        round_weights(module, self.rounding)
 
 
 # Ops whose half precision is defined as float32, rounded once: in float16 their guard 1e-12 would be 0.
@@ -102,7 +116,7 @@ class RoundedOps:
         def rounded_op(*args, **kwargs):
             rounding = _finest((args, kwargs)) or self._rounding
             if name in WIDE:
-                out = op(*_marked(args, Rounding("float32", rounding.run)), **kwargs)
+                out = op(*_marked(args, replace(rounding, dtype="float32")), **kwargs)
                 if name.endswith("_forward"):
                     return _marked(out[0], rounding), out[1]
                 return _marked(out, rounding)
@@ -169,14 +183,16 @@ def _fitted(rounding, x, ulps=0):
 
 
 def _matmul(rounding, a, b):
-    return rounding.sum(a @ b, np.square(a) @ np.square(b), a.shape[-1])
+    matmul = rounding.float64.matmul
+    return rounding.sum(matmul(a, b), matmul(np.square(a), np.square(b)), a.shape[-1])
 
 
 def _add_reduce(rounding, x, axis=0, dtype=None, keepdims=False, **kwargs):
-    total = np.add.reduce(x, axis=axis, keepdims=keepdims)
-    if not _is_float(total):
-        return total
-    squares = np.add.reduce(np.square(x), axis=axis, keepdims=keepdims)
+    if not _is_float(x):
+        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    total, squares = (
+        rounding.float64.add(each, axis=axis, keepdims=keepdims) for each in (x, np.square(x))
+    )
     return rounding.sum(total, squares, x.size // max(1, np.size(total)))
 
 
@@ -189,8 +205,9 @@ def _bincount(rounding, rows, weights=None, minlength=0):
 
 
 def _einsum(rounding, spec, *operands, optimize=False):
-    total = np.einsum(spec, *operands, optimize=optimize)
-    squares = np.einsum(spec, *map(np.square, operands), optimize=optimize)
+    einsum = rounding.float64.einsum
+    total = einsum(spec, *operands, optimize=optimize)
+    squares = einsum(spec, *map(np.square, operands), optimize=optimize)
     labels = spec.split("->")[0].split(",")
     sizes = {
         s: n
@@ -198,6 +215,10 @@ def _einsum(rounding, spec, *operands, optimize=False):
         for s, n in zip(each, x.shape, strict=True)
     }
     return rounding.sum(total, squares, math.prod(sizes.values()) // max(1, total.size))
+
+
+def _solve(rounding, a, b):
+    return rounding.float64.solve(a, b)
 
 
 def _add_at(rounding, ufunc, target, rows, values):

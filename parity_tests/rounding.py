@@ -6,8 +6,9 @@ Vignes, Mathematics and Computers in Simulation 35, 1993). Several such runs sho
 causes in a formula.
 
 The direction is a hash of the value and of the run. Equal numbers are rounded in the same way, as on a
-real machine, so the errors of a number that is used often add up. Nothing depends on the processor:
-float64's last bits, in which processors differ, are far below the grid and are ignored.
+real machine, so the errors of a number that is used often add up. So are x and −x: their errors cancel.
+Nothing depends on the processor: float64's last bits, in which processors differ, are far below the grid
+and are ignored.
 """
 
 import math
@@ -27,12 +28,27 @@ STREAM = {"round": 1, "function": 2, "sum": 3}  # for independent hashes
 STEP = 0.42
 
 
+class Fast:
+    """Float64 as NumPy computes it; the last bits differ between processors."""
+
+    matmul, add, einsum, solve = np.matmul, np.add.reduce, np.einsum, np.linalg.solve
+
+    @staticmethod
+    def function(ufunc):
+        """Return what computes a function of NumPy."""
+        return ufunc
+
+
 @dataclass(frozen=True)
 class Rounding:
-    """One run of rounding to the grid of `dtype`; half precision adds up in float32."""
+    """One run of rounding to the grid of `dtype`; half precision adds up in float32.
+
+    float64: what computes the numbers that are rounded, `Fast` or `vectors.steady.Steady`.
+    """
 
     dtype: str
     run: int
+    float64: type = Fast
 
     @property
     def eps(self):
@@ -57,7 +73,7 @@ class Rounding:
         total, count = np.asarray(total), np.asarray(count)
         variance = count / 3 * np.square(total) + (count / 6 + 1) * squares
         deviation = STEP * min(self.eps, 2.0**-23) * np.sqrt(np.where(count > 1, variance, 0))
-        off = math.sqrt(3) * deviation * _uniform(total, self._salt("sum"))
+        off = math.sqrt(3) * np.copysign(deviation, total) * _uniform(total, self._salt("sum"))
         return self.round(np.where(np.isfinite(total), total + off, total))
 
     def _salt(self, stream):
@@ -93,10 +109,10 @@ def _neighbour(x, digits, least, salt):
 
 @vectorize([float64(float64, uint64)], cache=True)
 def _uniform(x, salt):
-    """Return a random number in [−1, 1), the same for all x that agree in seven digits."""
+    """Return a random number in [−1, 1), the same for x, −x and all that agree in seven digits."""
     if x == 0 or not math.isfinite(x):
         return 0.0
-    fraction, exponent = math.frexp(x)
+    fraction, exponent = math.frexp(abs(x))
     bits = _hash(round(fraction * 2**24), exponent, salt)
     return (bits >> uint64(11)) / 2.0**52 - 1
 

@@ -4,6 +4,7 @@ The inputs are drawn here, the same for all sides, and rounded to the dtype, so 
 is not counted as an error. `run_torch` runs the same in the PyTorch twin.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,7 @@ import numpy_ref.resize
 from numpy_ref.dispatch import F
 
 from . import budget
-from .cases import Case, Dropout, Fixed, Integers, Mask, Normal
-from .rounded import RoundedOps, on_grid, round_weights
+from .cases import Case, Denormal, Dropout, Fixed, Integers, Mask, Normal
 
 MODULES = {
     "scheme": "RelativePositionBias",
@@ -24,6 +24,17 @@ MODULES = {
     "swin_block": "SwinTransformerBlock",
     "swin": "SwinTransformer",
 }
+SMALLEST_NORMAL = {
+    "float64": 2.0**-1022,
+    "float32": 2.0**-126,
+    "float16": 2.0**-14,
+    "bfloat16": 2.0**-126,
+}
+
+
+def generator_of(case, purpose):
+    """Return the generator that draws a case's inputs, weights or cotangents."""
+    return np.random.default_rng([case.seed, *f"{case.id} {purpose}".encode()])
 
 
 @dataclass(frozen=True)
@@ -37,23 +48,27 @@ class Given:
     dtype: str
     inputs: dict
     state: dict
+    draws: Callable = generator_of
 
     def cotangents(self, outs):
         """Return a random gradient for each output; with ones, all gradients behind a softmax are 0."""
-        rng = _generator(self.case, "cotangents")
-        return [budget.rounded(rng.standard_normal(tuple(o.shape)), self.dtype) for o in outs]
+        rng = self.draws(self.case, "cotangents")
+        return [_draw(self.case.dout or Normal(tuple(o.shape)), rng, self.dtype) for o in outs]
 
 
-def given_of(case, dtype):
-    """Draw a case's inputs and random, non-zero weights, rounded to the dtype."""
-    rng = _generator(case, "inputs")
+def given_of(case, dtype, draws=generator_of):
+    """Draw a case's inputs and random, non-zero weights, rounded to the dtype.
+
+    draws(case, purpose): return what draws them, with the methods of `np.random.Generator`.
+    """
+    rng = draws(case, "inputs")
     inputs = {name: _draw(spec, rng, dtype) for name, spec in case.inputs.items()}
     if case.kind not in MODULES:
-        return Given(case, dtype, inputs, {})
-    rng = _generator(case, "weights")
+        return Given(case, dtype, inputs, {}, draws)
+    rng = draws(case, "weights")
     shapes = {name: a.shape for name, a in build(numpy_ref, case, np.float64).state_dict().items()}
     state = {name: budget.rounded(_weight(name, shape, rng), dtype) for name, shape in shapes.items()}
-    return Given(case, dtype, inputs, state)
+    return Given(case, dtype, inputs, state, draws)
 
 
 def build(twin, case, dtype):
@@ -64,25 +79,26 @@ def build(twin, case, dtype):
     ).train()
 
 
-def run_numpy(given, dtype=None, implementation="numba", rounding=None):
+def run_numpy(given, dtype=None, implementation="numba", arithmetic=None):
     """Run the case in the NumPy twin and return {name: array}.
 
     dtype: "float64" or "float32", by default that of `given`.
-    rounding: a `Rounding`; then plain NumPy computes in float64 with each result rounded at random.
+    arithmetic: a `rounded.RandomRounding` or `vectors.precise.FiftyDigits`; then plain NumPy computes
+        on arrays of float64 that have this arithmetic.
     """
     dtype = dtype or given.dtype
-    if rounding:
-        dtype, implementation = "float64", RoundedOps(rounding)
+    if arithmetic:
+        dtype, implementation = "float64", arithmetic.ops
     with numpy_ref.use_ops(implementation):
         run = {"op": _run_op, "function": _run_function}.get(given.case.kind, _run_module)
-        results = run(given, lambda a: _cast(a, dtype, rounding), np.dtype(dtype), rounding)
+        results = run(given, lambda a: _cast(a, dtype, arithmetic), np.dtype(dtype), arithmetic)
     # a table's gradient is computed in float32 and rounded once, when added to the parameter's
     return (
-        {name: on_grid(np.asarray(a), rounding) for name, a in results.items()} if rounding else results
+        {name: arithmetic.mark(np.asarray(a)) for name, a in results.items()} if arithmetic else results
     )
 
 
-def _run_op(given, cast, dtype, rounding):
+def _run_op(given, cast, dtype, arithmetic):
     case, inputs = given.case, {name: cast(a) for name, a in given.inputs.items()}
     if case.name == "bias":  # its backward takes index and number of rows instead of a cache
         out = F.bias_forward(**inputs)
@@ -100,7 +116,7 @@ def _run_op(given, cast, dtype, rounding):
     return name_outputs(outs) | named
 
 
-def _run_function(given, cast, dtype, rounding):
+def _run_function(given, cast, dtype, arithmetic):
     case, ((name, a),) = given.case, given.inputs.items()
     out = getattr(numpy_ref.resize, case.name)(cast(a), **case.options)
     (dout,) = given.cotangents([out])
@@ -108,12 +124,12 @@ def _run_function(given, cast, dtype, rounding):
     return {"out": out, f"d{name}": grad}
 
 
-def _run_module(given, cast, dtype, rounding):
+def _run_module(given, cast, dtype, arithmetic):
     case, inputs = given.case, {name: cast(a) for name, a in given.inputs.items()}
     module = build(numpy_ref, case, dtype)
     module.load_state_dict(given.state)
-    if rounding:
-        round_weights(module, rounding)
+    if arithmetic:
+        arithmetic.mark_weights(module)
     out = module(**inputs, **case.call)
     outs = out if isinstance(out, list) else [out]
     douts = [cast(g) for g in given.cotangents(outs)]
@@ -141,15 +157,11 @@ def index_of(module, case):
 
 def has_grad(case, name):
     """Return whether the gradient of this input is compared."""
-    return isinstance(case.inputs[name], Normal)
+    return isinstance(case.inputs[name], Normal | Denormal)
 
 
 def name_outputs(outs):
     return {"out": outs[0]} if len(outs) == 1 else {f"out.{n}": o for n, o in enumerate(outs)}
-
-
-def _generator(case, purpose):
-    return np.random.default_rng([case.seed, *f"{case.id} {purpose}".encode()])
 
 
 def _draw(spec, rng, dtype):
@@ -161,6 +173,10 @@ def _draw(spec, rng, dtype):
         return np.where(rng.random(spec.shape) < 0.3, -100.0, 0.0)
     if isinstance(spec, Dropout):
         return budget.rounded((rng.random(spec.shape) >= 0.25) / 0.75, dtype)
+    if isinstance(spec, Denormal):
+        return budget.rounded((2 * rng.random(spec.shape) - 1) * SMALLEST_NORMAL[dtype], dtype)
+    if spec.signs:
+        return np.multiply.outer(spec.signs, _draw(Normal(spec.shape[1:], spec.mean), rng, dtype))
     return budget.rounded(spec.mean + rng.standard_normal(spec.shape), dtype)
 
 
@@ -180,5 +196,7 @@ def _constructor(case):
     return {k: v for k, v in case.options.items() if v is not None}
 
 
-def _cast(a, dtype, rounding):
-    return on_grid(a.astype(dtype), rounding) if a.dtype.kind == "f" else a
+def _cast(a, dtype, arithmetic):
+    if a.dtype.kind != "f":
+        return a
+    return arithmetic.mark(a.astype(dtype)) if arithmetic else a.astype(dtype)

@@ -167,3 +167,14 @@ def test_a_kernel_is_judged_without_pytorch():
 def test_importing_numpy_ref_leaves_numba_alone():
     code = "import sys, numpy_ref; sys.exit('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_importing_torch_impl_leaves_the_compiler_and_split_tensors_alone():
+    """Each takes half a second to import, as long as the rest of PyTorch."""
+    code = (
+        "import sys, torch; before = set(sys.modules)\n"
+        "import torch_impl\n"
+        "sys.exit(any(m in sys.modules.keys() - before for m in"
+        " ('torch._dynamo', 'torch.distributed.tensor', 'triton')))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

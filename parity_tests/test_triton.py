@@ -76,7 +76,7 @@ def no_other(monkeypatch):
 
 
 HALVES = ("op-attention-swin_7x7", "op-attention-registers_3x5", "op-attention-tiles_of_wide_heads")
-WIDEST = op("attention", "widest_heads", **qkv(3, 20, 200, 256), **lookup(3, 20))  # not in float32
+WIDEST = op("attention", "widest_heads", **qkv(3, 20, 200, 256), **lookup(3, 20))
 TAKEN = [*filter(is_taken, CASES), *LONG]
 RUNS = [(case, "float32") for case in TAKEN]
 RUNS += [
@@ -85,7 +85,7 @@ RUNS += [
     for dtype in ("float16", "bfloat16")
     if DEVICE == "cuda" or case.id in HALVES
 ]
-RUNS += [(WIDEST, "float16"), (WIDEST, "bfloat16")]
+RUNS += [(WIDEST, dtype) for dtype in ("float32", "float16", "bfloat16")]
 
 
 @pytest.mark.parametrize(("case", "dtype"), RUNS, ids=[f"{case.id}-{dtype}" for case, dtype in RUNS])
@@ -279,7 +279,7 @@ REFUSED = {
     "no gradient for mask": {"mask": torch.zeros(6, 6, requires_grad=True)},
     "bias or a mask": {"bias": torch.zeros(6, 6), "mask": torch.zeros(6, 6)},
     "float64": {"dtype": torch.float64},
-    "129 channels": {"dim": 129},
+    "257 channels": {"dim": 257},
     "nothing to compute": {"batch": 0},
 }
 
@@ -305,6 +305,15 @@ def test_it_is_refused_where_triton_cannot_run(monkeypatch):
     assert "q is on cpu, expected cuda" in triton.refusal(inputs)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert triton.refusal(inputs) == "Triton is not installed"
+
+
+def test_tensors_without_data_are_computed_eagerly():
+    """Triton's interpreter would read their memory, which is not there."""
+    q, k, v = (x.detach().to("meta") for x in drawn(6))
+    with pytest.raises(ValueError, match=r"cannot take this call: q is on meta, expected cuda$"):
+        attention(q, k, v, implementation="triton")
+    with torch_impl.use_ops("triton"):
+        assert attention(q, k, v).is_meta
 
 
 def test_a_bias_without_a_gradient_is_added():

@@ -3,6 +3,7 @@
 from functools import cache
 
 from . import budget
+from .rounded import RandomRounding
 from .run import given_of, run_numpy
 from .yardstick import yardsticks
 
@@ -39,7 +40,7 @@ def truth_of(case, dtype):
     if dtype == "float64":
         return truth, {}
     floats = {name: a for name, a in truth.items() if a.dtype.kind == "f"}
-    return truth, yardsticks(floats, lambda rounding: run_numpy(given, rounding=rounding), dtype)
+    return truth, yardsticks(floats, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), dtype)
 
 
 @cache

@@ -1,7 +1,11 @@
 """Half precision: what makes a table is computed in float32 and rounded once, at the end.
 
-An MLP in half precision would get wrong gradients: a rounded activation switches units of a ReLU.
+An MLP in half precision would get wrong gradients: a rounded activation switches units of a ReLU. So
+autocast, which would multiply in half precision, is off in what is wide.
 """
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +18,19 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
+    """Return a block in which products on x's device have the dtype of their factors."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+
+
 def call_wide(module: Module, x: Tensor) -> Tensor:
-    """Return module(x), with x and the parameters made wide."""
+    """Return module(x), with x and the parameters made wide, also under autocast."""
+    with without_autocast(x):
+        return _call_wide(module, x)
+
+
+def _call_wide(module: Module, x: Tensor) -> Tensor:
     parameters = dict(module.named_parameters())
     if all(p.dtype == torch.promote_types(p.dtype, torch.float32) for p in parameters.values()):
         return module(x.to(next(iter(parameters.values())).dtype))

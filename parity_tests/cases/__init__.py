@@ -3,7 +3,7 @@
 A case says what to build and which inputs it gets; `run` and `run_torch` run it in a twin.
 """
 
-from ._case import SEED, Case, Dropout, Fixed, Integers, Mask, Normal
+from ._case import SEED, Case, Denormal, Dropout, Fixed, Integers, Mask, Normal
 from .functions import FUNCTIONS
 from .models import ATTENTION, BLOCKS, MODELS
 from .ops import OPS
@@ -12,4 +12,4 @@ from .swin import SWIN_BLOCKS, SWINS
 
 CASES = OPS + FUNCTIONS + SCHEMES + ATTENTION + BLOCKS + MODELS + SWIN_BLOCKS + SWINS
 
-__all__ = ["CASES", "SEED", "Case", "Dropout", "Fixed", "Integers", "Mask", "Normal"]
+__all__ = ["CASES", "SEED", "Case", "Denormal", "Dropout", "Fixed", "Integers", "Mask", "Normal"]

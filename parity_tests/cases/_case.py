@@ -10,10 +10,21 @@ SEED = int(os.environ.get("SEED") or 7)  # `make parity SEED=n` draws other valu
 
 @dataclass(frozen=True)
 class Normal:
-    """A float input from mean + N(0, 1); its gradient is compared too."""
+    """A float input from mean + N(0, 1); its gradient is compared too.
+
+    signs: if given, all samples along the first axis are one draw, each times its sign.
+    """
 
     shape: tuple
     mean: float = 0.0
+    signs: tuple | None = None
+
+
+@dataclass(frozen=True)
+class Denormal:
+    """A float input of numbers below the dtype's smallest normal one; its gradient is compared too."""
+
+    shape: tuple
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,12 @@ class Fixed:
     """A given array, not drawn: a real index or mask. It has no gradient.
 
     grids: for an index, (queries' grid, keys' grid, prefix tokens) that it comes from, or None.
+    scheme: the bias_type whose index it is, or None.
     """
 
     values: np.ndarray
     grids: tuple | None = None
+    scheme: str | None = None
 
     @property
     def shape(self):
@@ -67,6 +80,7 @@ class Case:
     inputs: {name: Normal, Integers, …}, the arrays that forward gets.
     options: keyword arguments of the op or the constructor.
     call: further keyword arguments of forward.
+    dout: what the output gradient is drawn from; None for N(0, 1).
     seed: of the inputs, weights and output gradients.
     """
 
@@ -76,6 +90,7 @@ class Case:
     inputs: dict = field(default_factory=dict)
     options: dict = field(default_factory=dict)
     call: dict = field(default_factory=dict)
+    dout: Normal | None = None
     seed: int = SEED
 
     @property

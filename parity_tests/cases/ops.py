@@ -1,9 +1,19 @@
 """The cases of single ops."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from ._case import Dropout, Fixed, Integers, Mask, Normal, op
-from .geometry import shift_mask, table_rows, window_index
+from ._case import Denormal, Dropout, Fixed, Integers, Mask, Normal, op
+from .geometry import (
+    bucket_index,
+    sequence_index,
+    shift_mask,
+    strided_index,
+    table_rows,
+    video_index,
+    window_index,
+)
 
 CLAMPED = Normal((2, 1, 1), mean=6.0)  # logit scales above the clamp at ln 100 = 4.6: no gradient
 QKV = {"q": Normal((2, 3, 6, 8)), "k": Normal((2, 3, 6, 8)), "v": Normal((2, 3, 6, 8))}
@@ -32,20 +42,47 @@ MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
 
+def opposite_samples(pairs, heads, dim, grid):
+    """Return the inputs of attention in which all samples are one, and its output gradients ±one.
+
+    There is one more + than there are −, in a random order. So dtable is one sample's, but the sums on
+    the way to it are much larger, and a sum in low precision shows: what rounding costs before the sum
+    cancels.
+    """
+    signs = np.random.default_rng(0).permutation(np.repeat((1.0, -1.0), (pairs + 1, pairs)))
+    inputs = true_window(2 * pairs + 1, heads, dim, grid)
+    ones = (1.0,) * len(signs)
+    same = {name: replace(inputs[name], signs=ones) for name in "qkv"}
+    return inputs | same, replace(inputs["q"], signs=tuple(signs))
+
+
 def true_window(batch, heads, dim, q_grid, k_grid=None, prefix=0):
     """Return the inputs of attention within windows: q, k, v, table and a real index."""
     lookup = true_lookup(heads, q_grid, k_grid, prefix)
-    q_len, k_len = lookup["index"].shape
-    shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
-    shapes |= {"v": shapes["k"]}
-    return {name: Normal(shape) for name, shape in shapes.items()} | lookup
+    return with_index(batch, heads, dim, lookup["index"], lookup["table"].shape[0])
 
 
 def true_lookup(heads, q_grid, k_grid=None, prefix=0):
     """Return a table and a real index."""
-    index = Fixed(window_index(q_grid, k_grid, prefix), (q_grid, k_grid or q_grid, prefix))
+    scheme = None if k_grid else "2d"  # that has the window's rows for other grids too
+    index = Fixed(window_index(q_grid, k_grid, prefix), (q_grid, k_grid or q_grid, prefix), scheme)
     return {"table": Normal((table_rows(q_grid, k_grid, prefix), heads)), "index": index}
 
+
+def with_index(batch, heads, dim, index, rows):
+    """Return q, k, v, a table of so many rows, and the index."""
+    q_len, k_len = index.shape
+    shapes = {"q": (batch, heads, q_len, dim), "k": (batch, heads, k_len, dim)}
+    shapes |= {"v": shapes["k"], "table": (rows, heads)}
+    return {name: Normal(shape) for name, shape in shapes.items()} | {"index": index}
+
+
+# An index of other schemes than windows, and the rows of their tables.
+CACHED = Fixed(sequence_index(3, 11, 8, 11), scheme="1d"), 21
+BUCKETS = Fixed(bucket_index(24, 12, 24, True), scheme="t5"), 12
+BUCKETS_CAUSAL = Fixed(bucket_index(20, 6, 24, False), scheme="t5"), 6
+VIDEO = Fixed(video_index((2, 3, 4)), scheme="3d"), 105
+STRIDED = Fixed(strided_index((5, 4), 2), scheme="levit"), 20
 
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
@@ -53,6 +90,27 @@ SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 # What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
+
+# Of the golden vectors (vectors/cases.py): small cases, each at an edge.
+ONE_ROW = {"table": Normal((3, 3)), "index": Fixed(np.ones((6, 6), np.int64))}
+ODD = {"q": Normal((1, 5, 7, 11)), "k": Normal((1, 5, 9, 11)), "v": Normal((1, 5, 9, 13))}
+EDGES = [
+    op("bias", "one_row", table=Normal((3, 4)), index=Fixed(np.full((5, 7), 2))),
+    op("bias", "denormal", table=Denormal((9, 3)), index=Fixed(window_index((2, 2)))),
+    op("attention", "one_row", **QKV, **ONE_ROW),
+    op("attention", "logits_of_1e4", {"scale": 3e3}, **QKV, **TABLE),
+    op("attention", "denormal", q=QKV["q"], k=Denormal((2, 3, 6, 8)), v=Denormal((2, 3, 6, 8)), **TABLE),
+    op("attention", "odd_heads", **ODD, table=Normal((23, 5)), index=Integers((7, 9), 23)),
+    op(
+        "attention",
+        "shifted_2x3",
+        **true_window(4, 2, 6, (2, 3)),
+        mask=Fixed(shift_mask((4, 6), (2, 3), (1, 1))),
+    ),
+    op("attention", "registers_2x3", **true_window(1, 2, 12, (2, 3), prefix=4)),
+    op("attention", "more_keys_prefix", **true_window(2, 3, 6, (1, 2), (2, 4), prefix=1)),
+]
+OPPOSITE, OPPOSITE_DOUT = opposite_samples(1000, 1, 4, (3, 3))
 
 SHIFT = {"window_size": 4, "shift_size": (2, 1)}
 OBLONG = {"window_size": (2, 3), "shift_size": (1, 2)}
@@ -163,13 +221,13 @@ OPS = [
     op("bias", "one_token", table=Normal((1, 2)), index=Integers((1, 1), 1)),
     op("bias", "one_head", table=Normal((9, 1)), index=Integers((4, 7), 9)),
     op("bias", "rows_never_read", table=Normal((23, 5)), index=Integers((6, 9), 11)),
-    op("bias", "one_row", table=Normal((3, 7)), index=Fixed(np.ones((5, 6), np.int64))),
     op("bias", "swin_7x7", **true_lookup(3, (7, 7))),
     op("bias", "beit_3x5", **true_lookup(6, (3, 5), prefix=1)),
     op("bias", "registers_3x5", **true_lookup(5, (3, 5), prefix=4)),
     op("bias", "pooled_keys", **true_lookup(4, (6, 8), (3, 4))),
     op("bias", "pooled_queries_prefix", **true_lookup(3, (2, 3), (4, 6), prefix=1)),
-    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((255, 251), 31)),
+    # the rest of 383 and of 381 is another one for tiles of 4, 8, 16, 24, 32, 48, 64, 96 and 128
+    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((383, 381), 31)),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",
@@ -221,10 +279,16 @@ OPS = [
     op("attention", "swin_7x7", **true_window(4, 3, 32, (7, 7)), mask=SHIFTED),
     op("attention", "swin_3x5", **true_window(12, 6, 20, (3, 5)), mask=SHIFTED_OBLONG),
     op("attention", "swin_256_windows", **true_window(256, 1, 8, (7, 7))),
+    replace(op("attention", "opposite_samples", **OPPOSITE), dout=OPPOSITE_DOUT),
     op("attention", "beit_7x7", **true_window(2, 3, 16, (7, 7), prefix=1)),
     op("attention", "registers_3x5", **true_window(3, 2, 12, (3, 5), prefix=4)),
     op("attention", "pooled_keys", **true_window(2, 4, 24, (6, 8), (3, 4))),
     op("attention", "pooled_queries_prefix", **true_window(2, 3, 8, (2, 3), (4, 6), prefix=1)),
+    op("attention", "1d_cache", **with_index(2, 3, 8, *CACHED)),
+    op("attention", "t5_buckets", **with_index(2, 3, 6, *BUCKETS)),
+    op("attention", "t5_causal", **with_index(1, 4, 5, *BUCKETS_CAUSAL)),
+    op("attention", "3d_2x3x4", **with_index(2, 2, 8, *VIDEO)),
+    op("attention", "levit_stride_2", **with_index(2, 3, 8, *STRIDED)),
     op("attention", "equal_logits", {"scale": 0.0}, **QKV),
     op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
     op("attention", "large_logits", {"scale": 1e3}, **QKV, **TABLE),
@@ -237,4 +301,5 @@ OPS = [
         table=Normal((1, 1)),
         index=Integers((1, 1), 1),
     ),
+    *EDGES,
 ]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import budget
+
 # A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
@@ -41,26 +43,69 @@ def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
     Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
-    is returned if none of them gives the results of any case.
+    is returned if none of them gives the results of any case. Of those that do equally well the ones are
+    returned that change the fewest of the right answers.
     """
-    failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
-    best = _best([(mistake,) for mistake in kind.mistakes], failed)
+    failed = sorted((a for a in answers if a.wrong), key=_work)
+    right = [a for a in answers if not a.wrong]
+    best = _best([(mistake,) for mistake in kind.mistakes], failed, right)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
             return best
-        better = _best(more(kind.mistakes, best, failed), failed)
+        better = _best(more(kind.mistakes, best, failed), failed, right)
         if better and (not best or better[0].explained > best[0].explained):
             best = better
     return best
 
 
+def _work(answer):
+    return sum(np.size(value) for value in answer.question.arguments.values())
+
+
 def _pairs(mistakes, best, failed):
-    """Return the pairs of mistakes that explain the most of a few of the failed cases."""
-    few = failed[:: -(-len(failed) // FEW)]
-    pairs = [pair for pair in combinations(mistakes, 2) if not _related(*pair)]
+    """Return the pairs of mistakes that explain the most of a few of the smaller failed cases."""
+    smaller = failed[: -(-2 * len(failed) // 3)]
+    few = smaller[:: -(-len(smaller) // FEW)]
+    pairs = _plausible(mistakes, few)
     counts = [(sum(explains(_both(*pair), a)[0] for a in few), pair) for pair in pairs]
-    most = max(count for count, _ in counts)
+    most = max((count for count, _ in counts), default=0)
     return [pair for count, pair in counts if count == most and most]
+
+
+def _plausible(mistakes, few):
+    """Return the pairs of unrelated mistakes that may give the results of one of the answers."""
+    cases = []
+    for answer in few:
+        effects = {mistake: _effect(mistake, answer) for mistake in mistakes}
+        alone = set().union(*(given for _, given in effects.values()))
+        cases.append((set(answer.wrong), alone, effects))
+    for a, b in combinations(mistakes, 2):
+        if not _related(a, b) and any(_may(wrong, alone, of[a], of[b]) for wrong, alone, of in cases):
+            yield a, b
+
+
+def _effect(mistake, answer):
+    """Return the names of the results that a mistake changes, and of those that it gives as they are."""
+    question, near = answer.question, NEAR[answer.question.dtype]
+    plain, fitted = question.asked_of(mistake), mistaken(mistake, answer)
+    changed, given = set(), set()
+    for name, result in answer.results.items():
+        if _distance(plain.result(name), question.truth[name]) > NEAR["float64"]:
+            changed.add(name)
+            if _distance(result, fitted.result(name), _rounding(question, name)) <= near:
+                given.add(name)
+    return changed, given
+
+
+def _may(wrong, alone, a, b):
+    """Return whether two mistakes together may make these results wrong; a, b: their effects.
+
+    A result that only one of them changes is as that one alone gives it. If both change it, no single
+    mistake gives it; alone: the results that a single one gives.
+    """
+    (by_a, given_a), (by_b, given_b) = a, b
+    one_each = by_a - by_b <= given_a and by_b - by_a <= given_b
+    return wrong <= by_a | by_b and one_each and not by_a & by_b & alone
 
 
 def _triples(mistakes, best, failed):
@@ -72,32 +117,56 @@ def _triples(mistakes, best, failed):
 
 
 def _related(a, b):
-    return issubclass(a, b) or issubclass(b, a)
+    """Return whether the two are one bug in different forms."""
+    same_family = getattr(a, "family", a) == getattr(b, "family", b)
+    return same_family or issubclass(a, b) or issubclass(b, a)
 
 
 def explains(mistake, answer):
     """Return whether a mistake gives the answer's results, and the largest relative difference."""
     question, largest = answer.question, 0.0
+    if not answer.results.keys() & {*answer.wrong} and answer.wrong:
+        return False, np.inf  # only the shapes are wrong
     near = NEAR[question.dtype]
-    mistaken = question.asked_of(mistake)
-    for name, result in answer.results.items():
-        off = _distance(result, mistaken.result(name))
-        wrong = _distance(result, question.truth[name])
-        if off > near or (name in answer.wrong and off > EXPLAINED * wrong):
+    known = mistaken(mistake, answer)
+    for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
+        result = answer.results[name]
+        given, truth = known.result(name), question.truth[name]
+        off = _distance(result, given, _rounding(question, name))
+        if off > near:
+            return False, off
+        if name in answer.wrong and _distance(result, given) > EXPLAINED * _distance(result, truth):
             return False, off
         largest = max(largest, off)
     return True, largest
 
 
-def _best(tried, failed):
-    """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once."""
-    diagnoses, most = [], 1
-    for mistakes in tried:
+def mistaken(mistake, answer):
+    """Return the mistake asked the answer's question; what is free in it is fitted to the answer."""
+    known = answer.question.asked_of(mistake)
+    if hasattr(known, "fit"):
+        known.fit(answer.results)
+    return known
+
+
+def _best(tried, failed, right):
+    """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once.
+
+    Of several, those are left out that would make more of the right cases wrong than another does, and
+    then those that are fitted to the results.
+    """
+    few, most, found = failed[:2], 1, []
+    promising = sorted(tried, key=lambda tried: -sum(explains(_both(*tried), a)[0] for a in few))
+    for mistakes in promising:
         diagnosis = _diagnosis(mistakes, failed, most)
-        if diagnosis.explained >= most:
-            diagnoses.append(diagnosis)
+        if diagnosis:
+            found = [d for d in found if d.explained == diagnosis.explained] + [diagnosis]
             most = diagnosis.explained
-    found = list({d.texts: d for d in diagnoses if d.explained == most}.values())
+    if len(found) > 1:
+        harm = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in found]
+        found = [d for d, wrong in zip(found, harm, strict=True) if wrong == min(harm)]
+    exact = [d for d in found if not any(hasattr(m, "fit") for m in d.mistakes)]
+    found = list({d.texts: d for d in exact or found}.values())
     return [d for d in found if not any(_narrower(d, other) for other in found)]
 
 
@@ -108,14 +177,16 @@ def _narrower(diagnosis, other):
 
 
 def _diagnosis(mistakes, failed, least):
-    """Return the Diagnosis; one that cannot explain `least` cases any more is left unfinished."""
-    good, made = [], _both(*mistakes)
-    for done, answer in enumerate(failed):
-        if len(good) + len(failed) - done < least:
-            break
-        fits, difference = explains(made, answer)
+    """Return the Diagnosis, or None if it explains fewer than `least` cases."""
+    both, good = _both(*mistakes), []
+    for left, answer in zip(range(len(failed), 0, -1), failed, strict=True):
+        if len(good) + left < least:
+            return None
+        fits, difference = explains(both, answer)
         good += [difference] if fits else []
-    return Diagnosis(mistakes, len(good), len(failed), max(good, default=0.0))
+    if len(good) < least:
+        return None
+    return Diagnosis(mistakes, len(good), len(failed), max(good))
 
 
 def _both(*mistakes):
@@ -123,8 +194,16 @@ def _both(*mistakes):
     return type("Mistaken", mistakes, {}) if len(mistakes) > 1 else mistakes[0]
 
 
-def _distance(a, b):
-    """Return the largest difference of a from b, relative to b's largest element.
+def _rounding(question, name):
+    """Return what rounding alone may change in an element of a tensor."""
+    truth, yardstick = question.truth[name], question.costs.get(name)
+    if yardstick is not None:
+        return np.max(yardstick.spread, initial=0.0)
+    return budget.FLOAT64 * np.max(np.abs(truth), initial=1.0) if truth.dtype.kind == "f" else 0.0
+
+
+def _distance(a, b, slack=0.0):
+    """Return by how much more than `slack` an element differs, relative to b's largest element.
 
     It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
@@ -137,5 +216,5 @@ def _distance(a, b):
         return np.inf
     finite = np.isfinite(a)
     size = np.abs(b[finite]).max(initial=0.0)
-    off = np.abs(a[finite] - b[finite]).max(initial=0.0)
+    off = max(np.abs(a[finite] - b[finite]).max(initial=0.0) - slack, 0.0)
     return float(off / size) if size else float(off > 0) * np.inf if off else 0.0

@@ -1,6 +1,7 @@
 """A kind of kernel: its arguments and results, the cases it is judged by, and its known bugs."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from ..cases import Case
 from ..run import given_of
@@ -16,6 +17,7 @@ class Question:
     truth: {name: array}, float64 or integers; the first is the output. costs: {name: Yardstick}.
     moved: names of the results that are only copied, and so equal bit for bit.
     context: what the reference gets besides the arguments, for the sake of the mistakes.
+    none: the array that a kernel may return None for as its output; None if it may not.
     """
 
     case: Case
@@ -26,6 +28,7 @@ class Question:
     costs: dict
     moved: frozenset = frozenset()
     context: dict = field(default_factory=dict)
+    none: object = None
 
     @property
     def wanted(self):
@@ -47,6 +50,7 @@ class Kind:
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
     defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
+    scheme: the one scheme whose cases these are, or None.
     """
 
     name: str
@@ -57,26 +61,70 @@ class Kind:
     reference: type
     mistakes: tuple
     defaults: dict = field(default_factory=dict)
+    scheme: str | None = None
+
+    def of_scheme(self, scheme):
+        """Return the kind with the cases whose index belongs to one scheme, or with all for None.
+
+        Raises ValueError, with a list of the schemes, if there are none.
+        """
+        if scheme is None:
+            return self
+        own = tuple(case for case in self.cases if self.scheme_of(case) == scheme)
+        if not own:
+            known = ", ".join(dict.fromkeys(filter(None, map(self.scheme_of, self.cases))))
+            expected = f"expected one of {known}" if known else "expected none"
+            raise ValueError(f"scheme is {scheme!r}, {expected} for the kind {self.name!r}")
+        return replace(self, cases=own, scheme=scheme)
+
+    def scheme_of(self, case):
+        """Return the scheme that the case's index belongs to, or None."""
+        return getattr(case.inputs.get("index"), "scheme", None)
 
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.
 
-        needs: the arguments without which the kernel cannot be called.
+        takes: the names of the kernel's arguments, None if it takes any. needs: those without which it
+            cannot be called.
         """
-        takes, needs = set(takes) & self.arguments.keys(), set(needs)
-        fit = [case for case in self.cases if self._fits(case, takes, needs)]
-        return [self.question(case, dtype, needs) for case in fit if not (quick and self.is_large(case))]
+        return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
 
-    def _fits(self, case, takes, needs):
+    def fitting(self, takes, needs=(), quick=False):
+        """Return the cases that `questions` asks, with the arguments that the kernel gets."""
+        fit = [case for case, reason in self._reasons(takes, needs) if not reason]
+        return [case for case in fit if not (quick and self.is_large(case))]
+
+    def left_out(self, takes, needs=()):
+        """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
+        reasons = Counter(reason for _, reason in self._reasons(takes, needs))
+        return [f"cases {reason}: {count}" for reason, count in reasons.items() if reason]
+
+    def asked(self, case, takes, needs):
+        """Return the case with the arguments that a kernel of these arguments gets."""
+        lacking = {*needs} - {*case.inputs, *case.options}
+        left_out = {name: value for name, value in self.defaults.items() if name in lacking}
+        return replace(case, options=left_out | case.options) if left_out else case
+
+    def _reasons(self, takes, needs):
+        """Return [(case as it is asked, why it is not asked or "")] of the cases that are the kind's."""
+        takes = self.arguments if takes is None else takes
+        own = [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
+        asked = [self.asked(case, takes, needs) for case in own]
+        return [(case, self._misfit(case, takes, needs)) for case in asked]
+
+    def _misfit(self, case, takes, needs):
+        """Return why a kernel of these arguments is not asked the case, "" if it is."""
         given = {*case.inputs, *case.options}
-        return needs <= given | self.defaults.keys() and given <= takes
+        if lacking := [name for name in self.arguments if name in given - set(takes)]:
+            return f"with {', '.join(lacking)}, which the function does not take"
+        absent = [name for name in needs if name not in given]
+        return f"without {', '.join(absent)}, which the function needs" if absent else ""
 
-    def question(self, case, dtype, needs=()):
+    def question(self, case, dtype):
         """Return the `Question` of a case."""
         given, (truth, costs) = given_of(case, dtype), self.truth(case, dtype)
         (dout,) = given.cotangents([truth["out"]])
-        left_out = {name: value for name, value in self.defaults.items() if name in needs}
-        arguments = left_out | given.inputs | self.options(case)
+        arguments = given.inputs | self.options(case)
         moved = frozenset(self.moved(case))
         return Question(case, dtype, arguments, dout, truth, costs, moved, self.context(case, dtype))
 
@@ -103,3 +151,7 @@ class Kind:
     def is_large(self, case):
         """Return whether --quick leaves the case out."""
         return False
+
+    def remarks(self, answers):
+        """Return lines on the wrong answers, besides the diagnoses."""
+        return []

@@ -2,12 +2,13 @@
 
 The schemes that look at the query are made of these. Source: Shaw et al. (arXiv 1803.02155), eq. 3, 4.
 The products below multiply a row to which no pair refers by zero: an infinity or NaN there gives NaN.
+Autocast does not lower their precision.
 """
 
 from torch import Tensor
 
 from ..gate import check_entries, check_shape, floating, integers
-from ..wide import wide
+from ..wide import wide, without_autocast
 
 
 def score_lookup(q: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
@@ -35,7 +36,8 @@ def products(q: Tensor, embedding: Tensor) -> Tensor:
 
     q, embedding: as in `score_lookup`, checked.
     """
-    return wide(q) @ wide(embedding).transpose(-1, -2)
+    with without_autocast(q):
+        return wide(q) @ wide(embedding).transpose(-1, -2)
 
 
 def value_lookup(p: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
@@ -56,7 +58,8 @@ def value_lookup(p: Tensor, embedding: Tensor, index: Tensor) -> Tensor:
     except RuntimeError:
         check_entries("index", index, embedding.shape[1])
         raise
-    return (sums @ wide(embedding)).to(p.dtype)
+    with without_autocast(p):
+        return (sums @ wide(embedding)).to(p.dtype)
 
 
 def checked_lookup(

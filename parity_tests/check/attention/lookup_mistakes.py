@@ -1,5 +1,7 @@
 """Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
 
+from copy import copy
+
 import numpy as np
 
 from .reference import Reference
@@ -38,6 +40,40 @@ class FirstHeadForAll(Reference):
         return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
 
 
+class HeadsPermuted(Reference):
+    """the heads of the table are permuted: each head reads the table's column of another head"""
+
+    columns = None
+
+    def columns_read(self):
+        """Return the column of each head: those that were fitted, or with the first two swapped."""
+        heads = np.arange(self.table.shape[1])
+        return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
+
+    def fit(self, results):
+        """Take the column of each head that gives its output best, if they make a permutation."""
+        if self.table is None or "out" not in results:
+            return
+        heads, off = np.arange(self.table.shape[1]), []
+        for column in heads:
+            alone = copy(self)
+            alone.columns = heads * 0 + column
+            off.append(np.abs(alone.result("out") - results["out"]))
+        heads_last = np.moveaxis(off, -3, -1)
+        off = heads_last.max(tuple(range(1, heads_last.ndim - 1)))  # (column, head)
+        columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
+        self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
+
+    def bias(self):
+        if self.table is None:
+            return 0.0
+        bias = super().bias()
+        return np.broadcast_to(bias, (self.table.shape[1], *bias.shape[1:]))[self.columns_read()]
+
+    def scatter(self, ds):
+        return super().scatter(ds[:, np.argsort(self.columns_read())])
+
+
 class TableTransposed(Reference):
     """the table (R, H) is read as if its memory were (H, R)"""
 
@@ -60,12 +96,26 @@ class OnGrids(Reference):
     beyond = "clamp"  # what becomes of a row that the table does not have
 
     def rows(self):
-        if self.grids is None:
-            return super().rows()
-        rows = self.row_of(*self.offsets()) % (2**31)
-        last = len(self.table) - 1
-        rows = rows.clip(0, last) if self.beyond == "clamp" else rows % (last + 1)
-        return self.with_prefix(rows)
+        rows, last = self.unbounded(), self.last_row()
+        return rows.clip(0, last) if self.beyond != "wrap" else rows % (last + 1)
+
+    def unbounded(self):
+        """Return the rows, also those that the table does not have."""
+        return super().rows() if self.grids is None else self.with_prefix(self.row_of(*self.offsets()))
+
+    def last_row(self):
+        return len(self.table) - 1
+
+    def is_read(self):
+        """Return whether the pair reads the table: (Lq, Lk)"""
+        rows = self.unbounded()
+        return (self.beyond != "zero") | ((rows >= 0) & (rows <= self.last_row()))
+
+    def bias(self):
+        return 0.0 if self.table is None else super().bias() * self.is_read()
+
+    def scatter(self, ds):
+        return super().scatter(ds * self.is_read())
 
     def offsets(self):
         """Return query − key + keys' size − 1 along each axis, (Lq, Lk) without prefix tokens."""
@@ -84,7 +134,7 @@ class OnGrids(Reference):
 
     def row_of(self, *offsets):
         """Return the row of the table for offsets along each axis."""
-        return np.ravel_multi_index(offsets, self.counts())
+        return _row(offsets, self.counts())
 
     def with_prefix(self, rows):
         """Return the index with the rows of the prefix tokens, as the right one has them."""
@@ -105,7 +155,7 @@ class AxesSwapped(OnGrids):
     """h and w are swapped: the row is Δx · (2h − 1) + Δy"""
 
     def row_of(self, *offsets):
-        return np.ravel_multi_index(offsets[::-1], self.counts()[::-1])
+        return _row(offsets[::-1], self.counts()[::-1])
 
 
 class ColumnsFirst(OnGrids):
@@ -121,16 +171,7 @@ class StrideOfWidth(OnGrids):
     more = 1
 
     def row_of(self, *offsets):
-        *first, last = offsets
-        counts = self.counts()
-        if not first:
-            return last
-        return np.ravel_multi_index(first, counts[:-1]) * (counts[-1] + self.more) + last
-
-
-class StrideOfWidthWrapped(StrideOfWidth):
-    __doc__ = StrideOfWidth.__doc__
-    beyond = "wrap"
+        return _row(offsets, [*self.counts()[:-1], self.counts()[-1] + self.more])
 
 
 class StrideTooSmall(StrideOfWidth):
@@ -148,15 +189,44 @@ class OneRowLate(OnGrids):
         return super().row_of(*offsets) + self.shift
 
 
-class OneRowLateWrapped(OneRowLate):
-    __doc__ = OneRowLate.__doc__
-    beyond = "wrap"
-
-
 class OneRowEarly(OneRowLate):
     """the row is off by one: one too early"""
 
     shift = -1
+
+
+class NotShifted(OnGrids):
+    """the offsets are not shifted to begin at 0: Δy · (2w − 1) + Δx may be negative"""
+
+    def offsets(self):
+        return [o - (n - 1) for o, n in zip(super().offsets(), self.grids.keys, strict=True)]
+
+
+class ShiftedBySize(OnGrids):
+    """the offsets are shifted by the size of the window, not by one less: Δy + h and Δx + w"""
+
+    def offsets(self):
+        return [offset + 1 for offset in super().offsets()]
+
+
+def _row(offsets, counts):
+    """Return Σ offset · stride, row-major, for any offsets."""
+    row = 0
+    for offset, count in zip(offsets, counts, strict=True):
+        row = row * count + offset
+    return row
+
+
+def beyond_the_table(mistake):
+    """Return the mistake for each thing that becomes of a row that the table does not have.
+
+    NumPy and PyTorch count negative rows from the end, JAX clamps, a masked load of Triton gives 0.
+    """
+    given = {"__doc__": mistake.__doc__, "family": mistake}
+    return [
+        type(mistake.__name__ + beyond.title(), (mistake,), given | {"beyond": beyond})
+        for beyond in ("clamp", "wrap", "zero")
+    ]
 
 
 class PrefixRowsSwapped(Reference):
@@ -165,7 +235,7 @@ class PrefixRowsSwapped(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        p, rows = self.grids.prefix, self.index.copy()
+        p, rows = self.grids.prefix, super().rows().copy()
         rows[:p, p:], rows[p:, :p] = self.index[-1, 0], self.index[0, -1]
         return rows
 
@@ -176,7 +246,7 @@ class PrefixRowsFirst(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        return (self.index + 3) % len(self.table)
+        return (super().rows() + 3) % len(self.table)
 
 
 class PrefixTokensLast(Reference):
@@ -186,7 +256,7 @@ class PrefixTokensLast(Reference):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
         p = self.grids.prefix
-        return np.roll(self.index, (-p, -p), (0, 1))
+        return np.roll(super().rows(), (-p, -p), (0, 1))
 
 
 class PrefixWithoutBias(Reference):
@@ -212,12 +282,17 @@ class IndexTransposed(Reference):
 
     def rows(self):
         square = self.index.shape[0] == self.index.shape[1]
-        return self.index.T if square else super().rows()
+        return super().rows().T if square else super().rows()
 
 
+# those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
-    *(HeadsReversed, HeadsShifted, FirstHeadForAll, TableTransposed),
-    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideOfWidth, StrideOfWidthWrapped, StrideTooSmall),
-    *(OneRowLate, OneRowLateWrapped, OneRowEarly, IndexTransposed),
-    *(PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+    *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
+    *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
+    *beyond_the_table(StrideOfWidth),
+    *beyond_the_table(OneRowLate),
+    *beyond_the_table(OneRowEarly),
+    *beyond_the_table(NotShifted),
+    *beyond_the_table(ShiftedBySize),
 )

@@ -6,6 +6,7 @@ The docstring is what the verdict says. Two bugs at once are a class with both a
 import numpy as np
 
 from .lookup_mistakes import LOOKUP
+from .one_way_mistakes import NoMaximumInForward, in_backward, in_dtable, in_forward
 from .reference import Reference
 from .tile_mistakes import TILES
 
@@ -54,10 +55,19 @@ class BiasSubtracted(Reference):
         return -1.0
 
 
-def in_forward(mistake):
-    """Return the mistake in forward only, with the right factors in a backward of its own."""
+class BiasInBaseTwo(Reference):
+    """the bias lacks the factor log₂ e of a softmax with exp2"""
 
-    class InForward(mistake):
+    # github.com/meta-pytorch/segment-anything-fast/pull/71
+
+    def bias_factor(self):
+        return np.log(2)
+
+
+def kept(mistake):
+    """Return the mistake in forward only: P is kept, and the factors in backward are right."""
+
+    class Kept(mistake):
         __doc__ = f"{mistake.__doc__} (in forward only)"
 
         def product_factor_backward(self):
@@ -66,10 +76,11 @@ def in_forward(mistake):
         def bias_factor_backward(self):
             return 1.0
 
-    return InForward
+    Kept.__name__ = f"{mistake.__name__}Kept"
+    return Kept
 
 
-FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted)
+FACTORS = (ScaleOnBias, ScaleTwice, NoScale, OwnScale, NoBias, BiasSubtracted, BiasInBaseTwo)
 
 
 # mask
@@ -113,6 +124,58 @@ class BiasAfterMask(Reference):
     def masked(self, logits):
         mask, bias = self.mask_of_batch(), self.bias()
         return logits if mask is None else ((logits - bias) * (mask == 0) + mask) + bias
+
+
+class MaskReplaces(Reference):
+    """the mask replaces the scores: in a row that is masked throughout all keys weigh the same"""
+
+    def masked(self, logits):
+        mask = self.mask_of_batch()
+        return logits if mask is None else np.where(mask < 0, mask, logits)
+
+
+class MaskOfInfinity(Reference):
+    """masked pairs get −∞: a row that is masked throughout is NaN"""
+
+    def masked(self, logits):
+        mask = self.mask_of_batch()
+        return logits if mask is None else np.where(mask < 0, -np.inf, logits)
+
+
+class StopsAtMask(Reference):
+    """A kernel that is differentiated: what the mask replaces gets no gradient."""
+
+    def unmasked(self, ds):
+        mask = self.mask_of_batch()
+        return ds if mask is None else np.where(mask < 0, 0, ds)
+
+    def softmax_backward(self, p, dp):
+        return self.unmasked(super().softmax_backward(p, dp))
+
+
+class MaskReplacesAlone(StopsAtMask, MaskReplaces):
+    __doc__ = MaskReplaces.__doc__
+
+
+class MaskOfInfinityAlone(StopsAtMask, MaskOfInfinity):
+    __doc__ = MaskOfInfinity.__doc__
+
+
+class BiasAfterMaskAlone(BiasAfterMask):
+    __doc__ = BiasAfterMask.__doc__
+
+    def dq(self):
+        return self.product_factor_backward() * self.of_products() @ self.k
+
+    def dk(self):
+        return self.product_factor_backward() * self.of_products().swapaxes(-1, -2) @ self.q
+
+    def of_products(self):
+        """The gradient of the scores that the mask does not replace; the bias has all of it."""
+        return StopsAtMask.unmasked(self, self.dscores)
+
+
+MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed)
 
 
 # softmax
@@ -201,6 +264,35 @@ class DtableOverwritten(Reference):
         return total
 
 
+class DtableOfOnePair(DtableOverwritten):
+    """dtable is overwritten, not summed: of all pairs of a row one counts"""
+
+    results = None
+
+    def fit(self, results):
+        self.results = results
+
+    def scatter(self, ds):
+        """Return for each row and head the dS, of a sample or summed over b, that is next to the result."""
+        wanted = (self.results or {}).get("dtable")
+        if wanted is None:
+            return super().scatter(ds[:1])
+        found, rows = self.table * 0, self.rows()
+        ds = np.concatenate([ds, ds.sum(0, keepdims=True)])
+        for row in np.unique(rows):
+            of_pairs = ds[..., rows == row].swapaxes(1, 2).reshape(-1, found.shape[1])
+            nearest = np.abs(of_pairs - wanted[row]).argmin(0)
+            found[row] = np.take_along_axis(of_pairs, nearest[None], 0)[0]
+        return found
+
+
+class DtableStored(DtableOverwritten):
+    """dtable is overwritten, not summed: of all pairs and samples of a row the last one counts"""
+
+    def scatter(self, ds):
+        return super().scatter(ds[-1:])
+
+
 class DtableOfLastSample(Reference):
     """dtable is overwritten by each sample: only the last one of the batch counts"""
 
@@ -230,12 +322,13 @@ class DtableAveraged(Reference):
 
 
 MISTAKES = (
-    *(*FACTORS, *map(in_forward, FACTORS)),
-    *(NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed, BiasAfterMask),
-    *(SoftmaxOverQueries, NoMaximum),
-    *LOOKUP,
+    *(*FACTORS, *map(kept, FACTORS)),
+    *(*MASKS, BiasAfterMaskAlone, MaskReplacesAlone, MaskOfInfinityAlone),
+    *(BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
+    *(*LOOKUP, *map(in_dtable, LOOKUP)),
+    *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableOfLastSample),
-    *(DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
+    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored, DtableOfOnePair),
+    *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )

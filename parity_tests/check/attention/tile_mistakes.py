@@ -2,19 +2,21 @@
 
 import numpy as np
 
+from .one_way_mistakes import Recomputed
 from .reference import Reference
 
-SIZES = (4, 8, 16, 32, 64, 128)  # of tiles
+SIZES = (4, 8, 16, 24, 32, 48, 64, 96, 128)  # of tiles
 
 
 class Tiled(Reference):
     """A mistake at the end of a tiled axis."""
 
     size: int
+    short = True  # whether a length below a tile is handled
 
     def whole(self, length):
-        """Return the length up to the last whole tile, or all of it where no tile is whole."""
-        return length - length % self.size or length
+        """Return the length up to the last whole tile; all of it or none where no tile is whole."""
+        return length - length % self.size or (length if self.short else 0)
 
 
 class LastKeysLost(Tiled):
@@ -22,7 +24,7 @@ class LastKeysLost(Tiled):
 
     def softmax(self, scores):
         kept = np.arange(scores.shape[-1]) < self.whole(scores.shape[-1])
-        return super().softmax(np.where(kept, scores, -np.inf))
+        return super().softmax(np.where(kept, scores, -np.inf)) if kept.any() else scores * 0
 
 
 class LastKeysLostInDtable(Tiled):
@@ -63,20 +65,33 @@ class PaddingNotMasked(Tiled):
         return super().softmax(padded)[..., : scores.shape[-1]]
 
 
-def of_size(mistake, size):
+class NotRescaled(Tiled, Recomputed):
+    """the output is not rescaled where a later tile of {size} keys raises the maximum"""
+
+    def out(self):
+        scores = self.scores()
+        so_far = np.maximum.accumulate(scores, -1)
+        ends = np.arange(scores.shape[-1]) // self.size * self.size + self.size - 1
+        of_tile = so_far[..., ends.clip(max=scores.shape[-1] - 1)]
+        return np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+
+
+OF_QUERIES = (LastQueriesLost, LastQueriesLostInDtable)
+ALSO = {24: "24 or 48", 64: "64 or 96"}  # no case has a number of queries that tells these
+
+
+def of_size(mistake, size, short=True):
     """Return the mistake for tiles of this size."""
-    text = mistake.__doc__.format(size=size)
-    return type(f"{mistake.__name__}{size}", (mistake,), {"size": size, "__doc__": text})
+    text = mistake.__doc__.format(size=ALSO.get(size, size) if mistake in OF_QUERIES else size)
+    name = f"{mistake.__name__}{size}{'' if short else 'All'}"
+    return type(name, (mistake,), {"size": size, "short": short, "__doc__": text, "family": mistake})
 
 
+LOST = (LastKeysLost, LastKeysLostInDtable, *OF_QUERIES)
 TILES = tuple(
-    of_size(mistake, size)
-    for mistake in (
-        LastKeysLost,
-        LastKeysLostInDtable,
-        LastQueriesLostInDtable,
-        LastQueriesLost,
-        PaddingNotMasked,
-    )
+    of_size(mistake, size, short)
+    for mistake in (*LOST, PaddingNotMasked, NotRescaled)
     for size in SIZES
+    for short in ((True, False) if mistake in LOST else (True,))
+    if not (mistake in OF_QUERIES and size in (48, 96))
 )

@@ -1,10 +1,11 @@
 """Functions that interpolate a table of offsets for another window, and their gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...cases import CASES
 from ...rounded import on_grid
-from ...rounding import Rounding
 from ...run import given_of
 from ...yardstick import yardsticks
 from ..kind import Kind
@@ -23,15 +24,15 @@ class RoundedResize(Resize):
         self.rounding = rounding
 
     def numbers(self, x):
-        return on_grid(super().numbers(x), Rounding("float32", self.rounding.run))
+        return on_grid(super().numbers(x), replace(self.rounding, dtype="float32"))
 
     def along_axis(self, old, new):
         return on_grid(np.asarray(super().along_axis(old, new)), self.rounding)
 
     def product(self, matrix, x):
-        matrix = np.asarray(matrix)
-        squares, terms = np.square(matrix) @ np.square(x), np.count_nonzero(matrix, axis=1)
-        return self.rounding.sum(matrix @ x, squares, terms[:, None])
+        matrix, matmul = np.asarray(matrix), self.rounding.float64.matmul
+        squares, terms = matmul(np.square(matrix), np.square(x)), np.count_nonzero(matrix, axis=1)
+        return self.rounding.sum(matmul(matrix, x), squares, terms[:, None])
 
 
 class _Resize(Kind):

@@ -1,5 +1,7 @@
 """Functions that make the mask of shifted windows, which attention adds to its scores."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from numpy_ref.ops.windows import window_grid, window_mask
@@ -20,12 +22,14 @@ class _Shift(OfWindows):
     def moved(self, case):
         return {"out"}
 
+    def question(self, case, dtype):
+        """Return the `Question`; None is a mask of zeros."""
+        question = super().question(case, dtype)
+        return replace(question, none=np.zeros(question.truth["out"].shape))
+
     def accepted(self, results, question):
-        """Return the mask (nW, L, L) of one with an axis for the heads, or of none at all."""
-        truth, out = question.truth["out"], results["out"]
-        if out.ndim == 0 and np.isnan(out):
-            return {"out": np.zeros(truth.shape)}
-        return {"out": out[:, 0] if out.ndim == 4 and out.shape[1] == 1 else out}
+        """Return the mask (nW, L, L) of one that has an axis for the heads too."""
+        return {name: x[:, 0] if x.ndim == 4 and x.shape[1] == 1 else x for name, x in results.items()}
 
 
 def _case(variant, size, window_size, shift_size):

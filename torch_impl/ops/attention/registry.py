@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, cast, get_args
 
-import torch
 from torch import Tensor
 
 from ...types import Implementation
@@ -69,9 +68,13 @@ def _first_that_takes(inputs: Inputs) -> Module:
     return REGISTRY["eager"]
 
 
-@torch.compiler.assume_constant_result  # Dynamo cannot look into a context variable
 def _preferred() -> Implementation:
     return _chosen.get()
+
+
+# Dynamo cannot look into a context variable. This is all that torch.compiler.assume_constant_result
+# does, but that takes half a second to import Dynamo, for those too who compile nothing.
+_preferred._dynamo_marked_constant = True  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _check(implementation: Implementation) -> Implementation:

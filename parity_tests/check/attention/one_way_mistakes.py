@@ -1,0 +1,103 @@
+"""Known bugs in one direction only, forward or backward, and bugs of kernels that make P anew in backward."""
+
+from functools import cached_property
+
+import numpy as np
+
+from .reference import Reference
+
+
+class Recomputed(Reference):
+    """A kernel that keeps log Σ exp of each query, and in backward P = exp(score − log Σ exp)."""
+
+    def scores(self):
+        return self.masked(self.logits())
+
+    def scores_again(self):
+        """The scores as backward computes them."""
+        return self.scores()
+
+    def log_sum(self):
+        """log Σ exp of each query: (B, H, Lq, 1)"""
+        scores = self.scores()
+        largest = scores.max(-1, keepdims=True)
+        return largest + np.log(np.exp(scores - largest).sum(-1, keepdims=True))
+
+    @cached_property
+    def weights_again(self):
+        return np.exp(self.scores_again() - self.log_sum()).astype(self.range_of).astype(np.float64)
+
+    def dv(self):
+        return self.weights_again.swapaxes(-1, -2) @ self.dout
+
+    @cached_property
+    def dscores(self):
+        delta = (self.out() * self.dout).sum(-1, keepdims=True)
+        return self.weights_again * (self.dout @ self.v.swapaxes(-1, -2) - delta)
+
+    def asked_of(self, mistake):
+        """Return another mistake with the same arguments."""
+        return mistake(**{name: getattr(self, name) for name in ARGUMENTS})
+
+
+ARGUMENTS = ("dout", "q", "k", "v", "table", "index", "mask", "scale", "grids", "range_of")
+
+
+class NoMaximumInForward(Recomputed):
+    """the maximum is not subtracted before exp, which overflows for large scores"""
+
+    def powers(self):
+        return np.exp(self.scores().astype(self.range_of)).astype(np.float64)
+
+    @cached_property
+    def weights(self):
+        powers = self.powers()
+        return powers / powers.sum(-1, keepdims=True)
+
+    def log_sum(self):
+        return np.log(self.powers().sum(-1, keepdims=True))
+
+
+def named(mistake, base, words):
+    """Return the base with the mistake's name and words."""
+    given = {"__doc__": f"{mistake.__doc__} ({words})", "family": base.__name__}
+    return type(f"{mistake.__name__}{base.__name__}", (base,), given)
+
+
+def in_forward(mistake):
+    """Return the mistake in the scores of forward only; backward makes P anew without it."""
+
+    class Forward(Recomputed):
+        def scores(self):
+            other = self.asked_of(mistake)
+            return other.masked(other.logits())
+
+        def scores_again(self):
+            return super().scores()
+
+        @cached_property
+        def weights(self):
+            return self.softmax(self.scores())
+
+    return named(mistake, Forward, "in forward only")
+
+
+def in_backward(mistake):
+    """Return the mistake in the scores of backward only."""
+
+    class Backward(Recomputed):
+        def scores_again(self):
+            other = self.asked_of(mistake)
+            return other.masked(other.logits())
+
+    return named(mistake, Backward, "in backward only")
+
+
+def in_dtable(mistake):
+    """Return the mistake of the lookup in dtable only."""
+
+    class Dtable(Recomputed):
+        def scatter(self, ds):
+            return self.asked_of(mistake).scatter(ds)
+
+    return named(mistake, Dtable, "in dtable only")

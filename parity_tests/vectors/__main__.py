@@ -1,0 +1,40 @@
+"""Make the golden vectors, check that they are what would be made, or judge results made elsewhere.
+
+python -m parity_tests.vectors                      make the committed files
+python -m parity_tests.vectors --full FOLDER        make those of every case
+python -m parity_tests.vectors --check [FOLDER]     make them anew and compare, byte for byte
+python -m parity_tests.vectors judge RESULTS        judge results.<dtype>/<id>, see README.md
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import judge
+from .write import DATA, differences, write
+
+
+def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["judge"]:
+        return judge.main(argv[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m parity_tests.vectors",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--full", metavar="FOLDER", type=Path, help="write every case into this folder")
+    parser.add_argument("--check", metavar="FOLDER", type=Path, nargs="?", const=DATA)
+    options = parser.parse_args(argv)
+    if options.check:
+        found = list(differences(options.check))
+        print("\n".join(found) or f"{options.check}: every file is what is made now")
+        return int(bool(found))
+    folder = options.full or DATA
+    count, size = write(folder, bool(options.full))
+    print(f"{folder}: {count} files, {size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
