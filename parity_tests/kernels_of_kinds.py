@@ -26,6 +26,10 @@ def bias_of_last_pair_backward(dout, cache):
     return {"dtable": total}
 
 
+def bias_rounded(table, index):
+    return np.nextafter(bias(table, index)[0], np.inf)
+
+
 def windows(x, window_size, shift_size=(0, 0)):
     padded, shift = _sizes(x.shape[1:3], window_size, shift_size)
     padding = [(0, p - n) for p, n in zip(padded, x.shape[1:3], strict=True)]
@@ -47,6 +51,10 @@ def windows_backward(dout, cache):
 def windows_by_columns(x, window_size, shift_size=(0, 0)):
     out, cache = windows(x.swapaxes(1, 2), window_size[::-1], shift_size[::-1])
     return out.reshape(-1, *window_size[::-1], x.shape[3]).swapaxes(1, 2).reshape(out.shape), cache
+
+
+def windows_rounded(x, window_size, shift_size=(0, 0)):
+    return np.nextafter(windows(x, window_size, shift_size)[0], np.inf)
 
 
 def windows_unshifted(x, window_size):
@@ -74,6 +82,10 @@ def reverse_backward(dout, cache):
     return {"dwindows": dwindows} | ({"dresidual": dout} if added else {})
 
 
+def reverse_rounded(windows, size, window_size, shift_size=(0, 0)):
+    return np.nextafter(reverse(windows, size, window_size, shift_size)[0], np.inf)
+
+
 def reverse_rolled_on(windows, size, window_size, shift_size=(0, 0), residual=None):
     return reverse(windows, size, window_size, [-s for s in shift_size], residual)
 
@@ -92,6 +104,10 @@ def shift(size, window_size, shift_size):
 def shift_with_heads(size, window_size, shift_size):
     mask = shift(size, window_size, shift_size)
     return mask[:, None] if mask.any() else None
+
+
+def shift_rounded(size, window_size, shift_size):
+    return np.nextafter(shift(size, window_size, shift_size), np.inf, dtype=np.float64)
 
 
 def shift_of_rows(size, window_size, shift_size):

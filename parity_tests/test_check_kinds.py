@@ -99,6 +99,12 @@ def test_the_command_says_what_is_wrong(name, function, said, capsys):
     assert all(text in shown for text in said), shown
 
 
+@pytest.mark.parametrize("name", ["bias", "windows", "reverse", "shift"])
+def test_what_is_copied_is_equal_bit_for_bit(name):
+    verdict = judge_kernel(Kernel(f"{KERNELS}:{name}_rounded"), name)
+    assert not any(finding.ok for finding in verdict.findings)
+
+
 @pytest.mark.parametrize("function", ["shift", "shift_with_heads"])
 def test_a_mask_may_have_an_axis_for_the_heads_or_be_none(function):
     assert judge_kernel(Kernel(f"{KERNELS}:{function}"), "shift").ok
