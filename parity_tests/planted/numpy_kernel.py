@@ -5,8 +5,7 @@ import numpy as np
 from .windows import bugs_in, window_of
 
 TILE = 16
-BUGS = frozenset(
-    """
+NAMES = """
     sign_flipped axes_swapped columns_first stride_2w stride_2w_minus_2 row_late row_early not_shifted
     shifted_by_size prefix_swapped prefix_rows_first prefix_last prefix_without_bias index_transposed
     scale_on_bias scale_on_bias_forward scale_twice scale_twice_forward no_scale own_scale no_bias
@@ -15,8 +14,8 @@ BUGS = frozenset(
     no_maximum no_delta delta_without_weights dq_without_scale dk_without_scale dq_scale_twice
     dv_over_queries dtable_overwritten dtable_last_sample dtable_summed_over_heads dtable_averaged
     dtable_with_scale dtable_float16 keys_lost dtable_keys_lost queries_lost padding_not_masked
-    """.split()
-)
+"""
+BUGS = frozenset(NAMES.split())
 
 
 def __getattr__(name):

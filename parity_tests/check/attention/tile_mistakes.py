@@ -73,7 +73,9 @@ class NotRescaled(Tiled, Recomputed):
         so_far = np.maximum.accumulate(scores, -1)
         ends = np.arange(scores.shape[-1]) // self.size * self.size + self.size - 1
         of_tile = so_far[..., ends.clip(max=scores.shape[-1] - 1)]
-        return np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        return (
+            np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        )
 
 
 OF_QUERIES = (LastQueriesLost, LastQueriesLostInDtable)
