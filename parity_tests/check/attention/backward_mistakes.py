@@ -74,21 +74,20 @@ class DtableOverwritten(Reference):
 class DtableOfOnePair(DtableOverwritten):
     """dtable is overwritten, not summed: of all pairs of a row one counts"""
 
-    results = None
+    fitted = None
 
     def fit(self, results):
-        self.results = results
+        self.fitted = results.get("dtable")
 
     def scatter(self, ds):
         """Return for each row and head the dS, of a sample or of all, that is next to the result."""
-        wanted = (self.results or {}).get("dtable")
-        if wanted is None:
+        if self.fitted is None:
             return super().scatter(ds[:1])
         found, rows = self.table * 0, self.rows()
         ds = np.concatenate([ds, ds.sum(0, keepdims=True)])
         for row in np.unique(rows):
             of_pairs = ds[..., rows == row].swapaxes(1, 2).reshape(-1, found.shape[1])
-            nearest = np.abs(of_pairs - wanted[row]).argmin(0)
+            nearest = np.abs(of_pairs - self.fitted[row]).argmin(0)
             found[row] = np.take_along_axis(of_pairs, nearest[None], 0)[0]
         return found
 
