@@ -15,8 +15,8 @@ NAMES_OF_FORWARD = """
     prefix_swapped prefix_rows_first prefix_last prefix_without_bias index_transposed
     scale_on_bias scale_twice no_scale own_scale no_bias bias_in_base_two
     no_mask bias_after_mask mask_of_infinity mask_of_wrong_window mask_of_first_window mask_transposed
-    heads_reversed heads_shifted heads_permuted first_head table_transposed softmax_over_queries
-    no_maximum keys_lost padding_not_masked dtable_half
+    heads_reversed heads_shifted heads_permuted first_head table_transposed bias_not_permuted
+    softmax_over_queries no_maximum keys_lost padding_not_masked dtable_half
 """
 NAMES_OF_BACKWARD = """
     by_hand scale_on_bias_forward no_delta dq_without_scale dk_without_scale dk_scale_twice
@@ -105,6 +105,8 @@ def bias_of(bugs, table, index):
         table = table.to(torch.promote_types(dtype, torch.float32))
     if "table_transposed" in bugs:
         bias = table.view(table.shape[1], -1)[:, rows]
+    elif "bias_not_permuted" in bugs:
+        bias = table[rows.reshape(-1)].view(-1, *rows.shape)
     else:
         bias = table[rows.reshape(-1)].view(*rows.shape, -1).permute(2, 0, 1)
         bias = bias[columns_of(bugs, table.shape[1])]

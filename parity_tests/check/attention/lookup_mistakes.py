@@ -1,90 +1,9 @@
-"""Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
+"""Known bugs of the lookup table[index]: the wrong row; `head_mistakes` has the wrong heads."""
 
 import numpy as np
 
+from .head_mistakes import HEADS
 from .reference import Reference
-
-# heads
-
-
-class HeadsReversed(Reference):
-    """the heads of the table are in reverse order"""
-
-    def bias(self):
-        return 0.0 if self.table is None else super().bias()[::-1]
-
-    def scatter(self, ds):
-        return super().scatter(ds[:, ::-1])
-
-
-class HeadsShifted(Reference):
-    """each head reads the table's column of the next head"""
-
-    def bias(self):
-        return 0.0 if self.table is None else np.roll(super().bias(), -1, 0)
-
-    def scatter(self, ds):
-        return super().scatter(np.roll(ds, 1, 1))
-
-
-class FirstHeadForAll(Reference):
-    """all heads read the table's first column"""
-
-    def bias(self):
-        return 0.0 if self.table is None else super().bias()[:1]
-
-    def scatter(self, ds):
-        total = super().scatter(ds)
-        return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
-
-
-class HeadsPermuted(Reference):
-    """the heads of the table are permuted: each head reads the table's column of another head"""
-
-    columns = None
-
-    def columns_read(self):
-        """Return the column of each head: those that were fitted, or with the first two swapped."""
-        heads = np.arange(self.q.shape[1])
-        return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
-
-    def fit(self, results):
-        """Take the column of each head that gives its output best, if they make a permutation."""
-        if self.table is None or "out" not in results:
-            return
-        heads, off = np.arange(self.q.shape[1]), []
-        for column in heads:
-            self.columns = heads * 0 + column
-            with np.errstate(all="ignore"):
-                out = self.softmax(self.masked(self.logits())) @ self.v
-            off.append(np.abs(out - results["out"]).max((0, 2, 3)))
-        columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
-        self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
-
-    def bias(self):
-        if self.table is None:
-            return 0.0
-        bias = super().bias()
-        return np.broadcast_to(bias, (self.q.shape[1], *bias.shape[1:]))[self.columns_read()]
-
-    def scatter(self, ds):
-        return super().scatter(ds[:, np.argsort(self.columns_read())])
-
-
-class TableTransposed(Reference):
-    """the table (R, H) is read as if its memory were (H, R)"""
-
-    def bias(self):
-        if self.table is None:
-            return 0.0
-        return self.table.reshape(self.table.shape[::-1])[:, self.rows()]
-
-    def scatter(self, ds):
-        total = super().scatter(ds)
-        return np.ascontiguousarray(total.T).reshape(total.shape)
-
-
-# rows
 
 
 class OnGrids(Reference):
@@ -284,7 +203,7 @@ class IndexTransposed(Reference):
 
 # those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
-    *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
+    *HEADS,
     *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
     *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
     *beyond_the_table(StrideOfWidth),

@@ -78,6 +78,27 @@ class NotRescaled(Tiled, Recomputed):
         )
 
 
+class ScaleGrows(Tiled, Recomputed):
+    """forward multiplies the scale by log₂ e once more in each further tile of {size} keys"""
+
+    # github.com/flagos-ai/FlagGems/pull/424
+
+    again = False
+
+    def product_factor(self):
+        tile = np.arange(self.k.shape[-2]) // self.size
+        return self.scale * (1.0 if self.again else np.log2(np.e) ** tile)
+
+    def product_factor_backward(self):
+        return self.scale
+
+    def scores_again(self):
+        self.again = True
+        scores = self.scores()
+        self.again = False
+        return scores
+
+
 LOST = (LastKeysLost, LastKeysLostInDtable, LastQueriesLost, LastQueriesLostInDtable)
 # {size: another that no case tells from it}
 UNTOLD = {
@@ -97,7 +118,7 @@ def of_size(mistake, size, short=True):
 
 TILES = tuple(
     of_size(mistake, size, short)
-    for mistake in (*LOST, PaddingNotMasked, NotRescaled)
+    for mistake in (*LOST, PaddingNotMasked, NotRescaled, ScaleGrows)
     for size in SIZES
     for short in ((True, False) if mistake in LOST else (True,))
     if size not in UNTOLD.get(mistake, {}).values()
