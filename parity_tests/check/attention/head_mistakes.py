@@ -5,7 +5,13 @@ import numpy as np
 from .reference import Reference
 
 
-class HeadsReversed(Reference):
+class OfHeads(Reference):
+    """A mistake of the heads; two of them at once are one."""
+
+    family = "heads"
+
+
+class HeadsReversed(OfHeads):
     """the heads of the table are in reverse order"""
 
     def bias(self):
@@ -15,7 +21,7 @@ class HeadsReversed(Reference):
         return super().scatter(ds[:, ::-1])
 
 
-class HeadsShifted(Reference):
+class HeadsShifted(OfHeads):
     """each head reads the table's column of the next head"""
 
     def bias(self):
@@ -25,7 +31,7 @@ class HeadsShifted(Reference):
         return super().scatter(np.roll(ds, 1, 1))
 
 
-class FirstHeadForAll(Reference):
+class FirstHeadForAll(OfHeads):
     """all heads read the table's first column"""
 
     def bias(self):
@@ -36,7 +42,7 @@ class FirstHeadForAll(Reference):
         return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
 
 
-class HeadsPermuted(Reference):
+class HeadsPermuted(OfHeads):
     """the heads of the table are permuted: each head reads the table's column of another head"""
 
     columns = None
@@ -60,16 +66,13 @@ class HeadsPermuted(Reference):
         self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
 
     def bias(self):
-        if self.table is None:
-            return 0.0
-        bias = super().bias()
-        return np.broadcast_to(bias, (self.q.shape[1], *bias.shape[1:]))[self.columns_read()]
+        return 0.0 if self.table is None else super().bias()[self.columns_read()]
 
     def scatter(self, ds):
         return super().scatter(ds[:, np.argsort(self.columns_read())])
 
 
-class TableTransposed(Reference):
+class TableTransposed(OfHeads):
     """the table (R, H) is read as if its memory were (H, R)"""
 
     def bias(self):
@@ -82,7 +85,7 @@ class TableTransposed(Reference):
         return np.ascontiguousarray(total.T).reshape(total.shape)
 
 
-class BiasNotPermuted(Reference):
+class BiasNotPermuted(OfHeads):
     """the bias (Lq, Lk, H) is read as if its memory were (H, Lq, Lk): its axes are not permuted"""
 
     def bias(self):
@@ -96,7 +99,7 @@ class BiasNotPermuted(Reference):
         return super().scatter(of_memory.transpose(0, 3, 1, 2))
 
 
-class ProgramDecoded(Reference):
+class ProgramDecoded(OfHeads):
     """sample and head of program b · H + h are taken as its rest and quotient by B, not by H"""
 
     def decoded(self):

@@ -183,7 +183,7 @@ class PrefixWithoutBias(Reference):
         if self.table is None or self.grids is None or not self.grids.prefix:
             return bias
         p = self.grids.prefix
-        bias[:, :p], bias[:, :, :p] = 0, 0
+        bias[..., :p, :], bias[..., :p] = 0, 0
         return bias
 
     def scatter(self, ds):
