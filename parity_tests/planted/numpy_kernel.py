@@ -13,7 +13,8 @@ NAMES = """
     heads_reversed heads_shifted heads_interleaved first_head table_transposed bias_not_permuted
     softmax_over_queries no_maximum no_delta delta_without_weights dq_without_scale dk_without_scale
     dq_scale_twice dv_over_queries dtable_overwritten dtable_last_sample dtable_summed_over_heads
-    dtable_averaged dtable_with_scale dtable_float16 keys_lost dtable_keys_lost queries_lost padding_not_masked
+    dtable_averaged dtable_with_scale dtable_float16 keys_lost dtable_keys_lost queries_lost
+    padding_not_masked
 """
 BUGS = frozenset(NAMES.split())
 
