@@ -56,7 +56,7 @@ def test_each_mistake_is_named(name, mistake):
 
 BACKWARD_ALONE = in_backward(of_windows.RolledBeforePadding, Partition)
 PAIRS = [
-    ("bias", (of_bias.HeadsLast, of_bias.DtableOfMean)),
+    ("bias", (of_bias.Negated, of_bias.DtableOfMean)),
     ("windows", (of_windows.RolledBeforePadding, of_windows.OF_PARTITION[0])),
     ("windows", (BACKWARD_ALONE, in_forward(of_windows.BorderRepeated, Partition))),
     ("resize", (of_resize.AlignCorners, of_resize.PrefixSwapped)),
