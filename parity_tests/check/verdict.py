@@ -123,7 +123,7 @@ def judge_kernel(
         tuple(left_out(kernel, kind, without)),
         kind.scheme,
         tuple(kind.remarks(answers)),
-        (*_dtypes(returned, dtype), *notes),
+        (*_dtypes(returned if len(kind.axes) > 1 else (), dtype), *notes),
         kernel.library_name,
         min(wrong, key=lambda case: (sizes[case], case), default=None),
     )
@@ -145,7 +145,7 @@ def judge_question(kernel, question, kind):
     found += [_problem(question, name, returned) for name in returned.problems]
     found = [replace(finding, seconds=seconds / len(found)) for finding in found]
     wrong = tuple(f.row.tensor for f in found if not f.ok and f.row.tensor in returned.results)
-    return found, Answer(question, _shaped(returned.results, question), wrong), returned
+    return found, Answer(question, returned.results, wrong), returned
 
 
 def finding_of(question, name, result, axes):
@@ -173,11 +173,6 @@ def _problem(question, name, returned):
     row = budget.Row(name, np.inf, np.inf)
     problem, trace = returned.problems[name], returned.trace
     return Finding(question.case.id, row, (), np.inf, problem=problem, trace=trace)
-
-
-def _shaped(results, question):
-    """Return the results whose shape is right."""
-    return {n: x for n, x in results.items() if x.shape == question.truth[n].shape}
 
 
 def _dtypes(returned, dtype):

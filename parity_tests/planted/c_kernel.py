@@ -45,7 +45,6 @@ def library(real):
         "-std=c11",
         "-D_GNU_SOURCE",
         "-Wall",
-        "-Werror",
         "-O2",
         "-fPIC",
         "-shared",

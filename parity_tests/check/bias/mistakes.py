@@ -16,17 +16,6 @@ from .reference import BiasReference
 # out
 
 
-class HeadsLast(BiasReference):
-    """(Lq, Lk, H) is reshaped to (H, Lq, Lk), not transposed"""
-
-    def bias(self):
-        return self.table[self.rows()].reshape(self.dout.shape)
-
-    def scatter(self, ds):
-        heads, q_len, k_len = self.dout.shape
-        return super().scatter(ds[0].reshape(q_len, k_len, heads).transpose(2, 0, 1)[None])
-
-
 class Negated(BiasReference):
     """the bias has the wrong sign"""
 
@@ -106,7 +95,7 @@ def _both_ways(*mistakes):
 
 
 MISTAKES = (
-    *_both_ways(*map(of_bias, LOOKUP), HeadsLast, Negated),
+    *_both_ways(*map(of_bias, LOOKUP), Negated),
     *map(of_bias, (of_attention.DtableOverwritten, of_attention.DtableSummedOverHeads)),
     *(DtableOfFirstPair, DtableOfMean, DtableMeanOfHeads, DtableTwice, DtableOfSymmetricPairs),
     *(DtableOfFirstRow, DtableZero),
