@@ -125,6 +125,8 @@ def _related(a, b):
 def explains(mistake, answer):
     """Return whether a mistake gives the answer's results, and the largest relative difference."""
     question, largest = answer.question, 0.0
+    if not answer.results.keys() & {*answer.wrong} and answer.wrong:
+        return False, np.inf  # only the shapes are wrong
     near = NEAR[question.dtype]
     known = mistaken(mistake, answer)
     for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
@@ -165,7 +167,14 @@ def _best(tried, failed, right):
         harm = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in found]
         found = [d for d, wrong in zip(found, harm, strict=True) if wrong == min(harm)]
     exact = [d for d in found if not any(hasattr(m, "fit") for m in d.mistakes)]
-    return list({d.texts: d for d in exact or found}.values())
+    found = list({d.texts: d for d in exact or found}.values())
+    return [d for d in found if not any(_narrower(d, other) for other in found)]
+
+
+def _narrower(diagnosis, other):
+    """Return whether the other's bugs are more general: one in forward only is a case of one in both."""
+    pairs = zip(diagnosis.mistakes, other.mistakes, strict=True)
+    return diagnosis is not other and all(issubclass(a, b) for a, b in pairs)
 
 
 def _diagnosis(mistakes, failed, least):

@@ -144,6 +144,8 @@ class Kernel:
         for name in (name for name in question.truth if name in values):
             if values[name] is None and name != "out":
                 returned.problems[name] = NO_PATH if self.backward is None else NOT_RETURNED
+            elif values[name] is None and question.none is not None:
+                returned.results[name] = question.none
             else:
                 self._read(name, values[name], returned)
         return returned

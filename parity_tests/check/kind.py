@@ -17,6 +17,7 @@ class Question:
     truth: {name: array}, float64 or integers; the first is the output. costs: {name: Yardstick}.
     moved: names of the results that are only copied, and so equal bit for bit.
     context: what the reference gets besides the arguments, for the sake of the mistakes.
+    none: the array that a kernel may return None for as its output; None if it may not.
     """
 
     case: Case
@@ -27,6 +28,7 @@ class Question:
     costs: dict
     moved: frozenset = frozenset()
     context: dict = field(default_factory=dict)
+    none: object = None
 
     @property
     def wanted(self):

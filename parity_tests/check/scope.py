@@ -2,6 +2,8 @@
 
 from fnmatch import fnmatch
 
+from .report import short
+
 
 def cases_for(kernel, kind, quick=False, pattern="*"):
     """Return the cases of a Kind that fit the kernel's arguments and the pattern.
@@ -17,11 +19,16 @@ def cases_for(kernel, kind, quick=False, pattern="*"):
     fit = kind.fitting(taken(kernel, kind), kernel.needs, quick)
     if not fit:
         raise ValueError(f"no case of the kind {kind.name} fits the arguments of {kernel.name}")
-    named = [case for case in fit if fnmatch(case.id, pattern) or fnmatch(case.variant, pattern)]
+    named = [case for case in fit if _is_named(case, kind, pattern)]
     if not named:
         names = ", ".join(case.variant for case in fit)
         raise ValueError(f"no case is named {pattern!r}, only {names}")
     return named
+
+
+def _is_named(case, kind, pattern):
+    names = (case.id, case.variant, short(case.id, kind.name))
+    return any(fnmatch(name, pattern) for name in names)
 
 
 def left_out(kernel, kind, without=""):
