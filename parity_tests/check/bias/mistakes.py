@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..attention import mistakes as of_attention
+from ..attention.backward_mistakes import DtableOverwritten, DtableSummedOverHeads
 from ..attention.lookup_mistakes import LOOKUP
 from ..attention.tile_mistakes import (
     SIZES,
@@ -96,7 +96,7 @@ def _both_ways(*mistakes):
 
 MISTAKES = (
     *_both_ways(*map(of_bias, LOOKUP), Negated),
-    *map(of_bias, (of_attention.DtableOverwritten, of_attention.DtableSummedOverHeads)),
+    *map(of_bias, (DtableOverwritten, DtableSummedOverHeads)),
     *(DtableOfFirstPair, DtableOfMean, DtableMeanOfHeads, DtableTwice, DtableOfSymmetricPairs),
     *(DtableOfFirstRow, DtableZero),
     *(
