@@ -203,12 +203,27 @@ def only_squares(window_size):
     return window(window_size)
 
 
+def only_oblong(window_size):
+    """A function that fails in some cases"""
+    if len(set(window_size)) == 1:
+        raise ValueError("no square, please")
+    return window(window_size)
+
+
+def nested_lists(window_size, num_prefix_tokens=0):
+    return decomposed(window_size, num_prefix_tokens).tolist()
+
+
+def tuple_of_arrays(window_size, num_prefix_tokens=0):
+    return tuple(decomposed(window_size, num_prefix_tokens))
+
+
 def needs_all(window_size, num_prefix_tokens, q_size, k_size, q_offset):
     """A function without defaults"""
     return window(window_size, num_prefix_tokens, q_size, k_size, q_offset)
 
 
-def t5_by_sizes(q_size, k_size, bidirectional, num_buckets, max_distance):
+def t5_by_sizes(bidirectional, num_buckets, max_distance, q_size=None, k_size=None):
     """T5's buckets without a window, which they do not depend on"""
     options = {"num_buckets": num_buckets, "max_distance": max_distance}
     return t5(q_size=q_size, k_size=k_size, bidirectional=bidirectional, **options)

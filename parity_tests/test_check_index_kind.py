@@ -12,9 +12,10 @@ from .cases import Case
 from .check.__main__ import main
 from .check.attention import ATTENTION
 from .check.index import INDEX
-from .check.index.bucket_mistakes import EdgesInFloat
 from .check.index.cases import truth_of
+from .check.index.grid_mistakes import Overflow
 from .check.index.schemes import SCHEMES, mistakes_of
+from .check.index.t5_mistakes import EdgesInFloat
 from .check.kernel import Kernel
 from .check.verdict import judge_kernel
 
@@ -30,22 +31,9 @@ FAMILIES = ("1d", "2d", "3d", "maxvit", "levit", "t5", "shaw", "irpe", "decompos
 FAMILIES += ("log_cpb", "dynamic_1d", "alibi")
 
 
-class OfFunction:
-    """A Python function in place of a `Kernel`."""
-
-    differentiable = False
-
-    def __init__(self, function, takes):
-        self.name, self.function, self.takes, self.needs = "function", function, takes, ()
-
-    def results(self, question):
-        return {"out": np.asarray(self.function(**question.arguments), np.float64)}
-
-
 def judged(function, scheme, quick=True):
     """Return the verdict on a function that takes all arguments of the scheme."""
-    takes = tuple(INDEX.of_scheme(scheme).arguments)
-    return judge_kernel(OfFunction(function, takes), "index", quick=quick, scheme=scheme)
+    return judge_kernel(Kernel(function), "index", quick=quick, scheme=scheme)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -95,7 +83,8 @@ def _numbered(scheme):
 )
 def test_each_mistake_shows_and_is_named(scheme, mistake):
     """No other mistake gives the same index in all cases that it makes wrong."""
-    verdict = judged(lambda **given: mistake(None, **given).result("out"), scheme)
+    quick = not issubclass(mistake, Overflow)  # that needs many rows
+    verdict = judged(lambda **given: mistake(None, **given).result("out"), scheme, quick)
     assert not verdict.ok
     (diagnosis,) = verdict.diagnoses
     assert diagnosis.texts == (mistake.__doc__,)
@@ -155,7 +144,26 @@ def test_the_command_says_what_is_wrong_and_whose_order_it_is(capsys):
     shown = capsys.readouterr().out
     assert "the sign of the offset is flipped" in shown
     assert "your results agree exactly" in shown
+    assert "index(window_size=(3, 5))[0, 1] is 23, expected 21" in shown
     assert "it is 'maxvit'" in shown
+
+
+@pytest.mark.parametrize("function", ["nested_lists", "tuple_of_arrays"])
+def test_lists_and_tuples_are_taken_for_arrays(function):
+    assert judge_kernel(Kernel(f"{FUNCTIONS}:{function}"), "index", scheme="decomposed").ok
+
+
+def test_an_error_of_the_function_is_its_finding():
+    verdict = judge_kernel(Kernel(f"{FUNCTIONS}:only_oblong"), "index", quick=True)
+    assert not verdict.ok
+    assert any("no square" in finding.problem for finding in verdict.findings)
+    assert not verdict.remarks
+
+
+def test_a_wrong_shape_is_said(capsys):
+    assert main([f"{FUNCTIONS}:swin_of_xy", "--kind", "index", "--quick"]) == 1
+    shown = capsys.readouterr().out
+    assert "index(window_size=(1, 1), num_prefix_tokens=1) has shape (1, 1), expected (2, 2)" in shown
 
 
 def test_the_command_says_that_an_index_is_right(capsys):
@@ -167,22 +175,21 @@ def test_the_command_says_that_an_index_is_right(capsys):
 
 @pytest.mark.parametrize(
     ("kind", "known"),
-    [("index", "1d, 2d, 3d, maxvit, levit, t5"), ("attention", "2d, 1d, t5, 3d, levit")],
+    [
+        ("index", "one of 1d, 2d, 3d, maxvit, levit, t5"),
+        ("attention", "one of 2d, 1d, t5, 3d, levit"),
+        ("windows", "none"),
+    ],
 )
 def test_an_unknown_scheme_lists_the_known_ones(kind, known, capsys):
     with pytest.raises(SystemExit):
         main([f"{FUNCTIONS}:levit", "--kind", kind, "--scheme", "swin"])
-    message = capsys.readouterr().err.splitlines()[-1]
-    assert f"scheme is 'swin', expected one of {known}" in message
+    message = capsys.readouterr().err
+    assert f"scheme is 'swin', expected {known}" in message
 
 
-# The arguments of an index function that returns the index of the attention case.
+# The arguments of an index function that returns the index of an attention case without grids.
 OF_ATTENTION = {
-    "swin_7x7": {"window_size": (7, 7)},
-    "swin_3x5": {"window_size": (3, 5)},
-    "swin_256_windows": {"window_size": (7, 7)},
-    "beit_7x7": {"window_size": (7, 7), "num_prefix_tokens": 1},
-    "registers_3x5": {"window_size": (3, 5), "num_prefix_tokens": 4},
     "1d_cache": {"window_size": (11,), "q_size": (3,), "k_size": (11,), "q_offset": 8},
     "t5_buckets": {"window_size": (24,), "num_buckets": 12, "max_distance": 24},
     "t5_causal": {
@@ -202,11 +209,17 @@ def test_attention_is_asked_the_cases_of_one_scheme(scheme):
     kind = ATTENTION.of_scheme(scheme)
     assert 0 < len(kind.cases) < len(ATTENTION.cases)
     for case in kind.cases:
-        given, fixed = OF_ATTENTION[case.variant], case.inputs["index"]
+        fixed = case.inputs["index"]
+        given = OF_ATTENTION[case.variant] if fixed.grids is None else _of_window(*fixed.grids)
         assert fixed.scheme == scheme
         np.testing.assert_array_equal(fixed.values, truth_of(Case("index", scheme, "", {}, given)))
         module = numpy_ref.RelativePositionBias(1, bias_type=scheme, **_constructor(given))
         assert case.inputs["table"].shape[0] == len(module.relative_position_bias_table.data)
+
+
+def _of_window(queries, keys, prefix):
+    assert queries == keys
+    return {"window_size": queries, "num_prefix_tokens": prefix}
 
 
 def _constructor(given):

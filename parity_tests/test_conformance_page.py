@@ -1,37 +1,25 @@
 """What docs/conformance.md defines is what the twins compute: its blocks run here, for all cases."""
 
-import contextlib
-import functools
-import io
 from fractions import Fraction
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import numpy_ref
-import torch_impl
+from numpy_ref.position._irpe_buckets import buckets
 
 from . import budget
 from .both import TWINS, array, tensor
 from .cases import CASES
+from .conformance import INDICES, defined
+from .errors import Measures
 from .run import given_of
-from .test_docs import blocks
 from .test_geometry import DRAWS, Draws
 from .verdict import truth_of
+from .yardstick import Yardstick
 
-PAGE = Path(__file__).parent.parent / "docs" / "conformance.md"
 ROUNDS = 12
-INDICES = {
-    **dict.fromkeys(("1d", "2d", "3d"), "window_index"),
-    **dict.fromkeys(("t5", "gated_t5"), "t5_index"),
-    **dict.fromkeys(("irpe", "irpe_bias"), "irpe_index"),
-    **dict.fromkeys(("maxvit", "levit", "shaw", "halo", "decomposed")),
-    **dict.fromkeys(("alibi", "alibi2d", "kerple", "sandwich", "dynamic"), "computed_index"),
-    **dict.fromkeys(("dynamic_1d", "log_cpb", "rel_pos_mlp", "transformer_xl"), "computed_index"),
-}
 OF_INDEX = {
     *("causal", "stride", "halo_size", "method", "ratio", "num_buckets", "max_distance"),
     "bidirectional",
@@ -41,13 +29,7 @@ OF_INDEX = {
 @pytest.fixture(scope="module")
 def page():
     """What the page's blocks define."""
-    namespace = {}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for code, _ in blocks(PAGE):
-            exec(code, namespace)
-    for name in ("t5_bucket", "irpe_g"):  # large powers of integers
-        namespace[name] = functools.cache(namespace[name])
-    return SimpleNamespace(**namespace)
+    return defined()
 
 
 def of(name, *without):
@@ -79,7 +61,9 @@ def test_attention(page, case):
         assert budget.float64(name, truth[name], result).ok, name
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (7,), (1, 7), (3, 5, 7), (1, 5, 1), (2, 1, 5, 7), (6, 3, 5, 1)])
+@pytest.mark.parametrize(
+    "shape", [(5, 7), (7,), (1, 7), (3, 5, 7), (1, 5, 1), (2, 1, 5, 7), (6, 3, 5, 1)]
+)
 def test_every_shape_of_a_mask(page, shape):
     rng = np.random.default_rng(0)
     q, k, v = (rng.standard_normal((6, 3, length, 4)) for length in (5, 7, 7))
@@ -117,9 +101,9 @@ def on_page(page, bias_type, scheme, options, sizes):
     own = {name: value for name, value in options.items() if name in OF_INDEX}
     if "ratio" in own:
         own["ratio"] = Fraction(str(own["ratio"]))
-    q_size, k_size, q_offset = sizes
-    given = {} if (q_size, k_size, q_offset) == scheme.sizes() else dict(q_size=q_size, k_size=k_size)
-    return function(scheme.window_size, scheme.num_prefix_tokens, q_offset=q_offset, **given, **own)
+    if sizes != scheme.sizes():
+        own |= dict(zip(("q_size", "k_size", "q_offset"), sizes, strict=True))
+    return function(scheme.window_size, scheme.num_prefix_tokens, **own)
 
 
 def compare_index(page, twin, bias_type, window, options, call):
@@ -150,6 +134,15 @@ def test_index_of_any_sizes_and_options(page, twin, bias_type):
         if options.get("num_buckets", 0) > 100:
             continue  # their powers take long
         compare_index(page, twin, bias_type, window, options, call)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1, 1.5, 1.9, 2, 4.5])
+def test_bucket_of_irpe(page, ratio):
+    """With the ratios 1.5 and 4.5 there are numbers just between two buckets."""
+    x = np.arange(-300, 301)
+    offsets = np.stack([x, 0 * x], axis=-1)[None]
+    theirs = buckets(offsets, "cross", ratio)[0, 0] - int(2 * ratio)
+    same([page.irpe_g(n, Fraction(str(ratio))) for n in x.tolist()], theirs)
 
 
 def test_every_scheme_with_an_index_of_its_own_is_on_the_page():
@@ -217,10 +210,7 @@ def test_shift_mask(page, twin, size, cut):
 @each(of("resize_table"))
 def test_resize(page, case):
     given, (truth, _) = given_of(case, "float64"), truth_of(case, "float64")
-    options = {n: tuple(v) if np.ndim(v) else v for n, v in case.options.items()}
-    for name in ("window_size", "new_window_size"):
-        options[name] = np.atleast_1d(options[name]).tolist()
-    options.pop("num_prefix_tokens", None)  # the page finds the three rows by their number
+    options = case.options
     assert budget.float64("out", truth["out"], page.resize(given.inputs["table"], **options)).ok
     (dout,) = given.cotangents([truth["out"]])
     found = page.resize(dout, **options, backward=True)
@@ -229,10 +219,40 @@ def test_resize(page, case):
 
 @TWINS
 @pytest.mark.parametrize("method", ["bicubic", "linear", "geometric"])
-@pytest.mark.parametrize(("old", "new"), [(1, 4), (4, 1), (2, 3), (3, 2), (5, 5), (7, 12), (16, 9), (8, 40)])
+@pytest.mark.parametrize(
+    ("old", "new"), [(1, 4), (4, 1), (2, 3), (3, 2), (5, 5), (7, 12), (16, 9), (8, 40)]
+)
 def test_resize_of_any_size(page, twin, method, old, new):
     table = np.random.default_rng(0).standard_normal(((2 * old - 1) * 3 + 3, 2))
     windows = (old, 2), (new, 2)
     given = tensor(twin, table)
     expected = array(twin.resize_table(given, *windows, method=method, num_prefix_tokens=1))
-    assert budget.float64("out", expected, page.resize(table, *windows, method)).ok
+    assert budget.float64("out", expected, page.resize(table, *windows, method, 1)).ok
+
+
+# judging
+
+
+@pytest.mark.parametrize("factor", [0.3, 0.9, 1.1, 3])
+def test_the_pages_judge_is_the_projects(page, factor):
+    rng = np.random.default_rng(0)
+    truth, spread = rng.standard_normal((4, 50)), rng.uniform(1e-6, 1e-5, (4, 50))
+    off, cost = spread * rng.standard_normal((4, 50)), Measures(2.0, 0.9, 1e-6)
+    many = 2.7 * spread * rng.choice([-1, 1], (4, 50))  # at the limit of "typical" only
+    for error in (off, np.where(np.arange(50) == 3, 6 * spread, 0), many, 3e-6 * truth):
+        yardstick = Yardstick(truth, spread, cost)
+        expected = budget.within_rounding("out", yardstick, truth + factor * error).ok
+        assert page.is_right(truth + factor * error, truth, "rounding", spread, cost) == expected
+
+
+def test_the_pages_judge_refuses_what_is_not_finite(page):
+    truth, spread, cost = np.array([1.0, -np.inf]), np.ones(2), (1e9, 1e9, 1e9)
+    for rule in ("float64", "rounding"):
+        for wrong in ([np.nan, -np.inf], [1, np.nan], [1, np.inf], [1, -1e300], [np.inf, -np.inf], [1]):
+            assert not page.is_right(np.array(wrong), truth, rule, spread, cost)
+        assert page.is_right(truth, truth, rule, spread, cost)
+
+
+def test_half_is_decoded(page):
+    bits = np.arange(2**16, dtype=np.uint16)
+    np.testing.assert_array_equal([page.half(b) for b in bits.tolist()], bits.view(np.float16))

@@ -120,3 +120,12 @@ def test_wrong_offsets_are_named():
             attention(q, k, v, table, offsets=short)
     with pytest.raises(TypeError, match=r"offsets.keys has dtype torch.float64"):
         attention(q, k, v, table, offsets=offsets._replace(keys=offsets.keys.double()))
+
+
+@pytest.mark.parametrize("shift", [-9, 9])
+def test_an_offset_without_a_row_is_named(shift):
+    """A negative one does not count from the end."""
+    (q, k, v), table, _, offsets = inputs(7)
+    wrong = offsets._replace(queries=offsets.queries + shift)
+    with pytest.raises(ValueError, match=r"offsets.queries \+ offsets.keys has entries in \["):
+        attention(q, k, v, table, offsets=wrong)

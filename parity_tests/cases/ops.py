@@ -226,7 +226,8 @@ OPS = [
     op("bias", "registers_3x5", **true_lookup(5, (3, 5), prefix=4)),
     op("bias", "pooled_keys", **true_lookup(4, (6, 8), (3, 4))),
     op("bias", "pooled_queries_prefix", **true_lookup(3, (2, 3), (4, 6), prefix=1)),
-    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((255, 251), 31)),
+    # the rest of 383 and of 381 is another one for tiles of 4, 8, 16, 24, 32, 48, 64, 96 and 128
+    op("bias", "past_tiles", table=Normal((31, 1)), index=Integers((383, 381), 31)),
     op("bias", "large", table=Normal((169, 8)), index=Integers((128, 128), 169)),
     op(
         "cosine",

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import budget
+
 # A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
@@ -45,15 +47,12 @@ def diagnose(answers, kind):
     returned that change the fewest of the right answers.
     """
     failed = sorted((a for a in answers if a.wrong), key=_work)
-    return _harmless(_explaining(failed, kind), [a for a in answers if not a.wrong])
-
-
-def _explaining(failed, kind):
-    best = _best([(mistake,) for mistake in kind.mistakes], failed)
+    right = [a for a in answers if not a.wrong]
+    best = _best([(mistake,) for mistake in kind.mistakes], failed, right)
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
             return best
-        better = _best(more(kind.mistakes, best, failed), failed)
+        better = _best(more(kind.mistakes, best, failed), failed, right)
         if better and (not best or better[0].explained > best[0].explained):
             best = better
     return best
@@ -126,14 +125,17 @@ def _related(a, b):
 def explains(mistake, answer):
     """Return whether a mistake gives the answer's results, and the largest relative difference."""
     question, largest = answer.question, 0.0
+    if not answer.results.keys() & {*answer.wrong} and answer.wrong:
+        return False, np.inf  # only the shapes are wrong
     near = NEAR[question.dtype]
     known = mistaken(mistake, answer)
     for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
         result = answer.results[name]
-        least = _rounding(question, name)
-        off = _distance(result, known.result(name), least)
-        wrong = _distance(result, question.truth[name], least)
-        if off > near or (name in answer.wrong and off > EXPLAINED * wrong):
+        given, truth = known.result(name), question.truth[name]
+        off = _distance(result, given, _rounding(question, name))
+        if off > near:
+            return False, off
+        if name in answer.wrong and _distance(result, given) > EXPLAINED * _distance(result, truth):
             return False, off
         largest = max(largest, off)
     return True, largest
@@ -143,33 +145,36 @@ def mistaken(mistake, answer):
     """Return the mistake asked the answer's question; what is free in it is fitted to the answer."""
     known = answer.question.asked_of(mistake)
     if hasattr(known, "fit"):
-        known.fit(answer.results)
+        truth = answer.question.truth
+        known.fit({name: x for name, x in answer.results.items() if x.shape == truth[name].shape})
     return known
 
 
-def _best(tried, failed):
+def _best(tried, failed, right):
     """Return the Diagnoses of those sets of mistakes that explain the most cases, each text once.
 
-    One that is fitted to the results is left out where another explains as many.
+    Of several, those are left out that would make more of the right cases wrong than another does, and
+    then those that are fitted to the results.
     """
-    few, most, found = failed[:FEW], 1, {}
+    few, most, found = failed[:2], 1, []
     promising = sorted(tried, key=lambda tried: -sum(explains(_both(*tried), a)[0] for a in few))
     for mistakes in promising:
         diagnosis = _diagnosis(mistakes, failed, most)
-        if diagnosis and diagnosis.explained > most:
-            most, found = diagnosis.explained, {}
         if diagnosis:
-            found[diagnosis.texts] = diagnosis
-    exact = [d for d in found.values() if not any(hasattr(m, "fit") for m in d.mistakes)]
-    return exact or list(found.values())
+            found = [d for d in found if d.explained == diagnosis.explained] + [diagnosis]
+            most = diagnosis.explained
+    if len(found) > 1:
+        harm = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in found]
+        found = [d for d, wrong in zip(found, harm, strict=True) if wrong == min(harm)]
+    exact = [d for d in found if not any(hasattr(m, "fit") for m in d.mistakes)]
+    found = list({d.texts: d for d in exact or found}.values())
+    return [d for d in found if not any(_narrower(d, other) for other in found)]
 
 
-def _harmless(diagnoses, right):
-    """Return the Diagnoses whose bugs change the fewest of the right answers."""
-    if len(diagnoses) < 2:
-        return diagnoses
-    changed = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in diagnoses]
-    return [d for d, count in zip(diagnoses, changed, strict=True) if count == min(changed)]
+def _narrower(diagnosis, other):
+    """Return whether the other's bugs are more general: one in forward only is a case of one in both."""
+    pairs = zip(diagnosis.mistakes, other.mistakes, strict=True)
+    return diagnosis is not other and all(issubclass(a, b) for a, b in pairs)
 
 
 def _diagnosis(mistakes, failed, least):
@@ -191,24 +196,25 @@ def _both(*mistakes):
 
 
 def _rounding(question, name):
-    """Return what rounding alone may change in a tensor: 0 in float64 and in integers."""
-    yardstick = question.costs.get(name)
-    return 0.0 if yardstick is None else np.max(yardstick.spread, initial=0.0)
+    """Return what rounding alone may change in an element of a tensor."""
+    truth, yardstick = question.truth[name], question.costs.get(name)
+    if yardstick is not None:
+        return np.max(yardstick.spread, initial=0.0)
+    return budget.FLOAT64 * np.max(np.abs(truth), initial=1.0) if truth.dtype.kind == "f" else 0.0
 
 
-def _distance(a, b, least=0.0):
-    """Return the largest difference of a from b, relative to b's largest element, or to a larger `least`.
+def _distance(a, b, slack=0.0):
+    """Return by how much more than `slack` an element differs, relative to b's largest element.
 
     It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    try:
-        b = np.broadcast_to(b, a.shape)
-    except ValueError:
+    if a.ndim != b.ndim or any(n not in (1, size) for n, size in zip(b.shape, a.shape, strict=True)):
         return np.inf
+    b = np.broadcast_to(b, a.shape)
     if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)
-    size = max(np.abs(b[finite]).max(initial=0.0), least)
-    off = np.abs(a[finite] - b[finite]).max(initial=0.0)
+    size = np.abs(b[finite]).max(initial=0.0)
+    off = max(np.abs(a[finite] - b[finite]).max(initial=0.0) - slack, 0.0)
     return float(off / size) if size else float(off > 0) * np.inf if off else 0.0

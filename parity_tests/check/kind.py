@@ -17,6 +17,7 @@ class Question:
     truth: {name: array}, float64 or integers; the first is the output. costs: {name: Yardstick}.
     moved: names of the results that are only copied, and so equal bit for bit.
     context: what the reference gets besides the arguments, for the sake of the mistakes.
+    none: the array that a kernel may return None for as its output; None if it may not.
     """
 
     case: Case
@@ -27,6 +28,7 @@ class Question:
     costs: dict
     moved: frozenset = frozenset()
     context: dict = field(default_factory=dict)
+    none: object = None
 
     @property
     def wanted(self):
@@ -70,10 +72,9 @@ class Kind:
             return self
         own = tuple(case for case in self.cases if self.scheme_of(case) == scheme)
         if not own:
-            known = dict.fromkeys(filter(None, map(self.scheme_of, self.cases)))
-            raise ValueError(
-                f"scheme is {scheme!r}, expected one of {', '.join(known)} for the kind {self.name!r}"
-            )
+            known = ", ".join(dict.fromkeys(filter(None, map(self.scheme_of, self.cases))))
+            expected = f"expected one of {known}" if known else "expected none"
+            raise ValueError(f"scheme is {scheme!r}, {expected} for the kind {self.name!r}")
         return replace(self, cases=own, scheme=scheme)
 
     def scheme_of(self, case):
@@ -83,30 +84,36 @@ class Kind:
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.
 
-        needs: the arguments without which the kernel cannot be called.
+        takes: the names of the kernel's arguments, None if it takes any. needs: those without which it
+            cannot be called.
         """
-        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
-        fit = [case for case in asked if not self._misfit(case, takes, needs)]
-        return [self.question(case, dtype) for case in fit if not (quick and self.is_large(case))]
+        return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
+
+    def fitting(self, takes, needs=(), quick=False):
+        """Return the cases that `questions` asks, with the arguments that the kernel gets."""
+        fit = [case for case, reason in self._reasons(takes, needs) if not reason]
+        return [case for case in fit if not (quick and self.is_large(case))]
 
     def left_out(self, takes, needs=()):
         """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
-        asked = [self.asked(case, takes, needs) for case in self._own_cases()]
-        reasons = Counter(self._misfit(case, takes, needs) for case in asked)
+        reasons = Counter(reason for _, reason in self._reasons(takes, needs))
         return [f"cases {reason}: {count}" for reason, count in reasons.items() if reason]
 
     def asked(self, case, takes, needs):
-        """Return the case with the arguments that a kernel with these parameters gets."""
+        """Return the case with the arguments that a kernel of these arguments gets."""
         lacking = {*needs} - {*case.inputs, *case.options}
         left_out = {name: value for name, value in self.defaults.items() if name in lacking}
         return replace(case, options=left_out | case.options) if left_out else case
 
-    def _own_cases(self):
-        """Return the cases without an argument that kernels of the kind do not have."""
-        return [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
+    def _reasons(self, takes, needs):
+        """Return [(case as it is asked, why it is not asked or "")] of the cases that are the kind's."""
+        takes = self.arguments if takes is None else takes
+        own = [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
+        asked = [self.asked(case, takes, needs) for case in own]
+        return [(case, self._misfit(case, takes, needs)) for case in asked]
 
     def _misfit(self, case, takes, needs):
-        """Return why a kernel with these parameters is not asked the case, "" if it is."""
+        """Return why a kernel of these arguments is not asked the case, "" if it is."""
         given = {*case.inputs, *case.options}
         if lacking := [name for name in self.arguments if name in given - set(takes)]:
             return f"with {' and '.join(lacking)}, which the function does not take"

@@ -1,106 +1,138 @@
-"""A verdict in words, as JSON, and as JUnit's XML."""
+"""A verdict in words."""
 
-import json
-from xml.etree import ElementTree
+from textwrap import wrap
 
-from .kinds import KINDS
+WIDTH = 100
+NAMED = 4  # cases that are named
+FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
-WORST = 5  # tensors that are shown
 
-
-def text(verdict):
-    """Return the verdict as lines that say what is wrong, and where."""
-    cases = {finding.case for finding in verdict.findings}
-    wrong = [finding for finding in verdict.findings if not finding.ok]
-    failed = {finding.case for finding in wrong}
-    scheme = f", scheme {verdict.scheme}" if verdict.scheme else ""
-    lines = [f"{verdict.kernel} in {verdict.dtype}{scheme}: {len(cases)} cases, {len(failed)} wrong"]
+def text(verdict, verbose=False):
+    """Return the verdict as lines that say what is wrong, and where; verbose: every case and tensor."""
+    lines = [_heading(verdict)]
+    if verbose:
+        lines += ["", *_every(verdict), ""]
+    if verdict.failed:
+        lines += [*_wrong(verdict), "", *_diagnosis(verdict)]
+        lines += [*verdict.remarks, ""] if verdict.remarks else []
+        if verdict.smallest:
+            smallest = short(verdict.smallest, verdict.kind)
+            lines += [f"the smallest wrong case alone: --case {smallest}"]
+    else:
+        lines += [_right(verdict)]
+    lines += [f"note: {note}" for note in verdict.notes]
     lines += [f"not checked: {left}" for left in verdict.left_out]
-    if not cases:
-        return "\n".join([*lines, "no case fits the function's arguments"])
-    if verdict.ok:
-        share = max(finding.row.budget_share for finding in verdict.findings)
-        if all(finding.row.max_error == 0 for finding in verdict.findings):
-            return "\n".join([*lines, "right: all results are equal, bit for bit"])
-        return "\n".join([*lines, f"right: the largest error is {share:.0%} of what rounding allows"])
-    shown = sorted(wrong, key=lambda f: -f.row.budget_share)[:WORST]
-    lines += ["", f"{'case':<32} {'tensor':<7} {'error':>8} {'of budget':>9}  worst element"]
-    lines += [_line(finding, verdict.kind) for finding in shown]
-    lines += [f"and {len(wrong) - len(shown)} tensors more"] if len(wrong) > len(shown) else []
-    remarks = ["", *verdict.remarks] if verdict.remarks else []
-    return "\n".join([*lines, "", *_diagnosis(verdict, len(failed)), *remarks])
+    return _joined(lines)
 
 
-def _line(finding, kind):
-    row = finding.row
-    name, at = finding.case.removeprefix("op-").removeprefix(f"{kind}-"), place(finding, kind)
-    return f"{name:<32} {row.tensor:<7} {finding.relative:>8.1e} {row.budget_share:>9.1e}  {at}"
+def text_of_case(verdict, whole):
+    """Return the verdict on a case that is wrong, with the diagnosis of the verdict on many."""
+    return _joined([_heading(verdict), *_wrong(verdict), "", _heading(whole), *_diagnosis(whole)])
 
 
-def place(finding, kind):
-    """Return where the worst element is, in words."""
-    if not finding.place:
-        return "the shape is wrong" if finding.relative == float("inf") else ""
-    axes = KINDS[kind].axes[finding.row.tensor][-len(finding.place) :]
-    return ", ".join(f"{axis} {at}" for axis, at in zip(axes, finding.place, strict=False))
+def _heading(verdict):
+    cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
+    judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}"
+    judged += f", scheme {verdict.scheme}" if verdict.scheme else ""
+    judged += f", {verdict.library} arrays" if verdict.library else ""
+    return f"{judged}: {cases}, {len(verdict.failed)} wrong"
 
 
-def _diagnosis(verdict, failed):
+def _joined(lines):
+    return "\n".join(part for line in lines for part in _folded(line))
+
+
+def _right(verdict):
+    share = max(finding.row.budget_share for finding in verdict.findings)
+    if all(finding.row.max_error == 0 for finding in verdict.findings):
+        return "right: all results are equal, bit for bit"
+    return f"right: the largest error is {share:.0%} of what rounding allows"
+
+
+def _wrong(verdict):
+    """Return what is wrong: problems, and the worst element of each tensor."""
+    wrong = {finding.row.tensor: None for finding in verdict.findings if not finding.ok}
+    tensors = dict.fromkeys(finding.row.tensor for finding in verdict.findings)
+    right = [] if "" in wrong else [name for name in tensors if name not in wrong]
+    lines = [f"right in all cases: {', '.join(right)}"] if right else []
+    return [*lines, *_problems(verdict), *_worst(verdict, [name for name in tensors if name in wrong])]
+
+
+def _problems(verdict):
+    """Yield what is wrong besides values, each once with its cases."""
+    groups = {}
+    for finding in verdict.findings:
+        if finding.problem:
+            groups.setdefault((finding.row.tensor, finding.general), []).append(finding)
+    if groups:
+        yield ""
+    for (tensor, _), found in groups.items():
+        names = list(dict.fromkeys(short(f.case, verdict.kind) for f in found))
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        cases = "every case" if len(names) == len(verdict.cases) else ", ".join(names[:NAMED]) + more
+        yield f"{f'{tensor}: ' if tensor else ''}{found[0].problem}, in {cases}"
+        yield from (f"    {line}" for line in found[0].trace)
+
+
+def _worst(verdict, tensors):
+    """Yield a table with the worst element of each tensor that is wrong."""
+    rows = []
+    for tensor in tensors:
+        wrong = [f for f in verdict.findings if f.row.tensor == tensor and not f.ok]
+        placed = [f for f in wrong if f.where]
+        if placed:
+            worst = max(placed, key=lambda f: f.relative)
+            name = short(worst.case, verdict.kind)
+            count = f"{len(wrong)} of {len(verdict.cases)}"
+            rows.append(f"{tensor:<7} {count:>9} {_numbers(worst)}  {name}: {worst.where}")
+            rows.append(f"{'':>40}is {worst.got:.6g}, expected {worst.expected:.6g}")
+    if rows:
+        yield from ("", f"{'tensor':<7} {'wrong in':>9} {'error':>8} {'x allowed':>10}  worst element")
+        yield from rows
+
+
+def _every(verdict):
+    """Yield a line for each case and tensor."""
+    width = max(len(short(case, verdict.kind)) for case in verdict.cases)
+    yield f"{'case':<{width}} {'tensor':<7} {'error':>8} {'x allowed':>10}"
+    for f in verdict.findings:
+        mark = "" if f.ok else "  wrong"
+        yield f"{short(f.case, verdict.kind):<{width}} {f.row.tensor:<7} {_numbers(f)}{mark}"
+
+
+def _numbers(finding):
+    share = finding.row.budget_share
+    times = f"{share:.2g}" if share < FAR else f"> {FAR:.0e}".replace("e+0", "e")
+    return f"{finding.relative:>8.1e} {times:>10}"
+
+
+def _diagnosis(verdict):
+    """Yield the bugs that give these results, with the evidence."""
+    valued = any(finding.where and not finding.ok for finding in verdict.findings)
+    if not verdict.diagnoses and not valued:
+        return  # there is nothing to explain
     if not verdict.diagnoses:
         yield "no known bug, and no two or three of them, give these results"
-        return
-    yield "this is what these bugs give:" if len(verdict.diagnoses) == 1 else "one of these:"
+    elif len(verdict.diagnoses) == 1:
+        yield "this is what a known bug gives:"
+    else:
+        yield "one of these known bugs gives this:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
-        agreed = f"{diagnosis.explained} of {failed} wrong cases"
+        agreed = f"{diagnosis.explained} of {diagnosis.failed} wrong cases"
         closely = f"to {diagnosis.difference:.0e}" if diagnosis.difference else "exactly"
         yield f"    with that your results agree {closely} in {agreed}"
+    yield ""
 
 
-def as_json(verdict):
-    """Return the verdict as JSON."""
-    found = [
-        {
-            "case": f.case,
-            "tensor": f.row.tensor,
-            "ok": f.ok,
-            "error": f.relative,
-            "share_of_budget": f.row.budget_share,
-            "worst_element": f.place,
-        }
-        for f in verdict.findings
-    ]
-    diagnoses = [
-        {"bugs": d.texts, "explained": d.explained, "failed": d.failed, "difference": d.difference}
-        for d in verdict.diagnoses
-    ]
-    return json.dumps(
-        {
-            "kernel": verdict.kernel,
-            "kind": verdict.kind,
-            "dtype": verdict.dtype,
-            "scheme": verdict.scheme,
-            "ok": verdict.ok,
-            "not_checked": verdict.left_out,
-            "diagnoses": diagnoses,
-            "remarks": verdict.remarks,
-            "tensors": found,
-        },
-        indent=1,
-        ensure_ascii=False,
-    )
+def short(case, kind):
+    """Return a case's name without what all cases of the kind begin with."""
+    if case.startswith(("op-", "function-")):
+        return case.rpartition("-")[2]
+    return case.removeprefix(f"{kind}-")
 
 
-def as_junit(verdict):
-    """Return the verdict as JUnit's XML: a test per case and tensor."""
-    wrong = sum(not finding.ok for finding in verdict.findings)
-    suite = ElementTree.Element(
-        "testsuite", name="rpb-check", tests=str(len(verdict.findings)), failures=str(wrong)
-    )
-    for finding in verdict.findings:
-        name = f"{finding.case}-{finding.row.tensor}"
-        test = ElementTree.SubElement(suite, "testcase", classname=verdict.kernel, name=name)
-        if not finding.ok:
-            message = f"error {finding.relative:.2e}, {finding.row.budget_share:.1e} of the budget"
-            ElementTree.SubElement(test, "failure", message=message).text = place(finding, verdict.kind)
-    return ElementTree.tostring(suite, encoding="unicode")
+def _folded(line):
+    """Return the lines of a long line, further ones indented as the first is, and by four more."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]

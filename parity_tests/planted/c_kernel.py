@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -14,6 +15,8 @@ from .windows import bugs_in, window_of
 
 SOURCES = sorted((Path(__file__).parent / "c").glob("*.c"))
 COMPILER = shutil.which("cc") or shutil.which("gcc")
+NAMES = re.findall(r"X\((\w+)\)", (Path(__file__).parent / "c" / "attention.h").read_text())
+BUGS = frozenset(NAMES)  # in the header in the order of their bits
 SIZES = ("batch", "heads", "q_len", "k_len", "dim", "v_dim", "rows", "masks", "mask_heads")
 WINDOW = ("known", "qh", "qw", "kh", "kw", "prefix")
 ARRAYS = ("q", "k", "v", "table", "mask", "index")
@@ -38,30 +41,24 @@ def library(real):
     folder = TemporaryDirectory(prefix="rpb-planted-")
     atexit.register(folder.cleanup)
     made = Path(folder.name) / "attention.so"
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Werror", "-O2", "-fPIC", "-shared", f"-DREAL={real}"]
+    flags = [
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-Wall",
+        "-Werror",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        f"-DREAL={real}",
+    ]
     subprocess.run([COMPILER, *flags, *map(str, SOURCES), "-lm", "-o", str(made)], check=True)
-    loaded = ctypes.CDLL(str(made))
-    loaded.attention_bug.restype = ctypes.c_char_p
-    return loaded
-
-
-@cache
-def bugs():
-    """Return the names of the bugs in the order of their bits."""
-    names, bug = [], library("float").attention_bug
-    while (name := bug(len(names))) is not None:
-        names.append(name.decode())
-    return names
+    return ctypes.CDLL(str(made))
 
 
 def __getattr__(name):
     """Return the forward or, for a name in _backward, the backward function with the bugs of a name."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    if name == "BUGS":
-        return frozenset(bugs())
-    planted = bugs_in(name.removesuffix("_backward"), frozenset(bugs()))
-    bits = sum(1 << bugs().index(bug) for bug in planted)
+    bugs = bugs_in(name.removesuffix("_backward"), BUGS)
+    bits = sum(1 << NAMES.index(bug) for bug in bugs)
 
     def attention(q, k, v, table=None, index=None, mask=None, scale=None):
         return forward(bits, q, k, v, table, index, mask, scale)

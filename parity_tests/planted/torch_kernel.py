@@ -16,7 +16,7 @@ OF_FORWARD = frozenset(
     scale_on_bias scale_twice no_scale own_scale no_bias bias_in_base_two
     no_mask bias_after_mask mask_of_infinity mask_of_wrong_window mask_of_first_window mask_transposed
     heads_reversed heads_shifted heads_permuted first_head table_transposed softmax_over_queries no_maximum
-    keys_lost padding_not_masked
+    keys_lost padding_not_masked dtable_half
     """.split()
 )
 OF_BACKWARD = frozenset(
@@ -101,8 +101,10 @@ def columns_of(bugs, heads):
 
 
 def bias_of(bugs, table, index):
-    """Return the bias (H, Lq, Lk)."""
-    rows = rows_of(bugs, table, index)
+    """Return the bias (H, Lq, Lk) in float32 or float64, in which autograd then sums its gradient."""
+    rows, dtype = rows_of(bugs, table, index), table.dtype
+    if "dtable_half" not in bugs:  # with it, autograd sums in the table's dtype
+        table = table.to(torch.promote_types(dtype, torch.float32))
     if "table_transposed" in bugs:
         bias = table.view(table.shape[1], -1)[:, rows]
     else:
@@ -111,7 +113,7 @@ def bias_of(bugs, table, index):
     window = window_of(index, table)
     if "prefix_without_bias" in bugs and window:
         bias = pad(bias[:, window[2] :, window[2] :], (window[2], 0, window[2], 0))
-    return 0 * bias if "no_bias" in bugs else bias
+    return 0 * bias if "no_bias" in bugs else bias.to(dtype)
 
 
 # forward
@@ -217,7 +219,10 @@ def gradient_of_table(bugs, ds, table, index, scale):
         of_pairs = scale * of_pairs
     if "dtable_summed_over_heads" in bugs:
         of_pairs = of_pairs.sum(1, keepdim=True).expand_as(of_pairs)
-    total = torch.zeros_like(table, dtype=torch.bfloat16 if "dtable_bfloat16" in bugs else table.dtype)
+    summed = (
+        torch.bfloat16 if "dtable_bfloat16" in bugs else torch.promote_types(table.dtype, torch.float32)
+    )
+    total = torch.zeros_like(table, dtype=summed)
     if "dtable_overwritten" in bugs:
         total[rows.reshape(-1)] = of_pairs
     else:

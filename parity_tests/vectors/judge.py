@@ -10,7 +10,7 @@ from ..check.diagnose import Answer, diagnose
 from ..check.kind import Question
 from ..check.kinds import KINDS
 from ..check.report import text
-from ..check.verdict import Verdict, _finding
+from ..check.verdict import Verdict, finding_of
 from ..errors import Measures
 from ..yardstick import Yardstick
 from .cases import chosen
@@ -49,7 +49,8 @@ def judge(folder, vectors):
                 absent.append(entry)
                 continue
             question = question_of(entry, vectors.tensors(entry))
-            found = [_finding(question, name, result) for name, result in results.items()]
+            axes = KINDS[kind].axes if kind in KINDS else {}
+            found = [finding_of(question, name, result, axes) for name, result in results.items()]
             findings += found
             bad = tuple(finding.row.tensor for finding in found if not finding.ok)
             answers.append(Answer(question, results, bad))

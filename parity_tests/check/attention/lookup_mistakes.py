@@ -1,5 +1,7 @@
 """Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
 
+from copy import copy
+
 import numpy as np
 
 from .reference import Reference
@@ -45,19 +47,20 @@ class HeadsPermuted(Reference):
 
     def columns_read(self):
         """Return the column of each head: those that were fitted, or with the first two swapped."""
-        heads = np.arange(self.q.shape[1])
+        heads = np.arange(self.table.shape[1])
         return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
 
     def fit(self, results):
         """Take the column of each head that gives its output best, if they make a permutation."""
         if self.table is None or "out" not in results:
             return
-        heads, off = np.arange(self.q.shape[1]), []
+        heads, off = np.arange(self.table.shape[1]), []
         for column in heads:
-            self.columns = heads * 0 + column
-            with np.errstate(all="ignore"):
-                out = self.softmax(self.masked(self.logits())) @ self.v
-            off.append(np.abs(out - results["out"]).max((0, 2, 3)))
+            alone = copy(self)
+            alone.columns = heads * 0 + column
+            off.append(np.abs(alone.result("out") - results["out"]))
+        heads_last = np.moveaxis(off, -3, -1)
+        off = heads_last.max(tuple(range(1, heads_last.ndim - 1)))  # (column, head)
         columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
         self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
 
@@ -65,7 +68,7 @@ class HeadsPermuted(Reference):
         if self.table is None:
             return 0.0
         bias = super().bias()
-        return np.broadcast_to(bias, (self.q.shape[1], *bias.shape[1:]))[self.columns_read()]
+        return np.broadcast_to(bias, (self.table.shape[1], *bias.shape[1:]))[self.columns_read()]
 
     def scatter(self, ds):
         return super().scatter(ds[:, np.argsort(self.columns_read())])
@@ -232,7 +235,7 @@ class PrefixRowsSwapped(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        p, rows = self.grids.prefix, self.index.copy()
+        p, rows = self.grids.prefix, super().rows().copy()
         rows[:p, p:], rows[p:, :p] = self.index[-1, 0], self.index[0, -1]
         return rows
 
@@ -243,7 +246,7 @@ class PrefixRowsFirst(Reference):
     def rows(self):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
-        return (self.index + 3) % len(self.table)
+        return (super().rows() + 3) % len(self.table)
 
 
 class PrefixTokensLast(Reference):
@@ -253,7 +256,7 @@ class PrefixTokensLast(Reference):
         if self.grids is None or not self.grids.prefix:
             return super().rows()
         p = self.grids.prefix
-        return np.roll(self.index, (-p, -p), (0, 1))
+        return np.roll(super().rows(), (-p, -p), (0, 1))
 
 
 class PrefixWithoutBias(Reference):
@@ -279,16 +282,17 @@ class IndexTransposed(Reference):
 
     def rows(self):
         square = self.index.shape[0] == self.index.shape[1]
-        return self.index.T if square else super().rows()
+        return super().rows().T if square else super().rows()
 
 
+# those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
     *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
-    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall, IndexTransposed),
+    *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+    *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
     *beyond_the_table(StrideOfWidth),
     *beyond_the_table(OneRowLate),
     *beyond_the_table(OneRowEarly),
     *beyond_the_table(NotShifted),
     *beyond_the_table(ShiftedBySize),
-    *(PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
 )

@@ -142,6 +142,39 @@ class MaskOfInfinity(Reference):
         return logits if mask is None else np.where(mask < 0, -np.inf, logits)
 
 
+class StopsAtMask(Reference):
+    """A kernel that is differentiated: what the mask replaces gets no gradient."""
+
+    def unmasked(self, ds):
+        mask = self.mask_of_batch()
+        return ds if mask is None else np.where(mask < 0, 0, ds)
+
+    def softmax_backward(self, p, dp):
+        return self.unmasked(super().softmax_backward(p, dp))
+
+
+class MaskReplacesAlone(StopsAtMask, MaskReplaces):
+    __doc__ = MaskReplaces.__doc__
+
+
+class MaskOfInfinityAlone(StopsAtMask, MaskOfInfinity):
+    __doc__ = MaskOfInfinity.__doc__
+
+
+class BiasAfterMaskAlone(BiasAfterMask):
+    __doc__ = BiasAfterMask.__doc__
+
+    def dq(self):
+        return self.product_factor_backward() * self.of_products() @ self.k
+
+    def dk(self):
+        return self.product_factor_backward() * self.of_products().swapaxes(-1, -2) @ self.q
+
+    def of_products(self):
+        """The gradient of the scores that the mask does not replace; the bias has all of it."""
+        return StopsAtMask.unmasked(self, self.dscores)
+
+
 MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed)
 
 
@@ -290,11 +323,19 @@ class DtableAveraged(Reference):
 
 MISTAKES = (
     *(*FACTORS, *map(kept, FACTORS)),
-    *(*MASKS, BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
+    *(*MASKS, BiasAfterMaskAlone, MaskReplacesAlone, MaskOfInfinityAlone),
+    *(BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
     *(*LOOKUP, *map(in_dtable, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
-    *(DkWithScaleTwice, DvOverQueries, DtableWithScale, DtableOverwritten, DtableStored, DtableOfOnePair),
+    *(
+        DkWithScaleTwice,
+        DvOverQueries,
+        DtableWithScale,
+        DtableOverwritten,
+        DtableStored,
+        DtableOfOnePair,
+    ),
     *(DtableOfLastSample, DtableOfFirstSample, DtableSummedOverHeads, DtableAveraged),
     *TILES,
 )

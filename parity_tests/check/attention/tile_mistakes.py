@@ -73,15 +73,27 @@ class NotRescaled(Tiled, Recomputed):
         so_far = np.maximum.accumulate(scores, -1)
         ends = np.arange(scores.shape[-1]) // self.size * self.size + self.size - 1
         of_tile = so_far[..., ends.clip(max=scores.shape[-1] - 1)]
-        return np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        return (
+            np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        )
+
+
+OF_QUERIES = (LastQueriesLost, LastQueriesLostInDtable)
+ALSO = {24: "24 or 48", 64: "64 or 96"}  # no case has a number of queries that tells these
 
 
 def of_size(mistake, size, short=True):
     """Return the mistake for tiles of this size."""
-    text, name = mistake.__doc__.format(size=size), f"{mistake.__name__}{size}{'' if short else 'All'}"
+    text = mistake.__doc__.format(size=ALSO.get(size, size) if mistake in OF_QUERIES else size)
+    name = f"{mistake.__name__}{size}{'' if short else 'All'}"
     return type(name, (mistake,), {"size": size, "short": short, "__doc__": text, "family": mistake})
 
 
-LOST = (LastKeysLost, LastKeysLostInDtable, LastQueriesLostInDtable, LastQueriesLost)
-TILES = tuple(of_size(m, n) for m in (*LOST, PaddingNotMasked, NotRescaled) for n in SIZES)
-TILES += tuple(of_size(m, n, short=False) for m in LOST for n in SIZES)
+LOST = (LastKeysLost, LastKeysLostInDtable, *OF_QUERIES)
+TILES = tuple(
+    of_size(mistake, size, short)
+    for mistake in (*LOST, PaddingNotMasked, NotRescaled)
+    for size in SIZES
+    for short in ((True, False) if mistake in LOST else (True,))
+    if not (mistake in OF_QUERIES and size in (48, 96))
+)

@@ -6,7 +6,7 @@ from ..kind import Kind
 from .mistakes import MISTAKES
 from .reference import BiasReference
 
-WORK = 100_000  # elements of the bias: larger cases are left out of --quick
+WORK = 150_000  # elements of the bias: larger cases are left out of --quick
 
 
 class _Bias(Kind):

@@ -100,8 +100,9 @@ def of_bias(mistake):
 
 def _both_ways(*mistakes):
     """Return the mistakes, and each in forward only and in backward only."""
-    ways = (in_forward, in_backward)
-    return (*mistakes, *(way(mistake, BiasReference) for way in ways for mistake in mistakes))
+    forward = (in_forward(mistake, BiasReference) for mistake in mistakes)
+    exact = (mistake for mistake in mistakes if not hasattr(mistake, "fit"))  # a fit reads the output
+    return (*mistakes, *forward, *(in_backward(mistake, BiasReference) for mistake in exact))
 
 
 MISTAKES = (

@@ -13,7 +13,7 @@ options: those of the scheme that the index depends on, by their names in `Relat
 
 It returns integers (P + Lq, P + Lk), Lq = Π q_size and Lk = Π k_size. "decomposed", "halo" and iRPE's
 method "cross" read two rows for each pair: (2, P + Lq, P + Lk). Tokens are counted row by row, prefix
-tokens first. `reference` has the formulas, a class for each family of schemes.
+tokens first. `grids` and `buckets` have the formulas, a class for each family of schemes.
 
 All arguments are passed by name. An argument that a case does not need is left out, unless the function
 has no default for it. Cases with an argument that the function does not take are not asked, and the

@@ -1,4 +1,4 @@
-"""What a diagnosis does not say: a pair of tokens that reads a wrong row, and `check_index`'s report."""
+"""What a diagnosis does not say: calls and the rows they return, and `check_index`'s report."""
 
 import numpy as np
 
@@ -15,8 +15,26 @@ CONVENTIONS = {
 KNOWN = {"window_size", "num_prefix_tokens", "causal", "bidirectional"}
 
 
+SHOWN = 3  # calls
+
+
 def remarks_on(wrong):
-    """Return lines on the wrong answers: the report of `check_index`, of a case that it can read."""
+    """Return lines on the wrong answers: the smallest as calls, and what `check_index` says of one."""
+    smallest = sorted(wrong, key=lambda answer: answer.question.truth["out"].size)[:SHOWN]
+    return [*map(_call, smallest), *_report(wrong)]
+
+
+def _call(answer):
+    """Return the call of the function, and its first wrong row beside the right one."""
+    truth, found = answer.question.truth["out"], answer.results["out"]
+    given = ", ".join(f"{name}={value!r}" for name, value in answer.question.arguments.items())
+    if found.shape != truth.shape:
+        return f"index({given}) has shape {found.shape}, expected {truth.shape}"
+    at = tuple(int(n) for n in np.argwhere(found != truth)[0])
+    return f"index({given})[{', '.join(map(str, at))}] is {found[at]:g}, expected {truth[at]}"
+
+
+def _report(wrong):
     fit = [answer for answer in wrong if _fits(answer)]
     if not fit:
         return []
@@ -25,7 +43,7 @@ def remarks_on(wrong):
     rows = np.rint(answer.results["out"]).astype(np.int64)
     convention = CONVENTIONS[case.name] if given.get("bidirectional", True) else "t5_decoder"
     report = check_index(rows, given["window_size"], given.get("num_prefix_tokens", 0), convention)
-    return [f"check_index on the case {case.variant!r}:", *str(report).splitlines()]
+    return ["", f"check_index on the case {case.variant!r}:", *str(report).splitlines()]
 
 
 def _fits(answer):

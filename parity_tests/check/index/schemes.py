@@ -6,7 +6,10 @@
 from . import bucket_mistakes as buckets
 from . import grid_mistakes as grids
 from . import prefix_mistakes as prefix
-from .reference import IRPE, T5, Axes, Causal, Halo, LeViT, MaxViT, Offsets, Shaw, Window
+from . import t5_mistakes as t5
+from . import table_mistakes as tables
+from .buckets import IRPE, T5, Shaw
+from .grids import Axes, Causal, Halo, LeViT, MaxViT, Offsets, Window
 
 SCHEMES = {
     **dict.fromkeys(("1d", "2d", "3d"), Window),
@@ -30,33 +33,37 @@ THREE_ROWS = (prefix.PrefixRowsSwapped, prefix.OnePrefixRow, prefix.PrefixPairFi
 ONE_ROW = (prefix.ManyPrefixRows,)
 SEQUENCE = (grids.QueriesNotMoved, prefix.PrefixInSequence)
 
+NARROW = tuple(map(grids.overflow, ("int8", "uint8")))
+
 TABLE = (
-    *(grids.SignFlippedInTable, grids.AbsoluteOffsets, grids.NotShifted),
-    *(grids.OneRowLate, grids.OneRowLateClamped, grids.OneRowLateWrapped),
-    *(grids.OneRowEarly, grids.OneRowEarlyClamped, grids.OneRowEarlyWrapped),
+    *(tables.SignFlippedInTable, tables.AbsoluteOffsets, tables.NotShifted),
+    *(tables.OneRowLate, tables.OneRowLateClamped, tables.OneRowLateWrapped),
+    *(tables.OneRowEarly, tables.OneRowEarlyClamped, tables.OneRowEarlyWrapped),
 )
-SEVERAL_AXES = (grids.StrideNotDoubled, grids.NoStrides, grids.ShiftedBySize)
+SEVERAL_AXES = (tables.StrideNotDoubled, tables.NoStrides, tables.ShiftedBySize)
 TWO_AXES = (
-    *(grids.ColumnsFirst, grids.AxesSwapped, grids.StrideOfHeight),
-    *(grids.StrideOfWidth, grids.StrideTooSmall),
-    *(grids.made(grids.SignFlippedAlong, axis=axis) for axis in range(2)),
+    *(grids.ColumnsFirst, tables.AxesSwapped, tables.StrideOfHeight),
+    *(tables.StrideOfWidth, tables.StrideTooSmall),
+    *(grids.made(tables.SignFlippedAlong, axis=axis) for axis in range(2)),
     *SEVERAL_AXES,
+    *NARROW,
 )
 THREE_AXES = (
     *grids.in_orders(grids.TokensInOrder, 3),
-    *grids.in_orders(grids.RowsInOrder, 3),
-    *(grids.made(grids.SignFlippedAlong, axis=axis) for axis in range(3)),
-    *(grids.StridesOfSums, grids.StrideOfTimeIsHeight, grids.StrideOfTimeIsWidth),
+    *grids.in_orders(tables.RowsInOrder, 3),
+    *(grids.made(tables.SignFlippedAlong, axis=axis) for axis in range(3)),
+    *(tables.StridesOfSums, tables.StrideOfTimeIsHeight, tables.StrideOfTimeIsWidth),
     *SEVERAL_AXES,
 )
-OF_WINDOW = (grids.TableOfGrids, grids.TableOfQueries, grids.TableOfKeys)
-OF_GRIDS = (grids.TableOfWindow, grids.ShiftedByQueries)
-OF_TWO_GRIDS = (*OF_GRIDS, grids.LengthsOfKeys, grids.LengthsOfQueries)
+OF_WINDOW = (tables.TableOfGrids, tables.TableOfQueries, tables.TableOfKeys)
+OF_GRIDS = (tables.TableOfWindow, tables.ShiftedByQueries)
+OF_TWO_GRIDS = (*OF_GRIDS, tables.LengthsOfKeys, tables.LengthsOfQueries)
 
 LEVIT = (
     *(grids.Signed, grids.SignedTable, grids.StrideForgotten, grids.StrideOfKeys, grids.AllQueries),
     *(grids.FewerQueries, grids.WidthIsHeight, grids.WidthDoubled, grids.WidthOfKeys),
     *(grids.DistancesAdded, grids.DistancesSwapped, grids.ColumnsFirst),
+    NARROW[0],
 )
 AXES = (
     *(grids.SignFlippedOnAxes, grids.PlanesSwapped, grids.ColumnsFirst),
@@ -66,14 +73,15 @@ DECOMPOSED = (*AXES, grids.NotSpread, grids.RoundedUp, grids.ShiftedByQueriesOnA
 HALO = (*AXES, grids.HaloForgotten, grids.OwnCorners)
 
 BUCKETS = (
-    *(grids.SignFlipped, buckets.HalfSwapped, buckets.HalfWithZero, buckets.NotHalved),
-    *(buckets.AlwaysBidirectional, buckets.NeverBidirectional, buckets.CausalNotClamped),
-    *(buckets.OneExactMore, buckets.OneExactLess, buckets.ExactQuartered),
-    *(buckets.OwnBuckets, buckets.OwnDistance, buckets.RoundedToNearest, buckets.RoundedUpToBucket),
-    *(buckets.LogOfDistance, buckets.LogOfWholeDistance, buckets.LogsOfTwoBases),
-    *(buckets.LogsOfBaseTen, buckets.FactorOfAllBuckets, buckets.BucketNotClamped),
-    *(buckets.LastBucketUnused, buckets.EdgesMissed),
-    *(grids.made(buckets.EdgesInFloat, dtype=dtype) for dtype in ("float64", "float32")),
+    *(grids.SignFlipped, t5.HalfSwapped, t5.HalfWithZero, t5.NotHalved),
+    *(t5.AlwaysBidirectional, t5.NeverBidirectional, t5.CausalNotClamped),
+    *(t5.OneExactMore, t5.OneExactLess, t5.ExactQuartered),
+    *(t5.OwnBuckets, t5.OwnDistance, t5.RoundedToNearest, t5.RoundedUpToBucket),
+    *(t5.LogOfDistance, t5.LogOfWholeDistance, t5.LogsOfTwoBases),
+    *(t5.LogsOfBaseTen, t5.FactorOfAllBuckets, t5.BucketNotClamped),
+    *(t5.LastBucketUnused, t5.EdgesMissed),
+    *(grids.made(t5.EdgesInFloat, dtype=dtype) for dtype in ("float64", "float32")),
+    *NARROW,
 )
 CLIPPED = (
     *(grids.SignFlipped, buckets.NotClipped, buckets.ClippedEarly, buckets.ClippedHalfOpen),
@@ -100,9 +108,9 @@ METHODS = (
 KNOWN = {
     **dict.fromkeys(("t5", "gated_t5"), (*BUCKETS, *ONE_ROW, *SEQUENCE)),
     "1d": (*TABLE, *THREE_ROWS, *SEQUENCE, *OF_WINDOW),
-    "2d": (*TABLE, *TWO_AXES, *THREE_ROWS, *OF_WINDOW, grids.CutFromWindow),
-    "3d": (*TABLE, *THREE_AXES, *THREE_ROWS, *OF_WINDOW, grids.CutFromWindow),
-    "maxvit": (*TABLE, *TWO_AXES, *ONE_ROW, *OF_WINDOW, grids.CutFromWindow),
+    "2d": (*TABLE, *TWO_AXES, *THREE_ROWS, *OF_WINDOW, tables.CutFromWindow),
+    "3d": (*TABLE, *THREE_AXES, *THREE_ROWS, *OF_WINDOW, tables.CutFromWindow),
+    "maxvit": (*TABLE, *TWO_AXES, *ONE_ROW, *OF_WINDOW, tables.CutFromWindow),
     "levit": (*LEVIT, *THREE_ROWS),
     "shaw": (*CLIPPED, *ONE_ROW, *SEQUENCE),
     **dict.fromkeys(("irpe", "irpe_bias"), (*METHODS, *ONE_ROW)),

@@ -28,6 +28,7 @@
 #define NUMBER(name) name,
 enum bug { BUGS(NUMBER) BUG_COUNT };
 #undef NUMBER
+_Static_assert(BUG_COUNT <= 64, "the bugs are the bits of a word");
 
 /* table is NULL without a bias, mask is NULL without a mask. Arrays are contiguous. */
 typedef struct {
@@ -55,6 +56,5 @@ REAL attention_score(const attention *a, int64_t b, int64_t h, int64_t i, int64_
 void attention_forward(const attention *a, REAL *out, REAL *lse);
 void attention_backward(const attention *a, const REAL *dout, const REAL *out, const REAL *lse,
                         REAL *dq, REAL *dk, REAL *dv, REAL *dtable);
-const char *attention_bug(int number); /* its name, or NULL */
 
 #endif

@@ -6,10 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define NAME(name) #name,
-static const char *names[] = {BUGS(NAME) NULL};
-const char *attention_bug(int number) { return number < BUG_COUNT ? names[number] : NULL; }
-
 int64_t attention_whole(int64_t length, int64_t tile, int lost)
 {
     return lost ? length / tile * tile : (length + tile - 1) / tile * tile;

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ...gate import check_shape, integers
+from ...gate import check_entries, check_shape, integers
 from ..bias import gather_rows
 
 
@@ -17,8 +17,8 @@ class Offsets(NamedTuple):
     An offset Δ of several axes is numbered row-major, o = Σ_a (i_a − j_a + k_a − 1) · stride_a. This is
     a number for the query plus one for the key, so that O(Lq + Lk) integers describe the index.
 
-    queries: int64 (Lq,); keys: int64 (Lk,), no two of a grid's tokens alike. Those of prefix tokens are
-        not read.
+    queries: int64 (Lq,); keys: int64 (Lk,) in [0, O), no two of a grid's tokens alike. Those of prefix
+        tokens are not read.
     rows: int64 (O,), the row of the table for each offset; with prefix tokens (O + 3,), and the last
         three are for prefix→token, token→prefix and prefix→prefix (query→key).
     num_prefix_tokens: number P of tokens before the grid.
@@ -60,12 +60,16 @@ class Offsets(NamedTuple):
 
     # tuple.index is not called.
     def index(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Return the index itself, int64 (Lq, Lk)."""
+        """Return the index itself, int64 (Lq, Lk); on the CPU ValueError for an offset without a row."""
         p, last = self.num_prefix_tokens, self.rows.shape[0] - 3
         offsets = self.queries[:, None] + self.keys
         if p:
             offsets[:p], offsets[:, :p], offsets[:p, :p] = last, last + 1, last + 2
-        return self.rows[offsets]
+        try:
+            return self.rows.index_select(0, offsets.flatten()).reshape(offsets.shape)
+        except (IndexError, RuntimeError):
+            check_entries("offsets.queries + offsets.keys", offsets, len(self.rows))
+            raise
 
     def by_offset(self, table: Tensor) -> Tensor:
         """Return the rows of the table (R, H) in the order of the offsets: (O [+ 3], H)."""

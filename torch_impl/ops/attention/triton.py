@@ -15,7 +15,8 @@ from torch import Tensor
 from ...wide import wide
 from .inputs import Inputs
 
-MOST_CHANNELS = {torch.float32: 128, torch.float16: 256, torch.bfloat16: 256}  # more would spill
+DTYPES = torch.float32, torch.float16, torch.bfloat16
+MOST_CHANNELS = 256  # more would spill
 
 
 def refusal(inputs: Inputs) -> str | None:
@@ -39,11 +40,10 @@ def _wrong_terms(inputs: Inputs) -> dict[str, bool]:
 
 def _wrong_tensors(q: Tensor, v: Tensor) -> dict[str, bool]:
     fewest, most = min(q.shape[3], v.shape[3]), max(q.shape[3], v.shape[3])
-    limit = MOST_CHANNELS.get(q.dtype, 0)
     return {
-        f"q has dtype {q.dtype}, expected float32, float16 or bfloat16": not limit,
-        f"q has {q.shape[3]} channels and v {v.shape[3]}, expected 1 to {limit} in {q.dtype}": (
-            fewest < 1 or most > limit
+        f"q has dtype {q.dtype}, expected float32, float16 or bfloat16": q.dtype not in DTYPES,
+        f"q has {q.shape[3]} channels and v {v.shape[3]}, expected 1 to {MOST_CHANNELS}": (
+            fewest < 1 or most > MOST_CHANNELS
         ),
         f"q has shape {tuple(q.shape)}: there is nothing to compute": 0 in q.shape,
     }

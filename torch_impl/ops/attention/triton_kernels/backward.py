@@ -47,7 +47,7 @@ def windows_backward(
     i, j = tl.arange(0, M), tl.arange(0, N)
     bias = table_term(
         i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
-        index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+        index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
     sum_ds = tl.zeros((M, N), tl.float32)
     for n in range(first, tl.minimum(first + chunk, batch)):
@@ -90,6 +90,8 @@ def queries_backward(
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
     """Pass 2. A program has a batch element, a head and M queries, and goes over the keys."""
+    # Wide rows of float32 fit in the registers only if dq is summed up as (D, M).
+    transposed: tl.constexpr = D > 64 and q.dtype.element_ty == tl.float32
     tiles = tl.cdiv(q_len, M)
     i_first = (tl.program_id(0) % tiles) * M
     h = (tl.program_id(0) // tiles) % heads
@@ -103,7 +105,7 @@ def queries_backward(
     dots = tl.sum(os.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta + (b * heads + h) * q_len + i, dots, mask=i < q_len)
     window = mask + (n % num_masks) * mask_w + h * mask_h
-    sum_dq = tl.zeros((M, D), tl.float32)
+    sum_dq = tl.zeros((D, M) if transposed else (M, D), tl.float32)
     end = visible_keys(i_first, i_first + M - 1, k_len, prefix, causal, CAUSAL)
     for j_first in range(0, end, N):
         j = j_first + tl.arange(0, N)
@@ -111,13 +113,18 @@ def queries_backward(
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         term = table_term(
             i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
-            index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+            index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         p = tl.exp(s - log_sum[:, None])
-        ds = p * (product(do, tl.trans(vs)) - dots[:, None])
-        sum_dq += product(ds.to(ks.dtype), ks)
+        ds = (p * (product(do, tl.trans(vs)) - dots[:, None])).to(ks.dtype)
+        if transposed:
+            sum_dq += product(tl.trans(ks), tl.trans(ds))
+        else:
+            sum_dq += product(ds, ks)
+    if transposed:
+        sum_dq = tl.trans(sum_dq)
     store_rows(dq + b * dq_b + h * dq_h, sum_dq * scale, i, q_len, dq_l, dim, D)
 
 
@@ -157,7 +164,7 @@ def keys_backward(
         dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
         term = table_term(
             i[None, :], j[:, None], q_len, k_len, table + h * num_rows,
-            index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+            index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         term = add_mask(term, i[None, :], j[:, None], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(ks, tl.trans(qs)) * scale + term  # (N, M)

@@ -60,7 +60,7 @@ def windows_forward(
     i, j = tl.arange(0, M), tl.arange(0, N)
     bias = table_term(
         i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
-        index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+        index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
     )  # fmt: skip
     for n in range(first, tl.minimum(first + chunk, batch)):
         b = as_int64(n)
@@ -111,7 +111,7 @@ def tiles_forward(
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         term = table_term(
             i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
-            index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+            index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
         )  # fmt: skip
         term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)

@@ -13,7 +13,7 @@ number of offsets at once, each query fetches the term of its key, and the queri
 import triton
 import triton.language as tl
 
-from .tiles import add_mask, as_int64, load_log_sum, load_rows, product, table_term
+from .tiles import add_mask, as_int64, is_row, load_log_sum, load_rows, product, table_term
 
 FAR: tl.constexpr = tl.constexpr(1 << 29)  # above every offset; twice that is still an int32
 
@@ -53,11 +53,15 @@ def add_tile(
 def add_by_index(
     own, tile, i_first, j_first, q_len, k_len, index, num_rows, M: tl.constexpr, N: tl.constexpr
 ):
-    """Go over the rows between the smallest and the largest that occur, a sum over the tile for each."""
+    """Go over the rows between the smallest and the largest that occur, a sum over the tile for each.
+
+    A row that the table does not have is left out.
+    """
     i, j = i_first + tl.arange(0, M)[:, None], j_first + tl.arange(0, N)[None, :]
     inside = (i < q_len) & (j < k_len)
     rows = tl.load(index + i * k_len + j, mask=inside, other=-1)
-    first = tl.min(tl.where(inside, rows, num_rows))
+    rows = tl.where(is_row(rows, num_rows), rows, -1)
+    first = tl.min(tl.where(rows >= 0, rows, num_rows))
     for row in range(first, tl.max(rows) + 1):
         total = tl.sum(tl.where(rows == row, tile, 0.0))
         tl.store(own + row, tl.load(own + row) + total)
@@ -69,21 +73,28 @@ def add_by_offset(
     own, tile, i_first, j_first, q_len, k_len, queries, keys, key_at, num_offsets, prefix,
     M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
-    """Go over the offsets that occur, N at a time; tokens of the prefix have none."""
+    """Go over the offsets that occur, N at a time; tokens of the prefix have none.
+
+    An offset that the table does not have is left out. Where two keys are alike every sum is NaN: one of
+    them is not found.
+    """
     i, j = i_first + tl.arange(0, M), j_first + tl.arange(0, N)
     i_inside, j_inside = (i >= prefix) & (i < q_len), (j >= prefix) & (j < k_len)
     query_part = tl.load(queries + i, mask=i_inside, other=0).to(tl.int32)
     key_part = tl.load(keys + j, mask=j_inside, other=0).to(tl.int32)
     first = tl.min(tl.where(i_inside, query_part, FAR)) + tl.min(tl.where(j_inside, key_part, FAR))
     last = tl.max(tl.where(i_inside, query_part, -FAR)) + tl.max(tl.where(j_inside, key_part, -FAR))
-    for o_first in range(first, last + 1, N):
+    last = tl.minimum(last, num_offsets - 1)
+    found = tl.load(key_at + key_part, mask=j_inside & is_row(key_part, num_offsets), other=-1)
+    alike = tl.sum(tl.where(j_inside & (found != j), float("nan"), 0.0))
+    for o_first in range(tl.maximum(first, 0), last + 1, N):
         o = o_first + tl.arange(0, N)
         part = o[None, :] - query_part[:, None]  # the key's, (M, N)
         known = i_inside[:, None] & (part >= 0) & (part < num_offsets)
         at = tl.load(key_at + part, mask=known, other=-1) - j_first
         known = (at >= 0) & (at < N)
         terms = tl.gather(tile, tl.where(known, at, 0), 1)
-        total = tl.sum(tl.where(known, terms, 0.0), 0)
+        total = tl.sum(tl.where(known, terms, 0.0), 0) + alike
         tl.store(own + o, tl.load(own + o, mask=o <= last, other=0.0) + total, mask=o <= last)
         tl.debug_barrier()  # another thread may add to the row of the next tile
 
@@ -152,7 +163,7 @@ def tiles_table_gradient(
             window = mask + (n % num_masks) * mask_w + h * mask_h
             term = table_term(
                 i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
-                index, queries, keys, num_offsets, prefix, MODE, PREFIX,
+                index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,
             )  # fmt: skip
             term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
             s = product(qs, tl.trans(ks)) * scale + term  # (M, N)

@@ -82,6 +82,12 @@ def table_rows(
 
 
 @triton.jit
+def is_row(rows, num_rows):
+    """Return which rows are in [0, num_rows)."""
+    return (rows >= 0) & (rows < num_rows)
+
+
+@triton.jit
 def table_term(
     i,
     j,
@@ -91,16 +97,20 @@ def table_term(
     index,
     queries,
     keys,
+    num_rows,
     num_offsets,
     prefix,
     MODE: tl.constexpr,  # or "none"
     PREFIX: tl.constexpr,
 ):
-    """Return what is added to the scores: table[rows], and −inf for keys beyond the last."""
+    """Return what is added to the scores: table[rows], and −inf for keys beyond the last.
+
+    A row that the table does not have is NaN: nothing outside the table is read.
+    """
     term = tl.where(j < k_len, 0.0, float("-inf"))
     if MODE != "none":
         rows = table_rows(i, j, q_len, k_len, index, queries, keys, num_offsets, prefix, MODE, PREFIX)
-        term += tl.load(table + rows)
+        term += tl.load(table + rows, mask=is_row(rows, num_rows), other=float("nan"))
     return term
 
 

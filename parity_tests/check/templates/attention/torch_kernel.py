@@ -1,0 +1,18 @@
+"""Attention with relative position bias in PyTorch: rpb-check mykernel.py:attention"""
+
+import torch
+
+
+def attention(q, k, v, table=None, index=None, mask=None, scale=None):
+    """Return out; autograd gives the gradients. Put your kernel here.
+
+    A kernel with a backward of its own is a torch.autograd.Function that is called here, or returns
+    (out, cache) and has a function attention_backward(dout, cache) -> {"dq": …, "dk": …, …} beside it.
+    """
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = scale * (q @ k.transpose(-1, -2))
+    if table is not None:
+        scores = scores + table[index].permute(2, 0, 1)  # (Lq, Lk, H) -> (H, Lq, Lk)
+    if mask is not None:  # a mask of 4 axes is per window: sample b uses mask[b mod nW]
+        scores = scores + (mask.repeat(len(q) // len(mask), 1, 1, 1) if mask.dim() == 4 else mask)
+    return torch.softmax(scores, -1) @ v
