@@ -58,7 +58,6 @@ ABOUT = {
     "shift-oblong": "the shift differs along both axes",
     "shift-far_padding": "the shift brings padding into the first window",
     "shift-padded": "padded along both axes",
-    "shift-padded_to_shift": "the padding is as large as the shift",
     "shift-rows_alone": "shifted along one axis",
     "shift-columns_alone": "shifted along one axis",
     "shift-one_row": "one row of windows: no shift along that axis",
