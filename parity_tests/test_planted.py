@@ -117,12 +117,10 @@ PLANTED = [
 PAIRS = [
     ("numpy", "sign_flipped+dk_without_scale"),
     ("numpy", "heads_interleaved+mask_of_wrong_window"),
-    ("numpy", "stride_2w_minus_2+dtable_overwritten"),
     ("numpy", "scale_on_bias+no_delta"),
     ("torch", "axes_swapped+scale_twice"),
     ("torch", "index_transposed+mask_of_first_window"),
     ("torch", "dq_without_scale+dtable_summed_over_heads"),
-    ("torch", "heads_reversed+bias_after_mask"),
     ("c", "prefix_swapped+sign_flipped"),
     ("c", "keys_lost+dk_without_scale"),
     ("c", "row_late+padding_not_masked"),
