@@ -185,7 +185,7 @@ IMPORTS = "import no_such_library\ndef attention(q, k, v): pass\n"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{file}"], "mine.py cannot be imported: ModuleNotFoundError: No module named 'no_such_library'"),
+        (["{file}"], "cannot be imported: ModuleNotFoundError: No module named 'no_such_library'"),
         (["{file}"], "(mine.py:1 in <module>: import no_such_library)"),
         ([f"{KERNELS}:atention"], "has no function 'atention', did you mean 'attention'?"),
         ([f"{KERNELS}:np"], "has no function 'np'"),
