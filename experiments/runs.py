@@ -12,10 +12,11 @@ from pathlib import Path
 
 from . import checkpoint, events, metrics, plain_yaml
 from .build import OF_A_STEP, TWINS, build_trainer, load_dataset, steps_per_epoch
-from .config import Config, TrainingConfig, load_config
+from .config import Config, load_config
 from .data.summary import Summary
 from .fields import check_fields, is_text
 from .files import LOCK, PARTIAL, make_folder, write_whole
+from .training_config import TrainingConfig
 from .versions import versions
 
 ABOUT, CONFIG, LAST, BEST = "run.json", "config.yaml", "last.safetensors", "best.safetensors"

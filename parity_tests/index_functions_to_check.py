@@ -203,6 +203,21 @@ def only_squares(window_size):
     return window(window_size)
 
 
+def only_oblong(window_size):
+    """A function that fails in some cases"""
+    if len(set(window_size)) == 1:
+        raise ValueError("no square, please")
+    return window(window_size)
+
+
+def nested_lists(window_size, num_prefix_tokens=0):
+    return decomposed(window_size, num_prefix_tokens).tolist()
+
+
+def tuple_of_arrays(window_size, num_prefix_tokens=0):
+    return tuple(decomposed(window_size, num_prefix_tokens))
+
+
 def needs_all(window_size, num_prefix_tokens, q_size, k_size, q_offset):
     """A function without defaults"""
     return window(window_size, num_prefix_tokens, q_size, k_size, q_offset)

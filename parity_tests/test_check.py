@@ -9,8 +9,9 @@ import pytest
 from . import budget
 from .check.__main__ import main
 from .check.attention import ATTENTION
+from .check.attention.backward_mistakes import DkWithoutScale, DtableOverwritten
 from .check.attention.lookup_mistakes import SignFlipped
-from .check.attention.mistakes import MISTAKES, DkWithoutScale, DtableOverwritten, ScaleOnBias
+from .check.attention.mistakes import MISTAKES, ScaleOnBias
 from .check.attention.reference import Reference
 from .check.diagnose import Answer, diagnose
 from .check.kernel import Kernel

@@ -148,6 +148,18 @@ def test_the_command_says_what_is_wrong_and_whose_order_it_is(capsys):
     assert "it is 'maxvit'" in shown
 
 
+@pytest.mark.parametrize("function", ["nested_lists", "tuple_of_arrays"])
+def test_lists_and_tuples_are_taken_for_arrays(function):
+    assert judge_kernel(Kernel(f"{FUNCTIONS}:{function}"), "index", scheme="decomposed").ok
+
+
+def test_an_error_of_the_function_is_its_finding():
+    verdict = judge_kernel(Kernel(f"{FUNCTIONS}:only_oblong"), "index", quick=True)
+    assert not verdict.ok
+    assert any("no square" in finding.problem for finding in verdict.findings)
+    assert not verdict.remarks
+
+
 def test_a_wrong_shape_is_said(capsys):
     assert main([f"{FUNCTIONS}:swin_of_xy", "--kind", "index", "--quick"]) == 1
     shown = capsys.readouterr().out

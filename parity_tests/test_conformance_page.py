@@ -1,13 +1,6 @@
 """What docs/conformance.md defines is what the twins compute: its blocks run here, for all cases."""
 
-import contextlib
-import functools
-import io
-import json
-import re
 from fractions import Fraction
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,26 +12,14 @@ from numpy_ref.position._irpe_buckets import buckets
 from . import budget
 from .both import TWINS, array, tensor
 from .cases import CASES
-from .check.attention.mistakes import MISTAKES
-from .check.attention.reference import Grids
+from .conformance import INDICES, defined
 from .errors import Measures
 from .run import given_of
-from .test_docs import blocks
 from .test_geometry import DRAWS, Draws
-from .vectors.cases import chosen
 from .verdict import truth_of
 from .yardstick import Yardstick
 
-PAGE = Path(__file__).parent.parent / "docs" / "conformance.md"
 ROUNDS = 12
-INDICES = {
-    **dict.fromkeys(("1d", "2d", "3d"), "window_index"),
-    **dict.fromkeys(("t5", "gated_t5"), "t5_index"),
-    **dict.fromkeys(("irpe", "irpe_bias"), "irpe_index"),
-    **dict.fromkeys(("maxvit", "levit", "shaw", "halo", "decomposed")),
-    **dict.fromkeys(("alibi", "alibi2d", "kerple", "sandwich", "dynamic"), "computed_index"),
-    **dict.fromkeys(("dynamic_1d", "log_cpb", "rel_pos_mlp", "transformer_xl"), "computed_index"),
-}
 OF_INDEX = {
     *("causal", "stride", "halo_size", "method", "ratio", "num_buckets", "max_distance"),
     "bidirectional",
@@ -48,13 +29,7 @@ OF_INDEX = {
 @pytest.fixture(scope="module")
 def page():
     """What the page's blocks define."""
-    namespace = {}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for code, _ in blocks(PAGE):
-            exec(code, namespace)
-    for name in ("t5_bucket", "irpe_g"):  # large powers of integers
-        namespace[name] = functools.cache(namespace[name])
-    return SimpleNamespace(**namespace)
+    return defined()
 
 
 def of(name, *without):
@@ -255,94 +230,6 @@ def test_resize_of_any_size(page, twin, method, old, new):
     assert budget.float64("out", expected, page.resize(table, *windows, method, 1)).ok
 
 
-# the vectors, read, computed and judged by what the page says only
-
-VECTORS = Path(__file__).parent / "vectors" / "data"
-MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
-
-
-def results_of(page, case, inputs, douts):
-    """Return the results that the page's definitions give for a case."""
-    kind, options = case["kind"], case["options"]
-    if kind == "index":
-        scheme = case["scheme"]
-        return {"out": getattr(page, INDICES[scheme] or f"{scheme}_index")(**options)}
-    if kind == "shift":
-        return {"out": page.shift_mask(**options)}
-    if kind == "attention":
-        out, p = page.attention(**inputs, **options)
-        return {"out": out} | page.attention_backward(douts[0], p, **inputs, **options)
-    if kind == "bias":
-        index, rows = inputs["index"], len(inputs["table"])
-        return {"out": page.bias(**inputs), "dtable": page.bias_backward(douts[0], index, rows)}
-    if kind == "cosine":
-        q, k = page.cosine(**inputs)
-        return {"out.0": q, "out.1": k} | page.cosine_backward(douts, **inputs)
-    if kind in ("score_lookup", "value_lookup"):
-        backward = getattr(page, f"{kind}_backward")
-        return {"out": getattr(page, kind)(**inputs)} | backward(douts[0], **inputs)
-    if kind == "windows":
-        x = inputs["x"]
-        return {
-            "out": page.partition(x, **options),
-            "dx": page.reverse(douts[0], x.shape[1:3], **options),
-        }
-    if kind == "reverse":
-        cut = {name: value for name, value in options.items() if name != "size"}
-        grads = {"dwindows": page.partition(douts[0], **cut), "dresidual": douts[0]}
-        if "residual" not in inputs:
-            del grads["dresidual"]
-        return {"out": page.reverse(**inputs, **options)} | grads
-    assert kind == "resize"
-    return {
-        "out": page.resize(**inputs, **options),
-        "dtable": page.resize(douts[0], **options, backward=True),
-    }
-
-
-@pytest.mark.parametrize("case", MANIFEST["cases"], ids=lambda case: f"{case['id']}-{case['dtype']}")
-def test_the_page_alone_passes_the_vectors(page, case):
-    tensors = page.read_tensors((VECTORS / case["file"]).read_bytes())
-    at_least = np.float32 if case["dtype"] == "float32" else np.float64
-    wide = {n: x if x.dtype.kind == "i" else x.astype(at_least) for n, x in tensors.items()}
-    inputs = {name: wide[f"input.{name}"] for name in case["inputs"]}
-    douts = [wide[name] for name in sorted(wide) if name.startswith("cotangent.")]
-    results = results_of(page, case, inputs, douts)
-    assert results.keys() == case["outputs"].keys()
-    for name, how in case["outputs"].items():
-        truth, spread = tensors[f"truth.{name}"], tensors.get(f"spread.{name}")
-        assert list(truth.shape) == how["shape"]
-        assert page.is_right(results[name], truth, how["rule"], spread, how.get("cost")), name
-        wrong = off_by_a_little(truth.astype(np.float64), how, spread)
-        assert not page.is_right(wrong, truth, how["rule"], spread, how.get("cost")), name
-
-
-def off_by_a_little(truth, how, spread):
-    """Return the truth with one element just over what the rule allows."""
-    largest = np.abs(truth).argmax()
-    if how["rule"] == "rounding":
-        allowed = budget.ROUNDING * how["cost"][0] * spread.ravel()[largest]
-    else:
-        allowed = budget.FLOAT64 * max(1, np.abs(truth).max())
-    wrong = truth.ravel().copy()
-    wrong[largest] += 1.01 * allowed
-    return wrong.reshape(truth.shape)
-
-
-def test_every_kind_of_the_vectors_is_on_the_page():
-    row = re.search(r"^\| `kind` \|(.*)\|$", PAGE.read_text(), re.MULTILINE)[1]
-    assert {case["kind"] for case in MANIFEST["cases"]} == set(re.findall(r"`(\w+)`", row))
-
-
-def test_the_edge_cases_of_the_page_exist():
-    part = PAGE.read_text().partition("## 8. ")[2].partition("## 9. ")[0]
-    rows = re.findall(r"^\| [^|]+ \|([^|]+)\|", part, re.MULTILINE)
-    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
-    assert len(named) > 20
-    assert named <= {case["id"] for case in MANIFEST["cases"]}
-    assert {name for ids in MANIFEST["edge_cases"].values() for name in ids} <= named
-
-
 # judging
 
 
@@ -369,70 +256,3 @@ def test_the_pages_judge_refuses_what_is_not_finite(page):
 def test_half_is_decoded(page):
     bits = np.arange(2**16, dtype=np.uint16)
     np.testing.assert_array_equal([page.half(b) for b in bits.tolist()], bits.view(np.float16))
-
-
-# the mistakes, each put into the reference
-
-PART_10 = PAGE.read_text().partition("## 10. ")[2].partition("Of the other kinds")[0]
-TABLE = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PART_10, re.MULTILINE)[2:]
-BUGS = (
-    *("SignFlipped", "AxesSwapped ColumnsFirst", "StrideOfWidth StrideTooSmall"),
-    *("OneRowLate OneRowEarly", "IndexTransposed"),
-    "PrefixRowsSwapped PrefixRowsFirst PrefixTokensLast PrefixWithoutBias",
-    "TableTransposed HeadsReversed HeadsShifted FirstHeadForAll",
-    *("NoBias BiasSubtracted", "ScaleOnBias", "ScaleTwice NoScale", "OwnScale"),
-    *("NoMask MaskOfFirstWindow", "", "MaskTransposed BiasAfterMask"),
-    *("SoftmaxOverQueries", "NoMaximum", "NoDelta DeltaWithoutWeights"),
-    *("DqWithoutScale DqWithScaleTwice", "DkWithoutScale DkWithScaleTwice", "DvOverQueries"),
-    *("DtableWithScale", "DtableOverwritten", "DtableOfLastSample DtableOfFirstSample DtableAveraged"),
-    *("DtableSummedOverHeads", "LastKeysLost4", "LastKeysLostInDtable4 LastQueriesLostInDtable4"),
-    *("LastQueriesLost4", "PaddingNotMasked4 PaddingNotMasked64"),
-)
-MISTAKE = {mistake.__name__: mistake for mistake in MISTAKES if mistake.__name__ != "InForward"}
-
-
-@pytest.fixture(scope="module")
-def attention_vectors(page):
-    """{id: (tensors, options, outputs, grids of the index)} in float64."""
-    grids = {row.id: getattr(row.case.inputs.get("index"), "grids", None) for row in chosen()}
-    return {
-        case["id"]: (
-            page.read_tensors((VECTORS / case["file"]).read_bytes()),
-            case["options"],
-            case["outputs"],
-            grids[case["id"]] and Grids(*grids[case["id"]]),
-        )
-        for case in MANIFEST["cases"]
-        if (case["kind"], case["dtype"]) == ("attention", "float64")
-    }
-
-
-def wrong_results(page, mistake, vectors):
-    """Return {id: names of the results that the mistake makes wrong}, without cases that it passes."""
-    wrong = {}
-    for name, (tensors, options, outputs, grids) in vectors.items():
-        inputs = {n.removeprefix("input."): x for n, x in tensors.items() if n.startswith("input.")}
-        made = mistake(tensors["cotangent.out"], **inputs, **options, grids=grids)
-        for result, how in outputs.items():
-            truth = tensors[f"truth.{result}"]
-            found = np.broadcast_to(made.result(result), truth.shape)
-            if not page.is_right(found, truth, how["rule"]):
-                wrong.setdefault(name, set()).add(result)
-    return wrong
-
-
-@pytest.mark.parametrize(("row", "names"), [*zip(TABLE, BUGS, strict=True)], ids=lambda x: str(x)[:50])
-def test_a_mistake_shows_where_the_page_says(page, attention_vectors, row, names):
-    _, results, shown = row
-    everything = {"out", "dq", "dk", "dv", "dtable"}
-    expected = everything if results == "all" else set(results.split(", "))
-    fails, passes = set(), set()
-    for part in shown.split("; "):
-        if "--full" not in part:
-            (passes if part.startswith("not ") else fails).update(re.findall(r"`(attention-\w+)`", part))
-    for name in names.split():
-        wrong = wrong_results(page, MISTAKE[name], attention_vectors)
-        assert set().union(*wrong.values()) == expected, name
-        assert fails <= wrong.keys(), name
-        assert not passes & wrong.keys(), name
-        assert "only" not in shown or fails == wrong.keys(), name

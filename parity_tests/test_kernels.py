@@ -212,22 +212,6 @@ def test_bits_do_not_depend_on_the_threads(case, dtype, threads):
             np.testing.assert_array_equal(results[0][name], other[name], err_msg=name)
 
 
-@pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
-@pytest.mark.parametrize("bad", [-1, 5])
-@pytest.mark.parametrize("length", [3, 200], ids=["one_call", "all_threads"])
-def test_an_index_outside_the_table_is_an_error(module, bad, length):
-    table, index = np.ones((5, 2)), np.zeros((length, length), int)
-    index[1, 2] = bad
-    entries = rf"index has entries in \[{min(bad, 0)}, {max(bad, 0)}\], expected \[0, 5\)"
-    with pytest.raises(ValueError, match=entries):
-        module.bias_forward(table, index)
-    with pytest.raises(ValueError, match=entries):
-        module.bias_backward(np.ones((2, length, length)), index, 5)
-    q = np.ones((1, 2, length, 4))
-    with pytest.raises(ValueError, match=entries):
-        module.attention_forward(q, q, q, table, index)
-
-
 @pytest.mark.parametrize("shape", [(1, 8), (5, 70, 24)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_layer_norm_adds_what_comes_past_it(shape, dtype):
@@ -257,24 +241,6 @@ def _past_the_norm(module, x, dout, dresidual, weight, bias):
     with pytest.raises(TypeError, match="dresidual has dtype int64"):
         module.layer_norm_backward(dout, cache, np.ones(x.shape, int))
     return alone.dx + dresidual, both.dx
-
-
-@pytest.mark.parametrize("module", [ops, kernels], ids=["ops", "kernels"])
-def test_wrong_arguments_are_named(module):
-    table, index = np.ones((5, 2)), np.zeros((3, 3), int)
-    with pytest.raises(TypeError, match="table has dtype float16"):
-        module.bias_forward(table.astype(np.float16), index)
-    with pytest.raises(TypeError, match="index has dtype float64"):
-        module.bias_forward(table, index.astype(float))
-    with pytest.raises(ValueError, match=r"dbias has shape \(2, 3, 4\)"):
-        module.bias_backward(np.ones((2, 3, 4)), index, 5)
-    q = np.ones((1, 2, 3, 4))
-    with pytest.raises(ValueError, match="table and index belong together"):
-        module.attention_forward(q, q, q, table=table)
-    with pytest.raises(ValueError, match="mask has shape"):
-        module.attention_forward(q, q, q, mask=np.ones((4, 3)))
-    with pytest.raises(TypeError, match="share one dtype"):
-        module.attention_forward(q, q, q.astype(np.float32))
 
 
 def test_runs_without_the_jit():

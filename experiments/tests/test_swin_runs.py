@@ -16,7 +16,6 @@ from experiments.config import (
     DataConfig,
     ModelConfig,
     RelativePositionConfig,
-    TrainingConfig,
     VisualizationConfig,
     load_config,
 )
@@ -28,6 +27,7 @@ from experiments.predict import main as predict
 from experiments.resize import main as resize
 from experiments.resize import resized_model
 from experiments.train import main
+from experiments.training_config import TrainingConfig
 from experiments.visualize import main as visualize
 from parity_tests import budget
 

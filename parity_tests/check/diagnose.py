@@ -125,6 +125,8 @@ def _related(a, b):
 def explains(mistake, answer):
     """Return whether a mistake gives the answer's results, and the largest relative difference."""
     question, largest = answer.question, 0.0
+    if not answer.results.keys() & {*answer.wrong} and answer.wrong:
+        return False, np.inf  # only the shapes are wrong
     near = NEAR[question.dtype]
     known = mistaken(mistake, answer)
     for name in sorted(answer.results, key=lambda name: name not in answer.wrong):
@@ -144,7 +146,8 @@ def mistaken(mistake, answer):
     """Return the mistake asked the answer's question; what is free in it is fitted to the answer."""
     known = answer.question.asked_of(mistake)
     if hasattr(known, "fit"):
-        known.fit(answer.results)
+        truth = answer.question.truth
+        known.fit({name: x for name, x in answer.results.items() if x.shape == truth[name].shape})
     return known
 
 
@@ -165,7 +168,14 @@ def _best(tried, failed, right):
         harm = [sum(not explains(_both(*d.mistakes), a)[0] for a in right) for d in found]
         found = [d for d, wrong in zip(found, harm, strict=True) if wrong == min(harm)]
     exact = [d for d in found if not any(hasattr(m, "fit") for m in d.mistakes)]
-    return list({d.texts: d for d in exact or found}.values())
+    found = list({d.texts: d for d in exact or found}.values())
+    return [d for d in found if not any(_narrower(d, other) for other in found)]
+
+
+def _narrower(diagnosis, other):
+    """Return whether the other's bugs are more general: one in forward only is a case of one in both."""
+    pairs = zip(diagnosis.mistakes, other.mistakes, strict=True)
+    return diagnosis is not other and all(issubclass(a, b) for a, b in pairs)
 
 
 def _diagnosis(mistakes, failed, least):
@@ -200,10 +210,9 @@ def _distance(a, b, slack=0.0):
     It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    try:
-        b = np.broadcast_to(b, a.shape)
-    except ValueError:
+    if a.ndim != b.ndim or any(n not in (1, size) for n, size in zip(b.shape, a.shape, strict=True)):
         return np.inf
+    b = np.broadcast_to(b, a.shape)
     if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return np.inf
     finite = np.isfinite(a)

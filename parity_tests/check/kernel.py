@@ -103,7 +103,7 @@ class Kernel:
             return out, {f"d{n}": g for n, g in zip(wanted, grads, strict=True)} if grads else {}
         returned = self._call(given)
         if not wanted:
-            return first(returned), {}
+            return returned if question.dout is None else first(returned), {}
         out, *kept = returned if isinstance(returned, tuple | list) else (returned,)
         grads = self.backward(dout, *kept) if kept else self.backward(dout, **given)
         return out, self._named(grads, wanted)
@@ -144,6 +144,8 @@ class Kernel:
         for name in (name for name in question.truth if name in values):
             if values[name] is None and name != "out":
                 returned.problems[name] = NO_PATH if self.backward is None else NOT_RETURNED
+            elif values[name] is None and question.none is not None:
+                returned.results[name] = question.none
             else:
                 self._read(name, values[name], returned)
         return returned

@@ -17,6 +17,7 @@ class Question:
     truth: {name: array}, float64 or integers; the first is the output. costs: {name: Yardstick}.
     moved: names of the results that are only copied, and so equal bit for bit.
     context: what the reference gets besides the arguments, for the sake of the mistakes.
+    none: the array that a kernel may return None for as its output; None if it may not.
     """
 
     case: Case
@@ -27,6 +28,7 @@ class Question:
     costs: dict
     moved: frozenset = frozenset()
     context: dict = field(default_factory=dict)
+    none: object = None
 
     @property
     def wanted(self):
@@ -114,9 +116,9 @@ class Kind:
         """Return why a kernel of these arguments is not asked the case, "" if it is."""
         given = {*case.inputs, *case.options}
         if lacking := [name for name in self.arguments if name in given - set(takes)]:
-            return f"with {', '.join(lacking)}, which the function does not take"
+            return f"with {' and '.join(lacking)}, which the function does not take"
         absent = [name for name in needs if name not in given]
-        return f"without {', '.join(absent)}, which the function needs" if absent else ""
+        return f"without {' and '.join(absent)}, which the function needs" if absent else ""
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""

@@ -115,8 +115,9 @@ def _numbers(finding):
 
 def _diagnosis(verdict):
     """Yield the bugs that give these results, with the evidence."""
-    if not any(finding.where and not finding.ok for finding in verdict.findings):
-        return  # there are no values to explain
+    valued = any(finding.where and not finding.ok for finding in verdict.findings)
+    if not verdict.diagnoses and not valued:
+        return  # there is nothing to explain
     if not verdict.diagnoses:
         yield "no known bug, and no two or three of them, give these results"
     elif len(verdict.diagnoses) == 1:
@@ -133,7 +134,9 @@ def _diagnosis(verdict):
 
 def short(case, kind):
     """Return a case's name without what all cases of the kind begin with."""
-    return case.removeprefix("op-").removeprefix("function-").removeprefix(f"{kind}-")
+    if case.startswith(("op-", "function-")):
+        return case.rpartition("-")[2]
+    return case.removeprefix(f"{kind}-")
 
 
 def _folded(line):

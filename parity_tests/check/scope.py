@@ -3,6 +3,7 @@
 from fnmatch import fnmatch
 
 from ..cases import Denormal
+from .report import short
 
 
 def cases_for(kernel, kind, dtype="float32", quick=False, pattern="*"):
@@ -21,7 +22,7 @@ def cases_for(kernel, kind, dtype="float32", quick=False, pattern="*"):
         fit = [case for case in fit if not has_denormals(case)]
     if not fit:
         raise ValueError(f"no case of the kind {kind.name} fits the arguments of {kernel.name}")
-    named = [case for case in fit if fnmatch(case.id, pattern) or fnmatch(case.variant, pattern)]
+    named = [case for case in fit if _is_named(case, kind, pattern)]
     if not named:
         names = ", ".join(case.variant for case in fit)
         raise ValueError(f"no case is named {pattern!r}, only {names}")
@@ -31,6 +32,11 @@ def cases_for(kernel, kind, dtype="float32", quick=False, pattern="*"):
 def has_denormals(case):
     """Return whether some input is below the smallest normal number."""
     return any(isinstance(spec, Denormal) for spec in case.inputs.values())
+
+
+def _is_named(case, kind, pattern):
+    names = (case.id, case.variant, short(case.id, kind.name))
+    return any(fnmatch(name, pattern) for name in names)
 
 
 def left_out(kernel, kind, dtype, without=""):

@@ -123,7 +123,7 @@ def judge_kernel(
         tuple(left_out(kernel, kind, dtype, without)),
         kind.scheme,
         tuple(kind.remarks(answers)),
-        (*_dtypes(returned, dtype), *notes),
+        (*_dtypes(returned if len(kind.axes) > 1 else (), dtype), *notes),
         kernel.library_name,
         min(wrong, key=lambda case: (sizes[case], case), default=None),
     )

@@ -5,18 +5,18 @@ import numpy as np
 from .windows import bugs_in, window_of
 
 TILE = 16
-BUGS = frozenset(
-    """
+NAMES = """
     sign_flipped axes_swapped columns_first stride_2w stride_2w_minus_2 row_late row_early not_shifted
     shifted_by_size prefix_swapped prefix_rows_first prefix_last prefix_without_bias index_transposed
     scale_on_bias scale_on_bias_forward scale_twice scale_twice_forward no_scale own_scale no_bias
     bias_in_base_two no_mask bias_after_mask mask_replaces mask_of_wrong_window mask_of_first_window
-    heads_reversed heads_shifted heads_interleaved first_head table_transposed softmax_over_queries
-    no_maximum no_delta delta_without_weights dq_without_scale dk_without_scale dq_scale_twice
-    dv_over_queries dtable_overwritten dtable_last_sample dtable_summed_over_heads dtable_averaged
-    dtable_with_scale dtable_float16 keys_lost dtable_keys_lost queries_lost padding_not_masked
-    """.split()
-)
+    heads_reversed heads_shifted heads_interleaved first_head table_transposed bias_not_permuted
+    softmax_over_queries no_maximum no_delta delta_without_weights dq_without_scale dk_without_scale
+    dq_scale_twice dv_over_queries dtable_overwritten dtable_last_sample dtable_summed_over_heads
+    dtable_averaged dtable_with_scale dtable_float16 keys_lost dtable_keys_lost queries_lost
+    padding_not_masked
+"""
+BUGS = frozenset(NAMES.split())
 
 
 def __getattr__(name):
@@ -113,6 +113,8 @@ def bias_of(bugs, table, rows):
     """Return table[rows] as (H, Lq, Lk)."""
     if "table_transposed" in bugs:
         return table.reshape(table.shape[::-1])[:, rows]
+    if "bias_not_permuted" in bugs:
+        return table[rows].reshape(-1, *rows.shape)
     return table[rows].transpose(2, 0, 1)[columns_of(bugs, table.shape[1])]
 
 
@@ -240,6 +242,9 @@ def scatter(bugs, ds, table, rows, scale):
     total = np.zeros(table.shape, np.float16 if "dtable_float16" in bugs else np.float64)
     if "table_transposed" in bugs:
         np.add.at(total.reshape(table.shape[::-1]).T, rows, ds.transpose(1, 2, 0))
+        return total
+    if "bias_not_permuted" in bugs:
+        np.add.at(total, rows, ds.reshape(*rows.shape, -1))
         return total
     columns = columns_of(bugs, table.shape[1])
     if "dtable_summed_over_heads" in bugs:

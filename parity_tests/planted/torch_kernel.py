@@ -1,6 +1,7 @@
 """Attention in PyTorch: differentiated by autograd, or by an autograd.Function; and its bugs.
 
-A kernel with a bug of backward is the Function, any other is the plain one; `by_hand` chooses the Function.
+A kernel with a bug of backward is the Function, any other the plain one; `by_hand` is the Function
+without a bug.
 """
 
 import torch
@@ -9,23 +10,20 @@ from torch.nn.functional import pad
 from .windows import bugs_in, window_of
 
 TILE = 24
-OF_FORWARD = frozenset(
-    """
+NAMES_OF_FORWARD = """
     sign_flipped axes_swapped columns_first stride_2w stride_2w_minus_2 row_late row_early not_shifted
     prefix_swapped prefix_rows_first prefix_last prefix_without_bias index_transposed
     scale_on_bias scale_twice no_scale own_scale no_bias bias_in_base_two
     no_mask bias_after_mask mask_of_infinity mask_of_wrong_window mask_of_first_window mask_transposed
-    heads_reversed heads_shifted heads_permuted first_head table_transposed softmax_over_queries no_maximum
-    keys_lost padding_not_masked dtable_half
-    """.split()
-)
-OF_BACKWARD = frozenset(
-    """
-    by_hand scale_on_bias_forward no_delta dq_without_scale dk_without_scale dk_scale_twice dtable_with_scale
-    dtable_overwritten dtable_first_sample dtable_summed_over_heads dtable_averaged dtable_bfloat16
-    dtable_index_transposed dtable_keys_lost queries_lost
-    """.split()
-)
+    heads_reversed heads_shifted heads_permuted first_head table_transposed bias_not_permuted
+    softmax_over_queries no_maximum keys_lost padding_not_masked dtable_half
+"""
+NAMES_OF_BACKWARD = """
+    by_hand scale_on_bias_forward no_delta dq_without_scale dk_without_scale dk_scale_twice
+    dtable_with_scale dtable_overwritten dtable_first_sample dtable_summed_over_heads
+    dtable_averaged dtable_bfloat16 dtable_index_transposed dtable_keys_lost queries_lost
+"""
+OF_FORWARD, OF_BACKWARD = (frozenset(names.split()) for names in (NAMES_OF_FORWARD, NAMES_OF_BACKWARD))
 BUGS = OF_FORWARD | OF_BACKWARD
 
 
@@ -107,6 +105,8 @@ def bias_of(bugs, table, index):
         table = table.to(torch.promote_types(dtype, torch.float32))
     if "table_transposed" in bugs:
         bias = table.view(table.shape[1], -1)[:, rows]
+    elif "bias_not_permuted" in bugs:
+        bias = table[rows.reshape(-1)].view(-1, *rows.shape)
     else:
         bias = table[rows.reshape(-1)].view(*rows.shape, -1).permute(2, 0, 1)
         bias = bias[columns_of(bugs, table.shape[1])]
@@ -219,7 +219,9 @@ def gradient_of_table(bugs, ds, table, index, scale):
         of_pairs = scale * of_pairs
     if "dtable_summed_over_heads" in bugs:
         of_pairs = of_pairs.sum(1, keepdim=True).expand_as(of_pairs)
-    summed = torch.bfloat16 if "dtable_bfloat16" in bugs else torch.promote_types(table.dtype, torch.float32)
+    summed = torch.promote_types(table.dtype, torch.float32)
+    if "dtable_bfloat16" in bugs:
+        summed = torch.bfloat16
     total = torch.zeros_like(table, dtype=summed)
     if "dtable_overwritten" in bugs:
         total[rows.reshape(-1)] = of_pairs

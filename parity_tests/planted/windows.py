@@ -25,5 +25,6 @@ def bugs_in(name, known):
     """Return the bugs that a kernel's name lists, "one+another"; raises AttributeError."""
     bugs = frozenset(name.split("+")) - {"right"}
     if not bugs <= known:
-        raise AttributeError(f"no bug {', '.join(sorted(bugs - known))}, only {', '.join(sorted(known))}")
+        names, others = (", ".join(sorted(some)) for some in (bugs - known, known))
+        raise AttributeError(f"no bug {names}, only {others}")
     return bugs

@@ -59,7 +59,7 @@ def write_whole(path, content):
 def _bytes(array, dtype):
     """Return the array's bytes; raises ValueError if the dtype cannot hold its values."""
     if dtype == "BF16":
-        bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+        bits = array.astype(np.float32).view(np.uint32)
         stored, back = (bits >> 16).astype("<u2"), (bits & 0xFFFF0000).view(np.float32)
     else:
         stored = back = array.astype(ITEM[dtype])

@@ -20,6 +20,10 @@ class Steady:
 
     @staticmethod
     def matmul(a, b):
+        if a.ndim == 1:
+            return Steady.matmul(a[None], b)[..., 0, :]
+        if b.ndim == 1:
+            return Steady.matmul(a, b[:, None])[..., 0]
         shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         total = np.zeros((*shape, a.shape[-2], b.shape[-1]))
         for k in range(a.shape[-1]):

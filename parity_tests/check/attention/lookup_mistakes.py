@@ -1,93 +1,9 @@
-"""Known bugs of the lookup table[index]: the wrong row, or the wrong head."""
-
-from copy import copy
+"""Known bugs of the lookup table[index]: the wrong row; `head_mistakes` has the wrong heads."""
 
 import numpy as np
 
+from .head_mistakes import HEADS
 from .reference import Reference
-
-# heads
-
-
-class HeadsReversed(Reference):
-    """the heads of the table are in reverse order"""
-
-    def bias(self):
-        return 0.0 if self.table is None else super().bias()[::-1]
-
-    def scatter(self, ds):
-        return super().scatter(ds[:, ::-1])
-
-
-class HeadsShifted(Reference):
-    """each head reads the table's column of the next head"""
-
-    def bias(self):
-        return 0.0 if self.table is None else np.roll(super().bias(), -1, 0)
-
-    def scatter(self, ds):
-        return super().scatter(np.roll(ds, 1, 1))
-
-
-class FirstHeadForAll(Reference):
-    """all heads read the table's first column"""
-
-    def bias(self):
-        return 0.0 if self.table is None else super().bias()[:1]
-
-    def scatter(self, ds):
-        total = super().scatter(ds)
-        return np.where(np.arange(total.shape[1]) == 0, total.sum(1, keepdims=True), 0)
-
-
-class HeadsPermuted(Reference):
-    """the heads of the table are permuted: each head reads the table's column of another head"""
-
-    columns = None
-
-    def columns_read(self):
-        """Return the column of each head: those that were fitted, or with the first two swapped."""
-        heads = np.arange(self.table.shape[1])
-        return np.r_[heads[:2][::-1], heads[2:]] if self.columns is None else self.columns
-
-    def fit(self, results):
-        """Take the column of each head that gives its output best, if they make a permutation."""
-        if self.table is None or "out" not in results:
-            return
-        heads, off = np.arange(self.table.shape[1]), []
-        for column in heads:
-            alone = copy(self)
-            alone.columns = heads * 0 + column
-            off.append(np.abs(alone.result("out") - results["out"]))
-        heads_last = np.moveaxis(off, -3, -1)
-        off = heads_last.max(tuple(range(1, heads_last.ndim - 1)))  # (column, head)
-        columns = np.argmin(np.nan_to_num(off, nan=np.inf), 0)
-        self.columns = columns if np.array_equal(np.sort(columns), heads) else heads
-
-    def bias(self):
-        if self.table is None:
-            return 0.0
-        bias = super().bias()
-        return np.broadcast_to(bias, (self.table.shape[1], *bias.shape[1:]))[self.columns_read()]
-
-    def scatter(self, ds):
-        return super().scatter(ds[:, np.argsort(self.columns_read())])
-
-
-class TableTransposed(Reference):
-    """the table (R, H) is read as if its memory were (H, R)"""
-
-    def bias(self):
-        if self.table is None:
-            return 0.0
-        return self.table.reshape(self.table.shape[::-1])[:, self.rows()]
-
-    def scatter(self, ds):
-        total = super().scatter(ds)
-        return np.ascontiguousarray(total.T).reshape(total.shape)
-
-
-# rows
 
 
 class OnGrids(Reference):
@@ -267,7 +183,7 @@ class PrefixWithoutBias(Reference):
         if self.table is None or self.grids is None or not self.grids.prefix:
             return bias
         p = self.grids.prefix
-        bias[:, :p], bias[:, :, :p] = 0, 0
+        bias[..., :p, :], bias[..., :p] = 0, 0
         return bias
 
     def scatter(self, ds):
@@ -287,7 +203,7 @@ class IndexTransposed(Reference):
 
 # those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
-    *(HeadsReversed, HeadsShifted, HeadsPermuted, FirstHeadForAll, TableTransposed),
+    *HEADS,
     *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
     *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
     *beyond_the_table(StrideOfWidth),

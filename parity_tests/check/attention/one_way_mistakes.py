@@ -1,4 +1,4 @@
-"""Known bugs in one direction only, forward or backward, and bugs of kernels that make P anew in backward."""
+"""Known bugs in one direction only, and those of kernels that make P anew in backward."""
 
 from functools import cached_property
 

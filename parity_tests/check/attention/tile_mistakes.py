@@ -73,25 +73,53 @@ class NotRescaled(Tiled, Recomputed):
         so_far = np.maximum.accumulate(scores, -1)
         ends = np.arange(scores.shape[-1]) // self.size * self.size + self.size - 1
         of_tile = so_far[..., ends.clip(max=scores.shape[-1] - 1)]
-        return np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        return (
+            np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
+        )
 
 
-OF_QUERIES = (LastQueriesLost, LastQueriesLostInDtable)
-ALSO = {24: "24 or 48", 64: "64 or 96"}  # no case has a number of queries that tells these
+class ScaleGrows(Tiled, Recomputed):
+    """forward multiplies the scale by log₂ e once more in each further tile of {size} keys"""
+
+    # github.com/flagos-ai/FlagGems/pull/424
+
+    again = False
+
+    def product_factor(self):
+        tile = np.arange(self.k.shape[-2]) // self.size
+        return self.scale * (1.0 if self.again else np.log2(np.e) ** tile)
+
+    def product_factor_backward(self):
+        return self.scale
+
+    def scores_again(self):
+        self.again = True
+        scores = self.scores()
+        self.again = False
+        return scores
+
+
+LOST = (LastKeysLost, LastKeysLostInDtable, LastQueriesLost, LastQueriesLostInDtable)
+# {size: another that no case tells from it}
+UNTOLD = {
+    LastKeysLostInDtable: {64: 96},
+    LastQueriesLost: {24: 48, 64: 96},
+    LastQueriesLostInDtable: {24: 48, 64: 96},
+}
 
 
 def of_size(mistake, size, short=True):
     """Return the mistake for tiles of this size."""
-    text = mistake.__doc__.format(size=ALSO.get(size, size) if mistake in OF_QUERIES else size)
+    other = UNTOLD.get(mistake, {}).get(size)
+    text = mistake.__doc__.format(size=f"{size} or {other}" if other else size)
     name = f"{mistake.__name__}{size}{'' if short else 'All'}"
     return type(name, (mistake,), {"size": size, "short": short, "__doc__": text, "family": mistake})
 
 
-LOST = (LastKeysLost, LastKeysLostInDtable, *OF_QUERIES)
 TILES = tuple(
     of_size(mistake, size, short)
-    for mistake in (*LOST, PaddingNotMasked, NotRescaled)
+    for mistake in (*LOST, PaddingNotMasked, NotRescaled, ScaleGrows)
     for size in SIZES
     for short in ((True, False) if mistake in LOST else (True,))
-    if not (mistake in OF_QUERIES and size in (48, 96))
+    if size not in UNTOLD.get(mistake, {}).values()
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..attention import mistakes as of_attention
+from ..attention.backward_mistakes import DtableOverwritten, DtableSummedOverHeads
 from ..attention.lookup_mistakes import LOOKUP
 from ..attention.tile_mistakes import (
     SIZES,
@@ -14,17 +14,6 @@ from ..one_way import in_backward, in_forward
 from .reference import BiasReference
 
 # out
-
-
-class HeadsLast(BiasReference):
-    """(Lq, Lk, H) is reshaped to (H, Lq, Lk), not transposed"""
-
-    def bias(self):
-        return self.table[self.rows()].reshape(self.dout.shape)
-
-    def scatter(self, ds):
-        heads, q_len, k_len = self.dout.shape
-        return super().scatter(ds[0].reshape(q_len, k_len, heads).transpose(2, 0, 1)[None])
 
 
 class Negated(BiasReference):
@@ -106,8 +95,8 @@ def _both_ways(*mistakes):
 
 
 MISTAKES = (
-    *_both_ways(*map(of_bias, LOOKUP), HeadsLast, Negated),
-    *map(of_bias, (of_attention.DtableOverwritten, of_attention.DtableSummedOverHeads)),
+    *_both_ways(*map(of_bias, LOOKUP), Negated),
+    *map(of_bias, (DtableOverwritten, DtableSummedOverHeads)),
     *(DtableOfFirstPair, DtableOfMean, DtableMeanOfHeads, DtableTwice, DtableOfSymmetricPairs),
     *(DtableOfFirstRow, DtableZero),
     *(

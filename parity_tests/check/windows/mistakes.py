@@ -71,7 +71,8 @@ class PaddedAround(Geometry):
     """the padding is on both sides, half and half, not below and on the right"""
 
     def padding(self):
-        return tuple((after // 2, after - after // 2) for _, after in super().padding())
+        totals = (before + after for before, after in super().padding())
+        return tuple((total // 2, total - total // 2) for total in totals)
 
 
 # of both: the order
@@ -102,7 +103,7 @@ class NotTransposed(Geometry):
     """the axes are not transposed between the two reshapes: a window has a piece of a row of the map"""
 
     def blocks(self, grid):
-        return grid
+        return grid.reshape(super().blocks(grid).shape)
 
 
 SHARED = (

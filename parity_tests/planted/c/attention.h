@@ -19,7 +19,7 @@
     X(scale_on_bias) X(scale_on_bias_forward) X(scale_twice) X(scale_twice_forward) X(own_scale)       \
     X(no_bias) X(backward_without_bias) X(bias_in_base_two) X(no_mask) X(backward_without_mask)                  \
     X(bias_after_mask) X(mask_of_infinity) X(mask_of_wrong_window) X(mask_of_first_window)             \
-    X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed)             \
+    X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed) X(bias_not_permuted) X(program_decoded) X(scale_grows)            \
     X(softmax_over_queries) X(no_maximum) X(not_rescaled) X(keys_lost) X(padding_not_masked)           \
     X(no_delta) X(dq_without_scale) X(dk_without_scale) X(dk_scale_twice) X(queries_lost)              \
     X(dtable_stored) X(dtable_last_sample) X(dtable_summed_over_heads) X(dtable_averaged)              \
@@ -45,7 +45,7 @@ typedef struct {
 
 /* The parts */
 int64_t attention_row(const attention *a, int64_t i, int64_t j);
-int64_t attention_place(const attention *a, int64_t h, int64_t i, int64_t j);
+int64_t attention_place(const attention *a, int64_t b, int64_t h, int64_t i, int64_t j);
 int64_t attention_whole(int64_t length, int64_t tile, int lost);
 int64_t attention_owner(const attention *a, int64_t i, int64_t j);
 int64_t attention_longer(const attention *a);

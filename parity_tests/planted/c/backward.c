@@ -34,7 +34,7 @@ static void add(REAL *to, REAL factor, const REAL *x, int64_t n)
 static void add_to_table(const head *of, int64_t i, int64_t j, double ds)
 {
     const attention *a = of->a;
-    int64_t place = attention_place(a, of->h, i, j);
+    int64_t place = attention_place(a, of->b, of->h, i, j);
     if (place < 0) return;
     if (HAS(dtable_keys_lost) && j >= attention_whole(a->k_len, KEYS, 1)) return;
     if (HAS(dtable_queries_lost) && i >= attention_whole(a->q_len, QUERIES, 1)) return;

@@ -11,8 +11,9 @@ REAL attention_dot(const REAL *x, const REAL *y, int64_t n)
     return sum;
 }
 
-static int64_t column_of(const attention *a, int64_t h)
+static int64_t column_of(const attention *a, int64_t b, int64_t h)
 {
+    if (HAS(program_decoded)) return (b * a->heads + h) / a->batch;
     if (HAS(heads_reversed)) return a->heads - 1 - h;
     if (HAS(heads_shifted)) return (h + 1) % a->heads;
     if (HAS(heads_permuted)) return h == 0 ? a->heads - 1 : h == a->heads - 1 ? 0 : h; /* ends swapped */
@@ -20,17 +21,22 @@ static int64_t column_of(const attention *a, int64_t h)
 }
 
 /* The place in the table that head h reads for a pair, or -1 for none: as a masked load does it. */
-int64_t attention_place(const attention *a, int64_t h, int64_t i, int64_t j)
+int64_t attention_place(const attention *a, int64_t b, int64_t h, int64_t i, int64_t j)
 {
+    if (HAS(bias_not_permuted)) { /* (Lq, Lk, H) taken for (H, Lq, Lk) */
+        int64_t n = (h * a->q_len + i) * a->k_len + j;
+        h = n % a->heads, j = n / a->heads % a->k_len, i = n / a->heads / a->k_len;
+    }
     int64_t row = attention_row(a, i, j);
     if (HAS(prefix_without_bias) && a->known && (i < a->prefix || j < a->prefix)) return -1;
     if (row < 0 || row >= a->rows) return -1;
     if (HAS(table_transposed)) return h * a->rows + row;
-    return row * a->heads + column_of(a, h);
+    return row * a->heads + column_of(a, b, h);
 }
 
 static REAL mask_of(const attention *a, int64_t b, int64_t h, int64_t i, int64_t j)
 {
+    if (HAS(program_decoded)) b = (b * a->heads + h) % a->batch;
     int64_t window = b % a->masks;
     if (HAS(mask_of_wrong_window)) window = b / (a->batch / a->masks);
     if (HAS(mask_of_first_window)) window = 0;
@@ -44,8 +50,10 @@ REAL attention_score(const attention *a, int64_t b, int64_t h, int64_t i, int64_
     REAL scale = a->scale, bias = 0;
     if (HAS(own_scale)) scale = 1 / sqrt(a->dim);
     if (HAS(scale_twice) || (HAS(scale_twice_forward) && !backward)) scale *= scale;
-    REAL s = scale * attention_dot(a->q + (bh * a->q_len + i) * a->dim, a->k + (bh * a->k_len + j) * a->dim, a->dim);
-    int64_t place = a->table && !HAS(no_bias) ? attention_place(a, h, i, j) : -1;
+    if (HAS(scale_grows) && !backward) scale *= pow(M_LOG2E, j / KEYS); /* in place, tile by tile */
+    const REAL *q = a->q + (bh * a->q_len + i) * a->dim, *k = a->k + (bh * a->k_len + j) * a->dim;
+    REAL s = scale * attention_dot(q, k, a->dim);
+    int64_t place = a->table && !HAS(no_bias) ? attention_place(a, b, h, i, j) : -1;
     if (place >= 0 && !(HAS(backward_without_bias) && backward)) bias = a->table[place];
     if (HAS(scale_on_bias) || HAS(scale_on_bias_forward)) bias *= a->scale;
     if (HAS(bias_in_base_two)) bias *= M_LN2; /* exp2(log₂e · s + bias) */
