@@ -135,9 +135,10 @@ def explains(mistake, answer):
         off = _distance(result, given, _rounding(question, name))
         if off > near:
             return False, off
-        if name in answer.wrong and _distance(result, given) > EXPLAINED * _distance(result, truth):
+        apart = _distance(result, given)
+        if name in answer.wrong and apart > EXPLAINED * _distance(result, truth):
             return False, off
-        largest = max(largest, off)
+        largest = max(largest, apart if apart <= near else off)  # all of it, where b is not nearly 0
     return True, largest
 
 
