@@ -69,7 +69,8 @@ def test_a_template_is_right_as_it_is(library, kind, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert f"{'numpy' if library == 'c' else library} arrays\n" in shown
     assert ", 0 wrong" in shown
-    assert "not checked" not in shown
+    left_out = [line for line in shown.splitlines() if line.startswith("not checked")]
+    assert all("denormal" in line for line in left_out)
 
 
 def test_a_template_that_is_not_there_lists_those_that_are():
