@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .precision import imprecise_steps
+
 # A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
@@ -23,13 +25,23 @@ class Diagnosis(NamedTuple):
     """A known bug, or several together, that gives the kernel's results.
 
     mistakes: their classes. explained, failed: numbers of cases. difference: the largest difference
-    between the kernel's results and the bug's, relative to each tensor's largest element.
+    between the kernel's results and the bug's, relative to each tensor's largest element. sizes: of the
+    errors, in words, where the results cannot be compared: those of a step in low precision.
     """
 
     mistakes: tuple
     explained: int
     failed: int
     difference: float
+    sizes: str = ""
+
+    @property
+    def evidence(self):
+        """Why it is this one, in words."""
+        if self.sizes:
+            return f"{self.sizes}; measured in {self.explained} of {self.failed} wrong cases"
+        cases = f"{self.explained} of {self.failed} wrong cases"
+        return f"with that your results agree to {self.difference:.0e} in {cases}"
 
     @property
     def texts(self):
@@ -40,11 +52,15 @@ class Diagnosis(NamedTuple):
 def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
-    Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
-    is returned if none of them gives the results of any case.
+    Each mistake of the kind is tried alone, then each step in low precision, then every two mistakes,
+    then the best two with each third. Nothing is returned if none of them gives the results of any case.
     """
     failed = sorted((a for a in answers if a.wrong), key=lambda a: a.question.truth["out"].size)
     best = _best([(mistake,) for mistake in kind.mistakes], failed)
+    if failed and not (best and best[0].explained == len(failed)):
+        imprecise = _imprecise(answers, kind, len(failed))
+        if imprecise:
+            return imprecise
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
             return best
@@ -52,6 +68,13 @@ def diagnose(answers, kind):
         if better and (not best or better[0].explained > best[0].explained):
             best = better
     return best
+
+
+def _imprecise(answers, kind, failed):
+    """Return the steps in low precision that fit, each text once."""
+    fits = imprecise_steps(answers, kind.steps) if kind.steps else []
+    found = [Diagnosis((fit.step,), fit.cases, failed, 0.0, fit.evidence) for fit in fits]
+    return list({d.texts: d for d in reversed(found)}.values())[::-1]
 
 
 def _pairs(mistakes, best, failed):

@@ -46,6 +46,7 @@ class Kind:
     cases: rows of the table; those with an argument that is not in `arguments` are not asked.
     reference: class with the definition in small steps; `result(name)` gives a result. mistakes: its
         subclasses, a known bug each, which the docstring describes.
+    steps: its subclasses that compute a step in the dtype of a `rounding`, see `precision`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    steps: tuple = ()
 
     def questions(self, dtype, takes, needs=(), quick=False):
         """Return a `Question` per case whose arguments are all in `takes`; quick: small cases only.

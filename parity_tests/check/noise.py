@@ -1,9 +1,10 @@
 """Rounding to a lower precision as random errors of the right size."""
 
 import numpy as np
+from numba import njit
 
 from .. import budget
-from ..rounding import STEP, Rounding, uniform
+from ..rounding import GRIDS, STEP, Rounding, uniform
 
 NEAREST = STEP / 2  # a rounding to nearest errs half as much as one up or down at random
 
@@ -22,20 +23,29 @@ class Noise:
         return np.where(self.nearest(x) == x, x, self.noisy(x, np.square(x)))
 
     def product(self, a, b):
-        """Return a b, each sum made in the dtype."""
-        total = a @ b
-        return self.noisy(total, one_by_one(total, np.square(a) @ np.square(b), a.shape[-1]))
+        """Return a b, each sum of n terms made in the dtype, in any order.
 
-    def added(self, x):
-        """Return the sums over the last axis, made in the dtype in a random order, for positive x.
-
-        They are not modelled: a sum of positive terms stops growing where a term is less than half the
-        spacing of its numbers.
+        Its partial sums s have E Σ s² = n/3 (Σ x)² + n/6 Σ x²; the terms x are rounded products.
         """
-        total = np.zeros(x.shape[:-1])
-        for i in np.random.default_rng(self.rounding.run).permutation(x.shape[-1]):
-            total = self.nearest(total + x[..., i])
-        return total
+        total, count = a @ b, a.shape[-1]
+        squares = np.square(a) @ np.square(b)
+        return self.noisy(total, count / 3 * np.square(total) + (count / 6 + 1) * squares)
+
+    # Sums over the first axis that are made as they would be, not modelled.
+
+    def shuffled(self, terms):
+        return np.random.default_rng(self.rounding.run).permutation(terms)
+
+    def one_by_one(self, terms):
+        flat = self.nearest(terms).reshape(len(terms), -1)
+        return _one_by_one(flat, GRIDS[self.rounding.dtype][0]).reshape(terms.shape[1:])
+
+    def in_tree(self, terms):
+        terms = self.nearest(terms)
+        while len(terms) > 1:
+            terms = np.concatenate([terms, np.zeros_like(terms[: len(terms) % 2])])
+            terms = self.nearest(terms[::2] + terms[1::2])
+        return terms[0]
 
     def noisy(self, x, squares):
         """Return x with the errors of rounding numbers that have this sum of squares."""
@@ -46,18 +56,16 @@ class Noise:
         return budget.rounded(x, self.rounding.dtype)
 
 
-# Σ s² over the partial sums s of n terms x in random order, and over the terms themselves, which are
-# rounded first; total: Σ x, squares: Σ x², count: n.
+@njit(cache=True)
+def _one_by_one(terms, digits):
+    """Return the sums over the first axis, each step rounded to nearest in so many binary digits.
 
-
-def one_by_one(total, squares, count):
-    return np.square(total) * count / 3 + squares * (count / 6 + 1)
-
-
-def in_blocks(total, squares, count):
-    """in blocks of √n terms, whose sums are added then"""
-    return np.square(total) * np.sqrt(count) / 3 + squares * (np.sqrt(count) / 3 + 1)
-
-
-def in_tree(total, squares, count):
-    return 2 * np.square(total) + squares * (np.log2(np.maximum(count, 1)) + 1)
+    The step is Veltkamp's (Numerische Mathematik 18, 1971): x (2^s + 1) − (x (2^s + 1) − x).
+    """
+    total = np.zeros(terms.shape[1])
+    factor = 2.0 ** (53 - digits) + 1
+    for term in terms:
+        for i in range(len(total)):
+            x = total[i] + term[i]
+            total[i] = factor * x - (factor * x - x)
+    return total

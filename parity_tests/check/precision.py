@@ -9,10 +9,9 @@ random runs of the step. Then the kernel's errors e are taken for normal numbers
 where s is what rounding to the kernel's own dtype costs (its yardstick's spread), and β is one of OWN,
 whichever is the most likely. A step is named if
 
-- in every tensor the errors are within a FACTOR of √v, as root mean square; and their median is that of
-  normal numbers within a FACTOR up and its square down, so that they are not a few large ones (a tensor's
-  elements have several spreads, which are measured roughly: that makes the median smaller);
-- the errors are no common factor of the truth: Σ e t is at most a FACTOR times its own spread;
+- in every tensor the errors are within a FACTOR of those of the random runs, both as root mean square and
+  as mean absolute value: so they are not a few large ones;
+- the errors are no common factor of the truth: Σ e t is at most FACTOR² times its own spread;
 - no other step is more than LIKELIER, each tensor of a case counted as one observation: the errors within
   it are not independent.
 
@@ -31,25 +30,31 @@ OWN = (1 / 8, 1 / 4, 1 / 2)
 FACTOR = 2.0
 LIKELIER = 20.0
 FEW = 6  # cases that are drawn, of the wrong ones and of the others
-MEDIAN = 0.6745  # of the sizes of normal numbers
 HALF = ("float16", "bfloat16")
 LOWER = {"float64": ("float32", *HALF)}  # what a step may have, for inputs of this dtype
 NAMES = {"float16": "float16 or TF32"}  # they have the same number of digits
 
 
 class Piece(NamedTuple):
-    """A tensor of a case: the kernel's squared errors, σ², s², Σ e t, its spread, whether it is wrong."""
+    """A tensor of a case: the kernel's squared errors, those of the step's runs, σ² and s².
+
+    common: Σ e t over its spread. wrong: whether the tensor is over budget.
+    """
 
     tensor: str
     errors: np.ndarray
+    runs: np.ndarray
     step: np.ndarray
     own: np.ndarray
     common: float
-    common_step: float
     wrong: bool
 
     def variance(self, beta):
         return self.step + beta**2 * self.own
+
+    def size(self, errors, beta):
+        """Return the mean absolute value of errors, given their squares, in units of √v."""
+        return np.mean(np.sqrt(errors / self.variance(beta)))
 
     def tells(self):
         """Return whether the tensor is wrong, or should be."""
@@ -59,33 +64,33 @@ class Piece(NamedTuple):
 class Fit(NamedTuple):
     """How well a step describes a kernel's errors.
 
-    likelihood: the log likelihood. ratios, medians: {tensor: error / √v}. common: (Σ e t) / its spread.
-    rounding: {tensor: error / s}. cases: how many were drawn, of the wrong ones.
+    likelihood: the log likelihood. squares, sizes: {tensor: the kernel's errors over the step's}, as root
+    mean square and as mean absolute value. common: Σ e t over its spread. rounding: {tensor: e / s}.
+    cases: how many were drawn, of the wrong ones.
     """
 
     step: type
     likelihood: float
-    ratios: dict
-    medians: dict
+    squares: dict
+    sizes: dict
     common: float
     rounding: dict
     cases: int
 
     @property
     def good(self):
-        return (
-            all(1 / FACTOR <= size <= FACTOR for size in self.ratios.values())
-            and all(1 / FACTOR**2 <= size <= FACTOR for size in self.medians.values())
-            and self.common <= FACTOR
-        )
+        ratios = [*self.squares.values(), *self.sizes.values()]
+        return all(1 / FACTOR <= r <= FACTOR for r in ratios) and self.common <= FACTOR**2
 
     @property
     def evidence(self):
         """How large the errors are, in words."""
-        return "; ".join(
-            f"the errors of {name} are {ratio:.2f} times what that costs and {self.rounding[name]:.3g} "
-            "times what rounding costs"
-            for name, ratio in self.ratios.items()
+        sizes = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.squares.items())
+        order = f", added up {self.step.order}" if self.step.order else ""
+        most = max(self.rounding.values())
+        return (
+            f"your errors are {sizes} times what that costs{order}, "
+            f"and up to {most:.2g} times what rounding costs a right kernel"
         )
 
 
@@ -117,17 +122,17 @@ def _some(answers):
     return ordered[:: -(-len(ordered) // FEW)] if ordered else []
 
 
+@np.errstate(divide="ignore", invalid="ignore")  # where a step has no errors
 def _fit(step, answers):
     pieces = [piece for answer in answers for piece in _pieces(step, answer)]
     likelihood, beta = max((sum(_likelihood(p, beta) for p in pieces), beta) for beta in OWN)
     told = [p for p in pieces if p.tells()]
-    commons = [p.common / p.common_step for p in told if p.common_step]
     return Fit(
         step,
         likelihood,
         _median(told, lambda p: np.sqrt(np.sum(p.errors) / np.sum(p.variance(beta)))),
-        _median(told, lambda p: np.sqrt(np.median(p.errors / p.variance(beta))) / MEDIAN),
-        float(np.median(commons)) if commons else 0.0,
+        _median(told, lambda p: p.size(p.errors, beta) / p.size(p.runs, beta)),
+        float(np.median([p.common for p in told])) if told else 0.0,
         _median(told, lambda p: np.sqrt(np.mean(p.errors / p.own))),
         sum(bool(answer.wrong) for answer in answers),
     )
@@ -155,19 +160,13 @@ def _pieces(step, answer):
         truth = question.truth[name]
         if not np.any(truth):
             continue
-        off, offs = error(truth, result), [error(truth, each[name]) for each in drawn]
-        squares = np.sum(np.square(offs), 0)
-        spread = (squares + POOLED / DRAWS * np.mean(squares)) / (DRAWS + POOLED)
-        common = np.sqrt(np.mean([np.sum(each * truth) ** 2 for each in offs]))
-        yield Piece(
-            name,
-            np.square(off),
-            spread,
-            _own(question, name),
-            abs(np.sum(off * truth)),
-            common,
-            name in answer.wrong,
-        )
+        off, offs = error(truth, result), np.array([error(truth, each[name]) for each in drawn])
+        squares = np.square(offs)
+        spread = (squares.sum(0) + POOLED * squares.mean()) / (DRAWS + POOLED)
+        common = np.sqrt(np.mean(np.square([np.sum(each * truth) for each in offs])))
+        common = abs(np.sum(off * truth)) / common if common else 0.0
+        wrong = name in answer.wrong
+        yield Piece(name, np.square(off), squares, spread, _own(question, name), common, wrong)
 
 
 def _draw(step, question, names, seed):

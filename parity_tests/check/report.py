@@ -24,7 +24,7 @@ def text(verdict):
     lines += ["", f"{'case':<32} {'tensor':<7} {'error':>8} {'of budget':>9}  worst element"]
     lines += [_line(finding, verdict.kind) for finding in shown]
     lines += [f"and {len(wrong) - len(shown)} tensors more"] if len(wrong) > len(shown) else []
-    return "\n".join([*lines, "", *_diagnosis(verdict, len(failed))])
+    return "\n".join([*lines, "", *_diagnosis(verdict)])
 
 
 def _line(finding, kind):
@@ -41,15 +41,14 @@ def place(finding, kind):
     return ", ".join(f"{axis} {at}" for axis, at in zip(axes, finding.place, strict=False))
 
 
-def _diagnosis(verdict, failed):
+def _diagnosis(verdict):
     if not verdict.diagnoses:
         yield "no known bug, and no two or three of them, give these results"
         return
     yield "this is what these bugs give:" if len(verdict.diagnoses) == 1 else "one of these:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
-        agreed = f"{diagnosis.explained} of {failed} wrong cases"
-        yield f"    with that your results agree to {diagnosis.difference:.0e} in {agreed}"
+        yield f"    {diagnosis.evidence}"
 
 
 def as_json(verdict):
@@ -66,7 +65,13 @@ def as_json(verdict):
         for f in verdict.findings
     ]
     diagnoses = [
-        {"bugs": d.texts, "explained": d.explained, "failed": d.failed, "difference": d.difference}
+        {
+            "bugs": d.texts,
+            "explained": d.explained,
+            "failed": d.failed,
+            "difference": d.difference,
+            "evidence": d.evidence,
+        }
         for d in verdict.diagnoses
     ]
     return json.dumps(

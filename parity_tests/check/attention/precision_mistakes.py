@@ -1,25 +1,21 @@
-"""Steps of attention in a precision lower than they should have: what rounding does to each.
+"""Steps of attention in a precision lower than they should have.
 
 The errors of such a step depend on the order of operations, so only their size can be predicted. Each
-class draws them at random. `precision` compares the spread of the draws with a kernel's errors.
+class gives possible results, others for each `rounding`. `precision` compares them with a kernel's.
 """
+
+import math
 
 import numpy as np
 
-from ..noise import Noise, in_blocks, in_tree, one_by_one
+from ..noise import Noise
 from .reference import Reference
 
 
 class Imprecise(Noise, Reference):
-    """A step in a lower precision."""
+    """A step in a lower precision; order: that of its sums, in words."""
 
-
-class InputsRounded(Imprecise):
-    """the inputs are rounded to {dtype}"""
-
-    def __init__(self, dout, q, k, v, table=None, **more):
-        given = [x if x is None else self.nearest(x) for x in (dout, q, k, v, table)]
-        super().__init__(*given, **more)
+    order: str | None = None
 
 
 class ScoresRounded(Imprecise):
@@ -51,7 +47,7 @@ class SoftmaxSummed(Imprecise):
 
     def softmax(self, scores):
         powers = np.exp(scores - scores.max(-1, keepdims=True))
-        return powers / self.added(powers)[..., None]
+        return powers / self.one_by_one(self.shuffled(np.moveaxis(powers, -1, 0)))[..., None]
 
 
 class WeightsRounded(Imprecise):
@@ -62,7 +58,7 @@ class WeightsRounded(Imprecise):
 
 
 class FactorsRounded(Imprecise):
-    """the factors of every matrix product are rounded to {dtype}"""
+    """the inputs, or the factors of every matrix product, are rounded to {dtype}"""
 
     def logits(self):
         rounded = self.rounded(self.q) @ self.rounded(self.k).swapaxes(-1, -2)
@@ -127,47 +123,81 @@ class ProductsSummed(OutSummed, DqSummed, DkSummed, DvSummed):
 class DtableSummed(Imprecise):
     """dtable is accumulated in {dtype}"""
 
-    order = "one pair after the other"
-    squares_of_sums = staticmethod(one_by_one)
+    order = "in a random order, as atomic additions do"
 
     def scatter(self, ds):
-        total, squares = super().scatter(ds), super().scatter(np.square(ds))
-        pairs = np.bincount(self.rows().ravel(), minlength=len(self.table))[:, None]
-        return self.noisy(total, self.squares_of_sums(total, squares, len(ds) * pairs))
+        return self.total(self.shuffled(terms_of_rows(ds, self.rows(), len(self.table))))
+
+    def total(self, terms):
+        """Return the sums over the first axis of what is added up for each row: (R, H)"""
+        return self.one_by_one(terms)
+
+
+class DtableInOrder(DtableSummed):
+    __doc__ = DtableSummed.__doc__
+    order = "in the order of batch, query and key"
+
+    def shuffled(self, terms):
+        return terms
 
 
 class DtableInBlocks(DtableSummed):
     __doc__ = DtableSummed.__doc__
     order = "in blocks of √n of the n pairs"
-    squares_of_sums = staticmethod(in_blocks)
+
+    def total(self, terms):
+        size = math.isqrt(len(terms))
+        whole = np.pad(terms, [(0, -len(terms) % size), (0, 0), (0, 0)])
+        return self.one_by_one(self.one_by_one(whole.reshape(size, -1, *terms.shape[1:])))
 
 
 class DtableInTree(DtableSummed):
     __doc__ = DtableSummed.__doc__
     order = "as a tree"
-    squares_of_sums = staticmethod(in_tree)
+
+    def total(self, terms):
+        return self.in_tree(terms)
 
 
-class DtableOverPairs(DtableSummed):
+class DtableOverPairs(DtableInOrder):
     __doc__ = DtableSummed.__doc__
-    order = "pair after pair, their sums over the batch"
+    order = "pair after pair, each summed over the batch before"
 
     def scatter(self, ds):
         return super().scatter(ds.sum(0, keepdims=True))
 
 
-class DtableOverSamples(DtableSummed):
+class DtableOverSamples(DtableInOrder):
     __doc__ = DtableSummed.__doc__
-    order = "sample after sample, their sums over the pairs"
+    order = "sample after sample, each summed over the pairs before"
 
     def scatter(self, ds):
-        each = np.stack([Reference.scatter(self, one[None]) for one in ds])
-        total, squares = each.sum(0), np.square(each).sum(0)
-        return self.noisy(total, one_by_one(total, squares, len(ds)))
+        return self.total(np.stack([Reference.scatter(self, one[None]) for one in ds]))
+
+
+class Everything(ScoresSummed, Exponentials, DscoresRounded, ProductsSummed, DtableSummed):
+    """everything is computed in {dtype}"""
+
+    order = None
+
+    def __init__(self, dout, q, k, v, table=None, **more):
+        given = [x if x is None else self.nearest(x) for x in (dout, q, k, v, table)]
+        super().__init__(*given, **more)
+
+
+def terms_of_rows(ds, index, rows):
+    """Return the elements of dS (B, H, Lq, Lk) of each of the table's rows, padded with 0: (n, R, H)"""
+    row = np.tile(index.ravel(), len(ds))
+    order = np.argsort(row, kind="stable")
+    counts = np.bincount(row, minlength=rows)
+    rank = np.arange(len(row)) - (np.cumsum(counts) - counts)[row[order]]
+    terms = np.zeros((counts.max(), rows, ds.shape[1]))
+    terms[rank, row[order]] = ds.transpose(0, 2, 3, 1).reshape(len(row), -1)[order]
+    return terms
 
 
 IMPRECISE = (
-    *(ScoresRounded, ScoresSummed, Exponentials, SoftmaxSummed, WeightsRounded),
-    *(FactorsRounded, DscoresRounded, ProductsSummed, OutSummed, DqSummed, DkSummed, DvSummed),
-    *(DtableSummed, DtableInTree, DtableInBlocks, DtableOverPairs, DtableOverSamples),
+    *(ScoresRounded, ScoresSummed, Exponentials, SoftmaxSummed, WeightsRounded, DscoresRounded),
+    *(FactorsRounded, ProductsSummed, OutSummed, DqSummed, DkSummed, DvSummed, Everything),
+    *(DtableSummed, DtableInOrder, DtableInBlocks, DtableInTree, DtableOverPairs, DtableOverSamples),
 )
