@@ -30,6 +30,7 @@ OWN = (1 / 8, 1 / 4, 1 / 2)
 FACTOR = 2.0
 LIKELIER = 20.0
 FEW = 6  # cases that are drawn, of the wrong ones and of the others
+FIRST = 2  # cases in which all steps are tried; then only those whose errors are within FACTOR³
 HALF = ("float16", "bfloat16")
 LOWER = {"float64": ("float32", *HALF)}  # what a step may have, for inputs of this dtype
 NAMES = {"float16": "float16 or TF32"}  # they have the same number of digits
@@ -78,6 +79,10 @@ class Fit(NamedTuple):
     cases: int
 
     @property
+    def near(self):
+        return all(1 / FACTOR**3 <= ratio <= FACTOR**3 for ratio in self.squares.values())
+
+    @property
     def good(self):
         ratios = [*self.squares.values(), *self.sizes.values()]
         return all(1 / FACTOR <= r <= FACTOR for r in ratios) and self.common <= FACTOR**2
@@ -104,7 +109,11 @@ def imprecise_steps(answers, steps):
     if not wrong or not all(np.isfinite(x).all() for a in wrong for x in a.results.values()):
         return []
     dtypes = LOWER.get(chosen[0].question.dtype, HALF)
-    found = [_fit(in_dtype(step, dtype), chosen) for step in steps for dtype in dtypes]
+    tried = [in_dtype(step, dtype) for step in steps for dtype in dtypes]
+    tried = [step for step in tried if _fit(step, chosen[:FIRST]).near]
+    if not tried:
+        return []
+    found = [_fit(step, chosen) for step in tried]
     best = max(fit.likelihood for fit in found)
     good = [fit for fit in found if fit.good and fit.likelihood > best - np.log(LIKELIER)]
     return sorted(good, key=lambda fit: -fit.likelihood)
