@@ -16,16 +16,19 @@ class Attention:
     low: torch.dtype
 
     def __init__(self, q, k, v, table=None, index=None, mask=None, scale=None, dout=None):
-        self.wide = torch.float64 if q.dtype == torch.float64 else torch.float32
         self.index = index
         self.q, self.k, self.v, self.table, self.mask, self.dout = (
-            None if x is None else x.to(self.wide) for x in (q, k, v, table, mask, dout)
+            None if x is None else self.prepare(x) for x in (q, k, v, table, mask, dout)
         )
         self.scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
         self.weights = self.softmax(self.scores())
 
+    def prepare(self, x):
+        """Return an argument in the dtype that the kernel computes in."""
+        return x.to(torch.promote_types(x.dtype, torch.float32))
+
     def rounded(self, x):
-        return x.to(self.low).to(self.wide)
+        return x.to(self.low).to(x.dtype)
 
     def scores(self):
         scores = self.scale * self.product("scores", self.q, self.k.mT)
@@ -122,7 +125,7 @@ class Dtable(Attention):
     """Add the pairs of each row up in the lower precision, in the order of `add`."""
 
     def scatter(self, ds):
-        return self.add(self.terms(ds)).to(self.wide)
+        return self.add(self.terms(ds)).to(ds.dtype)
 
     def terms(self, ds):
         """Return the terms of each row, padded with zeros: (n, R, H)"""
@@ -131,7 +134,7 @@ class Dtable(Attention):
         order = torch.argsort(rows, stable=True)
         counts = torch.bincount(rows, minlength=len(self.table))
         rank = torch.arange(len(rows)) - (counts.cumsum(0) - counts)[rows[order]]
-        terms = torch.zeros(int(counts.max()), *self.table.shape, dtype=self.wide)
+        terms = torch.zeros(int(counts.max()), *self.table.shape, dtype=ds.dtype)
         terms[rank, rows[order]] = ds[order]
         return terms
 
@@ -174,7 +177,7 @@ class DtableSamples(Dtable):
 
     def scatter(self, ds):
         each = [Attention.scatter(self, one[None]) for one in ds]
-        return self.add(torch.stack(each)).to(self.wide)
+        return self.add(torch.stack(each)).to(ds.dtype)
 
 
 class DtablePairs(Dtable):
@@ -199,7 +202,7 @@ class OfClass:
         given = {name: self.tensor(x, question.dtype) for name, x in question.arguments.items()}
         run = self.made(**given, dout=self.tensor(question.dout, question.dtype))
         results = {"out": run.out()} | run.results()
-        return {name: x.to(given["q"].dtype).double().numpy() for name, x in results.items()}
+        return {n: x.detach().to(given["q"].dtype).double().numpy() for n, x in results.items()}
 
     def tensor(self, x, dtype):
         if not isinstance(x, np.ndarray):
