@@ -94,7 +94,9 @@ def confusion(dtype, mistakes=ATTENTION.mistakes, show=print):
 def page(found, command):
     """Return {dtype: rows} as Markdown: counts, and the mistakes that are not named alone."""
     lines = ["# What planted bugs are taken for", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
-    lines += ["Each known bug of attention is planted in a kernel whose every result is rounded at random"]
+    lines += [
+        "Each known bug of attention is planted in a kernel whose every result is rounded at random"
+    ]
     lines += ["to the dtype's grid. The rest of the page lists those that are not named alone.", ""]
     for dtype, rows in found.items():
         outcomes = [row["outcome"] for row in rows]
@@ -103,7 +105,10 @@ def page(found, command):
         lines += [f"| all | {len(rows)} |", ""]
         for row in rows:
             if row["outcome"] != "named alone":
-                lines += [f"- {row['planted']}:", f"  {row['outcome']}, {row['wrong_cases']} cases wrong"]
+                lines += [
+                    f"- {row['planted']}:",
+                    f"  {row['outcome']}, {row['wrong_cases']} cases wrong",
+                ]
                 lines += [f"  - {text}" for text in row["diagnosed"]]
         lines += [""]
     return "\n".join(lines)
@@ -118,7 +123,9 @@ def main(argv=None):
     command = f"python -m parity_tests.check.confusion --dtypes {options.dtypes}"
     if options.write:
         (options.write / "confusion.md").write_text(page(found, command))
-        (options.write / "confusion.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        (options.write / "confusion.json").write_text(
+            json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        )
     print(page(found, command))
 
 

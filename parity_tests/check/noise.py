@@ -12,8 +12,8 @@ NEAREST = STEP / 2  # a rounding to nearest errs half as much as one up or down 
 class Noise:
     """Base of the steps that are rounded to the dtype of `rounding`.
 
-    A rounding to nearest has an error of NEAREST · eps · |x|, root mean square; a sum has that of each of
-    its partial sums. Equal numbers, and x and −x, have equal errors, as in `Rounding`.
+    A rounding to nearest has an error of NEAREST · eps · |x|, root mean square; a sum has that of each
+    of its partial sums. Equal numbers, and x and −x, have equal errors, as in `Rounding`.
     """
 
     rounding: Rounding

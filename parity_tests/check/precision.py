@@ -1,19 +1,19 @@
 """Find the step that a kernel computes in too low a precision, from the size of its errors.
 
 A sum in another order has other errors, so no mistake of this kind gives a kernel's results. But each
-gives errors of a certain spread σ: larger where a row of the table has more pairs, say. It is measured on
-random runs of the step. Then the kernel's errors e are taken for normal numbers with the variance
+gives errors of a certain spread σ: larger where a row of the table has more pairs, say. It is measured
+on random runs of the step. Then the kernel's errors e are taken for normal numbers with the variance
 
     v = σ² + (β s)²,
 
 where s is what rounding to the kernel's own dtype costs (its yardstick's spread), and β is one of OWN,
 whichever is the most likely. A step is named if
 
-- in every tensor the errors are within a FACTOR of those of the random runs, both as root mean square and
-  as mean absolute value: so they are not a few large ones;
+- in every tensor the errors are within a FACTOR of those of the random runs, both as root mean square
+  and as mean absolute value: so they are not a few large ones;
 - the errors are no common factor of the truth: Σ e t is at most FACTOR² times its own spread;
-- no other step is more than LIKELIER, each tensor of a case counted as one observation: the errors within
-  it are not independent.
+- no other step is more than LIKELIER, each tensor of a case counted as one observation: the errors
+  within it are not independent.
 
 Each is the median over the cases where the tensor is wrong, or should be by σ.
 """
@@ -65,9 +65,9 @@ class Piece(NamedTuple):
 class Fit(NamedTuple):
     """How well a step describes a kernel's errors.
 
-    likelihood: the log likelihood. squares, sizes: {tensor: the kernel's errors over the step's}, as root
-    mean square and as mean absolute value. common: Σ e t over its spread. rounding: {tensor: e / s}.
-    cases: how many were drawn, of the wrong ones.
+    likelihood: the log likelihood. squares, sizes: {tensor: the kernel's errors over the step's}, as
+    root mean square and as mean absolute value. common: Σ e t over its spread.
+    rounding: {tensor: e / s}. cases: how many were drawn, of the wrong ones.
     """
 
     step: type
