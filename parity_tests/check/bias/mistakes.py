@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..attention.backward_mistakes import DtableOverwritten, DtableSummedOverHeads
+from ..attention.head_mistakes import ProgramDecoded
 from ..attention.lookup_mistakes import LOOKUP
 from ..attention.tile_mistakes import (
     SIZES,
@@ -94,8 +95,10 @@ def _both_ways(*mistakes):
     return (*mistakes, *forward, *(in_backward(mistake, BiasReference) for mistake in exact))
 
 
+OF_LOOKUP = [mistake for mistake in LOOKUP if mistake is not ProgramDecoded]  # there is no batch
+
 MISTAKES = (
-    *_both_ways(*map(of_bias, LOOKUP), Negated),
+    *_both_ways(*map(of_bias, OF_LOOKUP), Negated),
     *map(of_bias, (DtableOverwritten, DtableSummedOverHeads)),
     *(DtableOfFirstPair, DtableOfMean, DtableMeanOfHeads, DtableTwice, DtableOfSymmetricPairs),
     *(DtableOfFirstRow, DtableZero),
