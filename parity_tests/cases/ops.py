@@ -291,7 +291,7 @@ OPS = [
     op("attention", "levit_stride_2", **with_index(2, 3, 8, *STRIDED)),
     op("attention", "equal_logits", {"scale": 0.0}, **QKV),
     op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
-    # exp overflows in float64 too. At scale 1000 a right float64 kernel that recomputes P as exp(s − lse)
+    # exp overflows in float64 too. At scale 1000 a right float64 kernel that computes P as exp(s − lse)
     # is over budget: lse is 10⁴ · 10⁻¹⁶ off, and dk has the scale once more.
     op("attention", "large_logits", {"scale": 200.0}, **QKV, **TABLE),
     op(
