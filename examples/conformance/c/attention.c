@@ -43,8 +43,8 @@ void attention_forward(const struct attention *a, REAL *out, REAL *p) {
             for (size_t i = 0; i < a->queries; i++) {
                 size_t head = b * a->heads + h, row = head * a->queries + i;
                 REAL *p_i = p + row * a->keys;
-                scores(a, b, h, i, p_i);        /* pass 1: S */
-                softmax(p_i, a->keys);          /* pass 2: P */
+                scores(a, b, h, i, p_i);             /* pass 1: S */
+                softmax(p_i, a->keys);               /* pass 2: P */
                 for (size_t j = 0; j < a->keys; j++) /* pass 3: out = P v */
                     add_scaled(out + row * a->dv, p_i[j], a->v + (head * a->keys + j) * a->dv, a->dv);
             }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const KINDS[] = {"attention", "bias",   "score_lookup", "value_lookup", "cosine",
+static const char *const KINDS[] = {"attention", "bias",    "score_lookup", "value_lookup", "cosine",
                                     "windows",   "reverse", "shift",        "resize",       "index"};
 
 bool implemented(const char *kind, const char *scheme) {
@@ -22,18 +22,6 @@ static bool same_shape(int axes, const size_t *shape, int other_axes, const size
     return axes == other_axes && memcmp(shape, other, (size_t)axes * sizeof *shape) == 0;
 }
 
-/* Fail if the tensor has not the shape (and the dtype) that the manifest says. */
-static void check_entry(const struct example *example, const char *name, const struct tensor *tensor,
-                        const struct json *entry) {
-    size_t shape[MAX_AXES], count;
-    int axes = read_shape(example->id, json_get(entry, "shape", JSON_ARRAY), shape, &count);
-    if (!same_shape(axes, shape, tensor->axes, tensor->shape))
-        fail("%s: tensor %s has another shape than in the manifest", example->file.path, name);
-    const struct json *dtype = json_find(entry, "dtype");
-    if (dtype != NULL && (dtype->type != JSON_STRING || strcmp(dtype->string, tensor->dtype) != 0))
-        fail("%s: tensor %s is %s, not as in the manifest", example->file.path, name, tensor->dtype);
-}
-
 const struct tensor *get_tensor(const struct example *example, const char *name, int axes) {
     const struct tensor *tensor = read_tensor(&example->file, name);
     if (tensor == NULL) fail("%s: tensor %s is missing", example->file.path, name);
@@ -42,18 +30,26 @@ const struct tensor *get_tensor(const struct example *example, const char *name,
     return tensor;
 }
 
-static const struct tensor *get_of(const struct example *example, const char *role, const char *name) {
-    char full[64];
-    snprintf(full, sizeof full, "%s.%s", role, name);
-    return get_tensor(example, full, -1);
+/* The tensor "<role>.<name>", of the shape and the dtype (if it has one) that the manifest's entry says.
+ */
+static const struct tensor *get_of(const struct example *example, const char *role,
+                                   const struct json *entry) {
+    char name[64];
+    size_t shape[MAX_AXES], count;
+    snprintf(name, sizeof name, "%s.%s", role, entry->key);
+    const struct tensor *tensor = get_tensor(example, name, -1);
+    int axes = read_shape(example->id, json_get(entry, "shape", JSON_ARRAY), shape, &count);
+    if (!same_shape(axes, shape, tensor->axes, tensor->shape))
+        fail("%s: tensor %s has another shape than in the manifest", example->file.path, name);
+    const struct json *dtype = json_find(entry, "dtype");
+    if (dtype != NULL && (dtype->type != JSON_STRING || strcmp(dtype->string, tensor->dtype) != 0))
+        fail("%s: tensor %s is %s, not as in the manifest", example->file.path, name, tensor->dtype);
+    return tensor;
 }
 
 const struct tensor *find_input(const struct example *example, const char *name) {
     const struct json *entry = json_find(json_get(example->entry, "inputs", JSON_OBJECT), name);
-    if (entry == NULL) return NULL;
-    const struct tensor *tensor = get_of(example, "input", name);
-    check_entry(example, name, tensor, entry);
-    return tensor;
+    return entry == NULL ? NULL : get_of(example, "input", entry);
 }
 
 /* The index, (Lq, Lk) = shape, with each entry in [0, rows). */
@@ -74,16 +70,18 @@ void allow_options(const struct example *example, const char *names) {
     for (const struct json *option = example->options->first; option != NULL; option = option->next) {
         const char *found = strstr(names, option->key);
         size_t length = strlen(option->key);
-        while (found != NULL && !((found == names || found[-1] == ' ') && strchr(" ", found[length]) != NULL))
+        while (found != NULL &&
+               !((found == names || found[-1] == ' ') && strchr(" ", found[length]) != NULL))
             found = strstr(found + 1, option->key);
         if (found == NULL) fail("%s: the option %s is unknown", example->id, option->key);
     }
 }
 
 static long whole(const struct example *example, const struct json *value) {
-    require(example, value->type == JSON_NUMBER && fabs(value->number) < 1e6 && floor(value->number) == value->number,
+    double number = value->number;
+    require(example, value->type == JSON_NUMBER && fabs(number) < 1e6 && floor(number) == number,
             "an option is not the whole number that it should be");
-    return (long)value->number;
+    return (long)number;
 }
 
 /* Return how many sizes the list has; 1 for a number, 0 if it is absent. */
@@ -113,11 +111,19 @@ bool get_flag(const struct example *example, const char *name, bool otherwise) {
 }
 
 const char *get_word(const struct example *example, const char *name, const char *otherwise) {
-    return json_find(example->options, name) == NULL ? otherwise
-                                                     : json_get(example->options, name, JSON_STRING)->string;
+    return json_find(example->options, name) == NULL
+               ? otherwise
+               : json_get(example->options, name, JSON_STRING)->string;
 }
 
-void give_values(struct example *example, const char *name, int axes, const size_t *shape, double *values) {
+size_t count_of(int axes, const size_t *shape) {
+    size_t count = 1;
+    for (int axis = 0; axis < axes; axis++) count *= shape[axis];
+    return count;
+}
+
+void give_values(struct example *example, const char *name, int axes, const size_t *shape,
+                 double *values) {
     struct result *result = &example->results[example->num_results++];
     result->name = name;
     result->axes = axes;
@@ -131,18 +137,18 @@ static const struct result *find_result(const struct example *example, const cha
     return NULL;
 }
 
-static double judge_output(const struct example *example, const struct json *output, struct rules rules) {
+static double judge_output(const struct example *example, const struct json *output,
+                           struct rules rules) {
     const char *rule = json_get(output, "rule", JSON_STRING)->string;
-    const struct tensor *truth = get_of(example, "truth", output->key), *spread = NULL;
+    const struct tensor *truth = get_of(example, "truth", output), *spread = NULL;
     const struct result *result = find_result(example, output->key);
     double cost[3] = {0};
-    check_entry(example, output->key, truth, output);
-    if (result == NULL || !same_shape(result->axes, result->shape, truth->axes, truth->shape)) return INFINITY;
+    if (result == NULL || !same_shape(result->axes, result->shape, truth->axes, truth->shape))
+        return INFINITY;
     if (strcmp(rule, "rounding") == 0) {
         const struct json *number = json_get(output, "cost", JSON_ARRAY)->first;
         for (int i = 0; i < 3 && number != NULL; i++, number = number->next) cost[i] = number->number;
-        spread = get_of(example, "spread", output->key);
-        check_entry(example, output->key, spread, output);
+        spread = get_of(example, "spread", output);
     }
     return judge(rule, rules, cost, truth->count, result->values, truth->values,
                  spread == NULL ? NULL : spread->values);
@@ -170,13 +176,15 @@ double run_example(const char *folder, const struct json *entry, struct rules ru
     void *earlier = allocated();
     struct example example = open_example(folder, entry);
     double largest = 0;
-    if (strcmp(example.dtype, "float64") == 0) run_kind_double(&example);
-    else run_kind_float(&example);
+    bool done = run_geometry(&example);
+    if (!done && strcmp(example.dtype, "float64") == 0) run_kind_double(&example);
+    else if (!done) run_kind_float(&example);
     for (const struct json *output = json_get(entry, "outputs", JSON_OBJECT)->first; output != NULL;
          output = output->next) {
         double share = judge_output(&example, output, rules);
-        if (share > 1) printf("WRONG  %s %s: %s is %.3g times the tolerance\n", example.dtype, example.id,
-                              output->key, share);
+        if (share > 1)
+            printf("WRONG  %s %s: %s is %.3g times the tolerance\n", example.dtype, example.id,
+                   output->key, share);
         largest = fmax(largest, share);
     }
     release_to(earlier);

@@ -130,7 +130,8 @@ static long irpe_row(const struct index_call *call, const long *query, const lon
     return irpe_bucket(table == 0 ? dy : dx); /* "cross" */
 }
 
-/* What prefix pairs read: rows R, R + 1, R + 2; or R for all; with `causal` R + 1 where the query is one. */
+/* What prefix pairs read: rows R, R + 1, R + 2; or R for all; with `causal` R + 1 where the query is
+ * one. */
 enum prefix { THREE_ROWS, ONE_ROW, CAUSAL };
 
 static const struct scheme {
@@ -169,12 +170,16 @@ static const struct scheme *find_scheme(const char *name) {
     return NULL;
 }
 
-int scheme_axes(const char *scheme) { return find_scheme(scheme) == NULL ? 0 : find_scheme(scheme)->axes; }
+int scheme_axes(const char *scheme) {
+    return find_scheme(scheme) == NULL ? 0 : find_scheme(scheme)->axes;
+}
 const char *scheme_options(const char *scheme) { return find_scheme(scheme)->options; }
 
 static int num_tables(const struct index_call *call) {
     row_function *row = find_scheme(call->scheme)->row;
-    return row == halo_row || row == decomposed_row || (row == irpe_row && is(call->method, "cross")) ? 2 : 1;
+    return row == halo_row || row == decomposed_row || (row == irpe_row && is(call->method, "cross"))
+               ? 2
+               : 1;
 }
 
 /* R, the rows of a table without those of prefix tokens. */
@@ -187,7 +192,8 @@ static long num_rows(const struct index_call *call, int table) {
     if (row == halo_row || row == decomposed_row) return 2 * call->window[table] - 1;
     if (row == irpe_row) return is(call->method, "product") ? IRPE_SIDE * IRPE_SIDE : IRPE_SIDE;
     for (int axis = 0; axis < call->axes; axis++)
-        rows *= row == grids_row ? call->q_size[axis] + call->k_size[axis] - 1 : 2 * call->window[axis] - 1;
+        rows *=
+            row == grids_row ? call->q_size[axis] + call->k_size[axis] - 1 : 2 * call->window[axis] - 1;
     return rows;
 }
 
@@ -195,7 +201,8 @@ void complete_index_call(struct index_call *call) {
     call->axes = scheme_axes(call->scheme);
     for (int axis = 0; axis < call->axes && !call->given; axis++) {
         call->k_size[axis] = call->window[axis];
-        call->q_size[axis] = (call->window[axis] - 2 * call->halo_size + call->stride - 1) / call->stride;
+        call->q_size[axis] =
+            (call->window[axis] - 2 * call->halo_size + call->stride - 1) / call->stride;
     }
 }
 

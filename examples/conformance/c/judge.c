@@ -26,8 +26,8 @@ static double judge_float64(size_t count, const double *result, const double *tr
     return share(error, factor * size);
 }
 
-static double judge_rounding(size_t count, const double *result, const double *truth, const double *spread,
-                             double factor, const double cost[3]) {
+static double judge_rounding(size_t count, const double *result, const double *truth,
+                             const double *spread, double factor, const double cost[3]) {
     double largest = 0, squares = 0, along = 0, power = 0;
     for (size_t i = 0; i < count; i++) {
         if (isinf(truth[i])) continue; /* -inf, as it should be */
@@ -43,8 +43,8 @@ static double judge_rounding(size_t count, const double *result, const double *t
                 share(common, factor * cost[2]));
 }
 
-double judge(const char *rule, struct rules rules, const double cost[3], size_t count, const double *result,
-             const double *truth, const double *spread) {
+double judge(const char *rule, struct rules rules, const double cost[3], size_t count,
+             const double *result, const double *truth, const double *spread) {
     if (strcmp(rule, "exact") == 0) return judge_exact(count, result, truth);
     for (size_t i = 0; i < count; i++) /* finite, but for -inf where the truth is -inf */
         if (truth[i] == -INFINITY ? result[i] != -INFINITY : !isfinite(result[i])) return INFINITY;

@@ -1,4 +1,4 @@
-/* Part 7: the arguments of each kind from the file, its kernels, and the results in the manifest's order. */
+/* Part 7: the arguments of each kind from the file, its kernels, and its results. */
 #include "rpb.h"
 
 #include <math.h>
@@ -15,7 +15,8 @@ static REAL *reals(const struct tensor *tensor) {
 
 static const struct tensor *input(const struct example *e, const char *name, int axes) {
     const struct tensor *tensor = find_input(e, name);
-    require(e, tensor != NULL && tensor->axes == axes, "an argument is missing or has not its number of axes");
+    require(e, tensor != NULL && tensor->axes == axes,
+            "an argument is missing or has not its number of axes");
     return tensor;
 }
 
@@ -27,13 +28,8 @@ static const REAL *cotangent(const struct example *e, const char *name, int axes
     return reals(tensor);
 }
 
-static size_t count_of(int axes, const size_t *shape) {
-    size_t count = 1;
-    for (int axis = 0; axis < axes; axis++) count *= shape[axis];
-    return count;
-}
-
-static void give(struct example *e, const char *name, int axes, const size_t *shape, const REAL *values) {
+static void give(struct example *e, const char *name, int axes, const size_t *shape,
+                 const REAL *values) {
     size_t count = count_of(axes, shape);
     double *doubles = allocate(count, sizeof(double));
     for (size_t i = 0; i < count; i++) doubles[i] = values[i];
@@ -47,7 +43,8 @@ static void set_mask(const struct example *e, struct attention *a, const struct 
     require(e, mask->axes <= 4, "the mask has more than four axes");
     a->mask = reals(mask);
     a->windows = mask->axes == 4 ? mask->shape[0] : 1;
-    require(e, a->windows > 0 && a->batch % a->windows == 0, "the mask's windows do not divide the batch");
+    require(e, a->windows > 0 && a->batch % a->windows == 0,
+            "the mask's windows do not divide the batch");
     for (int axis = 3; axis >= 4 - mask->axes; axis--) {
         size_t length = mask->shape[axis - 4 + mask->axes];
         require(e, axis == 0 || length == 1 || length == full[axis], "the mask does not broadcast");
@@ -68,14 +65,20 @@ static void set_table(const struct example *e, struct attention *a) {
 
 static struct attention attention_of(const struct example *e) {
     const struct tensor *q = input(e, "q", 4), *k = input(e, "k", 4), *v = input(e, "v", 4);
-    struct attention a = {.batch = q->shape[0], .heads = q->shape[1], .queries = q->shape[2],
-                          .keys = k->shape[2], .d = q->shape[3], .dv = v->shape[3]};
-    require(e, memcmp(q->shape, k->shape, 2 * sizeof(size_t)) == 0 && k->shape[3] == a.d &&
-                   memcmp(k->shape, v->shape, 3 * sizeof(size_t)) == 0 && a.keys > 0 && a.d > 0,
+    struct attention a = {.batch = q->shape[0],
+                          .heads = q->shape[1],
+                          .queries = q->shape[2],
+                          .keys = k->shape[2],
+                          .d = q->shape[3],
+                          .dv = v->shape[3]};
+    require(e,
+            memcmp(q->shape, k->shape, 2 * sizeof(size_t)) == 0 && k->shape[3] == a.d &&
+                memcmp(k->shape, v->shape, 3 * sizeof(size_t)) == 0 && a.keys > 0 && a.d > 0,
             "q, k and v have shapes that do not belong together");
     a.q = reals(q), a.k = reals(k), a.v = reals(v);
-    const struct json *scale = json_find(e->options, "scale");
-    a.scale = (REAL)(scale == NULL ? 1 / sqrt((double)a.d) : json_get(e->options, "scale", JSON_NUMBER)->number);
+    bool scaled = json_find(e->options, "scale") != NULL; /* 0 is a scale */
+    a.scale =
+        (REAL)(scaled ? json_get(e->options, "scale", JSON_NUMBER)->number : 1 / sqrt((double)a.d));
     if (find_input(e, "mask") != NULL) set_mask(e, &a, find_input(e, "mask"));
     if (find_input(e, "table") != NULL) set_table(e, &a);
     return a;
@@ -88,7 +91,8 @@ static void run_attention(struct example *e) {
     size_t values[4] = {a.batch, a.heads, a.keys, a.dv}, outs[4] = {a.batch, a.heads, a.queries, a.dv};
     REAL *p = zeros(a.batch * a.heads * a.queries * a.keys), *out = zeros(count_of(4, outs));
     attention_forward(&a, out, p);
-    REAL *dq = zeros(count_of(4, queries)), *dk = zeros(count_of(4, keys)), *dv = zeros(count_of(4, values));
+    REAL *dq = zeros(count_of(4, queries)), *dk = zeros(count_of(4, keys)),
+         *dv = zeros(count_of(4, values));
     REAL *dtable = a.table == NULL ? NULL : zeros(a.rows * a.heads);
     attention_backward(&a, cotangent(e, "cotangent.out", 4, outs), p, dq, dk, dv, dtable);
     give(e, "out", 4, outs, out);
@@ -114,9 +118,13 @@ static void run_bias(struct example *e) {
 static struct lookup lookup_of(const struct example *e, const struct tensor *of) {
     const struct tensor *embedding = input(e, "embedding", 3);
     size_t shape[2];
-    struct lookup l = {.batch = of->shape[0], .heads = of->shape[1], .queries = of->shape[2],
-                       .d = embedding->shape[2], .rows = embedding->shape[1],
-                       .shared = embedding->shape[0] == 1, .embedding = reals(embedding)};
+    struct lookup l = {.batch = of->shape[0],
+                       .heads = of->shape[1],
+                       .queries = of->shape[2],
+                       .d = embedding->shape[2],
+                       .rows = embedding->shape[1],
+                       .shared = embedding->shape[0] == 1,
+                       .embedding = reals(embedding)};
     l.index = get_index(e, l.rows, shape);
     l.keys = shape[1];
     require(e, shape[0] == l.queries && (l.shared || embedding->shape[0] == l.heads),
@@ -154,14 +162,16 @@ static void run_value_lookup(struct example *e) {
 
 static void run_cosine(struct example *e) {
     allow_options(e, "");
-    const struct tensor *q = input(e, "q", 4), *k = input(e, "k", 4), *scale = input(e, "logit_scale", 3);
+    const struct tensor *q = input(e, "q", 4), *k = input(e, "k", 4),
+                        *scale = input(e, "logit_scale", 3);
     struct rows of_q = {q->shape[0], q->shape[1], q->shape[2], q->shape[3]};
     struct rows of_k = {k->shape[0], k->shape[1], k->shape[2], k->shape[3]};
     require(e, scale->count == of_q.heads, "logit_scale has not a number per head");
     const REAL *logit_scale = reals(scale);
     const REAL *dout_q = cotangent(e, "cotangent.out.0", 4, q->shape);
     const REAL *dout_k = cotangent(e, "cotangent.out.1", 4, k->shape);
-    REAL *out_q = zeros(q->count), *out_k = zeros(k->count), *dq = zeros(q->count), *dk = zeros(k->count);
+    REAL *out_q = zeros(q->count), *out_k = zeros(k->count), *dq = zeros(q->count),
+         *dk = zeros(k->count);
     REAL *dlogit_scale = zeros(scale->count);
     unit_forward(&of_q, reals(q), logit_scale, out_q);
     unit_forward(&of_k, reals(k), NULL, out_k);
@@ -175,31 +185,13 @@ static void run_cosine(struct example *e) {
     give(e, "dlogit_scale", 3, scale->shape, dlogit_scale);
 }
 
-/* A pair of sizes; a number stands for both. */
-static void get_pair(const struct example *e, const char *name, long out[2]) {
-    long sizes[MAX_GRID_AXES] = {0};
-    int count = get_sizes(e, name, sizes);
-    require(e, count <= 2, "a size has more than two axes");
-    out[0] = sizes[0];
-    out[1] = sizes[count == 2 ? 1 : 0];
-}
-
-static struct windows windows_of(const struct example *e, const long size[2]) {
-    long window[2], shift[2];
-    get_pair(e, "window_size", window);
-    get_pair(e, "shift_size", shift);
-    for (int axis = 0; axis < 2; axis++)
-        require(e, size[axis] > 0 && window[axis] > 0 && shift[axis] >= 0 && shift[axis] < window[axis],
-                "a size is not positive, or the shift is not below the window");
-    return cut_windows(size, window, shift);
-}
-
 static void run_windows(struct example *e) {
     allow_options(e, "window_size shift_size");
     const struct tensor *x = input(e, "x", 4);
     struct windows w = windows_of(e, (long[]){(long)x->shape[1], (long)x->shape[2]});
     size_t batch = x->shape[0], channels = x->shape[3];
-    size_t shape[3] = {batch * (size_t)(w.count[0] * w.count[1]), (size_t)(w.window[0] * w.window[1]), channels};
+    size_t count = (size_t)(w.count[0] * w.count[1]), tokens = (size_t)(w.window[0] * w.window[1]);
+    size_t shape[3] = {batch * count, tokens, channels};
     REAL *out = zeros(count_of(3, shape)), *dx = zeros(x->count);
     window_partition(&w, batch, channels, reals(x), out);
     window_reverse(&w, batch, channels, cotangent(e, "cotangent.out", 3, shape), NULL, dx);
@@ -217,7 +209,9 @@ static void run_reverse(struct example *e) {
     size_t shape[4] = {batch, (size_t)size[0], (size_t)size[1], cut->shape[2]};
     require(e, cut->shape[0] == batch * count && cut->shape[1] == (size_t)(w.window[0] * w.window[1]),
             "the windows do not belong to the size");
-    require(e, residual == NULL || (residual->axes == 4 && memcmp(residual->shape, shape, sizeof shape) == 0),
+    require(e,
+            residual == NULL ||
+                (residual->axes == 4 && memcmp(residual->shape, shape, sizeof shape) == 0),
             "the residual has not the shape of the map");
     const REAL *dout = cotangent(e, "cotangent.out", 4, shape);
     REAL *out = zeros(count_of(4, shape)), *dwindows = zeros(cut->count);
@@ -228,87 +222,15 @@ static void run_reverse(struct example *e) {
     if (residual != NULL) give(e, "dresidual", 4, shape, dout);
 }
 
-static void run_shift(struct example *e) {
-    allow_options(e, "size window_size shift_size");
-    long size[2];
-    get_pair(e, "size", size);
-    struct windows w = windows_of(e, size);
-    size_t tokens = (size_t)(w.window[0] * w.window[1]);
-    size_t shape[4] = {(size_t)(w.count[0] * w.count[1]), 1, tokens, tokens};
-    REAL *mask = zeros(count_of(4, shape));
-    if (window_mask(&w, mask)) give(e, "out", 4, shape, mask);
-}
-
-static void run_resize(struct example *e) {
-    allow_options(e, "window_size new_window_size method num_prefix_tokens");
-    const struct tensor *table = input(e, "table", 2);
-    long window[MAX_GRID_AXES], new_window[MAX_GRID_AXES];
-    struct resizing r = {.axes = get_sizes(e, "window_size", window), .heads = table->shape[1],
-                         .prefix_rows = get_whole(e, "num_prefix_tokens", 0) > 0 ? 3 : 0,
-                         .method = get_word(e, "method", "bicubic")};
-    require(e, r.axes > 0 && get_sizes(e, "new_window_size", new_window) == r.axes, "the windows differ in axes");
-    require(e, strcmp(r.method, "bicubic") == 0 || strcmp(r.method, "linear") == 0 ||
-                   strcmp(r.method, "geometric") == 0, "the method is unknown");
-    for (int axis = 0; axis < r.axes; axis++) {
-        require(e, window[axis] > 0 && new_window[axis] > 0, "a window is not positive");
-        r.n[axis] = (size_t)(2 * window[axis] - 1);
-        r.m[axis] = (size_t)(2 * new_window[axis] - 1);
-    }
-    require(e, table->shape[0] == count_of(r.axes, r.n) + r.prefix_rows, "the table does not belong to the window");
-    size_t shape[2] = {count_of(r.axes, r.m) + r.prefix_rows, r.heads};
-    double *out = allocate(count_of(2, shape), sizeof *out), *dtable = allocate(table->count, sizeof *dtable);
-    const struct tensor *dout = get_tensor(e, "cotangent.out", 2);
-    require(e, memcmp(dout->shape, shape, sizeof shape) == 0, "the cotangent has not the shape of the result");
-    resize_forward(&r, table->values, out);
-    resize_backward(&r, dout->values, dtable);
-    for (size_t i = 0; i < count_of(2, shape); i++) out[i] = (REAL)out[i]; /* rounded once, at the end */
-    for (size_t i = 0; i < table->count; i++) dtable[i] = (REAL)dtable[i];
-    give_values(e, "out", 2, shape, out);
-    give_values(e, "dtable", 2, table->shape, dtable);
-}
-
-static struct index_call index_call_of(const struct example *e, const char *scheme) {
-    char names[128] = "window_size q_size k_size num_prefix_tokens q_offset ";
-    allow_options(e, strcat(names, scheme_options(scheme)));
-    struct index_call call = {.scheme = scheme, .method = get_word(e, "method", "product"),
-                              .prefix = get_whole(e, "num_prefix_tokens", 0),
-                              .q_offset = get_whole(e, "q_offset", 0), .stride = get_whole(e, "stride", 1),
-                              .halo_size = get_whole(e, "halo_size", 0),
-                              .num_buckets = get_whole(e, "num_buckets", 32),
-                              .max_distance = get_whole(e, "max_distance", strcmp(scheme, "shaw") == 0 ? 16 : 128),
-                              .bidirectional = get_flag(e, "bidirectional", true),
-                              .causal = get_flag(e, "causal", false)};
-    int q_axes = get_sizes(e, "q_size", call.q_size), axes = scheme_axes(scheme);
-    call.given = q_axes > 0;
-    require(e, get_sizes(e, "window_size", call.window) == axes && (q_axes == 0 || q_axes == axes) &&
-                   get_sizes(e, "k_size", call.k_size) == q_axes, "a grid has not the axes of the scheme");
-    require(e, call.prefix >= 0 && call.stride > 0 && call.num_buckets > 3 && call.max_distance > 0 &&
-                   call.halo_size >= 0, "an option is too small");
-    complete_index_call(&call);
-    for (int axis = 0; axis < axes; axis++)
-        require(e, call.window[axis] > 0 && call.q_size[axis] > 0 && call.k_size[axis] > 0, "a size is not positive");
-    return call;
-}
-
-static void run_index(struct example *e) {
-    struct index_call call = index_call_of(e, json_get(e->entry, "scheme", JSON_STRING)->string);
-    size_t shape[3];
-    index_shape(&call, shape);
-    size_t count = count_of(3, shape);
-    long *index = allocate(count, sizeof *index);
-    double *out = allocate(count, sizeof *out);
-    index_rows(&call, index);
-    for (size_t i = 0; i < count; i++) out[i] = (double)index[i];
-    give_values(e, "out", shape[0] == 1 ? 2 : 3, shape[0] == 1 ? shape + 1 : shape, out);
-}
-
 void run_kind(struct example *e) {
     static const struct {
         const char *kind;
         void (*run)(struct example *);
-    } runs[] = {{"attention", run_attention}, {"bias", run_bias}, {"score_lookup", run_score_lookup},
-                {"value_lookup", run_value_lookup}, {"cosine", run_cosine}, {"windows", run_windows},
-                {"reverse", run_reverse}, {"shift", run_shift}, {"resize", run_resize}, {"index", run_index}};
+    } runs[] = {
+        {"attention", run_attention},       {"bias", run_bias},     {"score_lookup", run_score_lookup},
+        {"value_lookup", run_value_lookup}, {"cosine", run_cosine}, {"windows", run_windows},
+        {"reverse", run_reverse},
+    };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         if (strcmp(runs[i].kind, e->kind) == 0) runs[i].run(e);
 }

@@ -13,7 +13,8 @@ void score_lookup_forward(const struct lookup *l, const REAL *q, REAL *out) {
             for (size_t j = 0; j < l->keys; j++) {
                 const REAL *q_i = q + (bh * l->queries + i) * l->d;
                 const REAL *e = l->embedding + vector_of(l, bh % l->heads, i, j);
-                for (size_t c = 0; c < l->d; c++) out[(bh * l->queries + i) * l->keys + j] += q_i[c] * e[c];
+                for (size_t c = 0; c < l->d; c++)
+                    out[(bh * l->queries + i) * l->keys + j] += q_i[c] * e[c];
             }
 }
 

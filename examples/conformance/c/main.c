@@ -1,4 +1,5 @@
-/* conformance [FOLDER]: run every case of FOLDER/manifest.json and judge it; exit code 0 if all are right. */
+/* conformance [FOLDER]: run every case of FOLDER/manifest.json and judge it; exit code 0 if all are
+ * right. */
 #include "rpb.h"
 
 #include <math.h>
@@ -15,9 +16,11 @@ struct group {
     double largest;
 };
 
-static struct group *group_of(struct group *groups, int *count, const char *kind, const char *dtype, bool ran) {
+static struct group *group_of(struct group *groups, int *count, const char *kind, const char *dtype,
+                              bool ran) {
     for (int i = 0; i < *count; i++)
-        if (strcmp(groups[i].kind, kind) == 0 && strcmp(groups[i].dtype, dtype) == 0 && groups[i].ran == ran)
+        if (strcmp(groups[i].kind, kind) == 0 && strcmp(groups[i].dtype, dtype) == 0 &&
+            groups[i].ran == ran)
             return groups + i;
     if (*count == MAX_GROUPS) fail("the manifest has more than %d kinds and dtypes", MAX_GROUPS);
     groups[*count] = (struct group){.kind = kind, .dtype = dtype, .ran = ran};
@@ -43,10 +46,12 @@ int main(int argc, char **argv) {
                           json_get(factors, "rounding", JSON_NUMBER)->number};
     struct group groups[MAX_GROUPS];
     int num_groups = 0, ran = 0, wrong = 0;
-    for (const struct json *entry = json_get(manifest, "cases", JSON_ARRAY)->first; entry != NULL; entry = entry->next) {
+    const struct json *entry = json_get(manifest, "cases", JSON_ARRAY)->first;
+    for (; entry != NULL; entry = entry->next) {
         const struct json *scheme = json_find(entry, "scheme");
         const char *kind = json_get(entry, "kind", JSON_STRING)->string;
-        bool runs = implemented(kind, scheme != NULL && scheme->type == JSON_STRING ? scheme->string : NULL);
+        bool runs =
+            implemented(kind, scheme != NULL && scheme->type == JSON_STRING ? scheme->string : NULL);
         const char *dtype = json_get(entry, "dtype", JSON_STRING)->string;
         struct group *group = group_of(groups, &num_groups, kind, dtype, runs);
         double share = runs ? run_example(folder, entry, rules) : 0;

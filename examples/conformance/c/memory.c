@@ -24,7 +24,8 @@ struct block {
 static struct block *newest;
 
 void *allocate(size_t count, size_t size) {
-    if (size != 0 && count > (SIZE_MAX - sizeof(struct block)) / size) fail("a size is too large: %zu", count);
+    if (size != 0 && count > (SIZE_MAX - sizeof(struct block)) / size)
+        fail("a size is too large: %zu", count);
     struct block *block = calloc(1, sizeof(struct block) + count * size);
     if (block == NULL) fail("no memory for %zu bytes", count * size);
     block->before = newest;

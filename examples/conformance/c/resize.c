@@ -75,7 +75,8 @@ static void solve(double *left, double *right, long n) {
 
 /* Return curved (n, n): the second derivatives at the sites are M = curved y. h (n − 1): gaps. */
 static double *second_derivatives(const double *h, long n) {
-    double *left = allocate((size_t)(n * n), sizeof *left), *right = allocate((size_t)(n * n), sizeof *right);
+    double *left = allocate((size_t)(n * n), sizeof *left),
+           *right = allocate((size_t)(n * n), sizeof *right);
     double *first = left, *last = left + n * n - 1;
     for (long i = 1; i < n - 1; i++) {
         double *l = left + i * n + i, *r = right + i * n + i;
@@ -110,7 +111,8 @@ static void spline_matrix(double *matrix, long m, long n) {
         double t = x - sites[i], u = sites[i + 1] - x;
         for (long c = 0; c < n; c++)
             w[c] = (u * (u * u - h[i] * h[i]) * curved[i * n + c] +
-                    t * (t * t - h[i] * h[i]) * curved[(i + 1) * n + c]) / (6 * h[i]);
+                    t * (t * t - h[i] * h[i]) * curved[(i + 1) * n + c]) /
+                   (6 * h[i]);
         w[i] += u / h[i];
         w[i + 1] += t / h[i];
     }
@@ -125,9 +127,10 @@ static double *axis_matrix(const char *method, long m, long n) {
 }
 
 /* Return x (before, from, after) multiplied by a matrix along its middle axis: (before, to, after). The
- * matrix is W (m, n), from n to m, or transposed from m to n. Weights of 0 are left out: 0·inf is NaN. */
-static double *multiplied(const double *x, const double *matrix, bool transposed, size_t before, size_t to,
-                          size_t from, size_t after) {
+ * matrix is W (m, n), from n to m, or transposed from m to n. Weights of 0 are left out: 0·inf is NaN.
+ */
+static double *multiplied(const double *x, const double *matrix, bool transposed, size_t before,
+                          size_t to, size_t from, size_t after) {
     double *out = allocate(before * to * after, sizeof *out);
     for (size_t b = 0; b < before; b++)
         for (size_t i = 0; i < to; i++)

@@ -21,9 +21,10 @@ enum { MAX_AXES = 5, MAX_RESULTS = 6, MAX_GRID_AXES = 3 };
 /* memory.c: one line of error and exit 1; zeroed memory that is released together. */
 _Noreturn void fail(const char *format, ...);
 void *allocate(size_t count, size_t size);
-void *allocated(void);           /* the newest allocation */
-void release_to(void *earlier);  /* frees what was allocated after it; NULL: everything */
-unsigned char *read_file(const char *path, size_t *size); /* ends with a 0 byte that size does not count */
+void *allocated(void);          /* the newest allocation */
+void release_to(void *earlier); /* frees what was allocated after it; NULL: everything */
+unsigned char *read_file(const char *path,
+                         size_t *size); /* ends with a 0 byte that size does not count */
 
 /* json.c */
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
@@ -64,8 +65,8 @@ int read_shape(const char *where, const struct json *shape, size_t out[MAX_AXES]
 struct rules {
     double float64, rounding;
 };
-double judge(const char *rule, struct rules rules, const double cost[3], size_t count, const double *result,
-             const double *truth, const double *spread);
+double judge(const char *rule, struct rules rules, const double cost[3], size_t count,
+             const double *result, const double *truth, const double *spread);
 
 /* example.c: one case of the manifest ("case" is a word of C). */
 struct result {
@@ -86,15 +87,30 @@ bool implemented(const char *kind, const char *scheme);
 const struct tensor *find_input(const struct example *example, const char *name); /* NULL if absent */
 const struct tensor *get_tensor(const struct example *example, const char *name, int axes);
 size_t *get_index(const struct example *example, size_t rows, size_t shape[2]);
+size_t count_of(int axes, const size_t *shape); /* the product of the shape */
 void require(const struct example *example, bool condition, const char *what);
-void allow_options(const struct example *example, const char *names); /* "scale stride": separated by spaces */
-int get_sizes(const struct example *example, const char *name, long out[MAX_GRID_AXES]); /* 0 if absent */
+void allow_options(const struct example *example,
+                   const char *names); /* "scale stride": separated by spaces */
+int get_sizes(const struct example *example, const char *name,
+              long out[MAX_GRID_AXES]); /* 0 if absent */
 long get_whole(const struct example *example, const char *name, long otherwise);
 bool get_flag(const struct example *example, const char *name, bool otherwise);
 const char *get_word(const struct example *example, const char *name, const char *otherwise);
-void give_values(struct example *example, const char *name, int axes, const size_t *shape, double *values);
+void give_values(struct example *example, const char *name, int axes, const size_t *shape,
+                 double *values);
 
-/* kinds.c: calls the kernels for an example. */
+/* The windows of a map, down and across; count: how many. */
+struct windows {
+    long size[2], padded[2], window[2], shift[2], count[2];
+};
+
+/* geometry.c: runs shift, resize and index; false if the kind is another one. */
+bool run_geometry(struct example *example);
+void get_pair(const struct example *example, const char *name,
+              long out[2]); /* a number stands for both */
+struct windows windows_of(const struct example *example, const long size[2]);
+
+/* kinds.c: runs the kinds that have kernels for float and double. */
 #define run_kind JOIN(run_kind, REAL)
 void run_kind_float(struct example *example);
 void run_kind_double(struct example *example);
@@ -103,20 +119,21 @@ void run_kind_double(struct example *example);
 struct index_call {
     const char *scheme, *method;
     long window[MAX_GRID_AXES], q_size[MAX_GRID_AXES], k_size[MAX_GRID_AXES];
-    int axes;                /* of the grids */
-    bool given;              /* q_size and k_size are given */
-    long prefix, q_offset;   /* num_prefix_tokens; the first query's position */
-    long stride, halo_size;  /* levit; halo */
+    int axes;                       /* of the grids */
+    bool given;                     /* q_size and k_size are given */
+    long prefix, q_offset;          /* num_prefix_tokens; the first query's position */
+    long stride, halo_size;         /* levit; halo */
     long num_buckets, max_distance; /* t5; shaw has the latter too */
     bool bidirectional, causal;
 };
 int scheme_axes(const char *scheme); /* 0 if there is no such scheme */
 const char *scheme_options(const char *scheme);
-void complete_index_call(struct index_call *call);                 /* the sizes that were not given */
-void index_shape(const struct index_call *call, size_t shape[3]);  /* (1 or 2, P + Lq, P + Lk) */
+void complete_index_call(struct index_call *call);                /* the sizes that were not given */
+void index_shape(const struct index_call *call, size_t shape[3]); /* (1 or 2, P + Lq, P + Lk) */
 void index_rows(const struct index_call *call, long *index);
 
-/* attention.c: part 2. mask_strides: elements from one b mod nW, h, i, j to the next; 0 where it repeats. */
+/* attention.c: part 2. mask_strides: elements from one b mod nW, h, i, j to the next; 0 where it
+ * repeats. */
 struct attention {
     size_t batch, heads, queries, keys, d, dv, rows; /* B, H, Lq, Lk, d, dv, R */
     const REAL *q, *k, *v, *table, *mask;            /* table and mask may be NULL */
@@ -139,9 +156,9 @@ void bias_backward(const REAL *dout, const size_t *index, size_t heads, size_t p
 /* lookup.c: part 3, bias that looks at the query. */
 struct lookup {
     size_t batch, heads, queries, keys, d, rows;
-    bool shared;             /* one embedding for all heads */
-    const REAL *embedding;   /* (H or 1, R, d) */
-    const size_t *index;     /* (Lq, Lk) */
+    bool shared;           /* one embedding for all heads */
+    const REAL *embedding; /* (H or 1, R, d) */
+    const size_t *index;   /* (Lq, Lk) */
 };
 #define score_lookup_forward JOIN(score_lookup_forward, REAL)
 #define score_lookup_backward JOIN(score_lookup_backward, REAL)
@@ -168,9 +185,6 @@ void logit_scale_backward(const struct rows *rows, const REAL *dout, const REAL 
                           const REAL *logit_scale, REAL *dlogit_scale);
 
 /* windows.c: part 5. */
-struct windows {
-    long size[2], padded[2], window[2], shift[2], count[2]; /* count: windows down and across */
-};
 #define cut_windows JOIN(cut_windows, REAL)
 struct windows cut_windows(const long size[2], const long window[2], const long shift[2]);
 #define window_partition JOIN(window_partition, REAL)

@@ -16,7 +16,7 @@ struct safetensors open_safetensors(const char *path) {
     if (file.size < 8) fail("%s: is damaged: %zu bytes, and a header alone has more", path, file.size);
     uint64_t length = little_endian(file.bytes, 8);
     if (length > file.size - 8)
-        fail("%s: is damaged: the header has %llu bytes, the file %zu", path, (unsigned long long)length, file.size);
+        fail("%s: is damaged: its header is longer than its %zu bytes", path, file.size);
     char *header = allocate((size_t)length + 1, 1);
     memcpy(header, file.bytes + 8, (size_t)length);
     file.header = json_parse(path, header);
@@ -78,15 +78,16 @@ int read_shape(const char *where, const struct json *shape, size_t out[MAX_AXES]
 static const unsigned char *find_bytes(const struct safetensors *file, const char *name,
                                        const struct json *entry, size_t bytes) {
     const struct json *offsets = json_find(entry, "data_offsets");
-    if (offsets == NULL || offsets->type != JSON_ARRAY || offsets->first == NULL || offsets->first->next == NULL)
+    const struct json *first = offsets == NULL ? NULL : offsets->first;
+    if (first == NULL || first->next == NULL)
         fail("%s: tensor %s has no data_offsets", file->path, name);
-    size_t begin = json_size(offsets->first), end = json_size(offsets->first->next);
+    size_t begin = json_size(first), end = json_size(first->next);
     if (begin > end || end > file->data_size)
         fail("%s: tensor %s is damaged: its bytes are %zu to %zu of %zu", file->path, name, begin, end,
              file->data_size);
     if (end - begin != bytes)
-        fail("%s: tensor %s is damaged: it has %zu bytes, its shape needs %zu", file->path, name, end - begin,
-             bytes);
+        fail("%s: tensor %s is damaged: it has %zu bytes, its shape needs %zu", file->path, name,
+             end - begin, bytes);
     return file->data + begin;
 }
 

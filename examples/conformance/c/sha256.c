@@ -48,7 +48,8 @@ void sha256(const unsigned char *bytes, size_t size, char hexadecimal[65]) {
     size_t length = rest < 56 ? 64 : 128;
     memcpy(tail, bytes + whole, rest);
     tail[rest] = 0x80;
-    for (int i = 0; i < 8; i++) tail[length - 1 - (size_t)i] = (unsigned char)((uint64_t)size * 8 >> 8 * i);
+    for (int i = 0; i < 8; i++)
+        tail[length - 1 - (size_t)i] = (unsigned char)((uint64_t)size * 8 >> 8 * i);
     for (size_t at = 0; at < length; at += 64) add_block(state, tail + at);
     for (int i = 0; i < 8; i++) snprintf(hexadecimal + 8 * i, 9, "%08x", (unsigned)state[i]);
 }

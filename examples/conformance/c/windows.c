@@ -68,7 +68,8 @@ bool window_mask(const struct windows *w, REAL *mask) {
     for (long n = 0; n < num_windows(w); n++)
         for (long s = 0; s < num_tokens(w); s++)
             for (long t = 0; t < num_tokens(w); t++)
-                *mask++ = carried(w, n, s, 0) == carried(w, n, t, 0) && carried(w, n, s, 1) == carried(w, n, t, 1)
+                *mask++ = carried(w, n, s, 0) == carried(w, n, t, 0) &&
+                                  carried(w, n, s, 1) == carried(w, n, t, 1)
                               ? 0
                               : -100;
     return w->shift[0] != 0 || w->shift[1] != 0;
