@@ -166,7 +166,7 @@ def name_outputs(outs):
 
 def _draw(spec, rng, dtype):
     if isinstance(spec, Fixed):
-        return spec.values
+        return budget.rounded(spec.values, dtype) if spec.values.dtype.kind == "f" else spec.values
     if isinstance(spec, Integers):
         return rng.integers(0, spec.high, spec.shape)
     if isinstance(spec, Mask):

@@ -1,5 +1,7 @@
 """`check --kind index`: right index functions are right, each known bug shows and is named."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +13,20 @@ from .both import array
 from .cases import Case
 from .check.__main__ import main
 from .check.attention import ATTENTION
-from .check.index import INDEX
+from .check.index import (
+    INDEX,
+    bucket_mistakes,
+    grid_mistakes,
+    prefix_mistakes,
+    t5_mistakes,
+    table_mistakes,
+)
 from .check.index.cases import truth_of
 from .check.index.grid_mistakes import Overflow
 from .check.index.schemes import SCHEMES, mistakes_of
 from .check.index.t5_mistakes import EdgesInFloat
 from .check.kernel import Kernel
+from .check.templates import template
 from .check.verdict import judge_kernel
 
 FUNCTIONS = "parity_tests.index_functions_to_check"
@@ -93,6 +103,17 @@ def test_each_mistake_shows_and_is_named(scheme, mistake):
 
 
 @pytest.mark.parametrize(
+    "module", [bucket_mistakes, grid_mistakes, prefix_mistakes, t5_mistakes, table_mistakes]
+)
+def test_every_known_bug_is_tried(module):
+    tried = [mistake for scheme in FAMILIES for mistake in mistakes_of(scheme)]
+    bugs = [x for x in vars(module).values() if getattr(x, "__module__", "") == module.__name__]
+    assert len(bugs) > 9
+    for bug in filter(inspect.isclass, bugs):
+        assert any(issubclass(mistake, bug) for mistake in tried), bug
+
+
+@pytest.mark.parametrize(
     ("function", "scheme", "bugs"),
     [
         ("swin_of_xy", "2d", ("the tokens are counted column by column", "the index has no rows")),
@@ -144,8 +165,21 @@ def test_the_command_says_what_is_wrong_and_whose_order_it_is(capsys):
     shown = capsys.readouterr().out
     assert "the sign of the offset is flipped" in shown
     assert "your results agree exactly" in shown
-    assert "index(window_size=(3, 5))[0, 1] is 23, expected 21" in shown
+    words = " ".join(shown.split())
+    assert "index(window_size=(3, 5))[0, 1] is 23, expected 21: query at (0, 0), key at (0, 1)" in words
     assert "it is 'maxvit'" in shown
+
+
+def test_the_template_is_right_and_its_errors_are_found(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(text := template("index", "numpy"))
+    assert judge_kernel(Kernel(f"{path}:index"), "index").ok
+    path.write_text(text.replace("first + 1, first + 2", "first + 2, first + 1"))
+    verdict = judge_kernel(Kernel(f"{path}:index"), "index")
+    assert not verdict.ok
+    (diagnosis,) = verdict.diagnoses
+    assert diagnosis.texts == ("prefix→token, token→prefix, prefix→prefix read R + 0, R + 2, R + 1",)
+    assert verdict.remarks[0].endswith("is 2, expected 3: query a prefix token, key a prefix token")
 
 
 @pytest.mark.parametrize("function", ["nested_lists", "tuple_of_arrays"])

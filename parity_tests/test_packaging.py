@@ -131,7 +131,34 @@ def test_numpy_ref_and_the_cases_need_numpy_and_numba_only(bare, tmp_path):
     for code, expected in alone:
         assert output(python, "-c", code, cwd=tmp_path).split() == expected.split()
     kernel = "parity_tests.kernels_to_check:attention"
-    assert "0 wrong" in output(python, "-m", "parity_tests.check", kernel, "--quick", cwd=tmp_path)
+    for command in ((python.with_name("rpb-check"),), (python, "-m", "parity_tests.check")):
+        assert ", 0 wrong" in output(*command, kernel, "--case", "*e*", "--quick", cwd=tmp_path)
+    template = output(python.with_name("rpb-check"), "--template", "numpy", cwd=tmp_path)
+    assert template.startswith('"""Attention with relative position bias in NumPy')
+
+
+THREE_LINES = """
+import sys
+before = {"numpy", "numba"} & set(sys.modules)
+import pytest
+
+@pytest.mark.rpb("parity_tests.kernels_to_check:attention", pattern="*table*")
+def test_attention(rpb_case):
+    rpb_case.check()
+
+def test_no_import_before_it_is_asked():
+    assert not before
+"""
+
+
+@pytest.mark.slow
+def test_an_installed_pytest_finds_the_plugin(bare, tmp_path):
+    python, site = bare
+    for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments"):
+        borrow(metadata.distribution(name), site)
+    (tmp_path / "test_kernel.py").write_text(THREE_LINES)
+    shown = output(python, "-m", "pytest", "--strict-markers", "-p", "no:cacheprovider", cwd=tmp_path)
+    assert "2 passed" in shown
 
 
 CALL = """

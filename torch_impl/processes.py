@@ -35,7 +35,11 @@ class Processes:
         return nullcontext()
 
     def padded(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return a micro-batch; one without an image gets one where backward waits for all processes."""
+        """Return a micro-batch that is ready for the model: here, as it is.
+
+        Several processes may leave one of them without an image. Where backward waits for all of them,
+        that process gets one image of zeros.
+        """
         return images, labels
 
     def reduce_sums(self, sums: Tensor) -> None:

@@ -42,7 +42,10 @@ class Exchange(torch_impl.processes.Processes):
                     yield
 
     def padded(self, images, labels):
-        """Give a process without an image one of zeros to take part with; its loss has weight 0."""
+        """Return the micro-batch; an empty one becomes one image of zeros, whose loss has weight 0.
+
+        Backward exchanges gradients, so every process has to take part in it.
+        """
         if len(labels):
             return images, labels
         return tuple(np.zeros((1, *array.shape[1:]), array.dtype) for array in (images, labels))
@@ -52,16 +55,20 @@ class Exchange(torch_impl.processes.Processes):
 
 
 class SharedDraws(np.random.Generator):
-    """A generator that draws what dropout needs for the images of all processes and returns a share.
+    """A generator for dropout in several processes.
 
-    So all processes draw the same numbers, those that one process would draw for the whole batch.
+    Every process draws the numbers of the whole batch, the same that a single process would draw.
+    `random` returns the part that belongs to this process's images.
     """
 
     _share = None
 
     @contextmanager
     def shared(self, rank, counts):
-        """Within the block `random` draws for counts[r] images of each process r and returns rank's."""
+        """Open a block in which `random` draws for all images and returns the part of process `rank`.
+
+        counts: the number of images of each process.
+        """
         first = min(sum(counts[:rank]), sum(counts) - 1)  # a process without an image has one of zeros
         self._share = first, max(counts[rank], 1), sum(counts)
         try:
@@ -70,7 +77,10 @@ class SharedDraws(np.random.Generator):
             self._share = None
 
     def random(self, size=None, dtype=np.float64, out=None):
-        """Draw as NumPy does; within `shared`, axis 0 of `size` is a multiple of this share's images."""
+        """Draw as NumPy does.
+
+        Within `shared`, axis 0 of `size` is a multiple of the number of this process's images.
+        """
         if self._share is None:
             return super().random(size, dtype, out)
         first, own, total = self._share

@@ -1,10 +1,12 @@
 """Kill training runs, resume them, and compare the result with a run that was not killed.
 
     python -m experiments.tests.kills --kills 200 --backend numpy --model vit
+    python -m experiments.tests.kills --backend torch --training.precision=bf16 --training.ema_decay=0.9
 
 Runs are killed with SIGKILL before each file operation (within it, for a write) and at random moments,
 then resumed, every fourth with another number of threads. About every third is killed and resumed once
-more. The files must then be equal to the byte, apart from times.
+more. The files must then be equal to the byte, apart from times. Options that are not listed by --help
+are passed on to experiments.train.
 """
 
 import argparse
@@ -122,9 +124,9 @@ def kill_after(pid, seconds):
 class Campaign:
     """Kills of runs of one twin; the reference is trained in this process, so forks start warm."""
 
-    def __init__(self, base, backend, model, seed):
+    def __init__(self, base, backend, model, seed, more=()):
         self.base, self.backend = base, backend
-        self.options = ["--backend", backend, *OPTIONS[model], SHORT]
+        self.options = ["--backend", backend, *OPTIONS[model], SHORT, *more]
         self.random = random.Random(seed)
         importlib.import_module(TWINS[backend]).set_num_threads(1)  # forks lose threads
         self.reference = base / "reference"
@@ -184,14 +186,15 @@ def main():
     parser.add_argument("--kills", type=int, default=200, help="kills at random moments")
     parser.add_argument("--every", type=int, default=1, help="kill at every n-th file operation")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as base:
-        campaign = Campaign(Path(base), options.backend, options.model, options.seed)
+        campaign = Campaign(Path(base), options.backend, options.model, options.seed, more)
         numbers = range(1, campaign.operations + 1, options.every)
         kept = [campaign.at_operation(number) for number in tqdm(numbers, "operations")]
         moments = list(tqdm(campaign.at_moments(options.kills), "moments", options.kills))
     print(
-        f"{options.backend}, {options.model}: {sum(kept)} of {len(kept)} kills at a file operation and "
+        f"{' '.join([options.backend, options.model, *more])}: "
+        f"{sum(kept)} of {len(kept)} kills at a file operation and "
         f"{sum(moments)} of {len(moments)} at a random moment resumed to the same bits"
     )
     return int(not all(kept + moments))

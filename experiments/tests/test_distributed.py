@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_images
 from small_runs import SMALL, assert_same_run, rows_of
 from torch import distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
@@ -39,6 +40,16 @@ SWIN = [
 # Cut into 25, 125 and 126 images make 25 and 21 micro-batches. No dropout, whose draws these change.
 MICRO = ["--training.accumulate=25", "--training.epochs=1", "--model.drop_rate=0"]
 MICRO = [*RUN, *MICRO, "--model.attn_drop_rate=0", "--model.drop_path_rate=0"]
+
+# A folder whose images are read and augmented by a worker of each process. 27 of them are trained on, in
+# batches of 13: the last has one, so a process has none.
+STREAMED = [
+    *RUN[:4],
+    *("--model.embed_dim=16", "--model.depth=1", "--model.drop_rate=0.1", "--training.epochs=2"),
+    *("--training.batch_size=13", "--visualization.enabled=false", "--data.name=folder"),
+    *("--data.image_size=8", "--data.streaming=true", "--data.workers=1", "--data.flip=true"),
+    *("--data.crop_scale=[0.3,1.0]", "--data.mixup=0.8"),
+]
 
 
 def small_vit():
@@ -124,7 +135,9 @@ def two(tmp_path_factory):
         [*MICRO, f"--training.distributed={kind}", "--run", str(folder / kind)]
         for kind in ("ddp", "fsdp2")
     ]
-    return folder, together(folder, 2, run, *refused, swin, *micro)
+    write_images(folder / "images", {"a": 20, "b": 21}, size=(12, 9))
+    streamed = [*STREAMED, f"--data.root={folder / 'images'}", "--run", str(folder / "streamed")]
+    return folder, together(folder, 2, run, *refused, swin, *micro, streamed)
 
 
 def test_two_processes_do_what_one_does(two, alone):
@@ -139,6 +152,19 @@ def test_a_swin_whose_weights_are_split_does_what_one_process_does(two, tmp_path
     assert_close(folder / "swin", tmp_path / "run")
     for said in results:
         assert budget.float64("norms", norms, said[4][2], budget.TRAINING_LOSS).ok
+
+
+def test_a_streamed_folder_gives_two_processes_the_images_of_one(two, tmp_path):
+    """Read, cropped, flipped and mixed alike, whichever process reads them."""
+    folder, results = two
+    command = [*STREAMED, f"--data.root={folder / 'images'}", "--run", str(tmp_path / "run")]
+    with watched_steps() as norms:
+        assert main(command) == 0
+    counts = open_run(tmp_path / "run").data.counts
+    assert (counts["train"], len(norms)) == (27, 6)
+    assert_close(folder / "streamed", tmp_path / "run")
+    for said in results:
+        assert budget.float64("norms", norms, said[-1][2], budget.TRAINING_LOSS).ok
 
 
 @pytest.mark.parametrize("decay", [None, 0.5])

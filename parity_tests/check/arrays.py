@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Half of it is no normal number.
+TINY = {"float64": 2.0**-1024, "float32": 2.0**-128, "float16": 2.0**-16, "bfloat16": 2.0**-128}
+
 
 class NumPy:
     """Kernels on NumPy arrays; bfloat16 needs the package ml_dtypes."""
@@ -35,6 +38,11 @@ class NumPy:
         if x.dtype.kind in "OUSMmc":
             raise TypeError(f"its elements are {x.dtype}")
         return x if x.dtype.kind in "biu" else x.astype(np.float64)
+
+    def keeps_denormals(self, dtype):
+        """Return whether the library computes with numbers below the smallest normal one."""
+        tiny = self.array(np.array([TINY[dtype]]), dtype)
+        return bool(self.numpy(tiny + tiny)[0])
 
 
 class Torch(NumPy):

@@ -1,5 +1,7 @@
 """What the command says without a kernel: the kinds, and the cases of a kind."""
 
+from textwrap import wrap
+
 from .arrays import LIBRARIES
 from .kinds import KINDS
 from .report import WIDTH, short
@@ -27,12 +29,17 @@ def overview():
 
 
 def _kind(kind):
-    yield f"{kind.name}({', '.join(kind.arguments)})"
-    yield f"    {kind.about}"
+    yield from wrap(f"{kind.name}({', '.join(kind.arguments)})", WIDTH, **_under(0))
+    yield from wrap(kind.about, WIDTH, initial_indent="    ", **_under(0))
     width = max(map(len, [*kind.arguments, *kind.axes])) + 2
-    yield from (f"    {name:<{width}}{meaning}" for name, meaning in kind.arguments.items())
+    for name, meaning in kind.arguments.items():
+        yield from wrap(f"{name:<{width}}{meaning}", WIDTH, initial_indent=" " * 4, **_under(width))
     out, *grads = kind.axes
     yield f"    results: {out} ({', '.join(kind.axes[out])})" + "".join(f", {name}" for name in grads)
+
+
+def _under(width):
+    return {"subsequent_indent": " " * (width + 4), "break_on_hyphens": False}
 
 
 def cases_of(kind):

@@ -110,7 +110,7 @@ def _is_own_object(function):
 
 def _check_function(function, place, name, module):
     if isinstance(function, ModuleType) or not callable(function):
-        known = [n for n, f in vars(module).items() if not n.startswith("_") and _defined_in(f, module)]
+        known = [n for n, f in vars(module).items() if not n.startswith("_") and _is_function(f)]
         near = difflib.get_close_matches(name, known, 1)
         hint = f", did you mean {near[0]!r}?" if near else f", only {', '.join(known) or 'none'}"
         raise ValueError(f"{place} has no function {name!r}{hint}")
@@ -118,8 +118,8 @@ def _check_function(function, place, name, module):
         raise ValueError(f"{name} in {place} is a class, expected a function or an object of the class")
 
 
-def _defined_in(f, module):
-    return callable(f) and not inspect.isclass(f) and getattr(f, "__module__", "") == module.__name__
+def _is_function(f):
+    return callable(f) and not inspect.isclass(f)
 
 
 def _from_package(name):

@@ -54,9 +54,11 @@ def cases_of(
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
     kernel = Kernel(kernel, library, device)
-    cases = cases_for(kernel, KINDS[kind].of_scheme(scheme), quick, pattern)
+    judged = KINDS[kind].of_scheme(scheme)
     return [
-        KernelCase(kernel, kind, dtype, case.id, scheme, without) for dtype in dtypes for case in cases
+        KernelCase(kernel, kind, dtype, case.id, scheme, without)
+        for dtype in dtypes
+        for case in cases_for(kernel, judged, dtype, quick, pattern)
     ]
 
 

@@ -27,11 +27,11 @@ def pytest_generate_tests(metafunc):
 
     marker = metafunc.definition.get_closest_marker("rpb")
     if marker is None:
-        raise pytest.UsageError(
+        raise pytest.Collector.CollectError(
             f"{metafunc.definition.nodeid} uses rpb_case, expected @pytest.mark.rpb(kernel) on it"
         )
     try:
         cases = cases_of(*marker.args, **marker.kwargs)
     except (TypeError, ValueError) as error:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from error
+        raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from None
     metafunc.parametrize("rpb_case", cases, ids=str)

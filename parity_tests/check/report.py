@@ -4,12 +4,13 @@ from textwrap import wrap
 
 WIDTH = 100
 NAMED = 4  # cases that are named
+CLEAR = 100  # times the largest element: beyond it the truth is nearly 0
 FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
 
 def text(verdict, verbose=False):
     """Return the verdict as lines that say what is wrong, and where; verbose: every case and tensor."""
-    lines = [_heading(verdict)]
+    lines = [_heading(verdict), _counts(verdict)]
     if verbose:
         lines += ["", *_every(verdict), ""]
     if verdict.failed:
@@ -27,15 +28,20 @@ def text(verdict, verbose=False):
 
 def text_of_case(verdict, whole):
     """Return the verdict on a case that is wrong, with the diagnosis of the verdict on many."""
-    return _joined([_heading(verdict), *_wrong(verdict), "", _heading(whole), *_diagnosis(whole)])
+    lines = [_heading(verdict), *_wrong(verdict), "", f"small cases: {_counts(whole)}"]
+    return _joined([*lines, *_diagnosis(whole)])
+
+
+def _counts(verdict):
+    cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
+    return f"{cases}, {len(verdict.failed)} wrong"
 
 
 def _heading(verdict):
-    cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
     judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}"
     judged += f", scheme {verdict.scheme}" if verdict.scheme else ""
     judged += f", {verdict.library} arrays" if verdict.library else ""
-    return f"{judged}: {cases}, {len(verdict.failed)} wrong"
+    return judged
 
 
 def _joined(lines):
@@ -81,7 +87,8 @@ def _worst(verdict, tensors):
         wrong = [f for f in verdict.findings if f.row.tensor == tensor and not f.ok]
         placed = [f for f in wrong if f.where]
         if placed:
-            worst = max(placed, key=lambda f: f.relative)
+            clear = [f for f in placed if f.relative < CLEAR] or placed
+            worst = max(clear, key=lambda f: f.relative)
             name = short(worst.case, verdict.kind)
             count = f"{len(wrong)} of {len(verdict.cases)}"
             rows.append(f"{tensor:<7} {count:>9} {_numbers(worst)}  {name}: {worst.where}")
@@ -119,9 +126,7 @@ def _diagnosis(verdict):
         yield "one of these known bugs gives this:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
-        agreed = f"{diagnosis.explained} of {diagnosis.failed} wrong cases"
-        closely = f"to {diagnosis.difference:.0e}" if diagnosis.difference else "exactly"
-        yield f"    with that your results agree {closely} in {agreed}"
+        yield f"    {diagnosis.evidence}"
     yield ""
 
 

@@ -104,7 +104,7 @@ def judge_kernel(
     kind = (KINDS[kind] if isinstance(kind, str) else kind).of_scheme(scheme)
     kernel.library.array(np.zeros(1), dtype)  # a dtype that is not there is noticed before all else
     findings, answers, returned = [], [], []
-    for case in progress(cases_for(kernel, kind, quick, pattern)):
+    for case in progress(cases_for(kernel, kind, dtype, quick, pattern)):
         question = restricted(kind.question(case, dtype), without)
         found, answer, what = judge_question(kernel, question, kind)
         findings += found
@@ -120,7 +120,7 @@ def judge_kernel(
         dtype,
         tuple(findings),
         tuple(diagnose(answers, kind) if diagnosing else ()),
-        tuple(left_out(kernel, kind, without)),
+        tuple(left_out(kernel, kind, dtype, without)),
         kind.scheme,
         tuple(kind.remarks(answers)),
         (*_dtypes(returned if len(kind.axes) > 1 else (), dtype), *notes),

@@ -10,6 +10,7 @@ from numpy_ref.ops import window_mask
 from ..cases import CASES, Case
 from ..check.index.cases import INDEX_CASES
 from ..check.index.cases import truth_of as index_of
+from ..check.shift import SHIFT
 
 # {kind: kind and name of its rows in the table}; attention also needs the arguments of a kernel.
 TABLE = {
@@ -25,15 +26,8 @@ TABLE = {
 ARGUMENTS = {"attention": {"q", "k", "v", "table", "index", "mask", "scale"}}
 WHOLE_TABLE = ("op", "scheme", "layer")  # kinds that only --full writes
 DRAWN = ("attn_drop", "proj_drop")  # what a layer draws itself, NumPy draws
-SHIFTS = {
-    "oblong": {"size": (4, 9), "window_size": (2, 3), "shift_size": (1, 1)},
-    "square": {"size": (6, 6), "window_size": (3, 3), "shift_size": (1, 1)},
-    "padded": {"size": (5, 7), "window_size": (3, 3), "shift_size": (1, 2)},
-    "one_window_across": {"size": (8, 3), "window_size": (4, 4), "shift_size": (2, 2)},
-    "rows_only": {"size": (6, 4), "window_size": (2, 2), "shift_size": (1, 0)},
-    "swin_14": {"size": (14, 14), "window_size": (7, 7), "shift_size": (3, 3)},
-}
-MOST_NUMBERS, MOST_PAIRS = 1800, 1000  # of a committed case: in its inputs, in an index or a mask
+MOST_NUMBERS = 1800  # in the inputs of a committed case
+MOST_ENTRIES = {"index": 1000, "shift": 2500}  # in the result of a committed case
 
 # Every case here is committed; test_vectors checks that each is what it is said to be.
 EDGES = {
@@ -71,7 +65,7 @@ class Chosen(NamedTuple):
 def chosen(full=False):
     """Return the Chosen cases: the small ones of the kinds, which are committed; all with `full`."""
     rows = [row for row in map(_row_of, CASES) if row]
-    rows += [Chosen("shift", None, Case("function", "window_mask", *s)) for s in _shifts()]
+    rows += [Chosen("shift", None, case) for case in SHIFT.cases if integers_of_shift(case) is not None]
     rows += [Chosen("index", case.name, case) for case in INDEX_CASES]
     return rows if full else [row for row in rows if row.kind not in WHOLE_TABLE and is_small(row)]
 
@@ -79,7 +73,7 @@ def chosen(full=False):
 def is_small(row):
     """Return whether a case is committed."""
     if row.is_whole:
-        return integers_of(row).size <= MOST_PAIRS
+        return integers_of(row).size <= MOST_ENTRIES[row.kind]
     return sum(math.prod(spec.shape) for spec in row.case.inputs.values()) <= MOST_NUMBERS
 
 
@@ -87,11 +81,12 @@ def integers_of(row):
     """Return the result of a case whose results are integers."""
     if row.kind == "index":
         return index_of(row.case)
-    return window_mask(**row.case.options).astype(np.int64)
+    return integers_of_shift(row.case).astype(np.int64)
 
 
-def _shifts():
-    return [(variant, {}, options) for variant, options in SHIFTS.items()]
+def integers_of_shift(case):
+    """Return the mask (nW, 1, L, L), or None if nothing is shifted."""
+    return window_mask(**SHIFT.options(case))
 
 
 def _row_of(case):

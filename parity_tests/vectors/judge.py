@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(argv=None):
         verdicts, problems, absent = judge(options.results, Vectors(options.vectors))
     except ValueError as error:
         parser.error(str(error))
-    print("\n\n".join(map(lines, verdicts)))
+    print("\n\n".join(map(text, verdicts)))
     print(*problems, sep="\n", end="\n" if problems else "")
     print(*not_judged(absent), sep="\n", end="\n" if absent else "")
     return int(bool(problems) or not all(verdict.ok for verdict in verdicts))
@@ -41,6 +42,7 @@ def judge(folder, vectors):
     """
     verdicts, problems, absent = [], [], []
     for (kind, scheme, dtype), entries in _groups(vectors.entries).items():
+        judged = KINDS[kind].of_scheme(scheme) if kind in KINDS else None
         findings, answers = [], []
         for entry in entries:
             results, wrong = results_of(folder, entry)
@@ -49,24 +51,21 @@ def judge(folder, vectors):
                 absent.append(entry)
                 continue
             question = question_of(entry, vectors.tensors(entry))
-            axes = KINDS[kind].axes if kind in KINDS else {}
+            if judged:
+                results = judged.accepted(results, question)
+            axes = judged.axes if judged else {}
             found = [finding_of(question, name, result, axes) for name, result in results.items()]
             findings += found
             bad = tuple(finding.row.tensor for finding in found if not finding.ok)
             answers.append(Answer(question, results, bad))
         if answers:
-            verdicts.append(_verdict(folder, kind, scheme, dtype, findings, answers))
+            given = (str(folder), kind, dtype, tuple(findings))
+            diagnoses = diagnose(answers, judged) if judged else ()
+            remarks = judged.remarks(answers) if judged else ()
+            verdicts.append(Verdict(*given, tuple(diagnoses), (), scheme, tuple(remarks)))
     if not verdicts and not problems:
         raise ValueError(f"{folder}: has no results; {vectors.entries[0]['file']} would be one file")
     return verdicts, problems, absent
-
-
-def _verdict(folder, kind, scheme, dtype, findings, answers):
-    given = (str(folder), kind, dtype, tuple(findings))
-    if kind not in KINDS:
-        return Verdict(*given, (), (), scheme)
-    judged = KINDS[kind].of_scheme(scheme)
-    return Verdict(*given, tuple(diagnose(answers, judged)), (), scheme, tuple(judged.remarks(answers)))
 
 
 def question_of(entry, tensors):
@@ -84,21 +83,9 @@ def question_of(entry, tensors):
     moved = frozenset(n for n, output in entry["outputs"].items() if output["rule"] == "exact")
     near = "float64" if dtype == "int64" else dtype
     context = KINDS[kind].context(case, near) if kind in KINDS else {}
-    return Question(case, near, arguments, tensors.get("cotangent.out"), truth, costs, moved, context)
-
-
-def lines(verdict):
-    """Return a verdict in words."""
-    if verdict.kind in KINDS:
-        return text(verdict)
-    rows = [f"{verdict.kernel} in {verdict.dtype}: {verdict.kind}, {'right' if verdict.ok else 'wrong'}"]
-    for finding in verdict.findings:
-        if not finding.ok:
-            row = finding.row
-            rows.append(
-                f"{finding.case:<32} {row.tensor:<9} {finding.relative:>8.1e} {row.budget_share:.1e}"
-            )
-    return "\n".join(rows)
+    dout = tensors.get("cotangent.out")
+    question = Question(case, near, arguments, dout, truth, costs, moved, context)
+    return replace(question, truth=KINDS[kind].accepted(truth, question)) if kind in KINDS else question
 
 
 def not_judged(absent):

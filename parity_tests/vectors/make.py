@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..check.resize import RESIZE, RoundedResize
+from ..check.shift import SHIFT
 from ..rounded import RandomRounding
 from ..run import given_of, run_numpy
 from ..verdict import moved_in
@@ -42,7 +43,7 @@ def vectors_of(row, dtype):
         "dtype": dtype,
         "file": f"{dtype}/{row.id}.safetensors",
         "sha256": sha256(content),
-        "options": row.case.options | ({"call": row.case.call} if row.case.call else {}),
+        "options": options_of(row) | ({"call": row.case.call} if row.case.call else {}),
         "about": about(row),
         "inputs": {
             name.removeprefix("input."): {"shape": [*a.shape], "dtype": stored}
@@ -52,6 +53,11 @@ def vectors_of(row, dtype):
         "outputs": outputs,
     }
     return content, entry
+
+
+def options_of(row):
+    """Return the arguments that are no arrays; sizes of `shift` are pairs."""
+    return SHIFT.options(row.case) if row.kind == "shift" else row.case.options
 
 
 def _tensors(row, dtype):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..attention import mistakes as of_attention
+from ..attention.backward_mistakes import DtableOverwritten, DtableSummedOverHeads
+from ..attention.head_mistakes import ProgramDecoded
 from ..attention.lookup_mistakes import LOOKUP
 from ..attention.tile_mistakes import (
     SIZES,
@@ -94,9 +95,11 @@ def _both_ways(*mistakes):
     return (*mistakes, *forward, *(in_backward(mistake, BiasReference) for mistake in exact))
 
 
+OF_LOOKUP = [mistake for mistake in LOOKUP if mistake is not ProgramDecoded]  # there is no batch
+
 MISTAKES = (
-    *_both_ways(*map(of_bias, LOOKUP), Negated),
-    *map(of_bias, (of_attention.DtableOverwritten, of_attention.DtableSummedOverHeads)),
+    *_both_ways(*map(of_bias, OF_LOOKUP), Negated),
+    *map(of_bias, (DtableOverwritten, DtableSummedOverHeads)),
     *(DtableOfFirstPair, DtableOfMean, DtableMeanOfHeads, DtableTwice, DtableOfSymmetricPairs),
     *(DtableOfFirstRow, DtableZero),
     *(

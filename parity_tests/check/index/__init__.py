@@ -75,7 +75,7 @@ INDEX = _Index(
     arguments={
         "window_size": "tuple of ints, the grid that the table is made for",
         "num_prefix_tokens": "P, the tokens before the grid; 0 if it is not given",
-        "q_size": "tuple of ints, the grid of the queries; given together with k_size, or neither",
+        "q_size": "tuple of ints, the grid of the queries; given with k_size, or neither",
         "k_size": "tuple of ints, the grid of the keys; the window if it is not given",
         "q_offset": "position of the first query among the keys; 0 if it is not given",
         "stride": "levit: every stride-th token along an axis is a query; 1",
@@ -85,7 +85,7 @@ INDEX = _Index(
         "bidirectional": "t5, gated_t5: whether keys after the query have buckets; True",
         "method": 'irpe, irpe_bias: "product", "euclidean", "quant" or "cross"; "product"',
         "ratio": "irpe, irpe_bias: α; 1.9",
-        "causal": "alibi, kerple, sandwich: whether prefix→token pairs read the row of −∞; False",
+        "causal": "alibi, kerple, sandwich: prefix→token pairs read the row of −∞; False",
     },
     axes={"out": ("axis", "query", "key")},
     cases=INDEX_CASES,

@@ -208,14 +208,17 @@ class ShiftedEarlyOnAxes(ShiftedOnAxes):
     shift = -1
 
 
-def in_orders(mistake, axes):
-    """Return the mistake with each order of so many axes but the right one."""
+def in_orders(mistake, name, axes):
+    """Return the mistake with each order of so many axes but the right one; name: the attribute."""
     _, *orders = permutations(range(axes))
-    return [made(mistake, order=order) for order in orders]
+    return [made(mistake, **{name: order}) for order in orders]
 
 
 def made(mistake, **values):
-    """Return the mistake with these attributes, which its text may name."""
+    """Return the mistake with these attributes, which its text may name.
+
+    Mistakes that may occur together have attributes of different names: two at once are one class.
+    """
     return type(mistake.__name__, (mistake,), values | {"__doc__": mistake.__doc__.format(**values)})
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .grid_mistakes import made
 from .reference import Reference
 
 
@@ -85,12 +86,13 @@ class OnePrefixRow(Reference):
         return (self.num_rows(),) * 3
 
 
-class PrefixPairFirst(Reference):
-    """the row of prefix→prefix pairs comes before the two others, expected after them"""
+class PrefixRowsInOrder(Reference):
+    """prefix→token, token→prefix, prefix→prefix read {text}"""
+
+    prefix_order: tuple
 
     def prefix_rows(self):
-        to_token, to_prefix, within = super().prefix_rows()
-        return to_prefix, within, to_token
+        return tuple(self.num_rows() + n for n in self.prefix_order)
 
 
 class ManyPrefixRows(Reference):
@@ -121,3 +123,9 @@ class MaskedRowFirst(Reference):
     def prefix_rows(self):
         rows = self.num_rows()
         return rows, rows + self.causal, rows + self.causal
+
+
+def in_order(order):
+    """Return the mistake that prefix pairs read the three rows in this order."""
+    text = ", ".join(f"R + {n}" for n in order)
+    return made(PrefixRowsInOrder, prefix_order=order, text=text)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ...check_index import check_index
+from .schemes import SCHEMES
 
 # The conventions of `check_index`, by the scheme whose index it is for a window of its own.
 CONVENTIONS = {
@@ -31,7 +32,20 @@ def _call(answer):
     if found.shape != truth.shape:
         return f"index({given}) has shape {found.shape}, expected {truth.shape}"
     at = tuple(int(n) for n in np.argwhere(found != truth)[0])
-    return f"index({given})[{', '.join(map(str, at))}] is {found[at]:g}, expected {truth[at]}"
+    is_wrong = f"index({given})[{', '.join(map(str, at))}] is {found[at]:g}, expected {truth[at]}"
+    return f"{is_wrong}: {_tokens(answer.question.case, *at[-2:])}"
+
+
+def _tokens(case, query, key):
+    """Return where a query and a key are."""
+    asked = SCHEMES[case.name](None, **case.options)
+    places = {"query": asked.query_places(), "key": asked.key_places()}
+    return ", ".join(
+        f"{name} at {tuple(places[name][:, token - asked.prefix].tolist())}"
+        if token >= asked.prefix
+        else f"{name} a prefix token"
+        for name, token in (("query", query), ("key", key))
+    )
 
 
 def _report(wrong):

@@ -29,7 +29,10 @@ ALL = (
     *(grids.Transposed, prefix.PrefixTokensLast, prefix.PrefixRowsFirst, prefix.PrefixLost),
     *(prefix.OnePrefixToken, prefix.PrefixReadsRow0, prefix.PrefixRowsLate, prefix.PrefixRowsEarly),
 )
-THREE_ROWS = (prefix.PrefixRowsSwapped, prefix.OnePrefixRow, prefix.PrefixPairFirst)
+THREE_ROWS = (
+    *(prefix.PrefixRowsSwapped, prefix.OnePrefixRow),
+    *map(prefix.in_order, ((0, 2, 1), (1, 2, 0), (2, 0, 1), (2, 1, 0))),
+)
 ONE_ROW = (prefix.ManyPrefixRows,)
 SEQUENCE = (grids.QueriesNotMoved, prefix.PrefixInSequence)
 
@@ -49,8 +52,8 @@ TWO_AXES = (
     *NARROW,
 )
 THREE_AXES = (
-    *grids.in_orders(grids.TokensInOrder, 3),
-    *grids.in_orders(tables.RowsInOrder, 3),
+    *grids.in_orders(grids.TokensInOrder, "order", 3),
+    *grids.in_orders(tables.RowsInOrder, "table_order", 3),
     *(grids.made(tables.SignFlippedAlong, axis=axis) for axis in range(3)),
     *(tables.StridesOfSums, tables.StrideOfTimeIsHeight, tables.StrideOfTimeIsWidth),
     *SEVERAL_AXES,
@@ -80,7 +83,7 @@ BUCKETS = (
     *(t5.LogOfDistance, t5.LogOfWholeDistance, t5.LogsOfTwoBases),
     *(t5.LogsOfBaseTen, t5.FactorOfAllBuckets, t5.BucketNotClamped),
     *(t5.LastBucketUnused, t5.EdgesMissed),
-    *(grids.made(t5.EdgesInFloat, dtype=dtype) for dtype in ("float64", "float32")),
+    *(grids.made(t5.EdgesInFloat, precision=dtype) for dtype in ("float64", "float32")),
     *NARROW,
 )
 CLIPPED = (

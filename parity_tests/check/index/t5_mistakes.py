@@ -154,12 +154,12 @@ class FactorOfAllBuckets(Logarithms):
 
 
 class EdgesInFloat(Logarithms):
-    """rounding moves an edge: the logarithms of {dtype} give less than the whole number they should"""
+    """rounding moves an edge: logarithms of {precision} give less than the whole number they should"""
 
-    dtype: str
+    precision: str
 
     def steps(self, distance):
-        m, kind = self.exact(), np.dtype(self.dtype).type
+        m, kind = self.exact(), np.dtype(self.precision).type
         grown = np.log(distance.astype(kind) / kind(m)) / kind(np.log(self.max_distance / m))
         return np.floor(grown * kind(self.buckets() - m)).astype(np.int64)
 

@@ -37,13 +37,13 @@ class AbsoluteOffsets(Table):
 
 
 class RowsInOrder(Table):
-    """the table's axes are in the order {order}, the last one fastest"""
+    """the table's axes are in the order {table_order}, the last one fastest"""
 
-    order: tuple
+    table_order: tuple
 
     def strides(self):
-        lengths, found, stride = self.lengths(), [0] * len(self.order), 1
-        for axis in reversed(self.order):
+        lengths, found, stride = self.lengths(), [0] * len(self.table_order), 1
+        for axis in reversed(self.table_order):
             found[axis], stride = stride, stride * lengths[axis]
         return found
 
@@ -51,7 +51,7 @@ class RowsInOrder(Table):
 class AxesSwapped(RowsInOrder):
     """h and w are swapped: the row is Δx · (2h − 1) + Δy"""
 
-    order = (1, 0)
+    table_order = (1, 0)
 
 
 class StrideOfWidth(Table):
