@@ -80,26 +80,30 @@ def test_a_bug_is_found(built, tmp_path, bug):
 
 
 @pytest.fixture
-def one_case(tmp_path):
-    """Return a file's content, and `write`, which writes vectors with this file as the only case."""
+def small_vectors(tmp_path):
+    """Return a file's content, and `write`, which writes it beside a case of each other kind."""
     entry = next(case for case in MANIFEST["cases"] if case["file"] == CASE)
     content = (VECTORS / CASE).read_bytes()
-    (tmp_path / "float32").mkdir()
+    others = {case["kind"]: case for case in MANIFEST["cases"] if case["kind"] != "attention"}
+    for case in (entry, *others.values()):
+        (tmp_path / case["file"]).parent.mkdir(exist_ok=True)
+        shutil.copy(VECTORS / case["file"], tmp_path / case["file"])
 
     def write(content=content, **changes):
         (tmp_path / CASE).write_bytes(content)
         changes = {"sha256": hashlib.sha256(content).hexdigest(), **changes}
-        (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST | {"cases": [entry | changes]}))
+        (tmp_path / "manifest.json").write_text(
+            json.dumps(MANIFEST | {"cases": [entry | changes, *others.values()]})
+        )
         return tmp_path
 
     return content, write
 
 
-def is_one_line_that_names(done, *names):
+def check_one_line_names(done, *names):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert all(name in done.stderr for name in names), done.stderr
-    return True
 
 
 # name: (what is left of the content, what the line says)
@@ -112,11 +116,11 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_named(built, one_case, damage):
-    content, write = one_case
+def test_a_damaged_file_is_named(built, small_vectors, damage):
+    content, write = small_vectors
     assert run(built, write()).returncode == 0
     change, says = DAMAGES[damage]
-    assert is_one_line_that_names(run(built, write(change(content))), CASE, says)
+    check_one_line_names(run(built, write(change(content))), CASE, says)
 
 
 HEADERS = {
@@ -129,8 +133,8 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("damage", HEADERS)
-def test_a_damaged_header_is_one_line_with_the_tensor(built, one_case, damage):
-    content, write = one_case
+def test_a_damaged_header_is_one_line_with_the_tensor(built, small_vectors, damage):
+    content, write = small_vectors
     name, change = HEADERS[damage]
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
@@ -140,7 +144,7 @@ def test_a_damaged_header_is_one_line_with_the_tensor(built, one_case, damage):
         header[name].update(change)
     text = json.dumps(header).encode()
     done = run(built, write(len(text).to_bytes(8, "little") + text + content[end:]))
-    assert is_one_line_that_names(done, CASE, f"tensor {name}")
+    check_one_line_names(done, CASE, f"tensor {name}")
 
 
 MANIFESTS = {
@@ -148,13 +152,13 @@ MANIFESTS = {
     "option": ({"options": {"causal": True}}, "causal"),
     "rule": ({"outputs": {"out": {"shape": [2, 3, 6, 8], "rule": "loose"}}}, "loose"),
     "shape": ({"outputs": {"out": {"shape": [2, 3, 8, 6], "rule": "float64"}}}, "truth.out"),
-    "no case that it implements": ({"kind": "other"}, "no case"),
+    "no case of a kind": ({"kind": "other"}, "no case of the kind attention"),
 }
 
 
 @pytest.mark.parametrize("change", MANIFESTS)
-def test_a_manifest_that_it_does_not_understand_is_an_error(built, one_case, change):
+def test_a_manifest_that_it_does_not_understand_is_an_error(built, small_vectors, change):
     changes, says = MANIFESTS[change]
-    done = run(built, one_case[1](**changes))
+    done = run(built, small_vectors[1](**changes))
     assert done.returncode == 1
     assert says in done.stderr

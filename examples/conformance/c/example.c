@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const KINDS[] = {"attention", "bias",    "score_lookup", "value_lookup", "cosine",
-                                    "windows",   "reverse", "shift",        "resize",       "index"};
+const char *const KINDS[NUM_KINDS] = {"attention", "bias",    "score_lookup", "value_lookup", "cosine",
+                                      "windows",   "reverse", "shift",        "resize",       "index"};
 
 bool implemented(const char *kind, const char *scheme) {
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
+    for (size_t i = 0; i < NUM_KINDS; i++)
         if (strcmp(KINDS[i], kind) == 0) return scheme == NULL || scheme_axes(scheme) > 0;
     return false;
 }
@@ -66,15 +66,20 @@ size_t *get_index(const struct example *example, size_t rows, size_t shape[2]) {
     return index;
 }
 
-void allow_options(const struct example *example, const char *names) {
-    for (const struct json *option = example->options->first; option != NULL; option = option->next) {
-        const char *found = strstr(names, option->key);
-        size_t length = strlen(option->key);
-        while (found != NULL &&
-               !((found == names || found[-1] == ' ') && strchr(" ", found[length]) != NULL))
-            found = strstr(found + 1, option->key);
-        if (found == NULL) fail("%s: the option %s is unknown", example->id, option->key);
+/* names: "scale stride", separated by spaces. */
+static bool contains(const char *names, const char *name) {
+    while (*names != 0) {
+        size_t length = strcspn(names, " ");
+        if (length == strlen(name) && memcmp(names, name, length) == 0) return true;
+        names += length + strspn(names + length, " ");
     }
+    return false;
+}
+
+void allow_options(const struct example *example, const char *names) {
+    for (const struct json *option = example->options->first; option != NULL; option = option->next)
+        if (!contains(names, option->key))
+            fail("%s: the option %s is unknown", example->id, option->key);
 }
 
 static long whole(const struct example *example, const struct json *value) {
@@ -107,13 +112,19 @@ long get_whole(const struct example *example, const char *name, long otherwise) 
 
 bool get_flag(const struct example *example, const char *name, bool otherwise) {
     const struct json *option = json_find(example->options, name);
-    return option == NULL ? otherwise : option->type == JSON_TRUE;
+    if (option == NULL) return otherwise;
+    require(example, option->type == JSON_TRUE || option->type == JSON_FALSE,
+            "an option is not true or false");
+    return option->type == JSON_TRUE;
 }
 
-const char *get_word(const struct example *example, const char *name, const char *otherwise) {
-    return json_find(example->options, name) == NULL
-               ? otherwise
-               : json_get(example->options, name, JSON_STRING)->string;
+const char *get_word(const struct example *example, const char *name, const char *words,
+                     const char *otherwise) {
+    const struct json *option = json_find(example->options, name);
+    if (option == NULL) return otherwise;
+    if (option->type != JSON_STRING || !contains(words, option->string))
+        fail("%s: the option %s is none of %s", example->id, name, words);
+    return option->string;
 }
 
 size_t count_of(int axes, const size_t *shape) {

@@ -47,13 +47,9 @@ static void run_resize(struct example *e) {
     struct resizing r = {.axes = get_sizes(e, "window_size", window),
                          .heads = table->shape[1],
                          .prefix_rows = get_whole(e, "num_prefix_tokens", 0) > 0 ? 3 : 0,
-                         .method = get_word(e, "method", "bicubic")};
+                         .method = get_word(e, "method", "bicubic linear geometric", "bicubic")};
     require(e, r.axes > 0 && get_sizes(e, "new_window_size", new_window) == r.axes,
             "the windows differ in axes");
-    require(e,
-            strcmp(r.method, "bicubic") == 0 || strcmp(r.method, "linear") == 0 ||
-                strcmp(r.method, "geometric") == 0,
-            "the method is unknown");
     for (int axis = 0; axis < r.axes; axis++) {
         require(e, window[axis] > 0 && new_window[axis] > 0, "a window is not positive");
         r.n[axis] = (size_t)(2 * window[axis] - 1);
@@ -80,7 +76,8 @@ static struct index_call index_call_of(const struct example *e, const char *sche
     bool shaw = strcmp(scheme, "shaw") == 0;
     allow_options(e, strcat(names, scheme_options(scheme)));
     struct index_call call = {.scheme = scheme,
-                              .method = get_word(e, "method", "product"),
+                              .method =
+                                  get_word(e, "method", "euclidean quant product cross", "product"),
                               .prefix = get_whole(e, "num_prefix_tokens", 0),
                               .q_offset = get_whole(e, "q_offset", 0),
                               .stride = get_whole(e, "stride", 1),

@@ -19,7 +19,7 @@ static double judge_exact(size_t count, const double *result, const double *trut
 static double judge_float64(size_t count, const double *result, const double *truth, double factor) {
     double error = 0, size = 1;
     for (size_t i = 0; i < count; i++) {
-        if (isinf(truth[i])) continue;
+        if (truth[i] == -INFINITY) continue; /* so is the result */
         error = fmax(error, fabs(result[i] - truth[i]));
         size = fmax(size, fabs(truth[i]));
     }
@@ -30,7 +30,7 @@ static double judge_rounding(size_t count, const double *result, const double *t
                              const double *spread, double factor, const double cost[3]) {
     double largest = 0, squares = 0, along = 0, power = 0;
     for (size_t i = 0; i < count; i++) {
-        if (isinf(truth[i])) continue; /* -inf, as it should be */
+        if (truth[i] == -INFINITY) continue;
         double e = result[i] - truth[i];
         largest = fmax(largest, fabs(e / spread[i]));
         squares += (e / spread[i]) * (e / spread[i]);

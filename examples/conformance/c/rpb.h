@@ -16,7 +16,7 @@
 #define JOIN_NAMES(name, type) name##_##type
 #define JOIN(name, type) JOIN_NAMES(name, type)
 
-enum { MAX_AXES = 5, MAX_RESULTS = 6, MAX_GRID_AXES = 3 };
+enum { MAX_AXES = 5, MAX_RESULTS = 6, MAX_GRID_AXES = 3, NUM_KINDS = 10 };
 
 /* memory.c: one line of error and exit 1; zeroed memory that is released together. */
 _Noreturn void fail(const char *format, ...);
@@ -83,19 +83,20 @@ struct example {
     struct result results[MAX_RESULTS];
 };
 double run_example(const char *folder, const struct json *entry, struct rules rules);
+extern const char *const KINDS[NUM_KINDS]; /* those that are implemented */
 bool implemented(const char *kind, const char *scheme);
 const struct tensor *find_input(const struct example *example, const char *name); /* NULL if absent */
 const struct tensor *get_tensor(const struct example *example, const char *name, int axes);
 size_t *get_index(const struct example *example, size_t rows, size_t shape[2]);
 size_t count_of(int axes, const size_t *shape); /* the product of the shape */
 void require(const struct example *example, bool condition, const char *what);
-void allow_options(const struct example *example,
-                   const char *names); /* "scale stride": separated by spaces */
+void allow_options(const struct example *example, const char *names); /* separated by spaces */
 int get_sizes(const struct example *example, const char *name,
               long out[MAX_GRID_AXES]); /* 0 if absent */
 long get_whole(const struct example *example, const char *name, long otherwise);
 bool get_flag(const struct example *example, const char *name, bool otherwise);
-const char *get_word(const struct example *example, const char *name, const char *otherwise);
+const char *get_word(const struct example *example, const char *name, const char *words,
+                     const char *otherwise);
 void give_values(struct example *example, const char *name, int axes, const size_t *shape,
                  double *values);
 
