@@ -60,7 +60,7 @@ class Rounding:
 
     def function(self, x, ulps):
         """Return a possible result of a library function with an error of up to `ulps` eps; x: exact."""
-        off = ulps * self.eps * x * _uniform(x, self._salt("function"))
+        off = ulps * self.eps * x * uniform(x, self._salt("function"))
         return self.round(np.where(self.round(x) == x, x, x + off))
 
     def sum(self, total, squares, count):
@@ -73,7 +73,7 @@ class Rounding:
         total, count = np.asarray(total), np.asarray(count)
         variance = count / 3 * np.square(total) + (count / 6 + 1) * squares
         deviation = STEP * min(self.eps, 2.0**-23) * np.sqrt(np.where(count > 1, variance, 0))
-        off = math.sqrt(3) * np.copysign(deviation, total) * _uniform(total, self._salt("sum"))
+        off = math.sqrt(3) * np.copysign(deviation, total) * uniform(total, self._salt("sum"))
         return self.round(np.where(np.isfinite(total), total + off, total))
 
     def _salt(self, stream):
@@ -108,7 +108,7 @@ def _neighbour(x, digits, least, salt):
 
 
 @vectorize([float64(float64, uint64)], cache=True)
-def _uniform(x, salt):
+def uniform(x, salt):
     """Return a random number in [−1, 1), the same for x, −x and all that agree in seven digits."""
     if x == 0 or not math.isfinite(x):
         return 0.0

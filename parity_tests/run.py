@@ -176,8 +176,10 @@ def _draw(spec, rng, dtype):
     if isinstance(spec, Denormal):
         return budget.rounded((2 * rng.random(spec.shape) - 1) * SMALLEST_NORMAL[dtype], dtype)
     if spec.signs:
-        return np.multiply.outer(spec.signs, _draw(Normal(spec.shape[1:], spec.mean), rng, dtype))
-    return budget.rounded(spec.mean + rng.standard_normal(spec.shape), dtype)
+        return np.multiply.outer(
+            spec.signs, _draw(Normal(spec.shape[1:], spec.mean, spec.std), rng, dtype)
+        )
+    return budget.rounded(spec.mean + spec.std * rng.standard_normal(spec.shape), dtype)
 
 
 def _weight(name, shape, rng):

@@ -73,6 +73,15 @@ def test_a_template_is_right_as_it_is(library, kind, tmp_path, capsys):
     assert all("denormal" in line for line in left_out)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_template_of_pytorch_sums_dtable_in_float32(dtype, tmp_path):
+    """Autograd of table[index] adds in the table's dtype, which thousands of pairs per row show."""
+    pytest.importorskip("torch")
+    path = tmp_path / "mykernel.py"
+    path.write_text(template("attention", "torch"))
+    assert main([f"{path}:attention", "--case", "past_tiles", "--dtype", dtype]) == 0
+
+
 def test_a_template_that_is_not_there_lists_those_that_are():
     with pytest.raises(ValueError, match="of the kind none for torch, only none"):
         template("none", "torch")

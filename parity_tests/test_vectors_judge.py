@@ -55,7 +55,7 @@ def test_right_results_are_right(tmp_path, capsys, npy):
     write_results(tmp_path, npy=npy)
     code, lines = said(tmp_path, capsys)
     assert code == 0
-    assert f"attention in float32: {len(entries('attention', 'float32'))} cases, 0 wrong" in flat(lines)
+    assert f"attention in float32 {len(entries('attention', 'float32'))} cases, 0 wrong" in flat(lines)
     assert "not judged, as there are no results: attention" in "\n".join(lines)
 
 
@@ -82,7 +82,7 @@ def test_a_kind_without_known_bugs_is_judged_too(tmp_path, capsys):
     write_results(tmp_path, "score_lookup", spoil=lambda r, _: r.update(dq=2 * r["dq"]))
     code, lines = said(tmp_path, capsys)
     assert code == 1
-    assert "score_lookup in float32: 2 cases, 2 wrong" in flat(lines)
+    assert "score_lookup in float32 2 cases, 2 wrong" in flat(lines)
     assert "right in all cases: out, dembedding" in lines
 
 

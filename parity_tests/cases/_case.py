@@ -10,13 +10,14 @@ SEED = int(os.environ.get("SEED") or 7)  # `make parity SEED=n` draws other valu
 
 @dataclass(frozen=True)
 class Normal:
-    """A float input from mean + N(0, 1); its gradient is compared too.
+    """A float input from mean + std · N(0, 1); its gradient is compared too.
 
     signs: if given, all samples along the first axis are one draw, each times its sign.
     """
 
     shape: tuple
     mean: float = 0.0
+    std: float = 1.0
     signs: tuple | None = None
 
 

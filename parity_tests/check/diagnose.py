@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import budget
+from .precision import imprecise_steps
 
 # A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
 NEAR = {"float64": 1e-9, "float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -25,13 +26,24 @@ class Diagnosis(NamedTuple):
     """A known bug, or several together, that gives the kernel's results.
 
     mistakes: their classes. explained, failed: numbers of cases. difference: the largest difference
-    between the kernel's results and the bug's, relative to each tensor's largest element.
+    between the kernel's results and the bug's, relative to each tensor's largest element. sizes: of the
+    errors, in words, where the results cannot be compared: those of a step in low precision.
     """
 
     mistakes: tuple
     explained: int
     failed: int
     difference: float
+    sizes: str = ""
+
+    @property
+    def evidence(self):
+        """Why it is this one, in words."""
+        cases = f"{self.explained} of {self.failed} wrong cases"
+        if self.sizes:
+            return f"{self.sizes}; measured in {cases}"
+        closely = f"to {self.difference:.0e}" if self.difference else "exactly"
+        return f"with that your results agree {closely} in {cases}"
 
     @property
     def texts(self):
@@ -42,13 +54,17 @@ class Diagnosis(NamedTuple):
 def diagnose(answers, kind):
     """Return the diagnoses that explain the most of the wrong answers, one or several that do equally.
 
-    Each mistake of the kind is tried alone, then every two, then the best two with each third. Nothing
-    is returned if none of them gives the results of any case. Of those that do equally well the ones are
-    returned that change the fewest of the right answers.
+    Each mistake of the kind is tried alone, then each step in low precision, then every two mistakes,
+    then the best two with each third. Nothing is returned if none of them gives the results of any case.
+    Of those that do equally well the ones are returned that change the fewest of the right answers.
     """
     failed = sorted((a for a in answers if a.wrong), key=_work)
     right = [a for a in answers if not a.wrong]
     best = _best([(mistake,) for mistake in kind.mistakes], failed, right)
+    if failed and not (best and best[0].explained == len(failed)):
+        imprecise = _imprecise(answers, kind, len(failed))
+        if imprecise:
+            return imprecise
     for more in (_pairs, _triples):
         if not failed or (best and best[0].explained == len(failed)):
             return best
@@ -60,6 +76,13 @@ def diagnose(answers, kind):
 
 def _work(answer):
     return sum(np.size(value) for value in answer.question.arguments.values())
+
+
+def _imprecise(answers, kind, failed):
+    """Return the steps in low precision that fit, each text once."""
+    fits = imprecise_steps(answers, kind.steps) if kind.steps else []
+    found = [Diagnosis((fit.step,), fit.cases, failed, 0.0, fit.evidence) for fit in fits]
+    return list({d.texts: d for d in reversed(found)}.values())[::-1]
 
 
 def _pairs(mistakes, best, failed):

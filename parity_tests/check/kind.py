@@ -51,6 +51,7 @@ class Kind:
         subclasses, a known bug each, which the docstring describes.
     defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
     scheme: the one scheme whose cases these are, or None.
+    steps: its subclasses that compute a step in the dtype of a `rounding`, see `precision`.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Kind:
     cases: tuple
     reference: type
     mistakes: tuple
+    steps: tuple = ()
     defaults: dict = field(default_factory=dict)
     scheme: str | None = None
 

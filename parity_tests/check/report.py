@@ -126,9 +126,7 @@ def _diagnosis(verdict):
         yield "one of these known bugs gives this:"
     for diagnosis in verdict.diagnoses:
         yield "  - " + "; and ".join(diagnosis.texts)
-        agreed = f"{diagnosis.explained} of {diagnosis.failed} wrong cases"
-        closely = f"to {diagnosis.difference:.0e}" if diagnosis.difference else "exactly"
-        yield f"    with that your results agree {closely} in {agreed}"
+        yield f"    {diagnosis.evidence}"
     yield ""
 
 

@@ -3,6 +3,7 @@
 from ...cases import CASES
 from ..kind import Kind
 from .mistakes import MISTAKES
+from .precision_mistakes import IMPRECISE
 from .reference import Grids, Reference
 
 WORK = 2_000_000  # pairs of tokens times channels: larger cases are left out of --quick
@@ -42,4 +43,5 @@ ATTENTION = _Attention(
     cases=tuple(case for case in CASES if (case.kind, case.name) == ("op", "attention")),
     reference=Reference,
     mistakes=MISTAKES,
+    steps=IMPRECISE,
 )

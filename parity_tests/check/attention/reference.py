@@ -123,7 +123,10 @@ class Reference:
     @cached_property
     def dscores(self):
         """dS: (B, H, Lq, Lk)"""
-        return self.softmax_backward(self.weights, self.dout @ self.v.swapaxes(-1, -2))
+        return self.softmax_backward(self.weights, self.dweights())
+
+    def dweights(self):
+        return self.dout @ self.v.swapaxes(-1, -2)
 
     def softmax_backward(self, p, dp):
         """P ∘ (dP − Σ_j P dP)"""

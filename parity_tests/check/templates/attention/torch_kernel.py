@@ -12,7 +12,9 @@ def attention(q, k, v, table=None, index=None, mask=None, scale=None):
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = scale * (q @ k.transpose(-1, -2))
     if table is not None:
-        scores = scores + table[index].permute(2, 0, 1)  # (Lq, Lk, H) -> (H, Lq, Lk)
+        wide = torch.promote_types(table.dtype, torch.float32)  # in which dtable is summed
+        bias = table.to(wide)[index].permute(2, 0, 1)  # (Lq, Lk, H) -> (H, Lq, Lk)
+        scores = scores + bias.to(scores.dtype)
     if mask is not None:  # a mask of 4 axes is per window: sample b uses mask[b mod nW]
         scores = scores + (mask.repeat(len(q) // len(mask), 1, 1, 1) if mask.dim() == 4 else mask)
     return torch.softmax(scores, -1) @ v
