@@ -27,7 +27,7 @@ def share(result, truth, how, rules, spread=None):
     if how["rule"] != "rounding":
         raise ValueError(f"rule {how['rule']!r} is unknown")
     limits = rules["rounding"] * np.array(how["cost"])
-    return max(map(ratio, measures(r - t, t, spread.astype(np.float64).ravel()), limits.tolist()))
+    return max(map(ratio, measures(r - t, t, spread.astype(np.float64).ravel()), limits))
 
 
 def measures(e, t, spread):
