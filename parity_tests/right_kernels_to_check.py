@@ -28,7 +28,8 @@ class InOwnDtype(Attention):
 class InTiles(Attention):
     """Tiles of keys with an online softmax, the last tile shorter; dtable tile by tile.
 
-    As FlashAttention: backward computes P anew as exp(s − lse), and Σ P dP as the sum of dout · out.
+    As FlashAttention: backward computes P anew, and Σ P dP as the sum of dout · out. It keeps the
+    largest score and the log of the sum apart; `InTilesOfLse` keeps their sum.
     """
 
     size = 16
@@ -40,12 +41,16 @@ class InTiles(Attention):
             new = torch.maximum(largest, tile.amax(-1, keepdim=True))
             total = total * (largest - new).exp() + (tile - new).exp().sum(-1, keepdim=True)
             largest = new
-        self.lse = largest + total.log()
+        self.kept = largest, total.log()
         return (scores - largest).exp() / total
+
+    def probabilities(self):
+        largest, log_sum = self.kept
+        return (self.scores() - largest - log_sum).exp()
 
     def results(self):
         self.result = self.out()
-        self.weights = (self.scores() - self.lse).exp()
+        self.weights = self.probabilities()
         return super().results()
 
     def delta(self, dp):
@@ -61,6 +66,13 @@ class InTiles(Attention):
             for sample in tile.flip(0):
                 total = total.index_add(0, index.flatten(), sample.flatten(1).T)
         return total
+
+
+class InTilesOfLse(InTiles):
+    """The same with P = exp(s − lse): a rounding error of the score more, which is over the budget."""
+
+    def probabilities(self):
+        return (self.scores() - sum(self.kept)).exp()
 
 
 class Sdpa(Attention):

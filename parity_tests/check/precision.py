@@ -116,7 +116,14 @@ def imprecise_steps(answers, steps):
     found = [_fit(step, chosen) for step in tried]
     best = max(fit.likelihood for fit in found)
     good = [fit for fit in found if fit.good and fit.likelihood > best - np.log(LIKELIER)]
+    good = [fit for fit in good if not any(_says_more(fit.step, other.step) for other in good)]
     return sorted(good, key=lambda fit: -fit.likelihood)
+
+
+def _says_more(step, other):
+    """Return whether a step is low in precision where the other is, and elsewhere."""
+    more = issubclass(step.__base__, other.__base__) and step.dtype == other.dtype
+    return more and step.__doc__ != other.__doc__
 
 
 def in_dtype(step, dtype):

@@ -17,7 +17,7 @@ from .table_gradient import add_tile
 from .tiles import (
     add_mask,
     as_int64,
-    load_log_sum,
+    load_lse,
     load_rows,
     product,
     store_rows,
@@ -56,12 +56,12 @@ def windows_backward(
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         do = load_rows(dout + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
-        log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
+        largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
         window = mask + (n % num_masks) * mask_w + h * mask_h
         term = add_mask(bias, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         dp = product(do, tl.trans(vs))
-        p = tl.exp(s - log_sum[:, None])
+        p = tl.exp(s - largest[:, None] - log_sum[:, None])
         rows = product(tl.trans(p.to(do.dtype)), do)
         store_rows(dv + b * dv_b + h * dv_h, rows, j, k_len, dv_l, v_dim, DV)
         ds = p * (dp - tl.sum(p * dp, 1)[:, None])
@@ -101,7 +101,7 @@ def queries_backward(
     qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
     os = load_rows(out + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
     do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
-    log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
+    largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
     dots = tl.sum(os.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta + (b * heads + h) * q_len + i, dots, mask=i < q_len)
     window = mask + (n % num_masks) * mask_w + h * mask_h
@@ -117,7 +117,7 @@ def queries_backward(
         )  # fmt: skip
         term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
-        p = tl.exp(s - log_sum[:, None])
+        p = tl.exp(s - largest[:, None] - log_sum[:, None])
         ds = (p * (product(do, tl.trans(vs)) - dots[:, None])).to(ks.dtype)
         if transposed:
             sum_dq += product(tl.trans(ks), tl.trans(ds))
@@ -160,7 +160,7 @@ def keys_backward(
         i = i_first + tl.arange(0, M)
         qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
         do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
-        log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
+        largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
         dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
         term = table_term(
             i[None, :], j[:, None], q_len, k_len, table + h * num_rows,
@@ -168,7 +168,7 @@ def keys_backward(
         )  # fmt: skip
         term = add_mask(term, i[None, :], j[:, None], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(ks, tl.trans(qs)) * scale + term  # (N, M)
-        p = tl.exp(s - log_sum[None, :])
+        p = tl.exp(s - largest[None, :] - log_sum[None, :])
         sum_dv += product(p.to(do.dtype), do)
         ds = p * (product(vs, tl.trans(do)) - dots[None, :])
         sum_dk += product(ds.to(qs.dtype), qs)

@@ -11,6 +11,7 @@ from .tiles import (
     as_int64,
     load_rows,
     product,
+    store_lse,
     store_rows,
     table_term,
     visible_keys,
@@ -23,7 +24,7 @@ def windows_forward(
     k,  # (B, H, Lk, d)
     v,  # (B, H, Lk, dv)
     out,  # (B, H, Lq, dv), written
-    lse,  # float32 (B, H, Lq), written: log Σ_j exp(score)
+    lse,  # float32 (B, H, 2, Lq), written: see store_lse
     table,  # float32 (H, R)
     index,  # int32 (Lq, Lk)
     queries,  # integers (Lq,)
@@ -75,7 +76,7 @@ def windows_forward(
         total = tl.sum(p, 1)
         o = product(p.to(vs.dtype), vs) / total[:, None]  # (M, DV)
         store_rows(out + b * o_b + h * o_h, o, i, q_len, o_l, v_dim, DV)
-        tl.store(lse + (b * heads + h) * q_len + i, largest + tl.log(total), mask=i < q_len)
+        store_lse(lse + (b * heads + h) * 2 * q_len, i, q_len, largest, total)
 
 
 @triton.jit
@@ -123,4 +124,4 @@ def tiles_forward(
         o = o * shrink[:, None] + product(p.to(vs.dtype), vs)
         largest = larger
     store_rows(out + b * o_b + h * o_h, o / total[:, None], i, q_len, o_l, v_dim, DV)
-    tl.store(lse + (b * heads + h) * q_len + i, largest + tl.log(total), mask=i < q_len)
+    store_lse(lse + (b * heads + h) * 2 * q_len, i, q_len, largest, total)

@@ -70,7 +70,7 @@ def backward(
 def forward_like(q: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Return tensors of the layout of what `forward` returns."""
     batch, heads, q_len = q.shape[:3]
-    lse = q.new_empty((batch, heads, q_len), dtype=torch.float32)
+    lse = q.new_empty((batch, heads, 2, q_len), dtype=torch.float32)
     return _new_rows(q, q_len, v.shape[3]), lse
 
 
@@ -105,7 +105,8 @@ def _tiles_backward(arguments: dict[str, Any], q: Tensor, k: Tensor, v: Tensor, 
     """Run passes 2 to 4; return the slices (S, H, R)."""
     (batch, heads, q_len, dim), k_len = q.shape, k.shape[2]
     tiles, channels = _tiles(q), max(dim, v.shape[3])
-    arguments |= {"out": out, "delta": torch.empty_like(arguments["lse"])} | _strides("o", out)
+    delta = q.new_empty((batch, heads, q_len), dtype=torch.float32)
+    arguments |= {"out": out, "delta": delta} | _strides("o", out)
     arguments |= _strides("do", arguments["dout"])
     tile = sizes.tile(tiles, "queries", channels)
     _launch(queries_backward, (-(-q_len // tile.m) * heads * batch,), arguments, tile)

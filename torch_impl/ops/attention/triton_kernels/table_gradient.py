@@ -13,7 +13,7 @@ number of offsets at once, each query fetches the term of its key, and the queri
 import triton
 import triton.language as tl
 
-from .tiles import add_mask, as_int64, is_row, load_log_sum, load_rows, product, table_term
+from .tiles import add_mask, as_int64, is_row, load_lse, load_rows, product, table_term
 
 FAR: tl.constexpr = tl.constexpr(1 << 29)  # above every offset; twice that is still an int32
 
@@ -158,7 +158,7 @@ def tiles_table_gradient(
             ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
             vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
             do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
-            log_sum = load_log_sum(lse + (b * heads + h) * q_len, i, q_len)
+            largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
             dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
             window = mask + (n % num_masks) * mask_w + h * mask_h
             term = table_term(
@@ -167,7 +167,7 @@ def tiles_table_gradient(
             )  # fmt: skip
             term = add_mask(term, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
             s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
-            p = tl.exp(s - log_sum[:, None])
+            p = tl.exp(s - largest[:, None] - log_sum[:, None])
             sum_ds += p * (product(do, tl.trans(vs)) - dots[:, None])
         if first < end:
             add_tile(

@@ -40,9 +40,20 @@ def store_rows(x, tile, tokens, length, stride, channels, C: tl.constexpr):
 
 
 @triton.jit
-def load_log_sum(lse, i, q_len):
-    """Return lse of the queries i, +∞ where there is none: there the probabilities are 0."""
-    return tl.load(lse + i, mask=i < q_len, other=float("inf"))
+def load_lse(lse, i, q_len):
+    """Return the two numbers of `store_lse`; the first is +∞ where there is no query: P is 0 there."""
+    largest = tl.load(lse + i, mask=i < q_len, other=float("inf"))
+    return largest, tl.load(lse + q_len + i, mask=i < q_len, other=0.0)
+
+
+@triton.jit
+def store_lse(lse, i, q_len, largest, total):
+    """Store the largest score of the queries i, and log Σ_j exp(score − largest); lse: (2, Lq).
+
+    Their sum would be a rounding error of the score off, and so would P = exp(score − lse).
+    """
+    tl.store(lse + i, largest, mask=i < q_len)
+    tl.store(lse + q_len + i, tl.log(total), mask=i < q_len)
 
 
 @triton.jit
