@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(node_version() < 18, reason="node 18 or newer is
 
 # name: (file, what is there, the bug, the kinds that are wrong)
 BUGS = {
-    "offset's sign": ("schemes.js", "query[axis] - key[axis] +", "key[axis] - query[axis] +", "index"),
+    "offset's sign": ("schemes.js", "Offset + query[axis] - key", "Offset - query[axis] + key", "index"),
     "causal": ("schemes.js", "[causal ? rows + 1 : rows, rows, rows]", "[rows, rows, rows]", "index"),
     "buckets after the query": ("buckets.js", "offset < 0 ? side : 0", "offset > 0 ? side : 0", "index"),
     "last bucket of iRPE": ("buckets.js", "while (n < last &&", "while (n < last - 1 &&", "index"),
