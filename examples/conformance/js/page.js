@@ -7,7 +7,7 @@ const element = (id) => document.getElementById(id);
 const METHODS = ["product", "euclidean", "quant", "cross"];
 const HIDDEN = ["ratio"]; // needs a fraction, and nobody changes it
 
-const state = { choice: firstChoice("2d"), query: 0, key: 0, shown: "bias", seen: null };
+const state = { choice: firstChoice("2d"), query: 0, key: 0, shown: "0", seen: null };
 
 /** Draw cells, with outlines around some of them; returns the cell under a mouse event. */
 function drawCells(canvas, { cells, width, height }, largest, colour, outlines) {
@@ -62,7 +62,7 @@ function draw() {
   drawCells(
     element("matrix"),
     { cells: pairs, width: keys, height: queries },
-    20,
+    17,
     colour,
     outlines,
   );
@@ -126,7 +126,7 @@ function optionInput(name, value) {
 function showControls() {
   const { choice } = state;
   const { axes, options } = SCHEMES[choice.scheme];
-  const names = [["time", "height", "width"], ["length"]][axes[0] === 1 ? 1 : 0].slice(-axes[0]);
+  const names = axes[0] === 1 ? ["length"] : ["time", "height", "width"].slice(-axes[0]);
   const change = (name) => (value) => {
     choice[name] = typeof choice[name] === "number" ? Number(value) : value;
     update();
@@ -202,13 +202,13 @@ listen(
 const SHOWN = {
   bias: "bias of a random table",
   0: "row of the table",
-  1: "row of the second table",
+  1: "row of the second table, if any",
 };
 element("choice").prepend(
   control("scheme", select(Object.keys(SCHEMES), "2d"), choose),
   control(
     "colour",
-    select(["bias", "0", "1"], "bias", (name) => SHOWN[name]),
+    select(["0", "1", "bias"], "0", (name) => SHOWN[name]),
     (value) => {
       state.shown = value;
       draw();

@@ -18,9 +18,9 @@ export function view({ scheme, ...choice }) {
     const data = index.data.subarray(table * count, (table + 1) * count);
     return { shape: [queries, keys], data };
   });
-  const rows = index.data.reduce((a, b) => Math.max(a, b)) + 1;
-  const table = randomTable(rows, scheme, choice, indices);
-  const values = indices.map((one) => bias({ table, index: one }).data);
+  const values = indices.map((one, which) => {
+    return bias({ table: randomTable(which, scheme, choice, one), index: one }).data;
+  });
   const total = values[0].map((_, at) => values.reduce((sum, value) => sum + value[at], 0));
   const prefix = choice.num_prefix_tokens;
   const qSize = queryGrid(choice, queries - prefix);
@@ -43,22 +43,23 @@ function queryGrid({ window_size, stride = 1, halo_size = 0 }, count) {
 }
 
 /** A table (R, 1) drawn at random. Rows that are not learned hold 0, and −∞ where causal masks. */
-function randomTable(rows, scheme, { num_prefix_tokens: prefix, causal, window_size }, indices) {
-  const data = Float64Array.from({ length: rows }, (_, r) => random(r + 1));
+function randomTable(which, scheme, { num_prefix_tokens: prefix, causal, window_size }, index) {
+  const rows = index.data.reduce((a, b) => Math.max(a, b)) + 1;
+  const data = Float64Array.from({ length: rows }, (_, r) => random(r + 1 + 4096 * which));
   if (causal) data.fill(-Infinity, 0, product(window_size) - 1); // the keys after the query
   if (prefix > 0 && !LEARNED_PREFIX.includes(scheme)) {
-    for (const { data: index } of indices) {
-      data[index[0]] = 0;
-      if (causal) data[index[prefix]] = -Infinity;
-    }
+    data[index.data[0]] = 0;
+    if (causal) data[index.data[prefix]] = -Infinity;
   }
   return { shape: [rows, 1], data };
 }
 
-/** A number in [−1, 1) that is always the same for a row. */
+/** A number in [−1, 1) that is always the same for a row: the finalizer of MurmurHash3. */
 function random(row) {
-  const mixed = Math.imul(row ^ (row >>> 15), 0x2c1b3c6d) ^ Math.imul(row, 0x297a2d39);
-  return ((mixed ^ (mixed >>> 12)) >>> 0) / 2 ** 31 - 1;
+  let bits = Math.imul(row, 0x9e3779b1);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 31 - 1;
 }
 
 /** The place {x, y} of each token: prefix tokens in a row above, frames of three axes in a row. */
