@@ -11,6 +11,7 @@ const LEARNED_PREFIX = ["1d", "2d", "3d", "levit", "irpe", "irpe_bias"];
  * grids, the index as one matrix per table, (Lq, Lk) each, and a bias (Lq, Lk) of one head.
  */
 export function view({ scheme, ...choice }) {
+  const qSize = queryGrid(choice);
   const index = schemeIndex(scheme, choice);
   const [queries, keys] = index.shape.slice(-2);
   const count = queries * keys;
@@ -23,7 +24,6 @@ export function view({ scheme, ...choice }) {
   });
   const total = values[0].map((_, at) => values.reduce((sum, value) => sum + value[at], 0));
   const prefix = choice.num_prefix_tokens;
-  const qSize = queryGrid(choice, queries - prefix);
   return {
     qSize,
     kSize: choice.window_size,
@@ -34,10 +34,10 @@ export function view({ scheme, ...choice }) {
 }
 
 /** The grid of the queries: LeViT's every stride-th token, HaloNet's block, else the window. */
-function queryGrid({ window_size, stride = 1, halo_size = 0 }, count) {
+function queryGrid({ window_size, stride = 1, halo_size = 0 }) {
   const size = window_size.map((length) => Math.ceil(length / stride) - 2 * halo_size);
-  if (size.some((length) => length < 1) || product(size) !== count) {
-    throw new RangeError("there is no query left: choose a larger window");
+  if (size.some((length) => length < 1)) {
+    throw new RangeError("window: no query is left, choose a larger one");
   }
   return size;
 }
