@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(node_version() < 18, reason="node 18 or newer is
 
 # name: (file, what is there, the bug, the kinds that are wrong)
 BUGS = {
-    "offset's sign": ("schemes.js", "query[axis] - key[axis] +", "key[axis] - query[axis] +", "index"),
+    "offset's sign": ("schemes.js", "Offset + query[axis] - key", "Offset - query[axis] + key", "index"),
     "causal": ("schemes.js", "[causal ? rows + 1 : rows, rows, rows]", "[rows, rows, rows]", "index"),
     "buckets after the query": ("buckets.js", "offset < 0 ? side : 0", "offset > 0 ? side : 0", "index"),
     "last bucket of iRPE": ("buckets.js", "while (n < last &&", "while (n < last - 1 &&", "index"),
@@ -165,17 +165,41 @@ def test_a_manifest_that_it_does_not_understand_is_an_error(vectors, change):
     says(run(vectors=vectors((VECTORS / CASE).read_bytes(), **changes)), words)
 
 
+def evaluated(program):
+    """The JSON that a module prints which may import files of the folder."""
+    command = ["node", "--input-type=module", "--eval", program.replace('"./', f'"{SOURCE.as_uri()}/')]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 def test_each_measure_of_the_rounding_rule_counts():
     """The page's example, and one for each measure; 1e-7 and 2e-7 are the spreads."""
-    program = f"""
-import {{ share }} from "{(SOURCE / "judge.js").as_uri()}";
-const array = (data) => ({{ shape: [2], data: Float64Array.from(data) }});
+    assert evaluated("""
+import { share } from "./judge.js";
+const array = (data) => ({ shape: [2], data: Float64Array.from(data) });
 const judged = (errors, cost) => share(array([1 + errors[0], -2 + errors[1]]), array([1, -2]),
-  array([1e-7, 2e-7]), {{ shape: [2], rule: "rounding", cost }}, {{ rounding: 3 }});
-console.log([judged([5e-7, 0], [2, 1, 1e-7]), judged([2e-7, -4e-7], [2, 1, 1e-7]),
+  array([1e-7, 2e-7]), { shape: [2], rule: "rounding", cost }, { rounding: 3 }) <= 1;
+console.log(JSON.stringify([judged([5e-7, 0], [2, 1, 1e-7]), judged([2e-7, -4e-7], [2, 1, 1e-7]),
   judged([4e-7, -8e-7], [2, 1, 1e-7]), judged([3.9e-7, 0], [1, 9, 9]), judged([3.9e-7, 0], [9, 1, 9]),
-  judged([3.9e-7, 7.8e-7], [9, 1, 9])].map((x) => x <= 1).join());
-"""
-    command = ["node", "--input-type=module", "--eval", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "false,true,false,false,true,false"
+  judged([3.9e-7, 7.8e-7], [9, 1, 9]), judged([4e-7, -8e-7], [9, 9, 1e-7])]));
+""") == [False, True, False, False, True, False, False]
+
+
+def test_the_page_shows_every_scheme_with_its_prefix_rows():
+    views = evaluated("""
+import { SCHEMES } from "./schemes.js";
+import { firstChoice, tokenPlaces, view } from "./view.js";
+const shown = Object.keys(SCHEMES).map((scheme) => {
+  const { qSize, kSize, prefix, bias } = view(firstChoice(scheme));
+  const cells = [qSize, kSize].map((size) => tokenPlaces(size, prefix).cells.length);
+  return [scheme, { cells, shape: bias.shape, within: bias.data[0], far: bias.data[bias.shape[1] - 1] }];
+});
+const causal = view({ ...firstChoice("alibi"), causal: true }).bias;
+console.log(JSON.stringify({ ...Object.fromEntries(shown),
+  hidden: [...causal.data].filter((x) => x === -Infinity).length }));
+""")
+    assert views.pop("hidden") == 12 * 11 // 2 + 12  # the keys after each query; prefix → grid
+    assert set(views) == {case["scheme"] for case in MANIFEST["cases"] if case["scheme"]}
+    learned = {"1d", "2d", "3d", "levit", "irpe", "irpe_bias"}
+    for scheme, shown in views.items():
+        assert shown["cells"] == shown["shape"]
+        assert (shown["within"] != 0) == (shown["far"] != 0) == (scheme in learned), scheme

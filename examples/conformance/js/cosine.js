@@ -1,4 +1,5 @@
-// Queries and keys of Swin V2's attention: q' = τ q/‖q‖, k' = k/‖k‖, τ = exp(min(logit_scale, ln 100)).
+// Queries and keys of Swin V2's attention: q' = τ q/‖q‖, k' = k/‖k‖,
+// τ = exp(min(logit_scale, ln 100)).
 
 import { addTo, dot, places, row, zeros } from "./array.js";
 
