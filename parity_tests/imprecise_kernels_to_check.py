@@ -54,7 +54,7 @@ class Attention:
 
     def results(self):
         dp = self.product("dp", self.dout, self.v.mT)
-        ds = self.weights * (dp - (self.weights * dp).sum(-1, keepdim=True))
+        ds = self.weights * (dp - self.delta(dp))
         grads = {
             "dq": self.scale * self.product("dq", ds, self.k),
             "dk": self.scale * self.product("dk", ds.mT, self.q),
@@ -63,6 +63,9 @@ class Attention:
         if self.table is not None:
             grads["dtable"] = self.scatter(ds)
         return grads
+
+    def delta(self, dp):
+        return (self.weights * dp).sum(-1, keepdim=True)
 
     def out(self):
         return self.product("out", self.weights, self.v)

@@ -26,7 +26,10 @@ class InOwnDtype(Attention):
 
 
 class InTiles(Attention):
-    """Tiles of keys with an online softmax, the last tile shorter; dtable tile by tile."""
+    """Tiles of keys with an online softmax, the last tile shorter; dtable tile by tile.
+
+    As FlashAttention: backward computes P anew as exp(s − lse), and Σ P dP as the sum of dout · out.
+    """
 
     size = 16
 
@@ -37,7 +40,16 @@ class InTiles(Attention):
             new = torch.maximum(largest, tile.amax(-1, keepdim=True))
             total = total * (largest - new).exp() + (tile - new).exp().sum(-1, keepdim=True)
             largest = new
-        return (scores - (largest + total.log())).exp()
+        self.lse = largest + total.log()
+        return (scores - largest).exp() / total
+
+    def results(self):
+        self.result = self.out()
+        self.weights = (self.scores() - self.lse).exp()
+        return super().results()
+
+    def delta(self, dp):
+        return (self.dout * self.result).sum(-1, keepdim=True)
 
     def product(self, name, a, b):
         tiles = zip(a.split(self.size, -1), b.split(self.size, -2), strict=True)

@@ -7,7 +7,7 @@ ABOUT = {
     "attention-cross": "fewer queries than keys; v narrower than k",
     "attention-equal_logits": "scale 0: all logits are 0, dq and dk too",
     "attention-masked_row": "a query whose keys are all masked with −100, which changes nothing",
-    "attention-large_logits": "scale 200: exp overflows unless the maximum is subtracted",
+    "attention-large_logits": "scale 12: scores near 100, where exp overflows in float32 unless the maximum is subtracted",
     "attention-one_token": "one query, one key: the softmax is 1",
     "attention-one_row": "all pairs read the same row of the table; the other rows have no gradient",
     "attention-logits_of_1e4": "a table of ±10,000: exp overflows unless the maximum is subtracted",
