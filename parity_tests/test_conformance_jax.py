@@ -44,6 +44,7 @@ def run(program, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_every_case_is_right():
     done = run(SOURCE, VECTORS)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,16 +112,13 @@ def test_the_judge_knows_exact_results_and_float64s_tolerance(share):
     assert share(np.array([4.0, -1e300]), truth, float64, rules) > 1
 
 
-def cut_off(content):
-    return content[:-1]
-
-
-def flipped(content):
-    return content[:-1] + bytes([content[-1] ^ 1])
-
-
-def renamed(content):
-    return content.replace(b'"input.q"', b'"input.p"')
+# name: (what is left of the content, what is said of it)
+DAMAGES = {
+    "empty": (lambda content: b"", "the header is no JSON"),
+    "cut off": (lambda content: content[:-1], "truth."),
+    "a bit flipped": (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "the checksum"),
+    "renamed": (lambda content: content.replace(b'"input.q"', b'"input.p"'), "the checksum"),
+}
 
 
 @pytest.fixture
@@ -137,12 +135,15 @@ def one_case(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("damage", [cut_off, flipped, renamed, lambda content: b""])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_named(one_case, damage):
-    folder = one_case(damage((VECTORS / FILE).read_bytes()))
+    change, says = DAMAGES[damage]
+    folder = one_case(change((VECTORS / FILE).read_bytes()))
     done = run(SOURCE, folder, "--case", "attention-plain")
     assert done.returncode == 1
-    assert FILE in done.stdout.splitlines()[0]
+    error, summary = done.stdout.splitlines()
+    assert f"{FILE}: {says}" in error
+    assert "1 WRONG" in summary
     assert done.stderr == ""
 
 

@@ -68,7 +68,8 @@ def report(folder, cases, rules):
             shares = judge(case, read_case(folder, case), rules)
         except (DamagedError, TypeError, ValueError) as error:  # a file; an unknown option or value
             print(f"{name}: {error}")
-            shares = dict.fromkeys(case["outputs"], math.inf)
+            wrong, largest = wrong + 1, math.inf
+            continue
         failed = {result: value for result, value in shares.items() if not value <= 1}  # NaN too
         for result, value in failed.items():
             print(f"{name}: {result} is wrong, share {value:.3g}")
