@@ -87,7 +87,7 @@ JUDGED = [
     (np.array([1 + 3.5e-7, -2]), True),
     (np.array([1 + 3.7e-7, -2]), False),  # largest
     (np.array([1 + 2.9e-7, -2 + 5.8e-7]), True),
-    (np.array([1 + 3.3e-7, -2 + 6.6e-7]), False),  # typical
+    (np.array([1 + 3.59e-7, -2 + 4.7e-7]), False),  # typical 3.03
     (np.array([1 + 2.9e-7, -2 - 5.8e-7]), False),  # common: the factor 1 + 2.9e-7
     (np.array([np.nan, -2]), False),
     (np.array([-np.inf, -2]), False),
