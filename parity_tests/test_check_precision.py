@@ -7,8 +7,8 @@ from . import budget, right_kernels_to_check
 from . import imprecise_kernels_to_check as kernels
 from .check.attention import ATTENTION
 from .check.diagnose import Answer
-from .check.noise import Noise
 from .check.kernel import Kernel
+from .check.noise import Noise
 from .check.precision import imprecise_steps
 from .check.report import text
 from .check.soundness import page, shares

@@ -9,11 +9,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "examples" / "conformance" / "jax"
 VECTORS = Path(__file__).parent / "vectors" / "data"
 MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
+FILE = "float64/attention-plain.safetensors"
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 
@@ -42,6 +44,7 @@ def run(program, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_every_case_is_right():
     done = run(SOURCE, VECTORS)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,26 +72,91 @@ def test_a_bug_is_found(tmp_path, bug):
     )
 
 
-def cut_off(content):
-    return content[:-1]
+@pytest.fixture(scope="module")
+def share():
+    """The program's judge, which needs no JAX."""
+    spec = importlib.util.spec_from_file_location("judge_of_jax", SOURCE / "judge.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.share
 
 
-def flipped(content):
-    return content[:-1] + bytes([content[-1] ^ 1])
+# A result, and whether it is right: limits 3.6 (largest), 3 (typical) and 2.7e-7 (common).
+ROUNDING = {"shape": [2], "rule": "rounding", "cost": [1.2, 1.0, 9e-8]}
+JUDGED = [
+    (np.array([1 + 3.5e-7, -2]), True),
+    (np.array([1 + 3.7e-7, -2]), False),  # largest
+    (np.array([1 + 2.9e-7, -2 + 5.8e-7]), True),
+    (np.array([1 + 3.59e-7, -2 + 4.7e-7]), False),  # typical 3.03
+    (np.array([1 + 2.9e-7, -2 - 5.8e-7]), False),  # common: the factor 1 + 2.9e-7
+    (np.array([np.nan, -2]), False),
+    (np.array([-np.inf, -2]), False),
+    (np.array([[1.0, -2.0]]), False),
+]
 
 
-def renamed(content):
-    return content.replace(b'"input.q"', b'"input.p"')
+@pytest.mark.parametrize(("result", "right"), JUDGED)
+def test_the_judge_measures_by_the_page(share, result, right):
+    rules, truth, spread = MANIFEST["rules"], np.array([1.0, -2.0]), np.array([1e-7, 2e-7])
+    assert (share(result, truth, ROUNDING, rules, spread) <= 1) is right
 
 
-@pytest.mark.parametrize("damage", [cut_off, flipped, renamed, lambda content: b""])
-def test_a_damaged_file_is_named(tmp_path, damage):
-    file = "float64/attention-plain.safetensors"
-    cases = [case for case in MANIFEST["cases"] if case["file"] == file]
-    (tmp_path / "float64").mkdir()
-    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST | {"cases": cases}))
-    (tmp_path / file).write_bytes(damage((VECTORS / file).read_bytes()))
-    done = run(SOURCE, tmp_path, "--case", "attention-plain")
+def test_the_judge_knows_exact_results_and_float64s_tolerance(share):
+    rules = MANIFEST["rules"]
+    truth, near, inside, outside = (np.array([4 + e, -np.inf]) for e in (0, 1e-15, 3.9e-10, 4.1e-10))
+    exact, float64 = ({"shape": [2], "rule": rule} for rule in ("exact", "float64"))
+    assert share(truth, truth, exact, rules) == share(truth, truth, float64, rules) == 0
+    assert share(near, truth, exact, rules) > 1
+    assert share(inside, truth, float64, rules) <= 1
+    assert share(outside, truth, float64, rules) > 1
+    assert share(np.array([4.0, -1e300]), truth, float64, rules) > 1
+
+
+# name: (what is left of the content, what is said of it)
+DAMAGES = {
+    "empty": (lambda content: b"", "the header is no JSON"),
+    "cut off": (lambda content: content[:-1], "truth."),
+    "a bit flipped": (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "the checksum"),
+    "renamed": (lambda content: content.replace(b'"input.q"', b'"input.p"'), "the checksum"),
+}
+
+
+@pytest.fixture
+def one_case(tmp_path):
+    """Return `write`, which writes a manifest with one case and its file."""
+
+    def write(content, **changes):
+        case = next(case for case in MANIFEST["cases"] if case["file"] == FILE)
+        (tmp_path / FILE).parent.mkdir()
+        (tmp_path / FILE).write_bytes(content)
+        (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST | {"cases": [case | changes]}))
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_named(one_case, damage):
+    change, says = DAMAGES[damage]
+    folder = one_case(change((VECTORS / FILE).read_bytes()))
+    done = run(SOURCE, folder, "--case", "attention-plain")
     assert done.returncode == 1
-    assert file in done.stdout.splitlines()[0]
+    error, summary = done.stdout.splitlines()
+    assert f"{FILE}: {says}" in error
+    assert "1 WRONG" in summary
     assert done.stderr == ""
+
+
+def test_an_unknown_option_is_an_error(one_case):
+    folder = one_case((VECTORS / FILE).read_bytes(), options={"causal": True})
+    done = run(SOURCE, folder, "--case", "attention-plain")
+    assert done.returncode == 1
+    assert "'causal'" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_kind_without_a_case_is_an_error(one_case):
+    done = run(SOURCE, one_case((VECTORS / FILE).read_bytes()))
+    assert done.returncode == 1
+    assert "bias: no case" in done.stdout
+    assert "attention: no case" not in done.stdout

@@ -68,12 +68,13 @@ def report(folder, cases, rules):
             shares = judge(case, read_case(folder, case), rules)
         except (DamagedError, TypeError, ValueError) as error:  # a file; an unknown option or value
             print(f"{name}: {error}")
-            shares = {"error": math.inf}
-        for result, value in shares.items():
-            if value > 1:
-                print(f"{name}: {result} is wrong, share {value:.3g}")
+            wrong, largest = wrong + 1, math.inf
+            continue
+        failed = {result: value for result, value in shares.items() if not value <= 1}  # NaN too
+        for result, value in failed.items():
+            print(f"{name}: {result} is wrong, share {value:.3g}")
         largest = max(largest, *shares.values())
-        wrong += max(shares.values()) > 1
+        wrong += bool(failed)
     state = f"{wrong} WRONG" if wrong else "right"
     kind, dtype = cases[0]["kind"], cases[0]["dtype"]
     print(f"{kind:13}{dtype:9}{ran:4} cases, {state}, largest share {largest:.3f}", flush=True)
