@@ -170,7 +170,8 @@ def _inputs(case_id, dtype="float32"):
 def _scores(case_id):
     given, options = _inputs(case_id), ENTRIES[case_id, "float32"]["options"]
     scale = options.get("scale", given["q"].shape[-1] ** -0.5)
-    return scale * given["q"] @ given["k"].swapaxes(-1, -2) + given.get("mask", 0.0)
+    bias = given["table"][given["index"]].transpose(2, 0, 1) if "table" in given else 0.0
+    return scale * given["q"] @ given["k"].swapaxes(-1, -2) + bias + given.get("mask", 0.0)
 
 
 def _grids(case_id):

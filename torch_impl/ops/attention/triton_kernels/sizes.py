@@ -47,8 +47,8 @@ HOPPER: Tiles = {  # sm_90, sm_100
     },
     "keys": {
         32: Tile(32, 32, 4, 2),
-        64: Tile(32, 64, 4, 2),
-        128: Tile(32, 64, 8, 2),
+        64: Tile(32, 32, 4, 2),
+        128: Tile(32, 32, 8, 2),
         256: Tile(32, 32, 8),
     },
     "table": {64: Tile(64, 64, 8, 2), 128: Tile(64, 32, 8), 256: Tile(16, 16)},
@@ -56,10 +56,10 @@ HOPPER: Tiles = {  # sm_90, sm_100
 FLOAT32: Tiles = {  # every GPU: products of float32 are not for tensor cores
     "windows_forward": {64: Tile(32, 32), 256: Tile(16, 16)},
     "windows_backward": {32: Tile(32, 32), 128: Tile(16, 16), 256: Tile(16, 16, 8)},
-    "forward": {32: Tile(32, 32, 8), 128: Tile(32, 32), 256: Tile(16, 16, 8)},
+    "forward": {64: Tile(32, 32, 8), 128: Tile(32, 32), 256: Tile(16, 16, 8)},
     "queries": {32: Tile(32, 32, 8), 64: Tile(32, 32), 256: Tile(16, 16, 8)},
     "keys": {64: Tile(32, 32, 8), 128: Tile(16, 16, 8), 256: Tile(16, 16, 8, 2)},
-    "table": {64: Tile(32, 32), 128: Tile(32, 32, 8), 256: Tile(16, 16)},
+    "table": {64: Tile(32, 32), 128: Tile(32, 16, 8), 256: Tile(16, 16)},
 }
 
 
