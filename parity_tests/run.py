@@ -179,6 +179,9 @@ def _draw(spec, rng, dtype):
         return np.multiply.outer(
             spec.signs, _draw(Normal(spec.shape[1:], spec.mean, spec.std), rng, dtype)
         )
+    if spec.spaced:
+        order = np.argsort(rng.random(spec.shape), 0)
+        return budget.rounded(spec.mean + spec.std * (2 * order / (len(order) - 1) - 1), dtype)
     return budget.rounded(spec.mean + spec.std * rng.standard_normal(spec.shape), dtype)
 
 

@@ -13,12 +13,15 @@ class Normal:
     """A float input from mean + std · N(0, 1); its gradient is compared too.
 
     signs: if given, all samples along the first axis are one draw, each times its sign.
+    spaced: whether they are, instead, equally spaced from −std to std along the first axis, in a random
+        order, so that no two are near each other.
     """
 
     shape: tuple
     mean: float = 0.0
     std: float = 1.0
     signs: tuple | None = None
+    spaced: bool = False
 
 
 @dataclass(frozen=True)

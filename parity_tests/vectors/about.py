@@ -10,7 +10,7 @@ ABOUT = {
     "attention-large_logits": "scale 12: scores near 100, where exp overflows in float32",
     "attention-one_token": "one query, one key: the softmax is 1",
     "attention-one_row": "all pairs read the same row of the table; the other rows have no gradient",
-    "attention-logits_of_1e4": "a table of ±10,000: exp overflows unless the maximum is subtracted",
+    "attention-logits_of_1e4": "a table of ±12,000: exp overflows unless the maximum is subtracted",
     "attention-denormal": "k and v below the smallest normal number of the dtype",
     "attention-odd_heads": "5 heads, 11 channels in q and k, 13 in v",
     "attention-shifted_2x3": "shifted windows of 2×3: element b of the batch uses mask[b mod 4]",
