@@ -100,7 +100,9 @@ EDGES = [
     op("bias", "one_row", table=Normal((3, 4)), index=Fixed(np.full((5, 7), 2))),
     op("bias", "denormal", table=Denormal((9, 3)), index=Fixed(window_index((2, 2)))),
     op("attention", "one_row", **QKV, **ONE_ROW),
-    op("attention", "logits_of_1e4", **QKV, table=Normal((11, 3), std=12e3, spaced=True), index=SEQUENCE),
+    op(
+        "attention", "logits_of_1e4", **QKV, table=Normal((11, 3), std=12e3, spaced=True), index=SEQUENCE
+    ),
     op("attention", "denormal", q=QKV["q"], k=Denormal((2, 3, 6, 8)), v=Denormal((2, 3, 6, 8)), **TABLE),
     op("attention", "odd_heads", **ODD, table=Normal((23, 5)), index=Integers((7, 9), 23)),
     op(
