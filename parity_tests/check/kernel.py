@@ -18,8 +18,8 @@ class Returned:
     """What a kernel returned for a question.
 
     results: {name: array}, floats as float64. dtypes: {name: dtype}, as the kernel returned it.
-    libraries: packages of the arrays. problems: {name: what is wrong with a result besides its values}; ""
-        is the call as a whole.
+    libraries: packages of the arrays. problems: {name: what is wrong with a result besides its values},
+        with "" for the call as a whole.
     trace: lines of the kernel's own code, if it raised an error.
     """
 
