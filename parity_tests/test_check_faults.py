@@ -98,6 +98,12 @@ def test_the_element_of_a_nan_is_shown():
     assert "table: batch 1, head 2, query 3, channel 4" in judged(attention_kernel(spoiled))[1]
 
 
+def test_arrays_of_another_library_are_said():
+    torch = pytest.importorskip("torch")
+    words = judged(attention_kernel(torch.from_numpy))[1]
+    assert "returns those of torch: try --library torch" in " ".join(words.split())
+
+
 def test_another_dtype_is_said_and_not_wrong():
     verdict, words = judged(attention_kernel(lambda out: out.astype(np.float64)))
     assert verdict.ok

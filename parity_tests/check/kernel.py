@@ -18,12 +18,14 @@ class Returned:
     """What a kernel returned for a question.
 
     results: {name: array}, floats as float64. dtypes: {name: dtype}, as the kernel returned it.
-    problems: {name: what is wrong with a result besides its values}; "" is the call as a whole.
+    libraries: packages of the arrays. problems: {name: what is wrong with a result besides its values},
+        with "" for the call as a whole.
     trace: lines of the kernel's own code, if it raised an error.
     """
 
     results: dict = field(default_factory=dict)
     dtypes: dict = field(default_factory=dict)
+    libraries: set = field(default_factory=set)
     problems: dict = field(default_factory=dict)
     trace: tuple = ()
 
@@ -152,6 +154,7 @@ class Kernel:
 
     def _read(self, name, value, returned):
         """Write a result and its dtype into `returned`, or that it is no array."""
+        returned.libraries.add(type(value).__module__.partition(".")[0].removesuffix("lib"))  # jaxlib
         try:
             returned.results[name] = self.library.numpy(value)
             returned.dtypes[name] = str(getattr(value, "dtype", "")).rpartition(".")[2]

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import budget
 from ..errors import error
+from .arrays import LIBRARIES
 from .diagnose import Answer, diagnose
 from .kinds import KINDS
 from .places import in_words
@@ -123,7 +124,11 @@ def judge_kernel(
         tuple(left_out(kernel, kind, dtype, without)),
         kind.scheme,
         tuple(kind.remarks(answers)),
-        (*_dtypes(returned if len(kind.axes) > 1 else (), dtype), *notes),
+        (
+            *_dtypes(returned if len(kind.axes) > 1 else (), dtype),
+            *_libraries(returned, kernel.library_name),
+            *notes,
+        ),
         kernel.library_name,
         min(wrong, key=lambda case: (sizes[case], case), default=None),
     )
@@ -184,6 +189,13 @@ def _dtypes(returned, dtype):
                 other.setdefault((name, found), []).append(what)
     for (name, found), whats in other.items():
         yield f"{name} is {found} in {len(whats)} cases; it is judged as {dtype}"
+
+
+def _libraries(returned, own):
+    """Return a note for each other library whose arrays the kernel returned."""
+    found = set().union(*(what.libraries for what in returned)) & LIBRARIES.keys() - {own, "numpy"}
+    for other in sorted(found):
+        yield f"the kernel was given {own} arrays and returns those of {other}: try --library {other}"
 
 
 def _size(question):
