@@ -1,4 +1,4 @@
-"""`rpb-check` and `python -m parity_tests.check`: the command, and what Ctrl-C does to it."""
+"""Run the command `rpb-check` (`python -m parity_tests.check`), and handle Ctrl-C."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Array libraries: arrays of theirs from NumPy's and back, and their automatic differentiation."""
+"""Array libraries: conversion to and from NumPy arrays, and automatic differentiation."""
 
 import numpy as np
 

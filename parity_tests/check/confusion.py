@@ -1,7 +1,7 @@
-"""Plant every mistake in a kernel that rounds, diagnose it, and list what is taken for something else.
+"""Plant every known bug in a kernel that rounds, diagnose it, and list those not named alone.
 
-The kernel computes the mistake with each result rounded at random to the dtype's grid (`rounded`), as
-the yardsticks do: not in float64, in which the diagnosis computes it.
+The kernel rounds each result at random to the dtype's grid (`rounded`), as the yardsticks do. The
+diagnosis computes the same bug in float64.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def named(mistakes, asked, kind=ATTENTION):
 
 
 def outcome(mistakes, wrong, found):
-    """Return "not noticed", "not named", "named alone", "named with k others" or "taken for another"."""
+    """Return "not noticed", "not named", "named alone", "named with 2 others" or "taken for another"."""
     texts = {frozenset(diagnosis.texts) for diagnosis in found}
     right = frozenset(mistake.__doc__ for mistake in mistakes)
     if not wrong:
@@ -72,7 +72,8 @@ def outcome(mistakes, wrong, found):
         return "not named"
     if right not in texts:
         return "taken for another"
-    return "named alone" if len(texts) == 1 else f"named with {len(texts) - 1} others"
+    others = len(texts) - 1
+    return f"named with {others} other{'s' * (others > 1)}" if others else "named alone"
 
 
 def confusion(dtype, mistakes=ATTENTION.mistakes, show=print):
@@ -93,11 +94,13 @@ def confusion(dtype, mistakes=ATTENTION.mistakes, show=print):
 
 def page(found, command):
     """Return {dtype: rows} as Markdown: counts, and the mistakes that are not named alone."""
-    lines = ["# What planted bugs are taken for", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
+    lines = ["# Diagnoses of planted bugs", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
     lines += [
-        "Each known bug of attention is planted in a kernel whose every result is rounded at random"
+        "Each known bug of attention is planted in a kernel that rounds every result at random to the",
+        'dtype\'s grid. "Named alone" means that the diagnosis is this bug and no other. The lists show',
+        "the bugs with another outcome, with all bugs that the diagnosis names.",
+        "",
     ]
-    lines += ["to the dtype's grid. The rest of the page lists those that are not named alone.", ""]
     for dtype, rows in found.items():
         outcomes = [row["outcome"] for row in rows]
         lines += [f"## {dtype}", "", "| outcome | bugs |", "| --- | --- |"]
@@ -105,10 +108,8 @@ def page(found, command):
         lines += [f"| all | {len(rows)} |", ""]
         for row in rows:
             if row["outcome"] != "named alone":
-                lines += [
-                    f"- {row['planted']}:",
-                    f"  {row['outcome']}, {row['wrong_cases']} cases wrong",
-                ]
+                cases = f"{row['wrong_cases']} case{'s' * (row['wrong_cases'] != 1)} wrong"
+                lines += [f"- {row['planted']}:", f"  {row['outcome']}, {cases}"]
                 lines += [f"  - {text}" for text in row["diagnosed"]]
         lines += [""]
     return "\n".join(lines)

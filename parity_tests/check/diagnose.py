@@ -1,4 +1,4 @@
-"""Find the known bug that makes a kernel's results: run each mistake and compare."""
+"""Find the known bug that gives a kernel's results: run each mistake and compare."""
 
 from itertools import combinations
 from typing import NamedTuple

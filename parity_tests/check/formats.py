@@ -1,4 +1,4 @@
-"""A verdict as JSON and as JUnit's XML, and files that are written whole or not at all."""
+"""Convert a verdict to JSON or JUnit XML, and write a file whole or not at all."""
 
 import json
 import math

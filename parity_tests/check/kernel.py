@@ -1,4 +1,4 @@
-"""Somebody's kernel: called with arrays of its own library, its results as NumPy's."""
+"""A user's kernel, called with arrays of its library; the results are NumPy arrays."""
 
 import sys
 from dataclasses import dataclass, field

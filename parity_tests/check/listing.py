@@ -1,4 +1,4 @@
-"""What the command says without a kernel: the kinds, and the cases of a kind."""
+"""What the command prints without a kernel: the kinds, and the cases of a kind."""
 
 from textwrap import wrap
 
@@ -16,7 +16,7 @@ Gradients come from NAME_backward(dout, cache, …) beside it, where NAME return
 else from PyTorch's autograd or jax.vjp.
 
 dtypes:    {", ".join(DTYPES)} (--dtype)
-libraries: {", ".join(LIBRARIES)} (found from the file's imports; --library insists)
+libraries: {", ".join(LIBRARIES)} (found from the file's imports; --library sets it)
 cases:     rpb-check --list --kind KIND
 template:  rpb-check --template LIBRARY --kind KIND > mykernel.py ({", ".join(TEMPLATES)})
 options:   rpb-check --help"""

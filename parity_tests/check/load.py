@@ -1,4 +1,4 @@
-"""Find somebody's function by name, and learn which arguments it takes."""
+"""Find a user's function by name, and read which arguments it takes."""
 
 import difflib
 import functools

@@ -1,4 +1,4 @@
-"""Rounding to a lower precision as random errors of the right size."""
+"""Rounding to a lower precision, modelled as random errors of the same size."""
 
 import numpy as np
 from numba import njit

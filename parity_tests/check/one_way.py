@@ -1,4 +1,7 @@
-"""A known bug in forward only, or in backward only: the other way has none, or the other bugs alone."""
+"""Make a known bug occur in forward only or in backward only.
+
+The other direction is right, or has only the other bugs of the same kernel.
+"""
 
 
 def in_forward(mistake, reference):

@@ -1,4 +1,4 @@
-"""Where an element of a result is: its batch, head, query, key, and the offset of the two."""
+"""Where an element of a result is: its batch, head, query and key, and the offset query − key."""
 
 import numpy as np
 

@@ -1,21 +1,22 @@
 """Find the step that a kernel computes in too low a precision, from the size of its errors.
 
-A sum in another order has other errors, so no mistake of this kind gives a kernel's results. But each
-gives errors of a certain spread σ: larger where a row of the table has more pairs, say. It is measured
-on random runs of the step. Then the kernel's errors e are taken for normal numbers with the variance
+The errors of such a step depend on the order of its sums. So its results cannot be compared with a
+kernel's, but the size of its errors can. Each step has a spread σ per element. For example, σ is
+larger for a row of the table that more pairs read. σ is measured in random runs of the step. The
+kernel's errors e are then modelled as normal with the variance
 
     v = σ² + (β s)²,
 
-where s is what rounding to the kernel's own dtype costs (its yardstick's spread), and β is one of OWN,
-whichever is the most likely. A step is named if
+where s is the error of rounding to the kernel's own dtype (the spread of its yardstick), and β is the
+most likely value of OWN. A step is named if
 
-- in every tensor the errors are within a FACTOR of those of the random runs, both as root mean square
-  and as mean absolute value: so they are not a few large ones;
-- the errors are no common factor of the truth: Σ e t is at most FACTOR² times its own spread;
-- no other step is more than LIKELIER, each tensor of a case counted as one observation: the errors
-  within it are not independent.
+- in every tensor, both the root mean square and the mean absolute value of the errors are within a
+  FACTOR of those of the random runs, so that the errors are not a few large ones;
+- the errors are not a common factor of the truth: Σ e t is at most FACTOR² times its own spread;
+- no other step is more than LIKELIER times as likely. Each tensor of a case counts as one observation,
+  because the errors within a tensor are not independent.
 
-Each is the median over the cases where the tensor is wrong, or should be by σ.
+Each of these is the median over the cases in which the tensor is wrong, or should be according to σ.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the pytest plugin runs: a case of a kernel, which fails with a diagnosis."""
+"""What the pytest plugin runs: one case of a kernel. A failure shows the diagnosis."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,10 +1,10 @@
-"""A pytest plugin: the cases as tests of another project.
+"""A pytest plugin that runs the cases as tests of another project.
 
     @pytest.mark.rpb("mypackage.kernels:attention", dtypes=["float32", "bfloat16"])
     def test_attention(rpb_case):
         rpb_case.check()
 
-It is one test per case and dtype. Nothing is imported before a test asks for `rpb_case`.
+It makes one test per case and dtype. Nothing is imported until a test uses `rpb_case`.
 """
 
 import pytest

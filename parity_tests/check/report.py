@@ -1,4 +1,4 @@
-"""A verdict in words."""
+"""The verdict as text."""
 
 from textwrap import wrap
 

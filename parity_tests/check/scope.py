@@ -1,4 +1,4 @@
-"""Which cases a kernel is asked, and what is left out."""
+"""Which cases a kernel is run on, and what is left out."""
 
 from fnmatch import fnmatch
 

@@ -1,6 +1,6 @@
-"""Judge right kernels of several makes with many seeds: none may be wrong.
+"""Judge right kernels of several makes with many seeds: all must be right.
 
-Writes a table of the largest share of the budget per make and dtype.
+Print a table of the largest share of the budget per make and dtype.
 """
 
 import argparse
@@ -55,9 +55,10 @@ def page(found, seeds):
             f"on {datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} processors,",
             f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}.",
             "",
-            f"{len(total):,} comparisons of a tensor with the truth, {wrong} over the budget; the",
-            f"largest used {max(total)[0]:.1%} of it. Seeds 1 to {seeds}, the cases of attention that",
-            "`--quick` judges; the makes are in `parity_tests/right_kernels_to_check.py`.",
+            f"{len(total):,} tensors were compared with the truth. {wrong} are over the budget.",
+            f"The largest error is {max(total)[0]:.1%} of it. Seeds 1 to {seeds}, the cases of",
+            "attention that `--quick` judges. The makes are right kernels, in",
+            "`parity_tests/right_kernels_to_check.py`.",
             "",
             "| make | dtype | comparisons | over | largest share | where |",
             "| --- | --- | --- | --- | --- | --- |",

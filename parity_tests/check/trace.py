@@ -1,4 +1,4 @@
-"""The lines of a traceback that belong to somebody's own code."""
+"""The lines of a traceback that belong to the user's code."""
 
 import sysconfig
 import traceback

@@ -1,4 +1,4 @@
-"""Judge a kernel: every case and tensor by the budget, and a diagnosis of what is wrong."""
+"""Judge a kernel: compare every tensor of every case with the budget, and diagnose what is wrong."""
 
 import re
 import time

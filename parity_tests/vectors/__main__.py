@@ -1,9 +1,9 @@
-"""Make the golden vectors, check that they are what would be made, or judge results made elsewhere.
+"""Make the golden vectors, compare them with new ones, or judge results of another program.
 
 python -m parity_tests.vectors                      make the committed files
-python -m parity_tests.vectors --full FOLDER        make those of every case
-python -m parity_tests.vectors --check [FOLDER]     make them anew and compare, byte for byte
-python -m parity_tests.vectors judge RESULTS        judge results.<dtype>/<id>, see README.md
+python -m parity_tests.vectors --full FOLDER        make the files of every case
+python -m parity_tests.vectors --check [FOLDER]     make them again and compare every byte
+python -m parity_tests.vectors judge RESULTS        judge the results in this folder, see README.md
 """
 
 import argparse

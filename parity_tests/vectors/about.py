@@ -1,4 +1,4 @@
-"""What is special about a case, in a line."""
+"""What is special about each case, in one line."""
 
 ABOUT = {
     "attention-plain": "no bias",

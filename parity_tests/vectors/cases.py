@@ -1,4 +1,4 @@
-"""Which cases have vectors, and what the committed ones show."""
+"""Which cases have vectors, and which edge cases the committed ones cover."""
 
 import math
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Random numbers that are the same on every machine, with every version of NumPy.
 
-They come from SHAKE-256 of a text and from integers. NumPy's `standard_normal` is no choice: the tails
-of its normal distribution go through the C library's log1p and exp, and NumPy keeps the right to change
-the numbers that a Generator draws.
+They are computed from SHAKE-256 of a text in integer arithmetic. NumPy's `standard_normal` is not used:
+the tails of its distribution use log1p and exp of the C library, and NumPy may change the numbers that a
+Generator draws.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Files of tensors in the safetensors format, written whole or not at all; a damaged one is refused.
+"""Read and write safetensors files: written whole or not at all, and refused if damaged.
 
-The bytes depend on the tensors only, whatever version of the library safetensors is installed. Python
-has no bfloat16, so such tensors come from float64 arrays of values that it can hold, and are read as
-float64; so are all floats.
+The bytes depend only on the tensors, not on the version of the library safetensors. NumPy has no
+bfloat16, so bfloat16 tensors are written from float64 arrays whose values bfloat16 can represent. All
+floats are read as float64.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""NumPy's functions for arrays of Decimals, to the precision of decimal's context."""
+"""NumPy's functions for arrays of Decimals, with the precision of the decimal context."""
 
 import decimal
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Judge results that an implementation wrote, by the vectors that it read."""
+"""Judge the results that another program computed from the vectors."""
 
 import argparse
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Make the vectors of a case: its tensors, and what the manifest says of them."""
+"""Make the vectors of a case: its tensors, and its entry in the manifest."""
 
 from dataclasses import replace
 

@@ -1,9 +1,9 @@
 """Arrays of numbers with fifty digits, so that `numpy_ref.ops` runs on them unchanged.
 
-The arithmetic is that of Python's decimal, which rounds exactly: no bit depends on the processor, on a
-maths library or on BLAS. A `Precise` array has the dtype float64, but an element is either a plain
-number or the place of a Decimal in `_NUMBERS`, written as a signalling NaN. NumPy moves such elements
-like any others; what computes with one outside makes it quiet, and `_number` refuses that.
+The arithmetic is that of Python's decimal, which is rounded exactly: no bit depends on the processor, a
+maths library or BLAS. A `Precise` array has the dtype float64. An element is either a plain number or a
+signalling NaN that encodes the place of a Decimal in `_NUMBERS`. NumPy copies such elements like any
+others. Arithmetic outside this module turns a signalling NaN into a quiet one, which `_number` refuses.
 """
 
 import decimal

@@ -1,4 +1,4 @@
-"""Read vectors and results. What is damaged or missing raises a ValueError of one line."""
+"""Read vectors and results. A damaged or missing file raises a ValueError of one line."""
 
 import json
 

@@ -1,7 +1,7 @@
 """Float64 whose bits are the same on every processor, for the runs with random rounding.
 
-NumPy's own +, −, ×, ÷ and √ are IEEE's. What differs between processors and libraries is the order in
-which a sum is added up, whether a product is added without being rounded, and functions such as exp.
+NumPy's +, −, ×, ÷ and √ are those of IEEE 754, the same everywhere. Three things differ between
+processors and libraries: the order of a sum, fused multiply-add, and functions such as exp.
 """
 
 import decimal

@@ -1,4 +1,4 @@
-"""Write the files of all cases and the manifest, or compare those that are there."""
+"""Write the files of all cases and the manifest, or compare the existing ones."""
 
 import json
 from pathlib import Path
