@@ -98,6 +98,41 @@ def test_the_element_of_a_nan_is_shown():
     assert "table: batch 1, head 2, query 3, channel 4" in judged(attention_kernel(spoiled))[1]
 
 
+@pytest.mark.parametrize("axes", [(0, 2, 1, 3), (1, 0, 2, 3)])
+def test_an_output_of_another_layout_is_judged_and_diagnosed(axes):
+    """No known bug gives its shape; some cases have the right one by chance."""
+    verdict = judge_kernel(attention_kernel(lambda out: out.transpose(axes)), quick=True)
+    assert "out: shape (" in text(verdict)
+
+
+def test_a_transposed_gradient_of_the_table_is_judged_and_diagnosed():
+    def transposed(grads):
+        return grads | {"dtable": grads["dtable"].T} if "dtable" in grads else grads
+
+    verdict = judge_kernel(attention_kernel(change_grads=transposed), quick=True)
+    assert "dtable: shape (3, 11), expected (11, 3)" in text(verdict)
+
+
+def test_an_empty_gradient_is_given_by_no_known_bug():
+    class Short:
+        def __call__(self, table, index):
+            return table[index].transpose(2, 0, 1), (table, index)
+
+        def backward(self, dout, cache):
+            return {"dtable": np.zeros((len(cache[0]) - 1, dout.shape[0]), dout.dtype)}
+
+    assert judge_kernel(Kernel(Short()), "bias", quick=True).diagnoses == ()
+
+
+def test_an_index_of_floats_is_wrong():
+    def index(window_size):
+        ((length,), rows) = window_size, 2 * window_size[0] - 1
+        return (np.subtract.outer(np.arange(length), np.arange(length)) + length - 1) % rows * 1.0
+
+    verdict = judge_kernel(Kernel(index), "index", scheme="1d")
+    assert "out: float64, expected integers" in text(verdict)
+
+
 def test_arrays_of_another_library_are_said():
     torch = pytest.importorskip("torch")
     words = judged(attention_kernel(torch.from_numpy))[1]

@@ -17,7 +17,10 @@ RIGHT, WRONG, USAGE = 0, 1, 2  # exit codes
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that says an error in one line."""
+    """One that says an error in one line, and takes no shortened options."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message):
         self.exit(USAGE, f"{self.prog}: {message}\n")

@@ -230,9 +230,12 @@ def _rounding(question, name):
 def _distance(a, b, slack=0.0):
     """Return by how much more than `slack` an element differs, relative to b's largest element.
 
-    It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape.
+    It is infinite where only one of the two is finite, or where b has not, nor broadcasts to, a's shape,
+    and for an empty a, which anything would give.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if not a.size:
+        return np.inf
     if a.ndim != b.ndim or any(n not in (1, size) for n, size in zip(b.shape, a.shape, strict=True)):
         return np.inf
     b = np.broadcast_to(b, a.shape)

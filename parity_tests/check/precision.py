@@ -107,7 +107,7 @@ def imprecise_steps(answers, steps):
     """
     wrong, right = ([a for a in answers if bool(a.wrong) == bad] for bad in (True, False))
     chosen = [*_some(wrong), *_some(right)]
-    if not wrong or not all(np.isfinite(x).all() for a in wrong for x in a.results.values()):
+    if not wrong or not all(map(_has_numbers, answers)):
         return []
     dtypes = LOWER.get(chosen[0].question.dtype, HALF)
     tried = [in_dtype(step, dtype) for step in steps for dtype in dtypes]
@@ -125,6 +125,13 @@ def _says_more(step, other):
     """Return whether a step is low in precision where the other is, and elsewhere."""
     more = issubclass(step.__base__, other.__base__) and step.dtype == other.dtype
     return more and step.__doc__ != other.__doc__
+
+
+def _has_numbers(answer):
+    """Return whether the results have the truth's shapes, and those that are wrong are finite."""
+    truth = answer.question.truth
+    shaped = all(x.shape == truth[name].shape for name, x in answer.results.items())
+    return shaped and (not answer.wrong or all(np.isfinite(x).all() for x in answer.results.values()))
 
 
 def in_dtype(step, dtype):

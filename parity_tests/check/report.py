@@ -3,7 +3,7 @@
 from textwrap import wrap
 
 WIDTH = 100
-NAMED = 4  # cases that are named
+NAMED = 4  # cases, or bugs, that are named
 CLEAR = 100  # times the largest element: beyond it the truth is nearly 0
 FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
@@ -124,9 +124,11 @@ def _diagnosis(verdict):
         yield "this is what a known bug gives:"
     else:
         yield "one of these known bugs gives this:"
-    for diagnosis in verdict.diagnoses:
+    for diagnosis in verdict.diagnoses[:NAMED]:
         yield "  - " + "; and ".join(diagnosis.texts)
         yield f"    {diagnosis.evidence}"
+    if len(verdict.diagnoses) > NAMED:
+        yield f"  - or {len(verdict.diagnoses) - NAMED} others"
     yield ""
 
 

@@ -146,6 +146,10 @@ def judge_question(kernel, question, kind):
     returned = kernel.answer(question)
     seconds = time.perf_counter() - start
     returned.results = kind.accepted(returned.results, question)
+    for name, dtype in returned.dtypes.items():
+        if question.truth[name].dtype.kind in "iu" and "float" in dtype:
+            returned.problems[name] = f"{dtype}, expected integers"
+            returned.results.pop(name, None)
     found = [finding_of(question, n, x, kind.axes) for n, x in returned.results.items()]
     found += [_problem(question, name, returned) for name in returned.problems]
     found = [replace(finding, seconds=seconds / len(found)) for finding in found]
