@@ -21,7 +21,8 @@ def wide(x: Tensor) -> Tensor:
 def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
     """Return a block in which products on x's device have the dtype of their factors."""
     kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+    on = kind != "meta" and torch.is_autocast_enabled(kind)  # the meta device has no autocast
+    return torch.autocast(kind, enabled=False) if on else nullcontext()
 
 
 def call_wide(module: Module, x: Tensor) -> Tensor:
