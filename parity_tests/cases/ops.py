@@ -94,7 +94,7 @@ SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4
 # Of the golden vectors (vectors/cases.py): small cases, each at an edge.
 # Each pair of a query reads a row of its own, so P is 0 or 1: no score of 10⁴ is near another one.
 SEQUENCE = Fixed(sequence_index(6, 6, 0, 6))
-ONE_ROW = {"table": Normal((3, 3)), "index": Fixed(np.ones((6, 6), np.int64))}
+ONE_ROW = {"table": Normal((3, 3)), "index": Fixed(np.full((6, 6), 2))}
 ODD = {"q": Normal((1, 5, 7, 11)), "k": Normal((1, 5, 9, 11)), "v": Normal((1, 5, 9, 13))}
 EDGES = [
     op("bias", "one_row", table=Normal((3, 4)), index=Fixed(np.full((5, 7), 2))),
