@@ -143,17 +143,17 @@ def test_a_mistake_shows_where_the_page_says(page, attention_vectors, row, names
 # mistakes in other kinds, put into the page's own code
 
 OTHERS = {
-    "windows: the roll comes before": (
+    "windows: the map is rolled before": (
         ("(m * wh + i + sh) % height", "(m * wh + i + sh) % size[0]"),
         ("(n * ww + j + sw) % width", "(n * ww + j + sw) % size[1]"),
     ),
-    "windows: rolled down": (("wh + i + sh", "wh + i - sh"), ("ww + j + sw", "ww + j - sw")),
+    "windows: the map is rolled down": (("wh + i + sh", "wh + i - sh"), ("ww + j + sw", "ww + j - sw")),
     "windows: a shift along": (("s if p > w else 0", "s"),),
     "resize: `align_corners": (("((2 * i + 1) * n - new) / (2 * new)", "i * (n - 1) / (new - 1)"),),
     "resize: a = ": (("a=-0.75", "a=-0.5"),),
     "resize: no clamping": (("matrix[i, min(max(t, 0), n - 1)] +=", "matrix[i, t % n] +="),),
     "resize: the prefix rows": (("[grid, rows[math", "[grid, 0 * rows[math"),),
-    "T5's buckets": (
+    "index: T5's buckets": (
         ("n = 0\n", "n = min(int(math.log(d / m) / math.log(max_distance / m) * m), m - 1)\n"),
         ("while n < m - 1", "while False"),
     ),
@@ -181,7 +181,7 @@ def test_a_mistake_in_another_kind_shows_where_the_page_says(page, mistake):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_dtable_summed_in_half_precision_shows(page, dtype):
-    (name,) = shown_by("dtable summed in half")
+    (name,) = shown_by("dtable is summed in half")
     (case,) = [c for c in MANIFEST["cases"] if (c["id"], c["dtype"]) == (name, dtype)]
     inputs, (dout,), tensors = read(page, case)
     total = np.zeros(inputs["table"].shape)
