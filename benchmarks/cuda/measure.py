@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from parity_tests import budget
+from parity_tests.rounded import RandomRounding
 from parity_tests.run import given_of, run_numpy
 from parity_tests.run_torch import TORCH_DTYPES
 from parity_tests.yardstick import yardsticks
@@ -115,7 +116,7 @@ def truth_of(work, dtype):
     """Return the small piece's Given, {name: Yardstick} and the gradient of its output."""
     given = given_of(work.case(), dtype)
     truth = run_numpy(given, "float64", "numpy")
-    costs = yardsticks(truth, lambda rounding: run_numpy(given, rounding=rounding), dtype, DRAWS)
+    costs = yardsticks(truth, lambda r: run_numpy(given, arithmetic=RandomRounding(r)), dtype, DRAWS)
     (dout,) = given.cotangents([truth["out"]])
     return given, costs, dout
 

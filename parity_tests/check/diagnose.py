@@ -8,8 +8,8 @@ import numpy as np
 from .. import budget
 from .precision import imprecise_steps
 
-# A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element. A score
-# of 10⁴ is 10⁻³ off in float32.
+# A diagnosis, not a verdict: how close two wrong results must be, relative to the largest element.
+# A score of 10⁴ is 10⁻³ off in float32.
 NEAR = {"float64": 1e-9, "float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 EXPLAINED = 0.1  # share of the error that a diagnosis may leave unexplained
 FEW = 6  # cases that pairs of mistakes are tried on first
