@@ -45,6 +45,14 @@ def exact_on_cuda():
         exact_products()
 
 
+@pytest.fixture(autouse=True)
+def search_path():
+    """Take back what a test adds to sys.path, as a check of a kernel does: processes inherit it."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+
+
 @pytest.fixture
 def two_threads():
     """Let the kernels use two threads during a test."""

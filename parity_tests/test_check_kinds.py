@@ -12,7 +12,7 @@ from .check.one_way import in_backward, in_forward
 from .check.resize import mistakes as of_resize
 from .check.verdict import judge_kernel
 from .check.windows import mistakes as of_windows
-from .check.windows.reference import Partition
+from .check.windows.reference import NO_RESULT, Partition
 
 KERNELS, OF_TORCH = "parity_tests.kernels_of_kinds", "parity_tests.torch_kernels_of_kinds"
 NAMES = ("bias", "windows", "reverse", "shift", "resize")
@@ -27,9 +27,13 @@ EACH = [(name, mistake) for name in NAMES for mistake in KINDS[name].mistakes]
 
 
 def answer(question, mistake):
-    """Return what a kernel with this mistake would answer to the question."""
+    """Return what a kernel with this mistake would answer to the question.
+
+    Where the mistake gives no result (the sizes do not fit), such a kernel raises an error.
+    """
     mistaken = question.asked_of(mistake)
     results = {name: mistaken.result(name) for name in question.truth}
+    results = {name: x for name, x in results.items() if x is not NO_RESULT}
     rows = [
         budget.row(name, question.truth[name], x, moved=name in question.moved)
         for name, x in results.items()

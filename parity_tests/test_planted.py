@@ -95,6 +95,8 @@ OWN = {
         "dtable_stored": "DtableOfOnePair",
     },
 }
+# Of the pairs of a row PyTorch stores the last one on one thread, and any one on several.
+SEVERAL_THREADS = {"torch": {"dtable_overwritten": "DtableOfOnePair"}}
 # (kernel, bug, dtype, dtype of the sum)
 LOW = [
     ("numpy", "dtable_float16", "float32", "float16"),
@@ -133,8 +135,9 @@ def judged(name, bugs, dtype):
 
 
 def expected(name, bugs):
-    known = SAME | OWN[name]
-    return {TEXTS[known[bug]] for bug in bugs.split("+")}
+    """Return the diagnoses that are right, each a set of texts."""
+    tables = (SAME | OWN[name], SAME | OWN[name] | SEVERAL_THREADS.get(name, {}))
+    return [{TEXTS[known[bug]] for bug in bugs.split("+")} for known in tables]
 
 
 def assert_named(name, bugs, dtype):
@@ -142,7 +145,7 @@ def assert_named(name, bugs, dtype):
     verdict = judged(name, bugs, dtype)
     assert not verdict.ok
     (diagnosis,) = verdict.diagnoses
-    assert set(diagnosis.texts) == expected(name, bugs)
+    assert set(diagnosis.texts) in expected(name, bugs)
     assert diagnosis.explained == diagnosis.failed
 
 
