@@ -86,6 +86,7 @@ OWN = {
         "queries_lost": "LastQueriesLost8",
         "dtable_queries_lost": "LastQueriesLostInDtable8",
         "padding_not_masked": "PaddingNotMasked32",
+        "first_tile_masked": "FirstTileMasked32",
         "not_rescaled": "NotRescaled32",
         "scale_grows": "ScaleGrows32",
         "bias_in_base_two": "BiasInBaseTwoKept",

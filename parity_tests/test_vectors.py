@@ -207,6 +207,7 @@ IS = {
     ),
     "fewer queries than keys": lambda name: _lengths(name)[0] < _lengths(name)[1],
     "a fully masked row": lambda name: (_inputs(name)["mask"] == -100).all(-1).any(),
+    "a mask of −∞": lambda name: (_inputs(name)["mask"] == -np.inf).any(),
     "logits of ±1e4": lambda name: _scores(name).max() > 1e4 and _scores(name).min() < -1e4,
     "equal logits": lambda name: np.ptp(_scores(name)) == 0,
     "denormal numbers": _is_denormal,

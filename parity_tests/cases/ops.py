@@ -87,6 +87,21 @@ STRIDED = Fixed(strided_index((5, 4), 2), scheme="levit"), 20
 SHIFTED = Fixed(shift_mask((14, 14), (7, 7), (3, 3)))
 SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 
+
+def late_keys(first, k_len):
+    """Return the inputs of attention in which query i sees no key before first[i]: −∞ masks them."""
+    q_len = len(first)
+    mask = np.where(np.arange(k_len) < np.array(first)[:, None], -np.inf, 0.0)
+    lengths = {"q": q_len, "k": k_len, "v": k_len}
+    inputs = {name: Normal((1, 2, length, 4)) for name, length in lengths.items()}
+    return inputs | {
+        "table": Normal((9, 2)),
+        "index": Integers((q_len, k_len), 9),
+        "mask": Fixed(mask),
+    }
+
+
+CAUSAL = Fixed(np.triu(np.full((6, 6), -np.inf), 1))
 MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 # What mixup makes of six labels: each row is 0.7 of one class and 0.3 of another.
 SHARES = Fixed(0.7 * np.eye(5)[[0, 1, 4, 4, 2, 3]] + 0.3 * np.eye(5)[[3, 0, 1, 4, 4, 2]])
@@ -104,11 +119,12 @@ EDGES = [
         "attention", "logits_of_1e4", **QKV, table=Normal((11, 3), std=12e3, spaced=True), index=SEQUENCE
     ),
     op("attention", "denormal", q=QKV["q"], k=Denormal((2, 3, 6, 8)), v=Denormal((2, 3, 6, 8)), **TABLE),
+    op("attention", "late_keys", **late_keys((0, 16, 33), 40)),
     op("attention", "odd_heads", **ODD, table=Normal((23, 5)), index=Integers((7, 9), 23)),
     op(
         "attention",
         "shifted_2x3",
-        **true_window(4, 2, 6, (2, 3)),
+        **true_window(8, 2, 6, (2, 3)),
         mask=Fixed(shift_mask((4, 6), (2, 3), (1, 1))),
     ),
     op("attention", "registers_2x3", **true_window(1, 2, 12, (2, 3), prefix=4)),
@@ -295,6 +311,9 @@ OPS = [
     op("attention", "levit_stride_2", **with_index(2, 3, 8, *STRIDED)),
     op("attention", "equal_logits", {"scale": 0.0}, **QKV),
     op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
+    op("attention", "causal", **QKV, **TABLE, mask=CAUSAL),
+    # whole tiles of each of these sizes are masked
+    op("attention", "masked_tiles", **late_keys((0, 4, 8, 16, 24, 32, 48, 64, 96, 128), 150)),
     op("attention", "large_logits", {"scale": 12.0}, **QKV, **TABLE),
     op(
         "attention",

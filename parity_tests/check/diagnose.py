@@ -41,6 +41,8 @@ class Diagnosis(NamedTuple):
     def evidence(self):
         """Why it is this one, in words."""
         cases = f"{self.explained} of {self.failed} wrong cases"
+        if self.failed == 1:
+            cases = "the one wrong case"
         if self.sizes:
             return f"{self.sizes}; measured in {cases}"
         closely = f"to {self.difference:.0e}" if self.difference else "exactly"

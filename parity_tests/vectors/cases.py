@@ -26,7 +26,7 @@ TABLE = {
 ARGUMENTS = {"attention": {"q", "k", "v", "table", "index", "mask", "scale"}}
 WHOLE_TABLE = ("op", "scheme", "layer")  # kinds that only --full writes
 DRAWN = ("attn_drop", "proj_drop")  # what a layer draws itself, NumPy draws
-MOST_NUMBERS = 1800  # in the inputs of a committed case
+MOST_NUMBERS = 2000  # in the inputs of a committed case
 MOST_ENTRIES = {"index": 1000, "shift": 2500}  # in the result of a committed case
 
 # Every case here is committed; test_vectors checks that each is what it is said to be.
@@ -36,6 +36,7 @@ EDGES = {
     "prefix tokens": ("attention-registers_2x3", "bias-beit_3x5", "index-2d-beit"),
     "fewer queries than keys": ("attention-cross", "attention-more_keys_prefix", "index-1d-one_query"),
     "a fully masked row": ("attention-masked_row",),
+    "a mask of −∞": ("attention-causal", "attention-late_keys"),
     "logits of ±1e4": ("attention-logits_of_1e4",),
     "equal logits": ("attention-equal_logits",),
     "denormal numbers": ("attention-denormal", "bias-denormal"),

@@ -23,8 +23,16 @@ class LastKeysLost(Tiled):
     """the last tile of keys is lost where the tiles of {size} do not divide their number"""
 
     def softmax(self, scores):
-        kept = np.arange(scores.shape[-1]) < self.whole(scores.shape[-1])
-        return super().softmax(np.where(kept, scores, -np.inf)) if kept.any() else scores * 0
+        kept = self.kept(scores)
+        if not kept.any():
+            return np.zeros_like(scores)
+        return np.where(kept, super().softmax(np.where(kept, scores, -np.inf)), 0.0)
+
+    def softmax_backward(self, p, dp):
+        return np.where(self.kept(p), super().softmax_backward(p, dp), 0.0)
+
+    def kept(self, scores):
+        return np.arange(scores.shape[-1]) < self.whole(scores.shape[-1])
 
 
 class LastKeysLostInDtable(Tiled):
@@ -63,6 +71,14 @@ class PaddingNotMasked(Tiled):
         more = -scores.shape[-1] % self.size
         padded = np.concatenate([scores, np.zeros((*scores.shape[:-1], more))], -1)
         return super().softmax(padded)[..., : scores.shape[-1]]
+
+
+class FirstTileMasked(Tiled):
+    """a row is NaN if −∞ masks its first tile of {size} keys: the running maximum is −∞ in −∞ − (−∞)"""
+
+    def softmax(self, scores):
+        whole = scores[..., : self.size].max(-1, keepdims=True) == -np.inf
+        return np.where(whole, np.nan, super().softmax(scores))
 
 
 class NotRescaled(Tiled, Recomputed):
@@ -118,7 +134,7 @@ def of_size(mistake, size, short=True):
 
 TILES = tuple(
     of_size(mistake, size, short)
-    for mistake in (*LOST, PaddingNotMasked, NotRescaled, ScaleGrows)
+    for mistake in (*LOST, PaddingNotMasked, FirstTileMasked, NotRescaled, ScaleGrows)
     for size in SIZES
     for short in ((True, False) if mistake in LOST else (True,))
     if size not in UNTOLD.get(mistake, {}).values()

@@ -12,18 +12,19 @@
 #define KEYS 32   /* of a tile */
 #define QUERIES 8 /* of a tile */
 
-#define BUGS(X)                                                                                        \
-    X(sign_flipped) X(axes_swapped) X(columns_first) X(stride_2w) X(stride_2w_minus_2)                 \
-    X(row_late) X(row_early) X(not_shifted) X(shifted_by_size)                                         \
-    X(prefix_swapped) X(prefix_rows_first) X(prefix_last) X(prefix_without_bias) X(index_transposed)   \
-    X(scale_on_bias) X(scale_on_bias_forward) X(scale_twice) X(scale_twice_forward) X(own_scale)       \
-    X(no_bias) X(backward_without_bias) X(bias_in_base_two) X(no_mask) X(backward_without_mask)                  \
-    X(bias_after_mask) X(mask_of_infinity) X(mask_of_wrong_window) X(mask_of_first_window)             \
-    X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed) X(bias_not_permuted) X(program_decoded) X(scale_grows)            \
-    X(softmax_over_queries) X(no_maximum) X(not_rescaled) X(keys_lost) X(padding_not_masked)           \
-    X(no_delta) X(dq_without_scale) X(dk_without_scale) X(dk_scale_twice) X(queries_lost)              \
-    X(dtable_stored) X(dtable_last_sample) X(dtable_summed_over_heads) X(dtable_averaged)              \
-    X(dtable_bfloat16) X(dtable_keys_lost) X(dtable_queries_lost)
+#define BUGS(X)                                                                                    \
+    X(sign_flipped) X(axes_swapped) X(columns_first) X(stride_2w) X(stride_2w_minus_2) X(row_late) \
+    X(row_early) X(not_shifted) X(shifted_by_size) X(prefix_swapped) X(prefix_rows_first)          \
+    X(prefix_last) X(prefix_without_bias) X(index_transposed) X(scale_on_bias)                     \
+    X(scale_on_bias_forward) X(scale_twice) X(scale_twice_forward) X(own_scale) X(no_bias)         \
+    X(backward_without_bias) X(bias_in_base_two) X(no_mask) X(backward_without_mask)               \
+    X(bias_after_mask) X(mask_of_infinity) X(mask_of_wrong_window) X(mask_of_first_window)         \
+    X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed)         \
+    X(bias_not_permuted) X(program_decoded) X(scale_grows) X(softmax_over_queries) X(no_maximum)   \
+    X(not_rescaled) X(keys_lost) X(padding_not_masked) X(first_tile_masked) X(no_delta)            \
+    X(dq_without_scale) X(dk_without_scale) X(dk_scale_twice) X(queries_lost) X(dtable_stored)     \
+    X(dtable_last_sample) X(dtable_summed_over_heads) X(dtable_averaged) X(dtable_bfloat16)        \
+    X(dtable_keys_lost) X(dtable_queries_lost)
 
 #define NUMBER(name) name,
 enum bug { BUGS(NUMBER) BUG_COUNT };

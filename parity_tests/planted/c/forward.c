@@ -25,7 +25,8 @@ static void attend(const attention *a, int64_t b, int64_t h, int64_t i, REAL *ou
             if (start + n < a->k_len) p[n] = attention_score(a, b, h, i, start + n, 0);
             if (!HAS(no_maximum)) largest = fmax(largest, p[n]);
         }
-        REAL safe = largest == -INFINITY ? 0 : largest; /* a tile that is masked throughout */
+        int throughout = largest == -INFINITY; /* all keys so far are masked */
+        REAL safe = throughout && !HAS(first_tile_masked) ? 0 : largest;
         correction = exp(before - safe);
         sum *= correction;
         for (int64_t c = 0; c < a->v_dim && !HAS(not_rescaled); c++) out[c] *= correction;
