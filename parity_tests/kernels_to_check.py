@@ -43,5 +43,32 @@ def unscaled_dk_backward(dout, cache):
     return attention_backward(dout, cache) | {"dk": unscaled["dk"]}
 
 
+def flushing(q, k, v, table=None, index=None, mask=None, scale=None):
+    q, k, v = (np.where(np.abs(x) < np.finfo(x.dtype).tiny, x * 0, x) for x in (q, k, v))
+    return attention(q, k, v, table, index, mask, scale)
+
+
+flushing_backward = attention_backward
+
+
+def wrong_for_fewer_queries(q, k, v, table=None, index=None, mask=None, scale=None):
+    out, cache = attention(q, k, v, table, index, mask, scale)
+    return out * (1.01 if q.shape[2] < k.shape[2] else 1), cache
+
+
+wrong_for_fewer_queries_backward = attention_backward
+
+
+def unscaled_dk_with_table(q, k, v, table=None, index=None, mask=None, scale=None):
+    """dk lacks the scale where there is a table; the output is wrong where there is none."""
+    out, cache = attention(q, k, v, table, index, mask, scale)
+    return out * (1.01 if table is None else 1), cache
+
+
+def unscaled_dk_with_table_backward(dout, cache):
+    backward = unscaled_dk_backward if cache[4] is not None else attention_backward
+    return backward(dout, cache)
+
+
 def unknown_bug(q, k, v):
     return attention(q, k, v)[0] + np.arange(v.shape[-1], dtype=v.dtype)

@@ -88,6 +88,7 @@ OWN = {
         "padding_not_masked": "PaddingNotMasked32",
         "first_tile_masked": "FirstTileMasked32",
         "not_rescaled": "NotRescaled32",
+        "sum_not_rescaled": "SumNotRescaled32",
         "scale_grows": "ScaleGrows32",
         "bias_in_base_two": "BiasInBaseTwoKept",
         "scale_twice_forward": "ScaleTwiceForward",

@@ -38,6 +38,7 @@ FAR, LONG_DROP = (
 MANY_KEYS = {name: Normal((1, 2, 7 if name == "q" else 1300, 8)) for name in "qkv"}
 # the rest of 255 and of 251 tokens is another one for each power of two that a tile may have
 PAST_TILES = {"q": Normal((1, 3, 255, 10)), "k": Normal((1, 3, 251, 10)), "v": Normal((1, 3, 251, 10))}
+WHOLE_TILES = {name: Normal((1, 2, 64 if name == "q" else 256, 16)) for name in "qkv"}
 MANY_WINDOWS = {name: Normal((42, 3, 6, 8)) for name in "qkv"}
 WIDE = {name: Normal((8, 3, 49, 32)) for name in "qkv"}
 
@@ -292,6 +293,8 @@ OPS = [
     op("attention", "strips", **LONG, **FAR),
     op("attention", "many_keys", **MANY_KEYS),
     op("attention", "past_tiles", **PAST_TILES, table=Normal((31, 3)), index=Integers((255, 251), 31)),
+    # whole tiles: a kernel may have a branch for them
+    op("attention", "whole_tiles", **WHOLE_TILES, table=Normal((31, 2)), index=Integers((64, 256), 31)),
     op("attention", "strips_all", **LONG, **FAR, bias=Normal((2, 300, 290)), mask=Mask((290,))),
     op("attention", "strips_per_window", **LONG, bias=Normal((2, 2, 300, 290)), dropout=LONG_DROP),
     op("attention", "chunks", **MANY_WINDOWS, **TABLE, bias=Normal((3, 6, 6)), mask=Mask((14, 1, 6, 6))),

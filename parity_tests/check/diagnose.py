@@ -29,6 +29,7 @@ class Diagnosis(NamedTuple):
     mistakes: their classes. explained, failed: numbers of cases. difference: the largest difference
     between the kernel's results and the bug's, relative to each tensor's largest element. sizes: of the
     errors, in words, where the results cannot be compared: those of a step in low precision.
+    others: ids of the wrong cases in which the kernel's results are not the bug's.
     """
 
     mistakes: tuple
@@ -36,6 +37,7 @@ class Diagnosis(NamedTuple):
     failed: int
     difference: float
     sizes: str = ""
+    others: tuple = ()
 
     @property
     def evidence(self):
@@ -206,15 +208,16 @@ def _narrower(diagnosis, other):
 
 def _diagnosis(mistakes, failed, least):
     """Return the Diagnosis, or None if it explains fewer than `least` cases."""
-    both, good = _both(*mistakes), []
+    both, good, others = _both(*mistakes), [], []
     for left, answer in zip(range(len(failed), 0, -1), failed, strict=True):
         if len(good) + left < least:
             return None
         fits, difference = explains(both, answer)
         good += [difference] if fits else []
+        others += [] if fits else [answer.question.case.id]
     if len(good) < least:
         return None
-    return Diagnosis(mistakes, len(good), len(failed), max(good))
+    return Diagnosis(mistakes, len(good), len(failed), max(good), others=tuple(others))
 
 
 def _both(*mistakes):

@@ -32,7 +32,13 @@ def as_json(verdict):
         for f in verdict.findings
     ]
     diagnoses = [
-        {"bugs": d.texts, "explained": d.explained, "failed": d.failed, "difference": d.difference}
+        {
+            "bugs": d.texts,
+            "explained": d.explained,
+            "failed": d.failed,
+            "difference": d.difference,
+            "not_explained": d.others,
+        }
         for d in verdict.diagnoses
     ]
     whole = {
@@ -46,6 +52,7 @@ def as_json(verdict):
         "cases": len(verdict.cases),
         "wrong_cases": verdict.failed,
         "diagnoses": diagnoses,
+        "patterns": verdict.patterns,
         "remarks": verdict.remarks,
         "notes": verdict.notes,
         "not_checked": verdict.left_out,

@@ -52,6 +52,7 @@ class Kind:
     defaults: {argument: value} of what a case leaves out and a kernel may need all the same.
     scheme: the one scheme whose cases these are, or None.
     steps: its subclasses that compute a step in the dtype of a `rounding`, see `precision`.
+    features: {words: function of a Question}: what some cases have, see `pattern`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind:
     steps: tuple = ()
     defaults: dict = field(default_factory=dict)
     scheme: str | None = None
+    features: dict = field(default_factory=dict)
 
     def of_scheme(self, scheme):
         """Return the kind with the cases whose index belongs to one scheme, or with all for None.

@@ -13,6 +13,8 @@ most likely value of OWN. A step is named if
 - in every tensor, both the root mean square and the mean absolute value of the errors are within a
   FACTOR of those of the random runs, so that the errors are not a few large ones;
 - the errors are not a common factor of the truth: Σ e t is at most FACTOR² times its own spread;
+- in no case are they within FACTOR⁻³ of those runs, as they are where only some cases have the bug
+  (tensors of fewer than MANY elements tell nothing);
 - no other step is more than LIKELIER times as likely. Each tensor of a case counts as one observation,
   because the errors within a tensor are not independent.
 
@@ -29,6 +31,7 @@ from ..rounding import Rounding
 DRAWS, POOLED = 8, 4  # POOLED: weight, in draws, of the tensor's mean square in each element's spread
 OWN = (1 / 8, 1 / 4, 1 / 2)
 FACTOR = 2.0
+MANY = 16
 LIKELIER = 20.0
 FEW = 6  # cases that are drawn, of the wrong ones and of the others
 FIRST = 2  # cases in which all steps are tried; then only those whose errors are within FACTOR³
@@ -54,6 +57,10 @@ class Piece(NamedTuple):
     def variance(self, beta):
         return self.step + beta**2 * self.own
 
+    def ratio(self, beta):
+        """Return the root mean square of the kernel's errors in units of that of v."""
+        return np.sqrt(np.sum(self.errors) / np.sum(self.variance(beta)))
+
     def size(self, errors, beta):
         """Return the mean absolute value of errors, given their squares, in units of √v."""
         return np.mean(np.sqrt(errors / self.variance(beta)))
@@ -68,7 +75,8 @@ class Fit(NamedTuple):
 
     likelihood: the log likelihood. squares, sizes: {tensor: the kernel's errors over the step's}, as
     root mean square and as mean absolute value. common: Σ e t over its spread.
-    rounding: {tensor: e / s}. cases: how many were drawn, of the wrong ones.
+    rounding: {tensor: e / s}. cases: how many were drawn, of the wrong ones. least: of the ratios of
+    root mean squares in single cases.
     """
 
     step: type
@@ -78,6 +86,7 @@ class Fit(NamedTuple):
     common: float
     rounding: dict
     cases: int
+    least: float
 
     @property
     def near(self):
@@ -86,7 +95,8 @@ class Fit(NamedTuple):
     @property
     def good(self):
         ratios = [*self.squares.values(), *self.sizes.values()]
-        return all(1 / FACTOR <= r <= FACTOR for r in ratios) and self.common <= FACTOR**2
+        sized = all(1 / FACTOR <= r <= FACTOR for r in ratios) and self.least >= 1 / FACTOR**3
+        return sized and self.common <= FACTOR**2
 
     @property
     def evidence(self):
@@ -154,11 +164,12 @@ def _fit(step, answers):
     return Fit(
         step,
         likelihood,
-        _median(told, lambda p: np.sqrt(np.sum(p.errors) / np.sum(p.variance(beta)))),
+        _median(told, lambda p: p.ratio(beta)),
         _median(told, lambda p: p.size(p.errors, beta) / p.size(p.runs, beta)),
         float(np.median([p.common for p in told])) if told else 0.0,
         _median(told, lambda p: np.sqrt(np.mean(p.errors / p.own))),
         sum(bool(answer.wrong) for answer in answers),
+        min((p.ratio(beta) for p in told if p.errors.size >= MANY), default=1.0),
     )
 
 

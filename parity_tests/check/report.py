@@ -73,9 +73,9 @@ def _problems(verdict):
     if groups:
         yield ""
     for (tensor, _), found in groups.items():
-        names = list(dict.fromkeys(short(f.case, verdict.kind) for f in found))
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        cases = "every case" if len(names) == len(verdict.cases) else ", ".join(names[:NAMED]) + more
+        wrong = list(dict.fromkeys(f.case for f in found))
+        every = len(wrong) == len(verdict.cases)
+        cases = "every case" if every else _names(wrong, verdict.kind)
         yield f"{f'{tensor}: ' if tensor else ''}{found[0].problem}, in {cases}"
         yield from (f"    {line}" for line in found[0].trace)
 
@@ -118,18 +118,36 @@ def _diagnosis(verdict):
     valued = any(finding.where and not finding.ok for finding in verdict.findings)
     if not verdict.diagnoses and not valued:
         return  # there is nothing to explain
-    if not verdict.diagnoses:
-        yield "no known bug, and no two or three of them, give these results"
-    elif len(verdict.diagnoses) == 1:
-        yield "this is what a known bug gives:"
+    if verdict.diagnoses:
+        yield _what_it_gives(verdict)
     else:
-        yield "one of these known bugs gives this:"
+        yield "no known bug, and no two or three of them, give these results"
     for diagnosis in verdict.diagnoses[:NAMED]:
         yield "  - " + "; and ".join(diagnosis.texts)
         yield f"    {diagnosis.evidence}"
+        if diagnosis.others:
+            yield f"    not explained: {_names(diagnosis.others, verdict.kind)}"
     if len(verdict.diagnoses) > NAMED:
         yield f"  - or {len(verdict.diagnoses) - NAMED} others"
+    yield from verdict.patterns
     yield ""
+
+
+def _what_it_gives(verdict):
+    """Return the line above the diagnoses: whether they explain all wrong cases, most, or a few."""
+    first, one = verdict.diagnoses[0], len(verdict.diagnoses) == 1
+    if first.explained == first.failed:
+        return "this is what a known bug gives:" if one else "one of these known bugs gives this:"
+    which = "a known bug" if one else "one of these known bugs"
+    if 2 * first.explained > first.failed:
+        return f"{which} gives the results of most wrong cases:"
+    return f"perhaps {which}, but it gives the results of few wrong cases:"
+
+
+def _names(cases, kind):
+    """Return the names of a few cases, and how many more there are."""
+    more = f" and {len(cases) - NAMED} more" if len(cases) > NAMED else ""
+    return ", ".join(short(case, kind) for case in cases[:NAMED]) + more
 
 
 def short(case, kind):

@@ -12,6 +12,7 @@ from ..errors import error
 from .arrays import LIBRARIES
 from .diagnose import Answer, diagnose
 from .kinds import KINDS
+from .pattern import patterns
 from .places import in_words
 from .scope import cases_for, left_out
 
@@ -52,6 +53,7 @@ class Verdict:
     """All findings, the diagnoses, what was left out and why; kind: a key of KINDS.
 
     scheme: the scheme whose cases were asked, None for all. remarks: further lines on what is wrong.
+    patterns: what the wrong cases have in common, unless a known bug explains them all.
     notes: what is worth saying but not wrong. library: a key of LIBRARIES.
     smallest: id of the wrong case with the smallest arrays, or None.
     """
@@ -67,6 +69,7 @@ class Verdict:
     notes: tuple = ()
     library: str = ""
     smallest: str | None = None
+    patterns: tuple = ()
 
     @property
     def ok(self):
@@ -115,12 +118,15 @@ def judge_kernel(
     again, notes = _second_call(kernel, answers, returned, kind)
     findings += again
     wrong = {finding.case for finding in findings if not finding.ok}
+    diagnoses = tuple(diagnose(answers, kind) if diagnosing else ())
+    questions = {a.question.case.id: a.question for a in answers}
+    explained = diagnoses and diagnoses[0].explained == len(wrong)
     return Verdict(
         kernel.name,
         kind.name,
         dtype,
         tuple(findings),
-        tuple(diagnose(answers, kind) if diagnosing else ()),
+        diagnoses,
         tuple(left_out(kernel, kind, dtype, without)),
         kind.scheme,
         tuple(kind.remarks(answers)),
@@ -131,6 +137,7 @@ def judge_kernel(
         ),
         kernel.library_name,
         min(wrong, key=lambda case: (sizes[case], case), default=None),
+        tuple(patterns(findings, questions, kind) if diagnosing and not explained else ()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from ...cases import CASES
 from ..kind import Kind
+from .features import FEATURES
 from .mistakes import MISTAKES
 from .precision_mistakes import IMPRECISE
 from .reference import Grids, Reference
@@ -44,4 +45,5 @@ ATTENTION = _Attention(
     reference=Reference,
     mistakes=MISTAKES,
     steps=IMPRECISE,
+    features=FEATURES,
 )

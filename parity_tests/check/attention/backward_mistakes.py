@@ -47,6 +47,16 @@ class DkWithScaleTwice(Reference):
         return self.scale * super().dk()
 
 
+class DqDkSwapped(Reference):
+    """dq and dk are swapped"""
+
+    def dq(self):
+        return super().dk()
+
+    def dk(self):
+        return super().dq()
+
+
 class DvOverQueries(Reference):
     """dv sums over the wrong axis: P dout for Pᵀ dout"""
 
@@ -131,6 +141,7 @@ BACKWARD = (
     *(NoDelta, DeltaWithoutWeights, DqWithoutScale, DkWithoutScale, DqWithScaleTwice),
     *(
         DkWithScaleTwice,
+        DqDkSwapped,
         DvOverQueries,
         DtableWithScale,
         DtableOverwritten,

@@ -196,10 +196,30 @@ class NoMaximum(Reference):
         return powers / powers.sum(-1, keepdims=True)
 
 
+# numbers
+
+
+class DenormalsFlushed(Reference):
+    """numbers below the smallest normal one are taken for 0, as -ffast-math and FTZ do"""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        for name in ("dout", "q", "k", "v", "table"):
+            setattr(self, name, self.flushed(getattr(self, name)))
+
+    def flushed(self, x):
+        smallest = np.finfo(self.range_of).tiny
+        return x if x is None else np.where(np.abs(x) < smallest, 0.0, x)
+
+    def result(self, name):
+        return self.flushed(super().result(name))
+
+
 MISTAKES = (
     *(*FACTORS, *map(kept, FACTORS)),
     *(*MASKS, BiasAfterMaskAlone, MaskReplacesAlone, MaskOfInfinityAlone),
     *(BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
+    DenormalsFlushed,
     *(*LOOKUP, *map(in_dtable, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
     *BACKWARD,

@@ -85,13 +85,27 @@ class NotRescaled(Tiled, Recomputed):
     """the output is not rescaled where a later tile of {size} keys raises the maximum"""
 
     def out(self):
+        powers, largest = self.powers_of_tiles()
+        return powers @ self.v / np.exp(self.scores() - largest).sum(-1, keepdims=True)
+
+    def powers_of_tiles(self):
+        """exp(score − the largest one so far), with the tile of the key; and the largest of all"""
         scores = self.scores()
         so_far = np.maximum.accumulate(scores, -1)
         ends = np.arange(scores.shape[-1]) // self.size * self.size + self.size - 1
         of_tile = so_far[..., ends.clip(max=scores.shape[-1] - 1)]
-        return (
-            np.exp(scores - of_tile) / np.exp(scores - so_far[..., -1:]).sum(-1, keepdims=True) @ self.v
-        )
+        return np.where(np.isinf(scores), 0.0, np.exp(scores - of_tile)), so_far[..., -1:]
+
+
+class SumNotRescaled(NotRescaled):
+    """the softmax's sum is not rescaled where a later tile of {size} keys raises the maximum"""
+
+    def log_sum(self):
+        powers, largest = self.powers_of_tiles()
+        return largest + np.log(powers.sum(-1, keepdims=True))
+
+    def out(self):
+        return np.exp(self.scores() - self.log_sum()) @ self.v
 
 
 class ScaleGrows(Tiled, Recomputed):
@@ -134,7 +148,7 @@ def of_size(mistake, size, short=True):
 
 TILES = tuple(
     of_size(mistake, size, short)
-    for mistake in (*LOST, PaddingNotMasked, FirstTileMasked, NotRescaled, ScaleGrows)
+    for mistake in (*LOST, PaddingNotMasked, FirstTileMasked, NotRescaled, SumNotRescaled, ScaleGrows)
     for size in SIZES
     for short in ((True, False) if mistake in LOST else (True,))
     if size not in UNTOLD.get(mistake, {}).values()

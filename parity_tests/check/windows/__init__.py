@@ -4,6 +4,7 @@ import math
 
 from ...cases import CASES
 from ..kind import Kind
+from .features import FEATURES
 from .mistakes import OF_PARTITION, OF_REVERSE
 from .reference import Partition, Reverse
 
@@ -46,6 +47,7 @@ WINDOWS = _OfMaps(
     reference=Partition,
     mistakes=OF_PARTITION,
     defaults={"shift_size": (0, 0)},
+    features=FEATURES,
 )
 REVERSE = _OfMaps(
     name="reverse",
@@ -65,4 +67,5 @@ REVERSE = _OfMaps(
     reference=Reverse,
     mistakes=OF_REVERSE,
     defaults={"shift_size": (0, 0)},
+    features=FEATURES,
 )

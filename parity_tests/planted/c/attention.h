@@ -21,10 +21,10 @@
     X(bias_after_mask) X(mask_of_infinity) X(mask_of_wrong_window) X(mask_of_first_window)         \
     X(heads_reversed) X(heads_shifted) X(heads_permuted) X(first_head) X(table_transposed)         \
     X(bias_not_permuted) X(program_decoded) X(scale_grows) X(softmax_over_queries) X(no_maximum)   \
-    X(not_rescaled) X(keys_lost) X(padding_not_masked) X(first_tile_masked) X(no_delta)            \
-    X(dq_without_scale) X(dk_without_scale) X(dk_scale_twice) X(queries_lost) X(dtable_stored)     \
-    X(dtable_last_sample) X(dtable_summed_over_heads) X(dtable_averaged) X(dtable_bfloat16)        \
-    X(dtable_keys_lost) X(dtable_queries_lost)
+    X(not_rescaled) X(sum_not_rescaled) X(keys_lost) X(padding_not_masked) X(first_tile_masked)    \
+    X(no_delta) X(dq_without_scale) X(dk_without_scale) X(dk_scale_twice) X(queries_lost)          \
+    X(dtable_stored) X(dtable_last_sample) X(dtable_summed_over_heads) X(dtable_averaged)          \
+    X(dtable_bfloat16) X(dtable_keys_lost) X(dtable_queries_lost)
 
 #define NUMBER(name) name,
 enum bug { BUGS(NUMBER) BUG_COUNT };

@@ -28,7 +28,7 @@ static void attend(const attention *a, int64_t b, int64_t h, int64_t i, REAL *ou
         int throughout = largest == -INFINITY; /* all keys so far are masked */
         REAL safe = throughout && !HAS(first_tile_masked) ? 0 : largest;
         correction = exp(before - safe);
-        sum *= correction;
+        if (!HAS(sum_not_rescaled)) sum *= correction;
         for (int64_t c = 0; c < a->v_dim && !HAS(not_rescaled); c++) out[c] *= correction;
         for (int64_t n = 0; n < KEYS; n++) {
             p[n] = exp(p[n] - safe);

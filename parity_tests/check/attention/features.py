@@ -1,0 +1,69 @@
+"""What a case of attention may have that others do not: where a kernel may be wrong."""
+
+import numpy as np
+
+LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # of tiles
+
+
+def _shapes(question):
+    """Return (B, H, Lq, d), (Lk, dv)."""
+    q, k, v = (question.arguments[name].shape for name in "qkv")
+    return q, (k[2], v[3])
+
+
+def _lengths(question):
+    (_, _, q_len, _), (k_len, _) = _shapes(question)
+    return q_len, k_len
+
+
+def _dim(question):
+    return _shapes(question)[0][3]
+
+
+def _mask_is_infinite(question):
+    mask = question.arguments.get("mask")
+    return mask is not None and bool(np.isinf(mask).any())
+
+
+def _has_prefix(question):
+    grids = question.context.get("grids")
+    return bool(grids and grids.prefix)
+
+
+def _not_square(question):
+    grids = question.context.get("grids")
+    return bool(grids and len(set(grids.queries)) > 1)
+
+
+def _several_windows(question):
+    mask = question.arguments.get("mask")
+    return mask is not None and mask.ndim == 4 and len(mask) > 1
+
+
+def _beyond(length):
+    return lambda question: _lengths(question)[1] > length
+
+
+def _ragged(length):
+    return lambda question: _lengths(question)[1] % length > 0
+
+
+FEATURES = {
+    "with Lq ≠ Lk": lambda question: len({*_lengths(question)}) > 1,
+    "with fewer queries than keys": lambda question: _lengths(question)[0] < _lengths(question)[1],
+    "with more queries than keys": lambda question: _lengths(question)[0] > _lengths(question)[1],
+    "with Lq = Lk": lambda question: len({*_lengths(question)}) == 1,
+    "with dv ≠ d": lambda question: _shapes(question)[1][1] != _dim(question),
+    "with a head size d that is no power of two": lambda question: bool(
+        _dim(question) & _dim(question) - 1
+    ),
+    "with several elements in the batch": lambda question: _shapes(question)[0][0] > 1,
+    "with several heads": lambda question: _shapes(question)[0][1] > 1,
+    "with an odd number of heads": lambda question: _shapes(question)[0][1] % 2 == 1,
+    "with a mask per window": _several_windows,
+    "with −∞ in the mask": _mask_is_infinite,
+    "with prefix tokens": _has_prefix,
+    "with a window that is not square": _not_square,
+    **{f"with more than {length} keys": _beyond(length) for length in LENGTHS},
+    **{f"with a number of keys that {length} does not divide": _ragged(length) for length in LENGTHS},
+}
