@@ -90,7 +90,11 @@ SHIFTED_OBLONG = Fixed(shift_mask((6, 15), (3, 5), (1, 2)))
 
 
 def late_keys(first, k_len):
-    """Return the inputs of attention in which query i sees no key before first[i]: −∞ masks them."""
+    """Return the inputs of attention in which query i sees no key before first[i]: −∞ masks them.
+
+    k_len: so large that each query sees a key of a whole tile, or what it gets without the last tile is
+        undefined.
+    """
     q_len = len(first)
     mask = np.where(np.arange(k_len) < np.array(first)[:, None], -np.inf, 0.0)
     lengths = {"q": q_len, "k": k_len, "v": k_len}
@@ -120,7 +124,7 @@ EDGES = [
         "attention", "logits_of_1e4", **QKV, table=Normal((11, 3), std=12e3, spaced=True), index=SEQUENCE
     ),
     op("attention", "denormal", q=QKV["q"], k=Denormal((2, 3, 6, 8)), v=Denormal((2, 3, 6, 8)), **TABLE),
-    op("attention", "late_keys", **late_keys((0, 16, 33), 40)),
+    op("attention", "late_keys", **late_keys((0, 16, 33), 70)),
     op("attention", "odd_heads", **ODD, table=Normal((23, 5)), index=Integers((7, 9), 23)),
     op(
         "attention",
@@ -316,7 +320,7 @@ OPS = [
     op("attention", "masked_row", **QKV, **TABLE, mask=MASKED_ROW),
     op("attention", "causal", **QKV, **TABLE, mask=CAUSAL),
     # whole tiles of each of these sizes are masked
-    op("attention", "masked_tiles", **late_keys((0, 4, 8, 16, 24, 32, 48, 64, 96, 128), 150)),
+    op("attention", "masked_tiles", **late_keys((0, 4, 8, 16, 24, 32, 48, 64, 96, 128), 261)),
     op("attention", "large_logits", {"scale": 12.0}, **QKV, **TABLE),
     op(
         "attention",

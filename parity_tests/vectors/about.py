@@ -8,7 +8,7 @@ ABOUT = {
     "attention-equal_logits": "scale 0: all logits are 0, dq and dk too",
     "attention-masked_row": "a query whose keys are all masked with −100, which changes nothing",
     "attention-causal": "−∞ in the mask for all keys after the query",
-    "attention-late_keys": "−∞ in the mask for the first 16 and the first 33 of 40 keys",
+    "attention-late_keys": "−∞ in the mask for the first 16 and the first 33 of 70 keys",
     "attention-large_logits": "scale 12: scores near 100, where exp overflows in float32",
     "attention-one_token": "one query, one key: the softmax is 1",
     "attention-one_row": "all pairs read the same row of the table; the other rows have no gradient",

@@ -23,16 +23,8 @@ class LastKeysLost(Tiled):
     """the last tile of keys is lost where the tiles of {size} do not divide their number"""
 
     def softmax(self, scores):
-        kept = self.kept(scores)
-        if not kept.any():
-            return np.zeros_like(scores)
-        return np.where(kept, super().softmax(np.where(kept, scores, -np.inf)), 0.0)
-
-    def softmax_backward(self, p, dp):
-        return np.where(self.kept(p), super().softmax_backward(p, dp), 0.0)
-
-    def kept(self, scores):
-        return np.arange(scores.shape[-1]) < self.whole(scores.shape[-1])
+        kept = np.arange(scores.shape[-1]) < self.whole(scores.shape[-1])
+        return super().softmax(np.where(kept, scores, -np.inf)) if kept.any() else np.zeros_like(scores)
 
 
 class LastKeysLostInDtable(Tiled):
@@ -132,7 +124,6 @@ class ScaleGrows(Tiled, Recomputed):
 LOST = (LastKeysLost, LastKeysLostInDtable, LastQueriesLost, LastQueriesLostInDtable)
 # {size: another that no case tells from it}
 UNTOLD = {
-    LastKeysLostInDtable: {64: 96},
     LastQueriesLost: {24: 48, 64: 96},
     LastQueriesLostInDtable: {24: 48, 64: 96},
 }
