@@ -81,12 +81,14 @@ BUGS = (
     "PrefixRowsSwapped PrefixRowsFirst PrefixTokensLast PrefixWithoutBias",
     "TableTransposed HeadsReversed HeadsShifted FirstHeadForAll",
     *("NoBias BiasSubtracted", "ScaleOnBias", "ScaleTwice NoScale", "OwnScale"),
-    *("NoMask MaskOfFirstWindow", "", "MaskTransposed BiasAfterMask"),
+    *("NoMask MaskOfFirstWindow", "MaskOfWrongWindow", "FirstTileMasked16 FirstTileMasked32"),
+    "MaskTransposed BiasAfterMask",
     *("SoftmaxOverQueries", "NoMaximum", "NoDelta DeltaWithoutWeights"),
     *("DqWithoutScale DqWithScaleTwice", "DkWithoutScale DkWithScaleTwice", "DvOverQueries"),
     *("DtableWithScale", "DtableOverwritten", "DtableOfLastSample DtableOfFirstSample DtableAveraged"),
-    *("DtableSummedOverHeads", "LastKeysLost4", "LastKeysLostInDtable4 LastQueriesLostInDtable4"),
-    *("LastQueriesLost4", "PaddingNotMasked4 PaddingNotMasked64"),
+    *("DtableSummedOverHeads", "LastKeysLost4", "LastKeysLost8 LastKeysLost32 LastKeysLost64"),
+    *("LastKeysLostInDtable4", "LastKeysLostInDtable8 LastKeysLostInDtable64"),
+    *("LastQueriesLostInDtable4", "LastQueriesLost4", "PaddingNotMasked4 PaddingNotMasked64"),
 )
 MISTAKE = {mistake.__name__: mistake for mistake in MISTAKES}
 
