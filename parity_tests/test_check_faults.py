@@ -55,7 +55,7 @@ WRONG_GRADIENTS = {
     "dtable: not returned": lambda g: {n: a for n, a in g.items() if n != "dtable"},
     "dtable: not returned, in every": lambda g: g | {"dtable": None},
     "backward returns 'q', 'k', 'v', 'table', expected dq, dk": lambda g: {n[1:]: g[n] for n in g},
-    "backward returned 1 values, expected dq, dk, dv, dtable": lambda g: (g["dq"],),
+    "backward returned 1 value, expected dq, dk, dv, dtable": lambda g: (g["dq"],),
     "dtable: shape (3, 11), expected (11, 3)": lambda g: g | {"dtable": g["dtable"].T},
     "dq: str is no array": lambda g: g | {"dq": "dq"},
 }
@@ -142,7 +142,7 @@ def test_arrays_of_another_library_are_said():
 def test_another_dtype_is_said_and_not_wrong():
     verdict, words = judged(attention_kernel(lambda out: out.astype(np.float64)))
     assert verdict.ok
-    assert "note: out is float64 in 1 cases; it is judged as float32" in words
+    assert "note: out is float64 in 1 case; it is judged as float32" in words
 
 
 def test_views_are_results_like_others():
@@ -192,7 +192,7 @@ def test_what_is_not_asked_is_said():
     verdict = judge_kernel(Kernel(f"{kernels_to_check.__name__}:forward_only"), pattern="plain")
     left = " ".join(verdict.left_out)
     assert "gradients: there is no backward function" in left
-    assert "with table and index, which the function does not take" in left
+    assert "with table, index, mask or scale, which the function does not take" in left
 
 
 def test_callables_of_every_sort_are_kernels():

@@ -8,6 +8,7 @@ import numpy as np
 from .arrays import first, library_of, open_library
 from .load import backward_of, load, signature_of
 from .trace import in_words, last_lines
+from .words import counted
 
 NOT_RETURNED = "not returned"
 NO_PATH = "no gradient: the output does not depend on the argument, or is detached from it"
@@ -130,7 +131,7 @@ class Kernel:
                 named = {f"d{name}": grad for name, grad in zip(names, grads, strict=True)}
                 return {name: grad for name, grad in named.items() if name[1:] in wanted}
         names = ", ".join(f"d{name}" for name in sorted(wanted, key=self._order))
-        raise ValueError(f"backward returned {len(grads)} values, expected {names}")
+        raise ValueError(f"backward returned {counted(len(grads), 'value')}, expected {names}")
 
     def _order(self, name):
         return self.signature.names.index(name) if name in self.signature.names else 0
