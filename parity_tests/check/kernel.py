@@ -114,10 +114,9 @@ class Kernel:
     def _call(self, given):
         if not self.signature.by_position:
             return self.forward(**given)
-        values = [given.get(name) for name in self.signature.names]
-        while values and values[-1] is None:
-            values.pop()
-        return self.forward(*values)
+        names, values = self.signature.names, self.signature.defaults | given
+        last = max(n for n, name in enumerate(names) if name in given)
+        return self.forward(*(values.get(name) for name in names[: last + 1]))
 
     def _named(self, grads, wanted):
         """Return {name: gradient} of what backward returned; raises ValueError if it fits no names."""
