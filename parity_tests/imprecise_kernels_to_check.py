@@ -213,6 +213,20 @@ class OfClass:
         return torch.tensor(x, dtype=getattr(torch, dtype) if x.dtype.kind == "f" else torch.int64)
 
 
+class OfBias(OfClass):
+    """A class above that sums dtable in an order of its own, as a kernel that looks the bias up."""
+
+    takes = needs = ("table", "index")
+
+    def results(self, question):
+        given = {name: self.tensor(x, question.dtype) for name, x in question.arguments.items()}
+        run, wide = object.__new__(self.made), torch.promote_types(given["table"].dtype, torch.float32)
+        run.table, run.index = given["table"].to(wide), given["index"]
+        dtable = run.scatter(self.tensor(question.dout, question.dtype).to(wide)[None])
+        results = {"out": run.table[run.index].permute(2, 0, 1), "dtable": dtable}
+        return {n: x.to(given["table"].dtype).double().numpy() for n, x in results.items()}
+
+
 def summed_in_bfloat16(q, k, v, table=None, index=None, mask=None, scale=None):
     """A kernel for the command: dtable is added up in bfloat16."""
     given = {"q": q, "k": k, "v": v, "table": table, "index": index, "mask": mask, "scale": scale}
@@ -221,3 +235,8 @@ def summed_in_bfloat16(q, k, v, table=None, index=None, mask=None, scale=None):
 
 def summed_in_bfloat16_backward(dout, given):
     return OfClass(Dtable, "bfloat16").made(**given, dout=dout).results()
+
+
+def indexed(table, index):
+    """A kernel for the command: autograd adds the pairs of a row up in the table's dtype."""
+    return table[index].permute(2, 0, 1)

@@ -1,6 +1,7 @@
 """What `check` says of kernels that fail, return something else than asked, or change what they got."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from . import kernels_to_check
 from .check.arrays import library_of
 from .check.kernel import Kernel
+from .check.load import load
 from .check.report import text
 from .check.verdict import judge_kernel
 from .kernels_to_check import attention, attention_backward
@@ -55,7 +57,7 @@ WRONG_GRADIENTS = {
     "dtable: not returned": lambda g: {n: a for n, a in g.items() if n != "dtable"},
     "dtable: not returned, in every": lambda g: g | {"dtable": None},
     "backward returns 'q', 'k', 'v', 'table', expected dq, dk": lambda g: {n[1:]: g[n] for n in g},
-    "backward returned 1 values, expected dq, dk, dv, dtable": lambda g: (g["dq"],),
+    "backward returned 1 value, expected dq, dk, dv, dtable": lambda g: (g["dq"],),
     "dtable: shape (3, 11), expected (11, 3)": lambda g: g | {"dtable": g["dtable"].T},
     "dq: str is no array": lambda g: g | {"dq": "dq"},
 }
@@ -142,7 +144,7 @@ def test_arrays_of_another_library_are_said():
 def test_another_dtype_is_said_and_not_wrong():
     verdict, words = judged(attention_kernel(lambda out: out.astype(np.float64)))
     assert verdict.ok
-    assert "note: out is float64 in 1 cases; it is judged as float32" in words
+    assert "note: out is float64 in 1 case; it is judged as float32" in words
 
 
 def test_views_are_results_like_others():
@@ -192,7 +194,7 @@ def test_what_is_not_asked_is_said():
     verdict = judge_kernel(Kernel(f"{kernels_to_check.__name__}:forward_only"), pattern="plain")
     left = " ".join(verdict.left_out)
     assert "gradients: there is no backward function" in left
-    assert "with table and index, which the function does not take" in left
+    assert "with table, index, mask or scale, which the function does not take" in left
 
 
 def test_callables_of_every_sort_are_kernels():
@@ -232,16 +234,36 @@ def test_modules_and_operators_of_pytorch_are_kernels():
                 )
                 return torch.autograd.grad(out, leaves, dout)
 
+    class WithDefaults(Function):
+        @staticmethod
+        def forward(ctx, q, k, v, table=None, index=None, heads="all", mask=None):
+            ctx.save_for_backward(q, k, v)
+            assert heads == "all"
+            bias = 0 if mask is None else mask
+            bias = bias if table is None else bias + table[index].permute(2, 0, 1)
+            return torch.softmax(q @ k.mT / q.shape[-1] ** 0.5 + bias, -1) @ v
+
     @torch.library.custom_op("rpb_check_test::forward", mutates_args=())
     def operator(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         return torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1) @ v
 
     assert judged(Kernel(Module(), "torch"))[0].ok
     assert judged(Kernel(Function.apply, "torch"), "plain")[0].ok
+    assert Kernel(Function.apply, "torch").needs == ("q", "k", "v")
+    assert Kernel(WithDefaults.apply, "torch").needs == ("q", "k", "v")
+    for pattern in ("plain", "table", "causal"):
+        assert judged(Kernel(WithDefaults.apply, "torch"), pattern, without="d*")[0].ok
     _, words = judged(Kernel(operator, "torch"), "plain")
     assert "no autograd formula was registered" in words
     assert judged(Kernel(operator, "torch"), "plain", without="d*")[0].ok
     assert judged(Kernel(torch.ops.rpb_check_test.forward, "torch"), "plain", without="d*")[0].ok
+
+
+def test_a_class_with_apply_is_no_kernel_but_its_apply_is(tmp_path):
+    (tmp_path / "mine.py").write_text("class F:\n    apply = staticmethod(abs)\nclass G: pass\n")
+    for name, words in (("F", "of the class, did you mean 'F.apply'?"), ("G", "of the class")):
+        with pytest.raises(ValueError, match=re.escape(words) + "$"):
+            load(f"{tmp_path / 'mine.py'}:{name}")
 
 
 def test_an_output_detached_from_its_arguments_is_said():

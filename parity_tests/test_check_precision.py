@@ -1,11 +1,16 @@
 """`check` finds steps in low precision: their errors depend on the order of operations."""
 
+import re
+
 import numpy as np
 import pytest
+import torch
 
 from . import budget, right_kernels_to_check
 from . import imprecise_kernels_to_check as kernels
+from .check.__main__ import main
 from .check.attention import ATTENTION
+from .check.bias import BIAS
 from .check.diagnose import Answer
 from .check.kernel import Kernel
 from .check.noise import Noise
@@ -19,20 +24,23 @@ HALF = ("bfloat16", "float16")
 ORDERS = ("", "Random", "Tree", "Blocks", "Samples", "Pairs")
 
 
-def answers(kernel, dtype, *variants):
+def answers(kernel, dtype, *variants, kind=ATTENTION):
     """Return the kernel's answers in some of the cases."""
     found = []
-    for question in (ATTENTION.question(c, dtype) for c in ATTENTION.cases if c.variant in variants):
+    for question in (kind.question(c, dtype) for c in kind.cases if c.variant in variants):
         results = kernel.results(question)
         truth, costs = question.truth, question.costs
-        rows = [budget.row(name, truth[name], x, costs.get(name)) for name, x in results.items()]
+        rows = [
+            budget.row(name, truth[name], x, costs.get(name), name in question.moved)
+            for name, x in results.items()
+        ]
         found.append(Answer(question, results, tuple(row.tensor for row in rows if not row.ok)))
     return found
 
 
-def names(found):
+def names(found, kind=ATTENTION):
     """Return the steps in low precision that explain the answers, the most likely first."""
-    return list(dict.fromkeys(fit.step.__doc__ for fit in imprecise_steps(found, ATTENTION.steps)))
+    return list(dict.fromkeys(fit.step.__doc__ for fit in imprecise_steps(found, kind.steps)))
 
 
 FEW = (
@@ -114,6 +122,52 @@ def test_a_softmax_summed_in_bfloat16_is_named_for_bfloat16_inputs():
     kernel = kernels.OfClass(kernels.SoftmaxSum, "bfloat16")
     found = answers(kernel, "bfloat16", "table", "cross", "many_keys")
     assert names(found) == ["the softmax's sum is accumulated in bfloat16"]
+
+
+OF_BIAS = ("oblong", "rows_never_read", "swin_7x7", "registers_3x5", "beit_3x5", "past_tiles")
+LOW_FOR = [("float64", "float32"), ("float32", "bfloat16"), ("float32", "float16")]
+
+
+@pytest.mark.parametrize(("dtype", "low"), [*LOW_FOR, *((half, half) for half in HALF)])
+def test_a_low_accumulator_of_a_lookup_is_named_in_any_order(dtype, low):
+    for order in ORDERS[:4]:
+        kernel = kernels.OfBias(getattr(kernels, f"Dtable{order}"), low)
+        found = answers(kernel, dtype, *OF_BIAS, kind=BIAS)
+        assert {name for answer in found for name in answer.wrong} == {"dtable"}
+        step = f"dtable is accumulated in {'float16 or TF32' if low == 'float16' else low}"
+        assert names(found, BIAS) == [step], order
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", *HALF])
+def test_a_right_accumulator_of_a_lookup_is_right(dtype):
+    for order in ORDERS[:4]:
+        kernel = kernels.OfBias(getattr(kernels, f"Dtable{order}"), "float64")
+        found = answers(kernel, dtype, *OF_BIAS, kind=BIAS)
+        assert not any(answer.wrong for answer in found) and names(found, BIAS) == []
+
+
+@pytest.mark.parametrize("low", HALF)
+def test_a_lookup_of_a_rounded_table_is_named(low):
+    dtype, called = getattr(torch, low), "float16 or TF32" if low == "float16" else low
+
+    def out_alone(table, index):
+        bias = table[index].permute(2, 0, 1)
+        return bias + (bias.to(dtype).to(bias.dtype) - bias).detach()
+
+    def both(table, index):
+        return table.to(dtype)[index].permute(2, 0, 1).to(table.dtype)
+
+    rounded = f"the table, or the bias, is rounded to {called}"
+    for kernel, step in ((out_alone, rounded), (both, f"{rounded}, and dtable is accumulated in it")):
+        assert names(answers(Kernel(kernel, "torch"), "float32", *OF_BIAS, kind=BIAS), BIAS) == [step]
+
+
+def test_autograd_of_a_lookup_in_bfloat16_is_named_by_the_command(capsys):
+    target = "parity_tests.imprecise_kernels_to_check:indexed"
+    assert main([target, "--kind", "bias", "--dtype", "bfloat16"]) == 1
+    assert re.findall("^  - (.*)", capsys.readouterr().out, re.M) == [
+        "dtable is accumulated in bfloat16"
+    ]
 
 
 class SmallFactor(kernels.Attention):

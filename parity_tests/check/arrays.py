@@ -100,9 +100,8 @@ class JAX(NumPy):
     def array(self, value, dtype):
         if not isinstance(value, np.ndarray):
             return value
-        array = self.jax.numpy.from_dlpack(np.array(value))
-        array = array.astype(dtype if value.dtype.kind == "f" else "int32")
-        return self.jax.device_put(array, self.device)
+        kind = self.jax.numpy.dtype(dtype) if value.dtype.kind == "f" else np.int32
+        return self.jax.device_put(value.astype(kind), self.device)  # JAX would compile a conversion
 
     def differentiate(self, forward, given, wanted, dout):
         """Return the output and the gradients of the wanted arguments; () if the shape is wrong."""

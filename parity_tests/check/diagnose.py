@@ -40,6 +40,11 @@ class Diagnosis(NamedTuple):
     others: tuple = ()
 
     @property
+    def is_whole(self):
+        """Whether it explains all wrong cases; for a step in low precision a few are measured."""
+        return self.explained == self.failed or bool(self.sizes)
+
+    @property
     def evidence(self):
         """Why it is this one, in words."""
         cases = f"{self.explained} of {self.failed} wrong cases"

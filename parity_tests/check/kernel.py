@@ -8,6 +8,7 @@ import numpy as np
 from .arrays import first, library_of, open_library
 from .load import backward_of, load, signature_of
 from .trace import in_words, last_lines
+from .words import counted
 
 NOT_RETURNED = "not returned"
 NO_PATH = "no gradient: the output does not depend on the argument, or is detached from it"
@@ -113,10 +114,9 @@ class Kernel:
     def _call(self, given):
         if not self.signature.by_position:
             return self.forward(**given)
-        values = [given.get(name) for name in self.signature.names]
-        while values and values[-1] is None:
-            values.pop()
-        return self.forward(*values)
+        names, values = self.signature.names, self.signature.defaults | given
+        last = max(n for n, name in enumerate(names) if name in given)
+        return self.forward(*(values.get(name) for name in names[: last + 1]))
 
     def _named(self, grads, wanted):
         """Return {name: gradient} of what backward returned; raises ValueError if it fits no names."""
@@ -130,7 +130,7 @@ class Kernel:
                 named = {f"d{name}": grad for name, grad in zip(names, grads, strict=True)}
                 return {name: grad for name, grad in named.items() if name[1:] in wanted}
         names = ", ".join(f"d{name}" for name in sorted(wanted, key=self._order))
-        raise ValueError(f"backward returned {len(grads)} values, expected {names}")
+        raise ValueError(f"backward returned {counted(len(grads), 'value')}, expected {names}")
 
     def _order(self, name):
         return self.signature.names.index(name) if name in self.signature.names else 0

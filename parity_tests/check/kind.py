@@ -1,11 +1,13 @@
 """A kind of kernel: its arguments and results, the cases it is judged by, and its known bugs."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..cases import Case
 from ..run import given_of
 from ..verdict import moved_in, truth_of
+from .words import counted, listed
+
+MISFITS = {"with": "which the function does not take", "without": "which the function needs"}
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,29 @@ class Kind:
         """
         return [self.question(case, dtype) for case in self.fitting(takes, needs, quick)]
 
+    @property
+    def takes_floats(self):
+        """Whether its functions take arrays of floats; the others compute integers, or a mask."""
+        return any(case.inputs for case in self.cases)
+
     def fitting(self, takes, needs=(), quick=False):
         """Return the cases that `questions` asks, with the arguments that the kernel gets."""
-        fit = [case for case, reason in self._reasons(takes, needs) if not reason]
+        fit = [case for case, names in self._misfits(takes, needs) if not names]
         return [case for case in fit if not (quick and self.is_large(case))]
 
     def left_out(self, takes, needs=()):
-        """Return, in words, how many cases `questions` leaves out, and for want of which argument."""
-        reasons = Counter(reason for _, reason in self._reasons(takes, needs))
-        return [f"cases {reason}: {count}" for reason, count in reasons.items() if reason]
+        """Return, in words, how many cases `questions` leaves out, and for want of which arguments."""
+        found = [misfit for _, misfit in self._misfits(takes, needs) if misfit]
+        return [
+            f"{counted(len(sets), 'case')} {which} {self._any_of(sets)}, {reason}"
+            for which, reason in MISFITS.items()
+            if (sets := [names for of, names in found if of == which])
+        ]
+
+    def _any_of(self, sets):
+        """Return "a and b" where all sets of arguments are {a, b}, else "a, b or c" of all of them."""
+        names = [name for name in self.arguments if any(name in each for each in sets)]
+        return listed(names, "and" if all(len(each) == len(names) for each in sets) else "or")
 
     def asked(self, case, takes, needs):
         """Return the case with the arguments that a kernel of these arguments gets."""
@@ -109,20 +125,20 @@ class Kind:
         left_out = {name: value for name, value in self.defaults.items() if name in lacking}
         return replace(case, options=left_out | case.options) if left_out else case
 
-    def _reasons(self, takes, needs):
-        """Return [(case as it is asked, why it is not asked or "")] of the cases that are the kind's."""
+    def _misfits(self, takes, needs):
+        """Return [(case as it is asked, why it is not asked)] of the cases that are the kind's."""
         takes = self.arguments if takes is None else takes
         own = [c for c in self.cases if {*c.inputs, *c.options} <= self.arguments.keys()]
         asked = [self.asked(case, takes, needs) for case in own]
         return [(case, self._misfit(case, takes, needs)) for case in asked]
 
     def _misfit(self, case, takes, needs):
-        """Return why a kernel of these arguments is not asked the case, "" if it is."""
+        """Return a key of MISFITS and the arguments for which the case is not asked, or None."""
         given = {*case.inputs, *case.options}
-        if lacking := [name for name in self.arguments if name in given - set(takes)]:
-            return f"with {' and '.join(lacking)}, which the function does not take"
-        absent = [name for name in needs if name not in given]
-        return f"without {' and '.join(absent)}, which the function needs" if absent else ""
+        if lacking := given - set(takes):
+            return "with", lacking
+        absent = set(needs) - given
+        return ("without", absent) if absent else None
 
     def question(self, case, dtype):
         """Return the `Question` of a case."""

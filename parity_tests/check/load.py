@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,13 +18,14 @@ class Signature:
     """The arguments of a callable.
 
     names: in order. needs: those without a default. anything: whether it takes names beyond these.
-    by_position: whether it cannot be called by name.
+    by_position: whether it cannot be called by name. defaults: {name: value} of the others.
     """
 
     names: tuple
     needs: tuple
     anything: bool = False
     by_position: bool = False
+    defaults: dict = field(default_factory=dict)
 
 
 def load(target):
@@ -56,7 +57,9 @@ def backward_of(function, owner, name):
 def signature_of(function):
     """Return the `Signature` of a function, a partial, a PyTorch module or op, or an object called."""
     if isinstance(function, functools.partial):
-        return _without_bound(signature_of(function.func), function)
+        signature = signature_of(function.func)
+        bound = {*signature.names[: len(function.args)], *function.keywords}
+        return _without(signature, bound)
     schema = _schema(function)
     if schema is not None:
         return Signature(
@@ -64,9 +67,9 @@ def signature_of(function):
         )
     owner = getattr(function, "__self__", None)
     if inspect.isclass(owner) and function.__name__ == "apply" and hasattr(owner, "forward"):
-        names = _of_python(owner.forward).names  # a torch.autograd.Function
-        context = 0 if "setup_context" in vars(owner) else 1
-        return Signature(names[context:], names[context:], by_position=True)
+        forward = _of_python(owner.forward)  # of a torch.autograd.Function
+        context = forward.names[: 0 if "setup_context" in vars(owner) else 1]
+        return replace(_without(forward, context), by_position=True)
     if hasattr(function, "forward") and not inspect.isclass(function):
         return _of_python(function.forward)  # a torch.nn.Module: its __call__ takes anything
     return _of_python(function)
@@ -87,14 +90,15 @@ def _of_python(function):
         tuple(p.name for p in named if p.default is p.empty),
         anything=anything,
         by_position=inspect.Parameter.POSITIONAL_ONLY in kinds,
+        defaults={p.name: p.default for p in named if p.default is not p.empty},
     )
 
 
-def _without_bound(signature, partial):
-    """Return the signature without the arguments that a functools.partial has bound."""
-    names = [n for n in signature.names[len(partial.args) :] if n not in partial.keywords]
-    needs = tuple(n for n in signature.needs if n in names)
-    return Signature(tuple(names), needs, signature.anything, signature.by_position)
+def _without(signature, names):
+    """Return the signature without some of the arguments."""
+    left = tuple(name for name in signature.names if name not in names)
+    needs = tuple(name for name in signature.needs if name not in names)
+    return replace(signature, names=left, needs=needs)
 
 
 def _schema(function):
@@ -115,7 +119,10 @@ def _check_function(function, place, name, module):
         hint = f", did you mean {near[0]!r}?" if near else f", only {', '.join(known) or 'none'}"
         raise ValueError(f"{place} has no function {name!r}{hint}")
     if inspect.isclass(function):
-        raise ValueError(f"{name} in {place} is a class, expected a function or an object of the class")
+        apply = f", did you mean {f'{name}.apply'!r}?" if hasattr(function, "apply") else ""
+        raise ValueError(
+            f"{name} in {place} is a class, expected a function or an object of the class{apply}"
+        )
 
 
 def _is_function(f):

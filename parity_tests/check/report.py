@@ -2,9 +2,12 @@
 
 from textwrap import wrap
 
+from .words import counted
+
 WIDTH = 100
 NAMED = 4  # cases, or bugs, that are named
 CLEAR = 100  # times the largest element: beyond it the truth is nearly 0
+SMALL = 0.01  # of what rounding allows: below it the number says no more
 FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
 
@@ -18,7 +21,7 @@ def text(verdict, verbose=False):
         lines += [*verdict.remarks, ""] if verdict.remarks else []
         if verdict.smallest:
             smallest = short(verdict.smallest, verdict.kind)
-            lines += [f"the smallest wrong case alone: --case {smallest}"]
+            lines += [f"a small wrong case alone: --case {smallest}"]
     else:
         lines += [_right(verdict)]
     lines += [f"note: {note}" for note in verdict.notes]
@@ -33,12 +36,12 @@ def text_of_case(verdict, whole):
 
 
 def _counts(verdict):
-    cases = f"{len(verdict.cases)} case" + "s" * (len(verdict.cases) != 1)
-    return f"{cases}, {len(verdict.failed)} wrong"
+    return f"{counted(len(verdict.cases), 'case')}, {len(verdict.failed)} wrong"
 
 
 def _heading(verdict):
-    judged = f"{verdict.kernel}, {verdict.kind} in {verdict.dtype}"
+    judged = f"{verdict.kernel}, {verdict.kind}"
+    judged += f" in {verdict.dtype}" if verdict.takes_floats else ""
     judged += f", scheme {verdict.scheme}" if verdict.scheme else ""
     judged += f", {verdict.library} arrays" if verdict.library else ""
     return judged
@@ -52,7 +55,8 @@ def _right(verdict):
     share = max(finding.row.budget_share for finding in verdict.findings)
     if all(finding.row.max_error == 0 for finding in verdict.findings):
         return "right: all results are equal, bit for bit"
-    return f"right: the largest error is {share:.0%} of what rounding allows"
+    size = f"{share:.0%}" if share > SMALL else f"below {SMALL:.0%}"
+    return f"right: the largest error is {size} of what rounding allows"
 
 
 def _wrong(verdict):
@@ -81,8 +85,8 @@ def _problems(verdict):
 
 
 def _worst(verdict, tensors):
-    """Yield a table with the worst element of each tensor that is wrong."""
-    rows = []
+    """Yield a table with the worst element of each tensor that is wrong, and in how many cases it is."""
+    rows, several = [], len(verdict.cases) > 1
     for tensor in tensors:
         wrong = [f for f in verdict.findings if f.row.tensor == tensor and not f.ok]
         placed = [f for f in wrong if f.where]
@@ -90,11 +94,13 @@ def _worst(verdict, tensors):
             clear = [f for f in placed if f.relative < CLEAR] or placed
             worst = max(clear, key=lambda f: f.relative)
             name = short(worst.case, verdict.kind)
-            count = f"{len(wrong)} of {len(verdict.cases)}"
-            rows.append(f"{tensor:<7} {count:>9} {_numbers(worst)}  {name}: {worst.where}")
-            rows.append(f"{'':>40}is {worst.got:.6g}, expected {worst.expected:.6g}")
+            count = f" {f'{len(wrong)} of {len(verdict.cases)}':>9}" if several else ""
+            begin = f"{tensor:<7}{count} {_numbers(worst)}  "
+            rows.append(f"{begin}{name}: {worst.where}")
+            rows.append(f"{'':>{len(begin)}}is {worst.got:.6g}, expected {worst.expected:.6g}")
     if rows:
-        yield from ("", f"{'tensor':<7} {'wrong in':>9} {'error':>8} {'x allowed':>10}  worst element")
+        count = f" {'wrong in':>9}" if several else ""
+        yield from ("", f"{'tensor':<7}{count} {'error':>8} {'x allowed':>10}  worst element")
         yield from rows
 
 
@@ -136,7 +142,7 @@ def _diagnosis(verdict):
 def _what_it_gives(verdict):
     """Return the line above the diagnoses: whether they explain all wrong cases, most, or a few."""
     first, one = verdict.diagnoses[0], len(verdict.diagnoses) == 1
-    if first.explained == first.failed:
+    if first.is_whole:
         return "this is what a known bug gives:" if one else "one of these known bugs gives this:"
     which = "a known bug" if one else "one of these known bugs"
     if 2 * first.explained > first.failed:

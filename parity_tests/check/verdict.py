@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
@@ -14,7 +15,10 @@ from .diagnose import Answer, diagnose
 from .kinds import KINDS
 from .pattern import patterns
 from .places import in_words
-from .scope import cases_for, left_out
+from .scope import cases_for, left_out, never_given
+from .words import counted
+
+TOKENS = ("query", "key", "token")  # axes: a case with one of them says little
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Verdict:
     scheme: the scheme whose cases were asked, None for all. remarks: further lines on what is wrong.
     patterns: what the wrong cases have in common, unless a known bug explains them all.
     notes: what is worth saying but not wrong. library: a key of LIBRARIES.
-    smallest: id of the wrong case with the smallest arrays, or None.
+    smallest: id of the wrong case to look at first, see `_first_to_look_at`, or None.
+    takes_floats: as in the Kind.
     """
 
     kernel: str
@@ -69,6 +74,7 @@ class Verdict:
     notes: tuple = ()
     library: str = ""
     smallest: str | None = None
+    takes_floats: bool = True
     patterns: tuple = ()
 
     @property
@@ -114,13 +120,14 @@ def judge_kernel(
         findings += found
         answers.append(answer)
         returned.append(what)
-    sizes = {a.question.case.id: _size(a.question) for a in answers}
     again, notes = _second_call(kernel, answers, returned, kind)
     findings += again
-    wrong = {finding.case for finding in findings if not finding.ok}
-    diagnoses = tuple(diagnose(answers, kind) if diagnosing else ())
-    questions = {a.question.case.id: a.question for a in answers}
-    explained = diagnoses and diagnoses[0].explained == len(wrong)
+    questions = {answer.question.case.id: answer.question for answer in answers}
+    diagnoses, common = (), ()
+    if diagnosing:
+        diagnoses = tuple(diagnose(answers, kind))
+        if not (diagnoses and diagnoses[0].is_whole):
+            common = tuple(patterns(findings, questions, kind))
     return Verdict(
         kernel.name,
         kind.name,
@@ -131,13 +138,15 @@ def judge_kernel(
         kind.scheme,
         tuple(kind.remarks(answers)),
         (
-            *_dtypes(returned if len(kind.axes) > 1 else (), dtype),
+            *never_given(kernel, kind),
+            *_dtypes(returned if kind.takes_floats else (), dtype),
             *_libraries(returned, kernel.library_name),
             *notes,
         ),
         kernel.library_name,
-        min(wrong, key=lambda case: (sizes[case], case), default=None),
-        tuple(patterns(findings, questions, kind) if diagnosing and not explained else ()),
+        _first_to_look_at(findings, questions.values(), kind),
+        kind.takes_floats,
+        common,
     )
 
 
@@ -199,7 +208,7 @@ def _dtypes(returned, dtype):
             if "float" in found and found != dtype:
                 other.setdefault((name, found), []).append(what)
     for (name, found), whats in other.items():
-        yield f"{name} is {found} in {len(whats)} cases; it is judged as {dtype}"
+        yield f"{name} is {found} in {counted(len(whats), 'case')}; it is judged as {dtype}"
 
 
 def _libraries(returned, own):
@@ -212,6 +221,27 @@ def _libraries(returned, own):
 def _size(question):
     """Return the number of elements of the case's arrays."""
     return sum(np.size(value) for value in (*question.arguments.values(), question.truth["out"]))
+
+
+def _first_to_look_at(findings, questions, kind):
+    """Return the id of the smallest wrong case, or None.
+
+    Cases with several queries, keys or tokens of a window come before those with one, and then cases
+    with more wrong tensors before those with fewer.
+    """
+    wrong = Counter(case for case, _ in {(f.case, f.row.tensor) for f in findings if not f.ok})
+
+    def order(question):
+        case = question.case.id
+        return _is_of_one_token(question, kind.axes), -wrong[case], _size(question), case
+
+    few = [question for question in questions if question.case.id in wrong]
+    return min(few, key=order).case.id if few else None
+
+
+def _is_of_one_token(question, axes):
+    sizes = ((axes[name][-x.ndim :], x.shape) for name, x in question.truth.items() if x.ndim)
+    return any((axis, 1) in zip(names, shape, strict=True) for names, shape in sizes for axis in TOKENS)
 
 
 def _second_call(kernel, answers, returned, kind):

@@ -4,6 +4,7 @@ from ...cases import CASES
 from ..attention.reference import Grids
 from ..kind import Kind
 from .mistakes import MISTAKES
+from .precision_mistakes import IMPRECISE
 from .reference import BiasReference
 
 WORK = 150_000  # elements of the bias: larger cases are left out of --quick
@@ -31,4 +32,5 @@ BIAS = _Bias(
     cases=tuple(case for case in CASES if (case.kind, case.name) == ("op", "bias")),
     reference=BiasReference,
     mistakes=MISTAKES,
+    steps=IMPRECISE,
 )

@@ -1,6 +1,7 @@
 """Attention with relative position bias in C, called with ctypes: rpb-check mykernel.py:attention
 
-For a library of your own replace the last lines by `C = ctypes.CDLL("./libmykernel.so")`. Prototypes:
+For a library of your own replace the last lines by `C = ctypes.CDLL("./libmykernel.so")`.
+Prototypes:
 
     void forward(const float *q, const float *k, const float *v, const float *table,
                  const int64_t *index, const float *mask, float scale, const int64_t *sizes,
@@ -9,8 +10,8 @@ For a library of your own replace the last lines by `C = ctypes.CDLL("./libmyker
                   const int64_t *index, float scale, const int64_t *sizes,
                   float *dq, float *dk, float *dv, float *dtable);
 
-All arrays are float32 and row-major; sizes are B, H, Lq, Lk, d, dv. table and index may be NULL. mask is
-(B, H, Lq, Lk) or NULL. p, (B, H, Lq, Lk), are the weights. The gradients come in as 0.
+All arrays are float32 and row-major; sizes are B, H, Lq, Lk, d, dv. table and index may be NULL.
+mask is (B, H, Lq, Lk) or NULL. p, (B, H, Lq, Lk), are the weights. The gradients come in as 0.
 """
 
 import ctypes
@@ -25,7 +26,8 @@ def attention(q, k, v, table=None, index=None, mask=None, scale=None):
     """Return (out, what backward needs)."""
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     sizes = np.array([*q.shape[:3], k.shape[2], q.shape[3], v.shape[3]])
-    p, out = np.empty((*q.shape[:3], k.shape[2]), q.dtype), np.empty((*q.shape[:3], v.shape[3]), q.dtype)
+    p = np.empty((*q.shape[:3], k.shape[2]), q.dtype)
+    out = np.empty((*q.shape[:3], v.shape[3]), q.dtype)
     if mask is not None:  # a mask of 4 axes is per window: sample b uses mask[b mod nW]
         mask = mask[np.arange(len(q)) % len(mask)] if mask.ndim == 4 else mask
         mask = np.ascontiguousarray(np.broadcast_to(mask, p.shape))
@@ -43,7 +45,7 @@ def attention_backward(dout, cache):
 
 
 def _call(function, *arguments):
-    """Call a function of the library with NumPy arrays (by address), None (NULL) and numbers (float)."""
+    """Call a function of the library with NumPy arrays, by address, None (NULL) and numbers."""
     kept = [np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
     if any(a.dtype not in (np.float32, np.int64) for a in kept if isinstance(a, np.ndarray)):
         raise TypeError("this kernel takes float32 and int64")
@@ -63,8 +65,9 @@ SOURCE = r"""
 #define SIZES int64_t B = n[0], H = n[1], Lq = n[2], Lk = n[3], d = n[4], dv = n[5]
 #define EACH_QUERY for (int64_t r = 0; r < B * H * Lq; r++)  /* r = (b * H + h) * Lq + i */
 
-void forward(const float *q, const float *k, const float *v, const float *table, const int64_t *index,
-             const float *mask, float scale, const int64_t *n, float *p, float *out) {
+void forward(const float *q, const float *k, const float *v, const float *table,
+             const int64_t *index, const float *mask, float scale, const int64_t *n,
+             float *p, float *out) {
     SIZES;
     EACH_QUERY {
         int64_t bh = r / Lq, h = bh % H, i = r % Lq;

@@ -6,8 +6,8 @@ import torch
 def attention(q, k, v, table=None, index=None, mask=None, scale=None):
     """Return out; autograd gives the gradients. Put your kernel here.
 
-    A kernel with a backward of its own is a torch.autograd.Function that is called here, or returns
-    (out, cache) and has a function attention_backward(dout, cache) -> {"dq": …, "dk": …, …} beside it.
+    Two ways to bring a backward of your own: call a torch.autograd.Function here; or return
+    (out, cache) and write attention_backward(dout, cache) -> {"dq": …, "dk": …, …} in this file.
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = scale * (q @ k.transpose(-1, -2))

@@ -1,11 +1,15 @@
 """The bias of a table and an index in C, called with ctypes: rpb-check mykernel.py:bias --kind bias
 
-For a library of your own replace the last lines by `C = ctypes.CDLL("./libmykernel.so")`. Prototypes:
+For a library of your own replace the last lines by `C = ctypes.CDLL("./libmykernel.so")`.
+Prototypes:
 
-    void forward(const float *table, const int64_t *index, int64_t heads, int64_t pairs, float *out);
-    void backward(const float *dout, const int64_t *index, int64_t heads, int64_t pairs, float *dtable);
+    void forward(const float *table, const int64_t *index, int64_t heads, int64_t pairs,
+                 float *out);
+    void backward(const float *dout, const int64_t *index, int64_t heads, int64_t pairs,
+                  float *dtable);
 
-table is (R, H), index (Lq, Lk), out (H, Lq, Lk), all row-major. pairs is Lq · Lk. dtable comes in as 0.
+table is (R, H), index (Lq, Lk), out (H, Lq, Lk), all row-major. pairs is Lq · Lk.
+dtable comes in as 0.
 """
 
 import ctypes

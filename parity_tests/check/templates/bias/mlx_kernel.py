@@ -11,5 +11,6 @@ def bias(table, index):
 def bias_backward(dout, cache):
     """Return the gradient by name. Put your scatter-add here: every pair adds to its row."""
     table, index = cache
-    dtable = mx.zeros(table.shape, mx.float32).at[index].add(dout.transpose(1, 2, 0).astype(mx.float32))
+    pairs = dout.transpose(1, 2, 0).astype(mx.float32)
+    dtable = mx.zeros(table.shape, mx.float32).at[index].add(pairs)
     return {"dtable": dtable.astype(table.dtype)}
