@@ -1,8 +1,12 @@
-"""Right kernels of attention in PyTorch, made in different ways, each judged by `check.soundness`."""
+"""Right kernels of attention in PyTorch, made in different ways, each judged by `check.soundness`.
+
+`right_numpy_kernels_to_check` has those in NumPy; `MAKES` has all.
+"""
 
 import torch
 from torch.nn import functional
 
+from . import right_numpy_kernels_to_check
 from .imprecise_kernels_to_check import Attention, OfClass
 
 
@@ -117,4 +121,5 @@ MAKES = {
     "the inputs' dtype": OfClass(InOwnDtype),
     "tiles, online softmax": OfClass(InTiles),
     "PyTorch's sdpa": OfClass(Sdpa),
+    **right_numpy_kernels_to_check.MAKES,
 }

@@ -9,6 +9,7 @@ import platform
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +76,25 @@ def _processor():
     return platform.machine()
 
 
+def chosen(pattern, named):
+    """Return the entries of {name: entry} whose names match one of the patterns, given with commas."""
+    return {n: x for n, x in named.items() if any(fnmatch(n, each) for each in pattern.split(","))}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m parity_tests.check.soundness", description=__doc__)
     parser.add_argument("--seeds", type=int, default=30, help="how many, from 1")
+    parser.add_argument("--makes", default="*", help="names or patterns, with commas")
+    parser.add_argument("--cases", default="*", help="names or patterns, with commas")
     parser.add_argument("--dtypes", default=",".join(DTYPES), help="with commas")
     parser.add_argument("--write", type=Path, help="write the table to this file after each seed")
     options = parser.parse_args(argv)
+    makes = chosen(options.makes, MAKES)
+    cases = [*chosen(options.cases, {case.variant: case for case in ATTENTION.cases}).values()]
     found = {}
     for seed in range(1, options.seeds + 1):
         for dtype in options.dtypes.split(","):
-            for make, rows in shares(seed, dtype).items():
+            for make, rows in shares(seed, dtype, makes, cases).items():
                 found.setdefault((make, dtype), []).extend(rows)
         text = page(found, seed)
         if options.write:
