@@ -43,7 +43,8 @@ class InTiles(Attention):
         total = torch.zeros_like(largest)
         for tile in scores.split(self.size, -1):
             new = torch.maximum(largest, tile.amax(-1, keepdim=True))
-            total = total * (largest - new).exp() + (tile - new).exp().sum(-1, keepdim=True)
+            base = new.masked_fill(new == -torch.inf, 0)  # while −∞ masks all keys so far
+            total = total * (largest - base).exp() + (tile - base).exp().sum(-1, keepdim=True)
             largest = new
         self.kept = largest, total.log()
         return (scores - largest).exp() / total
