@@ -17,7 +17,7 @@ class Recomputed(Reference):
         """The scores as backward computes them."""
         return self.scores()
 
-    def kept(self):
+    def kept_of_softmax(self):
         """The largest score of each query and log Σ exp(score − largest): (B, H, Lq, 1) both
 
         Apart, as their sum would be a rounding error of the largest score off.
@@ -28,7 +28,7 @@ class Recomputed(Reference):
 
     @cached_property
     def weights_again(self):
-        largest, log_sum = self.kept()
+        largest, log_sum = self.kept_of_softmax()
         powers = np.exp(self.scores_again() - largest - log_sum)
         return powers.astype(self.range_of).astype(np.float64)
 
@@ -59,7 +59,7 @@ class NoMaximumInForward(Recomputed):
         powers = self.powers()
         return powers / powers.sum(-1, keepdims=True)
 
-    def kept(self):
+    def kept_of_softmax(self):
         return 0.0, np.log(self.powers().sum(-1, keepdims=True))
 
 
