@@ -39,8 +39,8 @@ def shares(seed, dtype, makes=MAKES, cases=None):
     return found
 
 
-def page(found, seeds):
-    """Return the results, {(make, dtype): [(share, case, tensor)]}, as Markdown."""
+def page(found, seeds, options=""):
+    """Return the results, {(make, dtype): [(share, case, tensor)]}, as Markdown; options: of the run."""
     rows = [
         f"| {make} | {dtype} | {len(each):,} | {sum(row[0] > 1 for row in each)} "
         f"| {max(each)[0]:.3f} | {max(each)[1]}, {max(each)[2]} |"
@@ -52,14 +52,15 @@ def page(found, seeds):
         [
             "# Right kernels are judged right",
             "",
-            f"`python -m parity_tests.check.soundness --seeds {seeds}`",
+            f"`python -m parity_tests.check.soundness --seeds {seeds}{options}`",
             f"on {datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} processors,",
             f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}.",
             "",
             f"{len(total):,} tensors were compared with the truth. {wrong} are over the budget.",
             f"The largest error is {max(total)[0]:.1%} of it. Seeds 1 to {seeds}, the cases of",
-            "attention that `--quick` judges. The makes are right kernels, in",
-            "`parity_tests/right_kernels_to_check.py`.",
+            "attention that `--quick` judges, or those of `--cases` among them. The makes are right",
+            "kernels, in `parity_tests/right_kernels_to_check.py` and",
+            "`parity_tests/right_numpy_kernels_to_check.py`.",
             "",
             "| make | dtype | comparisons | over | largest share | where |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -91,12 +92,14 @@ def main(argv=None):
     options = parser.parse_args(argv)
     makes = chosen(options.makes, MAKES)
     cases = [*chosen(options.cases, {case.variant: case for case in ATTENTION.cases}).values()]
+    patterns = {"makes": options.makes, "cases": options.cases}
+    named = "".join(f" --{name} '{value}'" for name, value in patterns.items() if value != "*")
     found = {}
     for seed in range(1, options.seeds + 1):
         for dtype in options.dtypes.split(","):
             for make, rows in shares(seed, dtype, makes, cases).items():
                 found.setdefault((make, dtype), []).extend(rows)
-        text = page(found, seed)
+        text = page(found, seed, named)
         if options.write:
             options.write.write_text(text)
         print(f"seed {seed}: {max(max(rows)[0] for rows in found.values()):.3f}", flush=True)
