@@ -1,8 +1,12 @@
-"""Right kernels of attention in PyTorch, made in different ways, each judged by `check.soundness`."""
+"""Right kernels of attention in PyTorch, made in different ways, each judged by `check.soundness`.
+
+`right_numpy_kernels_to_check` has those in NumPy; `MAKES` has all.
+"""
 
 import torch
 from torch.nn import functional
 
+from . import right_numpy_kernels_to_check
 from .imprecise_kernels_to_check import Attention, OfClass
 
 
@@ -39,7 +43,8 @@ class InTiles(Attention):
         total = torch.zeros_like(largest)
         for tile in scores.split(self.size, -1):
             new = torch.maximum(largest, tile.amax(-1, keepdim=True))
-            total = total * (largest - new).exp() + (tile - new).exp().sum(-1, keepdim=True)
+            base = new.masked_fill(new == -torch.inf, 0)  # while −∞ masks all keys so far
+            total = total * (largest - base).exp() + (tile - base).exp().sum(-1, keepdim=True)
             largest = new
         self.kept = largest, total.log()
         return (scores - largest).exp() / total
@@ -117,4 +122,5 @@ MAKES = {
     "the inputs' dtype": OfClass(InOwnDtype),
     "tiles, online softmax": OfClass(InTiles),
     "PyTorch's sdpa": OfClass(Sdpa),
+    **right_numpy_kernels_to_check.MAKES,
 }

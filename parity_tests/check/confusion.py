@@ -1,7 +1,7 @@
 """Plant every known bug in a kernel that rounds, diagnose it, and list those not named alone.
 
-The kernel rounds each result at random to the dtype's grid (`rounded`), as the yardsticks do. The
-diagnosis computes the same bug in float64.
+The kernel rounds each result at random to float32's grid (`rounded`), as the yardsticks do, and its last
+ones to the dtype's. The diagnosis computes the same bug in float64.
 """
 
 import argparse
@@ -22,13 +22,17 @@ SMALL = 50_000  # pairs of tokens times channels: larger cases are asked where n
 
 
 def planted(mistake, question, run=100):
-    """Return the results of a kernel with this mistake, whose arithmetic rounds at random."""
-    rounding = Rounding(question.dtype, run)
+    """Return the results of a kernel with this mistake, whose arithmetic rounds at random.
+
+    For inputs in half precision it computes in float32, and rounds the results once more.
+    """
+    rounding = Rounding("float32", run)
     arguments = {name: _marked(value, rounding) for name, value in question.arguments.items()}
     dout = _marked(question.dout, rounding)
     made = mistake(dout, **arguments, **question.context)
     results = {name: np.asarray(made.result(name)) for name in question.truth}
-    results = {name: np.asarray(on_grid(x, rounding)) for name, x in results.items()}
+    own = Rounding(question.dtype, run)
+    results = {name: np.asarray(on_grid(x, own)) for name, x in results.items()}
     return {name: np.broadcast_to(x, question.truth[name].shape) for name, x in results.items()}
 
 
@@ -96,9 +100,10 @@ def page(found, command):
     """Return {dtype: rows} as Markdown: counts, and the mistakes that are not named alone."""
     lines = ["# Diagnoses of planted bugs", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
     lines += [
-        "Each known bug of attention is planted in a kernel that rounds every result at random to the",
-        'dtype\'s grid. "Named alone" means that the diagnosis is this bug and no other. The lists show',
-        "the bugs with another outcome, with all bugs that the diagnosis names.",
+        "Each known bug of attention is planted in a kernel that rounds every result at random to",
+        "float32's grid, and what it returns to the dtype's. A class of `check/attention` is a row: a bug",
+        'may have several forms. "Named alone" means that the diagnosis is this bug and no other. The',
+        "lists show the bugs with another outcome, with all bugs that the diagnosis names.",
         "",
     ]
     for dtype, rows in found.items():

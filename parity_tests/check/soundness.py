@@ -9,6 +9,7 @@ import platform
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,8 @@ def shares(seed, dtype, makes=MAKES, cases=None):
     return found
 
 
-def page(found, seeds):
-    """Return the results, {(make, dtype): [(share, case, tensor)]}, as Markdown."""
+def page(found, seeds, options=""):
+    """Return the results, {(make, dtype): [(share, case, tensor)]}, as Markdown; options: of the run."""
     rows = [
         f"| {make} | {dtype} | {len(each):,} | {sum(row[0] > 1 for row in each)} "
         f"| {max(each)[0]:.3f} | {max(each)[1]}, {max(each)[2]} |"
@@ -51,14 +52,15 @@ def page(found, seeds):
         [
             "# Right kernels are judged right",
             "",
-            f"`python -m parity_tests.check.soundness --seeds {seeds}`",
+            f"`python -m parity_tests.check.soundness --seeds {seeds}{options}`",
             f"on {datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} processors,",
             f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}.",
             "",
             f"{len(total):,} tensors were compared with the truth. {wrong} are over the budget.",
             f"The largest error is {max(total)[0]:.1%} of it. Seeds 1 to {seeds}, the cases of",
-            "attention that `--quick` judges. The makes are right kernels, in",
-            "`parity_tests/right_kernels_to_check.py`.",
+            "attention that `--quick` judges, or those of `--cases` among them. The makes are right",
+            "kernels, in `parity_tests/right_kernels_to_check.py` and",
+            "`parity_tests/right_numpy_kernels_to_check.py`.",
             "",
             "| make | dtype | comparisons | over | largest share | where |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -75,18 +77,29 @@ def _processor():
     return platform.machine()
 
 
+def chosen(pattern, named):
+    """Return the entries of {name: entry} whose names match one of the patterns, given with commas."""
+    return {n: x for n, x in named.items() if any(fnmatch(n, each) for each in pattern.split(","))}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m parity_tests.check.soundness", description=__doc__)
     parser.add_argument("--seeds", type=int, default=30, help="how many, from 1")
+    parser.add_argument("--makes", default="*", help="names or patterns, with commas")
+    parser.add_argument("--cases", default="*", help="names or patterns, with commas")
     parser.add_argument("--dtypes", default=",".join(DTYPES), help="with commas")
     parser.add_argument("--write", type=Path, help="write the table to this file after each seed")
     options = parser.parse_args(argv)
+    makes = chosen(options.makes, MAKES)
+    cases = [*chosen(options.cases, {case.variant: case for case in ATTENTION.cases}).values()]
+    patterns = {"makes": options.makes, "cases": options.cases}
+    named = "".join(f" --{name} '{value}'" for name, value in patterns.items() if value != "*")
     found = {}
     for seed in range(1, options.seeds + 1):
         for dtype in options.dtypes.split(","):
-            for make, rows in shares(seed, dtype).items():
+            for make, rows in shares(seed, dtype, makes, cases).items():
                 found.setdefault((make, dtype), []).extend(rows)
-        text = page(found, seed)
+        text = page(found, seed, named)
         if options.write:
             options.write.write_text(text)
         print(f"seed {seed}: {max(max(rows)[0] for rows in found.values()):.3f}", flush=True)

@@ -8,7 +8,7 @@ from .reference import Reference
 
 
 class Recomputed(Reference):
-    """A kernel that keeps log Σ exp of each query, and in backward P = exp(score − log Σ exp)."""
+    """A kernel that keeps what softmax divided by, and in backward makes P anew from the scores."""
 
     def scores(self):
         return self.masked(self.logits())
@@ -17,15 +17,20 @@ class Recomputed(Reference):
         """The scores as backward computes them."""
         return self.scores()
 
-    def log_sum(self):
-        """log Σ exp of each query: (B, H, Lq, 1)"""
+    def kept_of_softmax(self):
+        """The largest score of each query and log Σ exp(score − largest): (B, H, Lq, 1) both
+
+        Apart, as their sum would be a rounding error of the largest score off.
+        """
         scores = self.scores()
         largest = scores.max(-1, keepdims=True)
-        return largest + np.log(np.exp(scores - largest).sum(-1, keepdims=True))
+        return largest, np.log(np.exp(scores - largest).sum(-1, keepdims=True))
 
     @cached_property
     def weights_again(self):
-        return np.exp(self.scores_again() - self.log_sum()).astype(self.range_of).astype(np.float64)
+        largest, log_sum = self.kept_of_softmax()
+        powers = np.exp(self.scores_again() - largest - log_sum)
+        return powers.astype(self.range_of).astype(np.float64)
 
     def dv(self):
         return self.weights_again.swapaxes(-1, -2) @ self.dout
@@ -54,8 +59,8 @@ class NoMaximumInForward(Recomputed):
         powers = self.powers()
         return powers / powers.sum(-1, keepdims=True)
 
-    def log_sum(self):
-        return np.log(self.powers().sum(-1, keepdims=True))
+    def kept_of_softmax(self):
+        return 0.0, np.log(self.powers().sum(-1, keepdims=True))
 
 
 def named(mistake, base, words):
