@@ -13,7 +13,9 @@ pytest.importorskip("triton")
 
 from torch_impl.ops.attention.triton_kernels.operator import attention as operator
 
-from .test_triton import DEVICE, drawn, grads_of, window
+from .test_triton import DEVICE, INTERPRETABLE, drawn, grads_of, window
+
+pytestmark = INTERPRETABLE
 
 
 def operator_arguments(size=(3, 4), prefix=1):
