@@ -10,7 +10,7 @@ import torch_impl
 from torch_impl.ops import attention
 from torch_impl.ops.attention import Offsets, triton
 
-from . import budget, report
+from . import budget, interpreter, report
 from .cases import CASES, Case, Integers, Mask, Normal
 from .cases._case import attention as attention_case
 from .cases._case import op
@@ -23,6 +23,9 @@ pytest.importorskip("triton")
 from torch_impl.ops.attention.triton_kernels import launch, sizes
 
 DEVICE = report.device()
+pytestmark = INTERPRETABLE = pytest.mark.skipif(
+    DEVICE == "cpu" and interpreter.fails(), reason=interpreter.REASON
+)
 OFFERED = {"q", "k", "v", "table", "index", "mask"}
 TABLES = {"1d", "2d", "3d", "t5", "levit", "maxvit", "log_cpb", "alibi", "kerple", "custom", "sum"}
 FEW = 40_000  # pairs: the interpreter takes a second for that many

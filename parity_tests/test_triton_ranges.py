@@ -10,7 +10,9 @@ from torch_impl.ops import attention
 
 pytest.importorskip("triton")
 
-from .test_triton import DEVICE, drawn, grads_of, window
+from .test_triton import DEVICE, INTERPRETABLE, drawn, grads_of, window
+
+pytestmark = INTERPRETABLE
 
 
 def computed(implementation, qkv, table, queries=None, **pairs):

@@ -82,7 +82,8 @@ class FIRE(TableBias):
         device = self.index.device
         offsets = axis_offsets(q_size[0], k_size[0], q_offset, device=device).to(c)
         positions = torch.arange(q_size[0], device=device).unsqueeze(1).add(q_offset).to(c)  # (Lq, 1)
-        threshold = (wide(self.L_multiplier) * self.init_length).abs()
+        # PyTorch 2.11 cannot write the product with an integer to ONNX if the length is open
+        threshold = (wide(self.L_multiplier) * float(self.init_length)).abs()
         longest = torch.where(positions < threshold, threshold, positions)  # at a tie: the position
         x = _psi(c, offsets) / (_psi(c, longest) + EPS)
         values = call_wide(self.mlp, x.reshape(-1, 1))

@@ -113,7 +113,8 @@ def score_mod(inputs: Inputs) -> ScoreMod | None:
     if inputs.table is not None:
         terms.append(_of_table(inputs.table, inputs.index, inputs.offsets))
     if lookup is not None:
-        terms += map(_of_query, lookup.products(), lookup.indices)
+        pairs = zip(lookup.products(), lookup.indices, strict=True)
+        terms += [_of_query(product, index) for product, index in pairs]
     if not terms:
         return None
 

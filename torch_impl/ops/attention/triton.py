@@ -17,6 +17,7 @@ from .inputs import Inputs
 
 DTYPES = torch.float32, torch.float16, torch.bfloat16
 MOST_CHANNELS = 256  # more would spill
+INSTALLED = importlib.util.find_spec("triton") is not None  # PyTorch 2.11 cannot trace the search
 
 
 def refusal(inputs: Inputs) -> str | None:
@@ -54,7 +55,7 @@ def _no_triton(q: Tensor) -> dict[str, bool]:
     hint = " (or the variable TRITON_INTERPRET=1)" if kind == "cpu" else ""
     runs = kind == "cuda" or (kind == "cpu" and os.environ.get("TRITON_INTERPRET") == "1")
     return {
-        "Triton is not installed": importlib.util.find_spec("triton") is None,
+        "Triton is not installed": not INSTALLED,
         f"q is on {kind}, expected cuda{hint}": not runs,
     }
 
