@@ -111,7 +111,7 @@ def test_an_epoch_on_digits_agrees_with_the_cpu(model, device):
     steps = 2 if device == "cpu" else None
     losses, weights = trained(built(model, "cpu", torch.float64), "cpu", steps)
     theirs, other = trained(built(model, device, torch.float64), device, steps)
-    np.testing.assert_allclose(theirs, losses, rtol=budget.TRAINING_LOSS)
+    assert budget.float64("loss", losses, theirs, budget.TRAINING_LOSS).ok
     for name, array in weights.items():
         row = budget.float64(name, array, other[name], budget.TRAINING_WEIGHTS)
         assert row.ok, row

@@ -112,7 +112,7 @@ def test_a_table_gradient_added_up_in_bfloat16_is_red():
     given, dtype = given_of(case, "bfloat16"), "bfloat16"
     truth, _ = truth_of(case, dtype)
     index, dscores = given.inputs["index"].ravel(), dscores_of(given)  # (256, 49 · 49)
-    assert np.allclose(np.bincount(index, dscores.sum(0)), truth["dtable"][:, 0])
+    assert budget.float64("", truth["dtable"][:, 0], np.bincount(index, dscores.sum(0))).ok
     for dtype_of_sum, red in (("float32", set()), (dtype, {"dtable"})):
         dtable = np.zeros_like(truth["dtable"])
         for pair_of_row in range(49):  # each row of the table is read by at most 49 pairs of a window

@@ -14,6 +14,7 @@ from . import budget, interpreter, report
 from .cases import CASES, Case, Integers, Mask, Normal
 from .cases._case import attention as attention_case
 from .cases._case import op
+from .given_attention import assert_within_budget
 from .run import given_of
 from .run_torch import run_torch
 from .verdict import judge
@@ -129,10 +130,35 @@ def window(size, heads=2, prefix=0, causal=None):
     return table.requires_grad_(), Offsets.of_grids(size, size, rows, prefix, causal)
 
 
-def grads_of(out, *leaves, seed=2):
+def gradient_like(out, seed=2):
+    """Return a random gradient of the output."""
+    return torch.randn(out.shape, generator=torch.Generator().manual_seed(seed)).to(out)
+
+
+def grads_of(out, *leaves):
     """Return the leaves' gradients for a random gradient of the output."""
-    dout = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed)).to(out)
-    return torch.autograd.grad(out, leaves, dout)
+    return torch.autograd.grad(out, leaves, gradient_like(out))
+
+
+def inputs_of(q, k, v, table, index, **more):
+    """Return {name: tensor} as plain NumPy takes them."""
+    return {"q": q, "k": k, "v": v, "table": table, "index": index} | more
+
+
+def results_of(out, *leaves, dout):
+    """Return {name: tensor}: the output and the gradients of q, k, v and the table."""
+    grads = torch.autograd.grad(out, leaves, dout)
+    return {"out": out} | dict(zip(("dq", "dk", "dv", "dtable"), grads, strict=True))
+
+
+def assert_triton_is_right(q, k, v, table, offsets=None, index=None, **more):
+    """Compare output and gradients with the truth, under offsets or an index; return them."""
+    pairs = {"index": index} if offsets is None else {"offsets": offsets}
+    out = attention(q, k, v, table, **pairs, **more, implementation="triton")
+    found = results_of(out, q, k, v, table, dout=gradient_like(out))
+    index = offsets.index() if index is None else index
+    assert_within_budget(found, inputs_of(q, k, v, table, index, **more), gradient_like(out))
+    return found
 
 
 @pytest.mark.parametrize(("size", "prefix"), [((3, 5), 2), ((70,), 0)])
@@ -154,29 +180,18 @@ def test_rows_that_share_a_row_of_the_table_add_up():
     (q, k, v), (_, offsets) = drawn(12), window((3, 4))
     offsets = offsets._replace(rows=offsets.rows % 4)
     table = torch.randn(4, 2, device=DEVICE, requires_grad=True)
-    found, expected = (
-        grads_of(attention(q, k, v, table, offsets=offsets, implementation=name), q, k, v, table)
-        for name in ("triton", "eager")
-    )
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
+    assert_triton_is_right(q, k, v, table, offsets)
 
 
 def test_a_row_that_sees_nothing_is_nan_and_no_other():
-    """As eager, forward and backward; a table's row is NaN only if such a query reads it."""
+    """As the definition, forward and backward; a table's row is NaN only if such a query reads it."""
     q, k, v = drawn(5)
     table, index = torch.randn(5, 2, device=DEVICE), torch.arange(5, device=DEVICE)[:, None].expand(5, 5)
     mask = torch.zeros(5, 5, device=DEVICE)
     mask[1] = -math.inf
     mask[2, :3] = -math.inf
-    found, expected = [], []
-    for name, results in (("triton", found), ("eager", expected)):
-        leaf = table.clone().requires_grad_()
-        out = attention(q, k, v, leaf, index, mask=mask, implementation=name)
-        results += [out, *grads_of(out, q, k, v, leaf)]
-    assert found[0][:, :, 1].isnan().all()
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, equal_nan=True)
+    found = assert_triton_is_right(q, k, v, table.requires_grad_(), index=index, mask=mask)
+    assert found["out"][:, :, 1].isnan().all()
 
 
 @pytest.mark.parametrize("tokens", [13, 37])
@@ -184,12 +199,7 @@ def test_logits_of_ten_thousand_overflow_nowhere(tokens):
     """Not even for the queries that fill the tile up, which read the table too."""
     (q, k, v), (table, offsets) = drawn(tokens), window((tokens,))
     table = (1e4 * table.detach()).requires_grad_()
-    found, expected = [], []
-    for name, results in (("triton", found), ("eager", expected)):
-        out = attention(q, k, v, table, offsets=offsets, implementation=name)
-        results += [out, *grads_of(out, q, k, v, table)]
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
+    assert_triton_is_right(q, k, v, table, offsets)
 
 
 @pytest.mark.parametrize(("causal", "prefix"), [(1, 0), (-2, 2)])
@@ -201,12 +211,7 @@ def test_tiles_of_hidden_keys_are_skipped_and_no_other(causal, prefix):
     table = table.detach().clone()
     table[:79][hidden] = -math.inf
     table.requires_grad_()
-    found, expected = [], []
-    for name, results in (("triton", found), ("eager", expected)):
-        out = attention(q, k, v, table, offsets=offsets, implementation=name)
-        results += [out, *grads_of(out, q, k, v, table)]
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
+    assert_triton_is_right(q, k, v, table, offsets)
 
 
 @pytest.mark.parametrize("size", [(80,), (7, 12)])
