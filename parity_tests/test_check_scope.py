@@ -111,9 +111,9 @@ def test_one_case_is_no_several(capsys):
     verdict = judge_kernel(Kernel(lambda q, k, v: attention(q, k, v)[0] + 1), pattern="plain")
     shown = text(verdict)
     assert "1 case, 1 wrong" in shown
-    assert "1 of 1" not in shown and "wrong in" not in shown
+    assert "1 of 1" not in shown and "wrong in" not in shown and "--case" not in shown
     several = text(judge_kernel(Kernel(lambda q, k, v: attention(q, k, v)[0] + 1)))
-    assert "wrong in" in several and " 2 of 2 " in several
+    assert "wrong in" in several and " 2 of 2 " in several and "alone: --case plain" in several
 
 
 def test_the_values_of_an_element_are_below_its_place():
