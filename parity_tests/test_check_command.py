@@ -132,7 +132,7 @@ def test_the_worst_element_has_its_position_and_offset(capsys, kernel_file):
     assert "row 94 (offset (1, −3)), head 1" in shown
     assert "batch 0, head 1, key 0 (prefix), channel 3" in shown
     assert "right in all cases: dq, dv" in shown
-    assert "--case beit_7x7" in shown
+    assert "beit_7x7: batch 1" in shown
 
 
 WRONG = """

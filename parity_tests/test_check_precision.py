@@ -162,6 +162,20 @@ def test_a_lookup_of_a_rounded_table_is_named(low):
         assert names(answers(Kernel(kernel, "torch"), "float32", *OF_BIAS, kind=BIAS), BIAS) == [step]
 
 
+def test_other_errors_of_a_lookup_are_not_taken_for_low_precision():
+    def too_large(table, index):
+        return table[index].permute(2, 0, 1) * (1 + 2.0**-9)
+
+    def one_element(table, index):
+        bias = table[index].permute(2, 0, 1)
+        off = torch.zeros_like(bias).index_fill(-1, torch.tensor([0]), 0.02)
+        return bias + (off * bias).detach()
+
+    for kernel in (too_large, one_element):
+        found = answers(Kernel(kernel, "torch"), "float32", *OF_BIAS, kind=BIAS)
+        assert any(answer.wrong for answer in found) and names(found, BIAS) == []
+
+
 def test_autograd_of_a_lookup_in_bfloat16_is_named_by_the_command(capsys):
     target = "parity_tests.imprecise_kernels_to_check:indexed"
     assert main([target, "--kind", "bias", "--dtype", "bfloat16"]) == 1

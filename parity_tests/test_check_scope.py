@@ -1,6 +1,7 @@
 """What `check` says of a kernel's arguments: kinds that fit, names that are near, cases left out."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from .check.kinds import KINDS
 from .check.report import text
 from .check.scope import cases_for, left_out
 from .check.verdict import judge_kernel
-from .kernels_to_check import attention
+from .kernels_to_check import attention, attention_backward
 
 
 def error_of(function, kind):
@@ -110,9 +111,9 @@ def test_one_case_is_no_several(capsys):
     verdict = judge_kernel(Kernel(lambda q, k, v: attention(q, k, v)[0] + 1), pattern="plain")
     shown = text(verdict)
     assert "1 case, 1 wrong" in shown
-    assert "1 of 1" not in shown and "wrong in" not in shown
+    assert "1 of 1" not in shown and "wrong in" not in shown and "--case" not in shown
     several = text(judge_kernel(Kernel(lambda q, k, v: attention(q, k, v)[0] + 1)))
-    assert "wrong in" in several and " 2 of 2 " in several
+    assert "wrong in" in several and " 2 of 2 " in several and "alone: --case plain" in several
 
 
 def test_the_values_of_an_element_are_below_its_place():
@@ -132,23 +133,23 @@ def test_only_a_kind_with_floats_has_a_dtype():
 
 
 def test_the_case_to_look_at_has_several_tokens_and_the_most_wrong_tensors():
-    """Not `one_token`, though smaller; not `more_keys_prefix`, where only the output is made wrong."""
+    """Not `one_token`, though smaller, nor the smallest of the others, where only out is wrong."""
 
     class Wrong:
         def __call__(self, q, k, v, table, index):
             out, cache = attention(q, k, v, table, index)
-            return out + 1, (cache, q.shape[0] > 1)
+            return out + 1, (cache, q.shape[2] > 10)
 
         def backward(self, dout, cache):
-            from .kernels_to_check import attention_backward
-
             grads = attention_backward(dout, cache[0])
             return {name: grad + 1 for name, grad in grads.items()} if cache[1] else grads
 
-    verdict = judge_kernel(Kernel(Wrong()), quick=True, diagnosing=False)
-    wrong = {case: {f.row.tensor for f in verdict.findings if f.case == case and not f.ok}
-             for case in verdict.failed}  # fmt: skip
-    assert "op-attention-one_token" in wrong
-    assert len(wrong[verdict.smallest]) == max(map(len, wrong.values())) == 5
-    only_out = judge_kernel(Kernel(Wrong().__call__), quick=True, diagnosing=False)
-    assert only_out.smallest == "op-attention-more_keys_prefix"
+    few = {"pattern": "*e*_[tk3]*", "quick": True, "diagnosing": False}
+    verdict = judge_kernel(Kernel(Wrong()), **few)
+    wrong = Counter(f.case for f in verdict.findings if not f.ok)
+    assert (wrong["op-attention-one_token"], wrong["op-attention-more_keys_prefix"]) == (1, 1)
+    assert wrong[verdict.smallest] == 5
+    assert judge_kernel(Kernel(Wrong()), without="d*", **few).smallest == "op-attention-more_keys_prefix"
+    alone = few | {"pattern": "one_token"}
+    assert judge_kernel(Kernel(Wrong()), **alone).smallest == "op-attention-one_token"
+    assert judge_kernel(Kernel(attention), **alone).smallest is None

@@ -19,7 +19,7 @@ def text(verdict, verbose=False):
     if verdict.failed:
         lines += [*_wrong(verdict), "", *_diagnosis(verdict)]
         lines += [*verdict.remarks, ""] if verdict.remarks else []
-        if verdict.smallest:
+        if verdict.smallest and len(verdict.cases) > 1:
             smallest = short(verdict.smallest, verdict.kind)
             lines += [f"a small wrong case alone: --case {smallest}"]
     else:
