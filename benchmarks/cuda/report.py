@@ -32,7 +32,7 @@ READING = (
 
 @dataclass
 class Report:
-    """machine: {name: what it is}; lines: [(Entry, Line)]; left: entries not measured for lack of time."""
+    """machine: {name: what it is}; lines: [(Entry, Line)]; left: entries not measured in time."""
 
     machine: dict
     lines: list[tuple[Entry, Line]] = field(default_factory=list)
