@@ -13,7 +13,7 @@ def main(argv=None):
     options = parse(parser, argv)
     try:
         run, trainer = loaded_run(options)
-        described(trainer.model, run.data).save_pretrained(options.out)
+        described(trainer.model, run).save_pretrained(options.out)
     except MISTAKES as error:
         fail(parser.prog, error)
     print(f"written {options.out}")

@@ -1,38 +1,57 @@
-"""Classify new images with the network of a run, without its training data."""
+"""Classify new images with the network of a run or of an exported folder, without its training data."""
 
 from pathlib import Path
 
 from . import runs
+from .build import import_twin
 from .data.folder import read_images
 from .data.pixels import View
 
+EXPORTED = "config.json"  # is in a folder that `experiments.export` wrote, and in no run
+
 
 def load_model(folder, backend=None, which="best"):
-    """Load the network of a run: a model of its twin that classifies images and can be saved.
+    """Load the network of a run or of an exported folder: a model that classifies images.
 
-    backend: "numpy" or "torch", by default the twin that trained the run.
-    which: "best" or "last", the checkpoint.
+    backend: "numpy" or "torch", by default the twin that trained the run, or NumPy's.
+    which: "best" or "last", the checkpoint of a run.
     Raises FileNotFoundError or ValueError naming the file that is missing or damaged.
     """
+    if is_exported(folder):
+        if which != "best":
+            raise ValueError(f"which is {which!r}, but {folder} is an exported model, not a run")
+        return import_twin(backend or "numpy").from_pretrained(folder)
     run = runs.open_run(folder)
-    return described(runs.load(run, backend, which).model, run.data)
+    return described(runs.load(run, backend, which).model, run)
 
 
-def described(model, summary):
-    """Return the model, told what the Summary of its data knows: sizes, mean, std and classes."""
+def is_exported(folder):
+    """Return whether the folder is one that `experiments.export` or `save_pretrained` wrote."""
+    return (Path(folder) / EXPORTED).is_file()
+
+
+def described(model, run):
+    """Return the model, told what the run knows of its images: sizes, mean, std, resizing, classes."""
+    summary, data = run.data, run.config.data
     chans, *size = summary.image_shape
     moments = {"mean": summary.mean.tolist(), "std": summary.std.tolist()}
     model.preprocessing = {"image_size": size, "in_chans": chans, **moments}
+    if data.crop_pct is not None:
+        model.preprocessing["crop_pct"] = data.crop_pct
+    if data.interpolation != "bilinear":
+        model.preprocessing["interpolation"] = data.interpolation
     model.classes = list(summary.classes)
     return model
 
 
-def read(paths, model, crop_pct=None, interpolation="bilinear"):
-    """Read image files, resized to the size that the model takes, as `model.classify` takes them.
+def read(paths, model):
+    """Read image files as `model.classify` takes them: resized to its size, as its preprocessing says.
 
-    crop_pct, interpolation: those that the run was trained with, see `View`.
     The result is (N, h, w, C) float32 in [0, 1]. Raises FileNotFoundError or ValueError naming the file.
     """
-    size = tuple(model.preprocessing["image_size"])
-    view = View(model.preprocessing["in_chans"], size, crop_pct, interpolation)
+    about = model.preprocessing
+    if about is None:
+        raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
+    resizing = {name: about[name] for name in ("crop_pct", "interpolation") if name in about}
+    view = View(about["in_chans"], tuple(about["image_size"]), **resizing)
     return read_images([Path(path) for path in paths], view).transpose(0, 2, 3, 1)

@@ -150,7 +150,9 @@ def _resized(model, method, **arguments):
     state, reports = resized_state(twin, model, new, method)
     new.load_state_dict(state)
     if model.preprocessing is not None:
-        new.preprocessing = {name: model.preprocessing[name] for name in ("mean", "std")}
+        kept = dict(model.preprocessing)
+        kept.pop("image_size", None)
+        new.preprocessing = kept
     new.classes = model.classes
     return new.eval(), reports
 

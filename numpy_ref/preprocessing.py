@@ -5,23 +5,32 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from .checks import as_number, as_sizes, check_positive_int
+from .checks import as_number, as_sizes, check_choice, check_positive_int
 from .types import Array, SizeLike
 
 SLACK = 1e-3  # allowed outside [0, 1], for rounding in a resize
+INTERPOLATIONS = ("bilinear", "bicubic")
 
 
 class Preprocessing(TypedDict):
-    """mean, std: per channel, of images in [0, 1]; image_size and in_chans: the model's by default."""
+    """What is done to an image before the model sees it.
+
+    mean, std: per channel, of images in [0, 1].
+    image_size, in_chans: the model's by default.
+    crop_pct, interpolation: how an image of another size is resized, in timm's terms. `classify` does
+        not resize; whoever does reads these. Without crop_pct the whole image is resized.
+    """
 
     mean: Sequence[float]
     std: Sequence[float]
     image_size: NotRequired[SizeLike]
     in_chans: NotRequired[int]
+    crop_pct: NotRequired[float]
+    interpolation: NotRequired[str]
 
 
 def as_preprocessing(given: Any, arguments: Mapping[str, Any]) -> Preprocessing:
-    """Return the four fields in JSON's types; what is missing comes from the model's arguments.
+    """Return the fields in JSON's types; a missing size comes from the model's arguments.
 
     Raises TypeError/ValueError naming the field that does not fit.
     """
@@ -40,12 +49,18 @@ def as_preprocessing(given: Any, arguments: Mapping[str, Any]) -> Preprocessing:
     own = as_sizes("img_size", arguments["img_size"], 2)
     if size != own and arguments.get("strict_img_size", True):
         raise ValueError(f"preprocessing.image_size is {size}, the model takes {own}")
-    return {
+    fields: Preprocessing = {
         "image_size": list(size),
         "in_chans": chans,
         "mean": _per_channel("preprocessing.mean", given["mean"], chans, "(-inf, inf)"),
         "std": _per_channel("preprocessing.std", given["std"], chans, "(0, inf)"),
     }
+    if "crop_pct" in given:
+        fields["crop_pct"] = as_number("preprocessing.crop_pct", given["crop_pct"], "(0, 1]")
+    if "interpolation" in given:
+        check_choice("preprocessing.interpolation", given["interpolation"], INTERPOLATIONS)
+        fields["interpolation"] = given["interpolation"]
+    return fields
 
 
 def check_classes(classes: Any, arguments: Mapping[str, Any]) -> list[str]:

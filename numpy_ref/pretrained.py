@@ -35,7 +35,8 @@ class Pretrained(Module):
     generator.
 
     arguments: of the constructor, with defaults, in JSON's types; without dtype and generator.
-    preprocessing: {"image_size", "in_chans", "mean", "std"} of the images, None if not known.
+    preprocessing: {"image_size", "in_chans", "mean", "std"} of the images, and "crop_pct" and
+        "interpolation" where they are known; None if nothing is.
     classes: the names of the classes, None if not known.
     """
 
@@ -61,7 +62,8 @@ class Pretrained(Module):
 
         folder: a path; the folder must not exist, or be empty.
         preprocessing: {"mean", "std"} per channel, of images in [0, 1]; "image_size" and "in_chans" are
-            the model's unless given. By default `self.preprocessing`.
+            the model's unless given; "crop_pct" and "interpolation" may be left out. By default
+            `self.preprocessing`.
         classes: the name of each class. By default `self.classes`.
         Raises TypeError/ValueError naming what does not fit, also parameters other than those that the
         arguments make; FileExistsError for a folder that is not empty. Needs safetensors.

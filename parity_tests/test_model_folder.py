@@ -99,6 +99,12 @@ FIELDS = {
     "option": (edit_arguments(rpb_kwargs={"causal": True}), "bias_type '2d' has no option causal"),
     "preprocessing": ({"preprocessing": [1]}, r"preprocessing is \[1\], expected mean, std"),
     "no_mean": ({"preprocessing": {"std": [1]}}, r"preprocessing: missing \['mean'\], unexpected \[\]"),
+    "crop": (about(crop_pct=1.5), r"preprocessing.crop_pct is 1.5, expected a number in \(0, 1\]"),
+    "crop_text": (about(crop_pct="1"), "preprocessing.crop_pct is '1', expected a number in"),
+    "filter": (
+        about(interpolation="nearest"),
+        "preprocessing.interpolation is 'nearest', expected one of 'bilinear', 'bicubic'",
+    ),
     "more": (about(crop=1), r"preprocessing: missing \[\], unexpected \['crop'\]"),
     "size": (
         about(image_size=[8, 4]),

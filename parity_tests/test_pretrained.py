@@ -103,6 +103,11 @@ def test_what_the_model_knows_is_kept(twin, folder, tmp_path):
     model.save_pretrained(tmp_path / "other", ABOUT | {"mean": [0.25]}, ["a", "b", "c"])
     other = twin.from_pretrained(tmp_path / "other")
     assert (other.preprocessing["mean"], other.classes) == ([0.25], ["a", "b", "c"])
+    resizing = {"crop_pct": 0.875, "interpolation": "bicubic"}
+    model.save_pretrained(tmp_path / "crop", ABOUT | resizing)
+    for reader in (numpy_ref, torch_impl):
+        crop = reader.from_pretrained(tmp_path / "crop")
+        assert crop.preprocessing == model.preprocessing | resizing
     small(twin).save_pretrained(tmp_path / "none")
     none = twin.from_pretrained(tmp_path / "none")
     assert (none.preprocessing, none.classes) == (None, None)

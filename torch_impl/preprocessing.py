@@ -7,23 +7,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checks import as_number, as_sizes, check_positive_int
+from .checks import as_number, as_sizes, check_choice, check_positive_int
 from .types import SizeLike
 
 SLACK = 1e-3  # allowed outside [0, 1], for rounding in a resize
+INTERPOLATIONS = ("bilinear", "bicubic")
 
 
 class Preprocessing(TypedDict):
-    """mean, std: per channel, of images in [0, 1]; image_size and in_chans: the model's by default."""
+    """What is done to an image before the model sees it.
+
+    mean, std: per channel, of images in [0, 1].
+    image_size, in_chans: the model's by default.
+    crop_pct, interpolation: how an image of another size is resized, in timm's terms. `classify` does
+        not resize; whoever does reads these. Without crop_pct the whole image is resized.
+    """
 
     mean: Sequence[float]
     std: Sequence[float]
     image_size: NotRequired[SizeLike]
     in_chans: NotRequired[int]
+    crop_pct: NotRequired[float]
+    interpolation: NotRequired[str]
 
 
 def as_preprocessing(given: Any, arguments: Mapping[str, Any]) -> Preprocessing:
-    """Return the four fields in JSON's types; what is missing comes from the model's arguments.
+    """Return the fields in JSON's types; a missing size comes from the model's arguments.
 
     Raises TypeError/ValueError naming the field that does not fit.
     """
@@ -45,7 +54,8 @@ def as_preprocessing(given: Any, arguments: Mapping[str, Any]) -> Preprocessing:
         raise ValueError(f"preprocessing.image_size is {size}, the model takes {own}")
     mean = _channels("preprocessing.mean", field["mean"], chans, "(-inf, inf)")
     std = _channels("preprocessing.std", field["std"], chans, "(0, inf)")
-    return {"image_size": list(size), "in_chans": chans, "mean": mean, "std": std}
+    fields: Preprocessing = {"image_size": list(size), "in_chans": chans, "mean": mean, "std": std}
+    return _with_resizing(fields, given)
 
 
 def check_classes(classes: Any, arguments: Mapping[str, Any]) -> list[str]:
@@ -83,6 +93,16 @@ def standardised(images: Any, preprocessing: Mapping[str, Any]) -> Tensor:
         x = x / 255
     mean, std = (torch.tensor(preprocessing[name]).view(-1, 1, 1) for name in ("mean", "std"))
     return ((x - mean) / std).contiguous()
+
+
+def _with_resizing(fields: Preprocessing, given: Mapping[str, Any]) -> Preprocessing:
+    """Return the fields and those of crop_pct and interpolation that are given, checked."""
+    if (name := "crop_pct") in given:
+        fields["crop_pct"] = as_number(f"preprocessing.{name}", given[name], "(0, 1]")
+    if (name := "interpolation") in given:
+        check_choice(f"preprocessing.{name}", given[name], INTERPOLATIONS)
+        fields["interpolation"] = given[name]
+    return fields
 
 
 def _channels(name: str, values: Any, chans: int, interval: str) -> list[float]:

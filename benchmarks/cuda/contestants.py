@@ -106,7 +106,7 @@ def compile_for(call, device):
 
 
 def mark_moving(work, **tensors):
-    """Let compiled code take any batch, or any length: then the small piece needs no code of its own."""
+    """Mark the batch, or the length, as dynamic, so that the small piece uses the same compiled code."""
     for name, axes in MOVING[work.suite].items():
         for axis in axes if name in tensors else ():
             torch._dynamo.maybe_mark_dynamic(tensors[name], axis)

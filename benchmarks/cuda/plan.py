@@ -1,4 +1,4 @@
-"""What is measured, what matters most first: a run with a limit on its time stops somewhere."""
+"""The entries to measure, the most important first, because a time limit may end the run."""
 
 from . import contestants
 from .measure import Entry

@@ -32,7 +32,7 @@ READING = (
 
 @dataclass
 class Report:
-    """machine: {name: what it is}; lines: [(Entry, Line)]; left: entries there was no time for."""
+    """machine: {name: what it is}; lines: [(Entry, Line)]; left: entries not measured in time."""
 
     machine: dict
     lines: list[tuple[Entry, Line]] = field(default_factory=list)

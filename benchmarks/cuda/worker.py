@@ -1,4 +1,4 @@
-"""A process that measures: if it dies, hangs or loses its GPU, one entry is lost, and another starts."""
+"""A process that measures. If it dies, hangs or loses its GPU, one entry is lost and it is replaced."""
 
 import multiprocessing
 

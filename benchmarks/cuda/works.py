@@ -100,7 +100,7 @@ class Block:
         return (self.suite, replace(self, batch=1))
 
     def small(self):
-        return replace(self, side=2 * self.window, batch=1)  # four windows, all that a shift makes
+        return replace(self, side=2 * self.window, batch=1)  # all four kinds of shifted windows
 
     def case(self):
         shape, shift = (self.batch, self.side, self.side, self.width), self.window // 2

@@ -14,12 +14,12 @@ from experiments.data import vision
 from experiments.data.pixels import View, in_bytes
 
 FULL_MAGNITUDE = 10  # RandAugment's scale, as in the paper and in timm; torchvision's own has 30 steps
-IMAGE, BATCH = 1, 2  # what a seed is for
+IMAGE, BATCH = 1, 2  # first number of a seed: for one image, or for the mixing of a batch
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images beside shifts and flips; by default nothing.
+    """The augmentation of training images other than shifts and flips; by default none.
 
     crop_scale, crop_ratio: of a random resized crop, its share of the area and its width over height.
     rand_augment: RandAugment's number of operations and magnitude, 0 to 10.
@@ -36,7 +36,7 @@ class Augmentation:
 
     @property
     def changes_images(self) -> bool:
-        """Whether single images are changed, which only a streamed data set can do."""
+        """Whether images are augmented one by one; only a streamed data set can do this."""
         return bool(self.crop_scale or self.rand_augment or self.random_erasing)
 
     @property
@@ -56,7 +56,8 @@ NONE = Augmentation()
 def augmented(image, view: View, augmentation: Augmentation, mean: np.ndarray, seeds) -> np.ndarray:
     """Return one upright image as (C, H, W) float32 in [0, 1], cropped and changed.
 
-    image: of Pillow. mean: (C,), the colour of what is turned into view. seeds: (seed, epoch, row).
+    image: of Pillow. mean: (C,), the colour of corners that a rotation leaves empty.
+    seeds: (seed, epoch, row).
     """
     fill = tuple(np.rint(255 * mean).astype(int).tolist())
     with seeded(IMAGE, *seeds):

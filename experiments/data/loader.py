@@ -68,7 +68,7 @@ def _data_loader(reader, tasks, workers):
     import torch
     from torch.utils.data import DataLoader
 
-    # The server imports PyTorch once, and each worker is a fork of it.
+    # The fork server imports PyTorch once; each worker is a fork of the server.
     context = get_context("forkserver")
     context.set_forkserver_preload(["torch.utils.data"])
     return DataLoader(
@@ -87,7 +87,7 @@ def _data_loader(reader, tasks, workers):
 def _end_with_parent(_):
     """End this worker when the process that reads is gone, also after SIGKILL.
 
-    PyTorch looks at the parent's id, but that is the server's, which lives as long as its workers.
+    PyTorch watches the id of the parent. That is the fork server, which lives as long as its workers.
     """
     Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""What a training batch is made of, drawn before it is read."""
+"""The plan of a training batch: its rows and its random draws, made before its images are read."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Plan:
     rows: (B,) of the split. moves: (B, 3), see `draw_moves`, None for none.
     max_shift, fill: as in `moved`.
     seeds: (seed, epoch) of `augmentation`. start: the batch's first row of the epoch.
-    neighbour: whether rows[0] is there only to be mixed into rows[1].
+    neighbour: whether rows[0] only serves to be mixed into rows[1], and is dropped afterwards.
     """
 
     rows: np.ndarray

@@ -1,4 +1,4 @@
-"""A data set that is read while it is used: in memory are the names of its files, not its images."""
+"""A data set whose images are read when they are needed; only the names of its files are in memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -23,7 +23,7 @@ def swin(twin=numpy_ref, version=1, **options):
         **SWIN,
         **options,
     )
-    model.preprocessing = {"mean": [0.25], "std": [0.5]}
+    model.preprocessing = {"mean": [0.25], "std": [0.5], "crop_pct": 0.9}
     model.classes = ["ant", "bee", "fly"]
     return model
 
@@ -53,7 +53,13 @@ def test_the_new_folder_holds_the_resized_model(saved, tmp_path, backend, method
     new = numpy_ref.from_pretrained(out)
     assert new.arguments["img_size"] == [12, 24]
     assert new.arguments["window_size"] == 3
-    assert new.preprocessing == {"image_size": [12, 24], "in_chans": 1, "mean": [0.25], "std": [0.5]}
+    assert new.preprocessing == {
+        "image_size": [12, 24],
+        "in_chans": 1,
+        "mean": [0.25],
+        "std": [0.5],
+        "crop_pct": 0.9,
+    }
     assert new.classes == model.classes
     state = new.state_dict()
     for name, array in model.state_dict().items():

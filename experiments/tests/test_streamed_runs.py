@@ -11,6 +11,8 @@ from small_runs import BACKENDS, SMALL, assert_same_run, interrupt, refused, row
 from experiments import metrics, runs
 from experiments.data import labelled_split
 from experiments.evaluate import main as evaluate
+from experiments.export import main as export
+from experiments.inference import load_model, read
 from experiments.predict import main as predict
 from experiments.train import main
 from experiments.visualize import main as visualize
@@ -122,6 +124,36 @@ def test_predict_looks_at_images_as_the_training_did(root, finished, capsys):
     (row,) = np.flatnonzero(split.names == b"a/001.jpg")
     logits = runs.load(run).predict(split.at(np.array([row])))[0].astype(float)
     assert printed == round(float(np.exp(logits.max()) / np.exp(logits).sum()), 4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_exported_model_looks_at_images_as_the_training_did(
+    root, finished, backend, tmp_path, capsys
+):
+    """Its folder has crop_pct, and each twin's probabilities are those of the evaluation's images."""
+    run = runs.open_run(finished[backend])
+    assert export([str(run.folder), str(tmp_path / "model")]) == 0
+    path, other = root / "a" / "001.jpg", root / "c" / "013.jpg"
+    found = {}
+    for folder in (run.folder, tmp_path / "model"):
+        capsys.readouterr()
+        assert predict([str(folder), "--backend", backend, str(path), str(other)]) == 0
+        found[folder] = capsys.readouterr().out
+    assert found[run.folder] == found[tmp_path / "model"]
+    model = load_model(tmp_path / "model", backend)
+    assert model.preprocessing["crop_pct"] == 0.9
+    split = labelled_split(root, run.data, crop_pct=0.9)
+    rows = np.flatnonzero((split.names == b"a/001.jpg") | (split.names == b"c/013.jpg"))
+    mean, std = (np.float32(model.preprocessing[name]) for name in ("mean", "std"))
+    seen = (read([path, other], model) - mean) / std
+    np.testing.assert_array_equal(seen.transpose(0, 3, 1, 2), split.at(rows))
+
+
+def test_an_exported_model_has_one_checkpoint(finished, tmp_path, capsys):
+    assert export([str(finished["numpy"]), str(tmp_path / "model")]) == 0
+    capsys.readouterr()
+    line = refused(capsys, predict, [str(tmp_path / "model"), "--checkpoint=last", "x.png"])
+    assert "is an exported model, not a run" in line
 
 
 def test_the_recipe_for_imagenet_takes_its_steps(root, tmp_path):

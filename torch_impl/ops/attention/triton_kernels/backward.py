@@ -41,7 +41,7 @@ def windows_backward(
     MODE: tl.constexpr, PREFIX: tl.constexpr, MASKED: tl.constexpr,
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
-    """A program has a head and `chunk` windows. It adds dS up over them and sorts the sum into rows."""
+    """A program computes one head of `chunk` windows. It sums dS over them, then by rows."""
     h = tl.program_id(1)
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
@@ -89,7 +89,7 @@ def queries_backward(
     MODE: tl.constexpr, PREFIX: tl.constexpr, MASKED: tl.constexpr, CAUSAL: tl.constexpr,
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
-    """Pass 2. A program has a batch element, a head and M queries, and goes over the keys."""
+    """Pass 2. A program computes M queries of one head and batch element, and loops over the keys."""
     # Wide rows of float32 fit in the registers only if dq is summed up as (D, M).
     transposed: tl.constexpr = D > 64 and q.dtype.element_ty == tl.float32
     tiles = tl.cdiv(q_len, M)
@@ -138,7 +138,7 @@ def keys_backward(
     MODE: tl.constexpr, PREFIX: tl.constexpr, MASKED: tl.constexpr, CAUSAL: tl.constexpr,
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
-    """Pass 3. A program has a batch element, a head and N keys, and goes over the queries.
+    """Pass 3. A program computes N keys of one head and batch element, and loops over the queries.
 
     Its tiles are transposed (N, M), so that they are the first factor of the products for dk and dv.
     """

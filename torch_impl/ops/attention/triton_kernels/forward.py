@@ -55,7 +55,7 @@ def windows_forward(
     D: tl.constexpr,  # channels of a tile, ≥ d
     DV: tl.constexpr,  # the same for v
 ):  # fmt: skip
-    """A program has a head and `chunk` windows. The bias is read once and stays in registers."""
+    """A program computes one head of `chunk` windows. The bias is read once, into registers."""
     h = tl.program_id(1)
     first = tl.program_id(0) * chunk
     i, j = tl.arange(0, M), tl.arange(0, N)
@@ -89,9 +89,10 @@ def tiles_forward(
     CAUSAL: tl.constexpr,  # whether keys are hidden
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
-    """A program has a batch element, a head and M queries. It goes over the keys, N at a time.
+    """A program computes M queries of one head and batch element. It loops over the keys, N at a time.
 
-    The softmax is made on the way: the largest score so far, the sum and the output relative to it.
+    The softmax is online: the loop carries the largest score so far, and the sum and the output
+    relative to it.
     Arguments as for `windows_forward`.
     """
     tiles = tl.cdiv(q_len, M)

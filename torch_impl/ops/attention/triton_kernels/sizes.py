@@ -90,7 +90,7 @@ def power_of_two(number: int) -> int:
 
 
 def windows_per_program(batch: int, heads: int, most_slices: int) -> int:
-    """Return how many windows a program goes over: few programs have more than one bias to read."""
+    """Return how many windows a program computes: the more, the fewer programs read the bias."""
     return max(min(64, batch * heads // PROGRAMS), -(-batch // most_slices), 1)
 
 

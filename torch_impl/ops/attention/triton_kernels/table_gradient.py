@@ -53,7 +53,7 @@ def add_tile(
 def add_by_index(
     own, tile, i_first, j_first, q_len, k_len, index, num_rows, M: tl.constexpr, N: tl.constexpr
 ):
-    """Go over the rows between the smallest and the largest that occur, a sum over the tile for each.
+    """Loop over the rows from the smallest to the largest that occur, and sum the tile for each.
 
     A row that the table does not have is left out.
     """
@@ -73,7 +73,7 @@ def add_by_offset(
     own, tile, i_first, j_first, q_len, k_len, queries, keys, key_at, num_offsets, prefix,
     M: tl.constexpr, N: tl.constexpr,
 ):  # fmt: skip
-    """Go over the offsets that occur, N at a time; tokens of the prefix have none.
+    """Loop over the offsets that occur, N at a time; prefix tokens have no offset.
 
     An offset that the table does not have is left out. Where two keys are alike every sum is NaN: one of
     them is not found.
@@ -138,7 +138,7 @@ def tiles_table_gradient(
     MODE: tl.constexpr, PREFIX: tl.constexpr, MASKED: tl.constexpr, CAUSAL: tl.constexpr,
     M: tl.constexpr, N: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
 ):  # fmt: skip
-    """Pass 4. Program (s, h) has the jobs s, s + S, …: a tile of pairs and a part of the batch."""
+    """Pass 4. Program (s, h) does jobs s, s + S, …; a job is a tile of pairs for a part of the batch."""
     h = tl.program_id(1)
     own = slices + as_int64(tl.program_id(0) * heads + h) * num_rows
     q_tiles, k_tiles = tl.cdiv(q_len, M), tl.cdiv(k_len, N)
@@ -186,7 +186,7 @@ def sum_slices(
     S: tl.constexpr,  # slices of a tile
     R: tl.constexpr,  # rows of a tile
 ):
-    """Pass 5. A program has a head and R rows, and adds up the slices, S at a time, in order."""
+    """Pass 5. A program sums R rows of one head over the slices, S at a time, in order."""
     h = tl.program_id(1)
     r = tl.program_id(0) * R + tl.arange(0, R)
     total = tl.zeros((R,), tl.float32)

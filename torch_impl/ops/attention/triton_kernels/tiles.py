@@ -50,7 +50,8 @@ def load_lse(lse, i, q_len):
 def store_lse(lse, i, q_len, largest, total):
     """Store the largest score of the queries i, and log Σ_j exp(score − largest); lse: (2, Lq).
 
-    Their sum would be a rounding error of the score off, and so would P = exp(score − lse).
+    They are stored apart. Their sum in float32 would have the rounding error of a large score, and
+    P = exp(score − lse) would have it too.
     """
     tl.store(lse + i, largest, mask=i < q_len)
     tl.store(lse + q_len + i, tl.log(total), mask=i < q_len)
@@ -78,9 +79,9 @@ def table_rows(
     MODE: tl.constexpr,  # "index" or "offsets"
     PREFIX: tl.constexpr,  # whether there are prefix tokens
 ):
-    """Return the row of the table that each pair reads; a pair outside reads as the last one inside.
+    """Return the row of the table that each pair reads; pairs beyond the last token read the last one's.
 
-    That takes fewer registers than a condition for each pair.
+    This takes fewer registers than a condition for each pair.
     """
     i, j = tl.minimum(i, q_len - 1), tl.minimum(j, k_len - 1)
     if MODE == "index":
@@ -146,7 +147,7 @@ def add_mask(
 
 @triton.jit
 def visible_keys(i_first, i_last, k_len, prefix, causal, CAUSAL: tl.constexpr):
-    """Return the number of keys, from the first, that queries i_first … i_last have to look at."""
+    """Return how many keys, counted from the first, the queries i_first … i_last may see."""
     if not CAUSAL:
         return k_len
     seen = tl.minimum(k_len, tl.maximum(prefix, i_last + causal + 1))
