@@ -101,9 +101,10 @@ def page(found, command):
     lines = ["# Diagnoses of planted bugs", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
     lines += [
         "Each known bug of attention is planted in a kernel that rounds every result at random to",
-        "float32's grid, and what it returns to the dtype's. A class of `check/attention` is a row: a bug",
-        'may have several forms. "Named alone" means that the diagnosis is this bug and no other. The',
-        "lists show the bugs with another outcome, with all bugs that the diagnosis names.",
+        "float32's grid, and what it returns to the dtype's. The bugs are the classes of",
+        '`check/attention`; several may be forms of one bug. "Named alone" means that the diagnosis is',
+        "this bug and no other. The lists show the bugs with another outcome, with all bugs that the",
+        "diagnosis names.",
         "",
     ]
     for dtype, rows in found.items():
