@@ -18,7 +18,7 @@ from ..rounding import Rounding
 from .attention import ATTENTION
 from .diagnose import Answer, diagnose
 
-SMALL = 50_000  # pairs of tokens times channels: larger cases are asked where none of these is wrong
+SMALL = 50_000  # pairs of tokens times channels: one larger case is asked where these do not tell
 
 
 def planted(mistake, question, run=100):
@@ -85,8 +85,8 @@ def confusion(dtype, mistakes=ATTENTION.mistakes, show=print):
     (small, large), rows = questions(dtype), []
     for mistake in mistakes:
         wrong, found = named((mistake,), small)
-        if not wrong:
-            wrong, found = named((mistake,), large)
+        if outcome((mistake,), wrong, found) != "named alone":  # rpb-check asks all of them
+            wrong, found = named((mistake,), [*small, *large])
         what = outcome((mistake,), wrong, found)
         diagnosed = ["; and ".join(diagnosis.texts) for diagnosis in found]
         rows.append(
