@@ -18,7 +18,7 @@ from ..rounding import Rounding
 from .attention import ATTENTION
 from .diagnose import Answer, diagnose
 
-SMALL = 50_000  # pairs of tokens times channels: larger cases are asked where none of these is wrong
+SMALL = 50_000  # pairs of tokens times channels: one larger case is asked where these do not tell
 
 
 def planted(mistake, question, run=100):
@@ -85,8 +85,8 @@ def confusion(dtype, mistakes=ATTENTION.mistakes, show=print):
     (small, large), rows = questions(dtype), []
     for mistake in mistakes:
         wrong, found = named((mistake,), small)
-        if not wrong:
-            wrong, found = named((mistake,), large)
+        if outcome((mistake,), wrong, found) != "named alone":  # rpb-check asks all of them
+            wrong, found = named((mistake,), [*small, *large])
         what = outcome((mistake,), wrong, found)
         diagnosed = ["; and ".join(diagnosis.texts) for diagnosis in found]
         rows.append(
@@ -101,9 +101,10 @@ def page(found, command):
     lines = ["# Diagnoses of planted bugs", "", f"`{command}`, {datetime.now(UTC):%Y-%m-%d}.", ""]
     lines += [
         "Each known bug of attention is planted in a kernel that rounds every result at random to",
-        "float32's grid, and what it returns to the dtype's. A class of `check/attention` is a row: a bug",
-        'may have several forms. "Named alone" means that the diagnosis is this bug and no other. The',
-        "lists show the bugs with another outcome, with all bugs that the diagnosis names.",
+        "float32's grid, and what it returns to the dtype's. The bugs are the classes of",
+        '`check/attention`; several may be forms of one bug. "Named alone" means that the diagnosis is',
+        "this bug and no other. The lists show the bugs with another outcome, with all bugs that the",
+        "diagnosis names.",
         "",
     ]
     for dtype, rows in found.items():

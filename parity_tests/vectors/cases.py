@@ -72,7 +72,10 @@ class Chosen(NamedTuple):
 
 
 def chosen(full=False):
-    """Return the Chosen cases: the small ones of the kinds, which are committed; with `full` all but TOO_LARGE."""
+    """Return the Chosen cases: the small ones of the kinds, which are committed.
+
+    full: all but TOO_LARGE.
+    """
     rows = [row for row in map(_row_of, CASES) if row]
     rows += [Chosen("shift", None, case) for case in SHIFT.cases if integers_of_shift(case) is not None]
     rows += [Chosen("index", case.name, case) for case in INDEX_CASES]
