@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from convert_files import floats, safetensors
+from hypothesis import HealthCheck, settings
 from small_runs import BACKENDS, SMALL, interrupt, refused, start
 
 from experiments import metrics
@@ -12,6 +13,10 @@ from experiments.convert.__main__ import main as convert
 from experiments.train import main
 from numpy_ref.dispatch import default_ops
 from numpy_ref.kernels import ahead
+
+# no test has a time limit that a busy machine exceeds
+settings.register_profile("no limit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no limit")
 
 
 @pytest.fixture(scope="session", autouse=True)
