@@ -182,7 +182,8 @@ def _draw(spec, rng, dtype):
     if spec.spaced:
         order = np.argsort(rng.random(spec.shape), 0)
         return budget.rounded(spec.mean + spec.std * (2 * order / (len(order) - 1) - 1), dtype)
-    return budget.rounded(spec.mean + spec.std * rng.standard_normal(spec.shape), dtype)
+    drawn = spec.mean + spec.std * rng.standard_normal(spec.shape)
+    return budget.rounded(np.rint(drawn) if spec.whole else drawn, dtype)
 
 
 def _weight(name, shape, rng):

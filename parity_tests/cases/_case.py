@@ -15,6 +15,7 @@ class Normal:
     signs: if given, all samples along the first axis are one draw, each times its sign.
     spaced: whether they are, instead, equally spaced from −std to std along the first axis, in a random
         order, so that no two are near each other.
+    whole: whether they are rounded to whole numbers. Sums of their products are exact in any order.
     """
 
     shape: tuple
@@ -22,6 +23,7 @@ class Normal:
     std: float = 1.0
     signs: tuple | None = None
     spaced: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
