@@ -257,12 +257,12 @@ def test_a_folder_with_something_in_it_is_not_a_new_run(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
-def test_evaluate_prints_the_accuracy_of_the_split(finished, split, capsys):
-    folder = finished["numpy"]
-    assert evaluate_command.main([str(folder), "--split", split]) == 0
+def test_evaluate_prints_the_accuracy_of_the_split(copy, split, capsys):
+    """In a copy: other tests list the files of the run."""
+    assert evaluate_command.main([str(copy), "--split", split]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    result = json.loads((folder / f"evaluation_{split}.json").read_text())
-    assert last == f"{split}_accuracy={result['accuracy']:.4f} run={folder}"
+    result = json.loads((copy / f"evaluation_{split}.json").read_text())
+    assert last == f"{split}_accuracy={result['accuracy']:.4f} run={copy}"
     confusion = np.array(result["confusion"])
     assert confusion.sum() == result["count"]
     assert np.trace(confusion) / confusion.sum() == result["accuracy"]
