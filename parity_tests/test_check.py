@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from . import budget
@@ -15,6 +14,7 @@ from .check.attention.backward_mistakes import DkWithoutScale, DtableOverwritten
 from .check.attention.lookup_mistakes import SignFlipped
 from .check.attention.mistakes import MISTAKES, DenormalsFlushed, ScaleOnBias
 from .check.attention.reference import Reference
+from .check.confusion import in_shape
 from .check.diagnose import Answer, diagnose
 from .check.kernel import Kernel
 from .check.report import text
@@ -26,14 +26,6 @@ KERNELS, OF_TORCH = "parity_tests.kernels_to_check", "parity_tests.torch_kernels
 @pytest.fixture(scope="module")
 def asked():
     return ATTENTION.questions("float64", ATTENTION.arguments, quick=True)
-
-
-def in_shape(x, shape):
-    """Return x broadcast to the shape; as it is if it does not fit, as dq does not where it is dk."""
-    try:
-        return np.broadcast_to(x, shape)
-    except ValueError:
-        return x
 
 
 def answers(asked, *mistakes):

@@ -33,7 +33,15 @@ def planted(mistake, question, run=100):
     results = {name: np.asarray(made.result(name)) for name in question.truth}
     own = Rounding(question.dtype, run)
     results = {name: np.asarray(on_grid(x, own)) for name, x in results.items()}
-    return {name: np.broadcast_to(x, question.truth[name].shape) for name, x in results.items()}
+    return {name: in_shape(x, question.truth[name].shape) for name, x in results.items()}
+
+
+def in_shape(x, shape):
+    """Return x broadcast to the shape; as it is if it does not fit, as dq does not where it is dk."""
+    try:
+        return np.broadcast_to(x, shape)
+    except ValueError:
+        return x
 
 
 def _marked(value, rounding):
