@@ -150,6 +150,25 @@ def test_cases_that_a_bug_does_not_explain_are_named():
     assert "perhaps a known bug, but" in text(replace(verdict, diagnoses=(few,)))
 
 
+def test_cases_that_raise_are_not_among_those_that_a_bug_explains(capsys):
+    assert main([f"{KERNELS}:unscaled_dk_without_masks", "--quick", "--case", "[p-s]*"]) == 1
+    shown = capsys.readouterr().out
+    assert "  - dk lacks the scale" in shown
+    (cases, wrong) = map(int, re.search(r"agree to \S+ in (\d+) of (\d+) wrong cases", shown).groups())
+    (more,) = map(
+        int, re.search(r"\n    (\d+) more wrong cases gave nothing to compare\n", shown).groups()
+    )
+    assert cases == wrong
+    assert f"cases, {wrong + more} wrong" in shown
+
+
+def test_a_table_gradient_of_another_shape_is_compared_with_no_bug():
+    """Some bugs are fitted to the table's gradient, whose rows a transposed one does not have."""
+    verdict = judge_kernel(Kernel(f"{KERNELS}:transposed_dtable"), pattern="table")
+    assert {f.row.tensor for f in verdict.findings if not f.ok} == {"dtable"}
+    assert "expected" in next(f.problem for f in verdict.findings if f.problem)
+
+
 def test_an_unknown_bug_is_no_diagnosis(capsys):
     assert main([f"{KERNELS}:unknown_bug", "--quick"]) == 1
     assert "no known bug" in capsys.readouterr().out

@@ -133,6 +133,8 @@ def _diagnosis(verdict):
         yield f"    {diagnosis.evidence}"
         if diagnosis.others:
             yield f"    not explained: {_names(diagnosis.others, verdict.kind)}"
+        if more := len(verdict.failed) - diagnosis.failed:
+            yield f"    {counted(more, 'more wrong case')} gave nothing to compare"
     if len(verdict.diagnoses) > NAMED:
         yield f"  - or {len(verdict.diagnoses) - NAMED} others"
     yield from verdict.patterns
