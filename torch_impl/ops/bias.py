@@ -16,8 +16,8 @@ def bias(table: Tensor, index: Tensor) -> Tensor:
     table: floats (R, H).
     index: integers (Lq, Lk) in [0, R).
     Returns bias (H, Lq, Lk), contiguous.
-    Raises TypeError/ValueError. An index outside the table is found by PyTorch's own range check,
-    because nothing here looks at the entries: a ValueError on the CPU, a device assert on CUDA.
+    Raises TypeError/ValueError. Nothing here looks at the entries of the index. PyTorch's own range
+    check finds one outside the table: a ValueError on the CPU, on CUDA whatever PyTorch does.
     """
     (table,) = floating(table=table)
     check_shape("table", table, (None, None))
