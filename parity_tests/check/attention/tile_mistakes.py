@@ -92,12 +92,13 @@ class NotRescaled(Tiled, Recomputed):
 class SumNotRescaled(NotRescaled):
     """the softmax's sum is not rescaled where a later tile of {size} keys raises the maximum"""
 
-    def log_sum(self):
+    def kept_of_softmax(self):
         powers, largest = self.powers_of_tiles()
-        return largest + np.log(powers.sum(-1, keepdims=True))
+        return largest, np.log(powers.sum(-1, keepdims=True))
 
     def out(self):
-        return np.exp(self.scores() - self.log_sum()) @ self.v
+        largest, log_sum = self.kept_of_softmax()
+        return np.exp(self.scores() - largest - log_sum) @ self.v
 
 
 class ScaleGrows(Tiled, Recomputed):
