@@ -5,19 +5,18 @@ import numpy as np
 LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # of tiles
 
 
-def _shapes(question):
-    """Return (B, H, Lq, d), (Lk, dv)."""
-    q, k, v = (question.arguments[name].shape for name in "qkv")
-    return q, (k[2], v[3])
+def _sizes(question, axis, names="q"):
+    """Return the sizes of q, k or v along an axis: 0 batch, 1 heads, 2 length, 3 channels."""
+    return [question.arguments[name].shape[axis] for name in names]
 
 
 def _lengths(question):
-    (_, _, q_len, _), (k_len, _) = _shapes(question)
-    return q_len, k_len
+    """Return [Lq, Lk]."""
+    return _sizes(question, 2, "qk")
 
 
-def _dim(question):
-    return _shapes(question)[0][3]
+def _is_power_of_two(number):
+    return number & (number - 1) == 0
 
 
 def _mask_is_infinite(question):
@@ -53,13 +52,13 @@ FEATURES = {
     "with fewer queries than keys": lambda question: _lengths(question)[0] < _lengths(question)[1],
     "with more queries than keys": lambda question: _lengths(question)[0] > _lengths(question)[1],
     "with Lq = Lk": lambda question: len({*_lengths(question)}) == 1,
-    "with dv ≠ d": lambda question: _shapes(question)[1][1] != _dim(question),
-    "with a head size d that is no power of two": lambda question: bool(
-        _dim(question) & _dim(question) - 1
+    "with dv ≠ d": lambda question: len({*_sizes(question, 3, "qv")}) > 1,
+    "with a head size d that is no power of two": lambda question: (
+        not _is_power_of_two(*_sizes(question, 3))
     ),
-    "with several elements in the batch": lambda question: _shapes(question)[0][0] > 1,
-    "with several heads": lambda question: _shapes(question)[0][1] > 1,
-    "with an odd number of heads": lambda question: _shapes(question)[0][1] % 2 == 1,
+    "with several elements in the batch": lambda question: _sizes(question, 0) > [1],
+    "with several heads": lambda question: _sizes(question, 1) > [1],
+    "with an odd number of heads": lambda question: _sizes(question, 1)[0] % 2 == 1,
     "with a mask per window": _several_windows,
     "with −∞ in the mask": _mask_is_infinite,
     "with prefix tokens": _has_prefix,
