@@ -14,16 +14,9 @@ from .check import command
 from .check.__main__ import main
 from .check.kinds import KINDS
 from .check.progress import bar
-from .check.templates import FOLDER, template
 from .process import LONG, ROOT, python
 
 KERNELS = "parity_tests.kernels_to_check"
-WITH_TEMPLATES = [
-    (path.parent.name, path.name.removesuffix("_kernel.py"))
-    for path in sorted(FOLDER.glob("*/*_kernel.py"))
-]
-# what the templates do without, besides denormal numbers
-WITHOUT = {"index": "q_size and k_size, which", "resize": "method, which"}
 
 
 @pytest.fixture
@@ -59,53 +52,6 @@ def test_each_case_of_a_kind_is_listed_with_its_shapes(capsys):
     assert "* swin_256_windows " in (shown := capsys.readouterr().out)
     assert "  cross " in shown
     assert "q 2×6×5×4, k 2×6×7×4, v 2×6×7×3, table 4×6, index 5×7" in shown
-
-
-def test_each_kind_has_templates():
-    kinds = {kind for kind, library in WITH_TEMPLATES if library == "numpy"}
-    assert kinds == KINDS.keys()
-    assert {kind for kind, library in WITH_TEMPLATES if library == "torch"} == kinds - {"index"}
-
-
-@pytest.mark.parametrize(("kind", "library"), WITH_TEMPLATES)
-def test_a_template_is_right_as_it_is(library, kind, tmp_path, capsys):
-    assert main(["--template", library, "--kind", kind]) == 0
-    path = tmp_path / "mykernel.py"
-    path.write_text(capsys.readouterr().out)
-    compile(path.read_text(), path, "exec")
-    assert max(map(len, path.read_text().splitlines())) <= 100
-    if library != "c":
-        pytest.importorskip("mlx.core" if library == "mlx" else library)
-    assert main([f"{path}:{kind}", "--kind", kind, "--quick"]) == 0
-    shown = capsys.readouterr().out
-    assert f"{'numpy' if library == 'c' else library} arrays " in " ".join(shown.split())
-    assert ", 0 wrong" in shown
-    left_out = [line for line in shown.splitlines() if line.startswith("not checked")]
-    assert all("denormal" in line or WITHOUT.get(kind, "?") in line for line in left_out)
-
-
-@pytest.mark.parametrize("kind", ["windows", "reverse", "shift", "resize"])
-@pytest.mark.parametrize("dtype", ["float64", "float16"])
-def test_the_templates_of_windows_and_tables_are_right_in_every_dtype(kind, dtype):
-    for library in ("numpy", "torch"):
-        if library == "torch":
-            pytest.importorskip("torch")
-        target = f"{FOLDER / kind / library}_kernel.py:{kind}"
-        assert main([target, "--kind", kind, "--dtype", dtype]) == 0
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_the_template_of_pytorch_sums_dtable_in_float32(dtype, tmp_path):
-    """Autograd of table[index] adds in the table's dtype, which thousands of pairs per row show."""
-    pytest.importorskip("torch")
-    path = tmp_path / "mykernel.py"
-    path.write_text(template("attention", "torch"))
-    assert main([f"{path}:attention", "--case", "past_tiles", "--dtype", dtype]) == 0
-
-
-def test_a_template_that_is_not_there_lists_those_that_are():
-    with pytest.raises(ValueError, match="of the kind none for torch, only none"):
-        template("none", "torch")
 
 
 def test_cases_are_chosen_by_name(capsys):

@@ -21,6 +21,9 @@ from .verdict import judge
 
 pytest.importorskip("triton")
 
+import triton.language as tl
+from triton import jit as triton_jit
+
 from torch_impl.ops.attention.triton_kernels import launch, sizes
 
 DEVICE = report.device()
@@ -28,6 +31,8 @@ pytestmark = INTERPRETABLE = pytest.mark.skipif(
     DEVICE == "cpu" and interpreter.fails(), reason=interpreter.REASON
 )
 OFFERED = {"q", "k", "v", "table", "index", "mask"}
+if DEVICE == "cpu" and not interpreter.fails():
+    interpreter.convert_as_a_gpu()
 TABLES = {"1d", "2d", "3d", "t5", "levit", "maxvit", "log_cpb", "alibi", "kerple", "custom", "sum"}
 FEW = 40_000  # pairs: the interpreter takes a second for that many
 
@@ -212,6 +217,25 @@ def test_tiles_of_hidden_keys_are_skipped_and_no_other(causal, prefix):
     table[:79][hidden] = -math.inf
     table.requires_grad_()
     assert_triton_is_right(q, k, v, table, offsets)
+
+
+@triton_jit
+def _cast(x, y):
+    i = tl.program_id(0) * 1024 + tl.arange(0, 1024)
+    tl.store(y + i, tl.load(x + i).to(y.dtype.element_ty))
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_a_kernel_converts_bfloat16_as_pytorch_does(given, wanted):
+    """Every number of bfloat16, and those of float32 between them, halfway too."""
+    high = torch.arange(2**16).repeat_interleave(4)
+    low = torch.tensor([0, 2**15 - 1, 2**15, 2**15 + 1]).repeat(2**16)
+    numbers = (high * 2**16 + low).to(torch.uint32).view(torch.float32)
+    numbers = numbers[numbers.isfinite()].to(DEVICE, getattr(torch, given))
+    found = torch.empty_like(numbers, dtype=getattr(torch, wanted))
+    _cast[(len(numbers) // 1024,)](numbers, found)
+    assert len(numbers) % 1024 == 0
+    assert torch.equal(found, numbers.to(found.dtype))
 
 
 @pytest.mark.parametrize("size", [(80,), (7, 12)])

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .. import interpreter
+
 # Half of it is no normal number.
 TINY = {"float64": 2.0**-1024, "float32": 2.0**-128, "float16": 2.0**-16, "bfloat16": 2.0**-128}
 
@@ -56,6 +58,8 @@ class Torch(NumPy):
         self.torch = torch
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.torch.empty(0, device=self.device)  # a device that is not there is noticed here
+        if interpreter.is_used():
+            interpreter.convert_as_a_gpu()
 
     def array(self, value, dtype):
         if not isinstance(value, np.ndarray):

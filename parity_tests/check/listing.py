@@ -18,7 +18,8 @@ else from PyTorch's autograd or jax.vjp.
 dtypes:    {", ".join(DTYPES)} (--dtype)
 libraries: {", ".join(LIBRARIES)} (found from the file's imports; --library sets it)
 cases:     rpb-check --list --kind KIND
-template:  rpb-check --template LIBRARY --kind KIND > mykernel.py ({", ".join(TEMPLATES)})
+template:  rpb-check --template LIBRARY --kind KIND > mykernel.py
+           ({", ".join(TEMPLATES)})
 options:   rpb-check --help"""
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 
 import numpy as np
 
-from .. import budget
+from .. import budget, interpreter
 from ..errors import error
 from .arrays import LIBRARIES
 from .diagnose import Answer, diagnose
@@ -141,6 +141,7 @@ def judge_kernel(
             *never_given(kernel, kind),
             *_dtypes(returned if kind.takes_floats else (), dtype),
             *_libraries(returned, kernel.library_name),
+            *_interpreted(findings, kernel.library_name, dtype),
             *notes,
         ),
         kernel.library_name,
@@ -216,6 +217,13 @@ def _libraries(returned, own):
     found = set().union(*(what.libraries for what in returned)) & LIBRARIES.keys() - {own, "numpy"}
     for other in sorted(found):
         yield f"the kernel was given {own} arrays and returns those of {other}: try --library {other}"
+
+
+def _interpreted(findings, library, dtype):
+    """Return a note if something is wrong that Triton's interpreter may have done."""
+    is_interpreted = (library, dtype) == ("torch", "bfloat16") and interpreter.is_used()
+    if is_interpreted and not all(finding.ok for finding in findings):
+        yield interpreter.NO_BFLOAT16
 
 
 def _size(question):

@@ -6,7 +6,7 @@ They are files to copy, not modules: `rpb-check --template torch --kind bias > m
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-TEMPLATES = ("numpy", "torch", "jax", "cupy", "mlx", "c")
+TEMPLATES = ("numpy", "torch", "triton", "jax", "cupy", "mlx", "c")
 
 
 def template(kind, library):

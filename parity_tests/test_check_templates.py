@@ -1,0 +1,101 @@
+"""The templates of `rpb-check`: each is a right kernel, in every dtype that it takes."""
+
+import pytest
+
+from . import interpreter, report
+from .check.__main__ import main
+from .check.kinds import KINDS
+from .check.templates import FOLDER, template
+
+WITH_TEMPLATES = [
+    (path.parent.name, path.name.removesuffix("_kernel.py"))
+    for path in sorted(FOLDER.glob("*/*_kernel.py"))
+]
+# what the templates do without, besides denormal numbers
+WITHOUT = {"index": "q_size and k_size, which", "resize": "method, which"}
+ARRAYS = {"c": "numpy", "triton": "torch"}  # of other templates the library has the same name
+WITHOUT_2001_SAMPLES = ("--case", "[!o]*")  # Triton's interpreter takes a minute for them
+
+
+def test_each_kind_has_templates():
+    kinds = {kind for kind, library in WITH_TEMPLATES if library == "numpy"}
+    assert kinds == KINDS.keys()
+    assert {kind for kind, library in WITH_TEMPLATES if library == "torch"} == kinds - {"index"}
+
+
+def skip_where_it_cannot_run(library, kind):
+    """Skip without the library; else return further arguments, which leave out what takes long."""
+    if library != "c":
+        pytest.importorskip("mlx.core" if library == "mlx" else library)
+    if library != "triton" or report.device() == "cuda":
+        return ()
+    if interpreter.fails():
+        pytest.skip(interpreter.REASON)
+    return WITHOUT_2001_SAMPLES if kind == "attention" else ()
+
+
+@pytest.mark.parametrize(("kind", "library"), WITH_TEMPLATES)
+def test_a_template_is_right_as_it_is(library, kind, tmp_path, capsys):
+    assert main(["--template", library, "--kind", kind]) == 0
+    path = tmp_path / "mykernel.py"
+    path.write_text(capsys.readouterr().out)
+    compile(path.read_text(), path, "exec")
+    assert max(map(len, path.read_text().splitlines())) <= 100
+    few = skip_where_it_cannot_run(library, kind)
+    assert main([f"{path}:{kind}", "--kind", kind, "--quick", *few]) == 0
+    shown = capsys.readouterr().out
+    assert f"{ARRAYS.get(library, library)} arrays " in " ".join(shown.split())
+    assert ", 0 wrong" in shown
+    left_out = [line for line in shown.splitlines() if line.startswith("not checked")]
+    assert all("denormal" in line or WITHOUT.get(kind, "?") in line for line in left_out)
+
+
+@pytest.mark.parametrize("kind", ["windows", "reverse", "shift", "resize"])
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_the_templates_of_windows_and_tables_are_right_in_every_dtype(kind, dtype):
+    for library in ("numpy", "torch"):
+        if library == "torch":
+            pytest.importorskip("torch")
+        target = f"{FOLDER / kind / library}_kernel.py:{kind}"
+        assert main([target, "--kind", kind, "--dtype", dtype]) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_template_of_pytorch_sums_dtable_in_float32(dtype, tmp_path):
+    """Autograd of table[index] adds in the table's dtype, which thousands of pairs per row show."""
+    pytest.importorskip("torch")
+    path = tmp_path / "mykernel.py"
+    path.write_text(template("attention", "torch"))
+    assert main([f"{path}:attention", "--case", "past_tiles", "--dtype", dtype]) == 0
+
+
+@pytest.mark.parametrize("kind", ["attention", "bias"])
+def test_in_tritons_interpreter_the_templates_are_right_in_bfloat16(kind, capsys):
+    """By itself it cuts bfloat16 off and takes denormal numbers for others; and it has no bfloat16."""
+    few = skip_where_it_cannot_run("triton", kind)
+    path = FOLDER / kind / "triton_kernel.py"
+    more = ("--quick", *few, "--dtype", "bfloat16", "--verbose")
+    assert main([f"{path}:{kind}", "--kind", kind, *more]) == 0
+    shown = capsys.readouterr().out
+    assert "denormal" in shown
+    assert "no bfloat16" not in shown
+
+
+def test_what_tritons_interpreter_cannot_do_is_noted_with_an_error(tmp_path, capsys):
+    is_interpreted = skip_where_it_cannot_run("triton", "attention") != ()
+    text = template("attention", "triton")
+    cast = "return values.to(tl.float32)"
+    assert cast in text
+    path = tmp_path / "mykernel.py"
+    path.write_text(text.replace(cast, "return values"))
+    target = f"{path}:attention"
+    assert main([target, "--case", "plain", "--dtype", "bfloat16"]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ("note: Triton's interpreter has no bfloat16" in shown) == is_interpreted
+    assert main([target, "--case", "plain", "--dtype", "float32"]) == 0
+    assert "no bfloat16" not in capsys.readouterr().out
+
+
+def test_a_template_that_is_not_there_lists_those_that_are():
+    with pytest.raises(ValueError, match="of the kind none for torch, only none"):
+        template("none", "torch")
