@@ -1,4 +1,4 @@
-"""What the files beside the weights tell of images and classes: mean, standard deviation, names.
+"""What the files beside the weights tell of images and classes: mean, deviation, resizing, names.
 
 Of this project and of timm it is config.json, of transformers also preprocessor_config.json.
 """
@@ -12,21 +12,23 @@ from numpy_ref.preprocessing import as_preprocessing, check_classes
 from ..fields import is_list, is_number, is_text
 from .config_beside import folder_of
 from .reading import read_object
+from .resizing import of_timm, of_transformers
 
 PREPROCESSOR = "preprocessor_config.json"
-ALSO = ("crop_pct", "crop_mode", "interpolation", "resample", "do_center_crop", "crop_size")
 UNNAMED = "LABEL_"  # and the number: what transformers calls a class without a name
 
 
 class Images(NamedTuple):
     """moments: {"mean", "std"} per channel, of images in [0, 1], or None. classes: names, or None.
 
-    paths: the files that tell these. also: {field: value} that is told there and has no place here.
+    resizing: {"crop_pct", "interpolation"} as far as they are told. also: {field: value} that is told
+        and has no place here. paths: the files that tell these.
     """
 
     moments: dict | None = None
     classes: list | None = None
     paths: tuple[Path, ...] = ()
+    resizing: dict = {}  # noqa: RUF012
     also: dict = {}  # noqa: RUF012
 
 
@@ -44,14 +46,15 @@ def images_beside(source):
             classes = _names("id2label", config.get("id2label"))
         if classes == [f"{UNNAMED}{n}" for n in range(len(classes or ()))]:
             classes = None
-        return Images(moments, classes, paths[::-1], _also(processor))
+        return Images(moments, classes, paths[::-1], *of_transformers(processor))
     if isinstance(config.get("arguments"), dict):
-        return Images(_moments(config.get("preprocessing")), config.get("classes"), paths[:1] * 2)
+        about = config.get("preprocessing") or {}
+        return Images(_moments(about), config.get("classes"), paths[:1] * 2, *of_timm(about))
     trained = config.get("pretrained_cfg")
     trained = trained if isinstance(trained, dict) else config
     with naming(paths[0]):
         classes = _names("label_names", config.get("label_names", trained.get("label_names")))
-    return Images(_moments(trained), classes, paths[:1] * 2, _also(trained))
+    return Images(_moments(trained), classes, paths[:1] * 2, *of_timm(trained))
 
 
 def fitting(images, arguments):
@@ -60,19 +63,21 @@ def fitting(images, arguments):
     arguments: of the constructor. lines: for people, what is from where.
     Raises ValueError naming the file and what does not fit the model.
     """
-    preprocessing, classes, lines = None, None, []
+    preprocessing, classes, lines, also = None, None, [], images.resizing | images.also
     if images.moments is not None:
         with naming(images.paths[0]):
-            preprocessing = as_preprocessing(images.moments, arguments)
+            preprocessing = as_preprocessing(images.moments | images.resizing, arguments)
         mean, std = (_short(preprocessing[name]) for name in ("mean", "std"))
         lines.append(f"mean {mean} and std {std} from {images.paths[0].name}")
+        if images.resizing:
+            lines.append(f"{_listed(images.resizing)} from {images.paths[0].name}")
+        also = images.also
     if images.classes is not None:
         with naming(images.paths[1]):
             classes = check_classes(images.classes, arguments)
         lines.append(f"{len(classes)} classes from {images.paths[1].name}, {classes[0]} first")
-    if images.also:
-        told = ", ".join(f"{name} {value}" for name, value in images.also.items())
-        lines.append(f"not kept of {images.paths[0].name}: {told}; prepare images so")
+    if also:
+        lines.append(f"not kept of {images.paths[0].name}: {_listed(also)}; prepare images so")
     return preprocessing, classes, lines
 
 
@@ -107,8 +112,8 @@ def _names(field, given):
     return names
 
 
-def _also(config):
-    return {name: config[name] for name in ALSO if config.get(name) not in (None, False)}
+def _listed(fields):
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
 
 
 def _short(numbers):

@@ -82,14 +82,71 @@ def test_transformers_way_of_rescaling_is_in_the_mean_and_std(folder, tmp_path, 
     assert budget.float64("standardised", formula(pixels), ours).ok
 
 
-def test_what_has_no_place_here_is_reported(folder, tmp_path):
-    trained = TRAINED | {"crop_pct": 0.9, "interpolation": "bicubic", "crop_mode": None}
-    source = folder({"pretrained_cfg": trained})
+@pytest.mark.parametrize(
+    ("config", "kept", "not_kept"),
+    [
+        ({"crop_pct": 0.9, "crop_mode": "center"}, {"crop_pct": 0.9}, None),
+        (
+            {"crop_pct": 1.0, "interpolation": "bicubic"},
+            {"crop_pct": 1.0, "interpolation": "bicubic"},
+            None,
+        ),
+        ({"interpolation": "bilinear", "crop_mode": None}, {"interpolation": "bilinear"}, None),
+        ({"crop_pct": 0.9, "crop_mode": "squash"}, {}, "crop_pct 0.9, crop_mode squash"),
+        ({"crop_pct": 0.9, "interpolation": "lanczos"}, {"crop_pct": 0.9}, "interpolation lanczos"),
+        ({"crop_pct": 1.2}, {}, "crop_pct 1.2"),
+    ],
+)
+def test_how_timm_resizes_is_kept(folder, tmp_path, config, kept, not_kept):
+    source = folder({"pretrained_cfg": TRAINED | config})
     report = convert(source, tmp_path / "out", "here")
-    line = "not kept of config.json: crop_pct 0.9, interpolation bicubic; prepare images so"
-    assert report.remarks[-1] == line
+    assert_resizing(report, tmp_path / "out", kept, not_kept, "config.json")
     report = convert(source, tmp_path / "out.safetensors", "torchvision")
     assert report.remarks[-1] == "mean, std and classes stay behind: a file has no place for them"
+
+
+SIDE, EDGE, SQUARE = {"height": 224, "width": 224}, {"shortest_edge": 256}, {"height": 256, "width": 256}
+
+
+@pytest.mark.parametrize(
+    ("processor", "kept", "not_kept"),
+    [
+        ({"size": SIDE, "do_resize": True, "resample": 3}, {"interpolation": "bicubic"}, None),
+        ({"size": 224, "do_center_crop": False, "crop_size": 224}, {}, None),
+        ({"size": EDGE, "do_center_crop": True, "crop_size": SIDE}, {"crop_pct": 0.875}, None),
+        ({"size": EDGE, "do_center_crop": True, "crop_size": 224}, {"crop_pct": 0.875}, None),
+        (
+            {"size": SQUARE, "do_center_crop": True, "crop_size": SIDE, "resample": 2},
+            {"interpolation": "bilinear"},
+            f"size {SQUARE}, crop_size {SIDE}, do_center_crop True",
+        ),
+        ({"size": EDGE}, {}, f"size {EDGE}"),
+        ({"size": SIDE, "resample": 0}, {}, "resample 0"),
+        ({"size": SIDE, "resample": 3, "do_resize": False}, {}, "do_resize False"),
+    ],
+)
+def test_how_transformers_resizes_is_kept(folder, tmp_path, processor, kept, not_kept):
+    report = convert(folder(OF_TRANSFORMERS, PROCESSOR | processor), tmp_path / "out", "here")
+    assert_resizing(report, tmp_path / "out", kept, not_kept, "preprocessor_config.json")
+
+
+def assert_resizing(report, out, kept, not_kept, file):
+    for twin in (numpy_ref, torch_impl):
+        about = twin.from_pretrained(out).preprocessing
+        assert {name: about[name] for name in about if name in ("crop_pct", "interpolation")} == kept
+    listed = ", ".join(f"{name} {value}" for name, value in kept.items())
+    assert [f"{listed} from {file}"] * bool(kept) == [
+        line for line in report.remarks if line.startswith(("crop_pct", "interpolation"))
+    ]
+    lines = [line for line in report.remarks if line.startswith("not kept")]
+    assert lines == ([f"not kept of {file}: {not_kept}; prepare images so"] if not_kept else [])
+
+
+def test_without_a_mean_there_is_no_place_for_them(folder, tmp_path):
+    source = folder({"pretrained_cfg": {"input_size": [3, 16, 16], "crop_pct": 0.9}})
+    report = convert(source, tmp_path / "out", "here")
+    assert report.remarks[-1] == "not kept of config.json: crop_pct 0.9; prepare images so"
+    assert numpy_ref.from_pretrained(tmp_path / "out").preprocessing is None
 
 
 @pytest.mark.parametrize(
