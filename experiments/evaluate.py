@@ -1,38 +1,51 @@
-"""Evaluate a run: loss, accuracy, and accuracy per class."""
+"""Evaluate a run or the folder of a model: loss, accuracy, and accuracy per class."""
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from . import runs
-from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run
+from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run, use_threads
 from .data import labelled_split
+from .data.folder import subfolders
 from .distributed import ALONE
 from .distributed.evaluation import evaluated
 from .files import write_whole
+from .inference import is_exported, load_trainer, resizing_of, summary_of
 
+WORKERS = 4  # processes that read the images for a model without a run, if they are many
 GIVEN = "given"  # the name of the split when the images come from --root
 
 
 @command
 def main(argv=None):
-    parser = parser_of_a_run("experiments.evaluate", __doc__)
+    parser = parser_of_a_run(
+        "experiments.evaluate",
+        __doc__,
+        folder="folder of a run, or one that experiments.export or experiments.convert wrote",
+        otherwise="the one that trained the run, or numpy",
+    )
     add_split(parser)
     parser.add_argument(
         "--root",
         type=str | None,
         help="folder of other images with one subfolder per class, used instead of the run's own data",
     )
+    parser.add_argument(
+        "--in-order",
+        action="store_true",
+        help="take the subfolders of --root, sorted by name, as the classes 0, 1, … (as ImageNet's)",
+    )
     options = parse(parser, argv)
     try:
-        run, trainer = loaded_run(options)
-        name = options.split if options.root is None else GIVEN
-        split = _images(run, options)
+        of_folder = _of_model if is_exported(options.folder) else _of_run
+        classes, split, trainer, name = of_folder(options)
     except MISTAKES as error:
         fail(parser.prog, error)
-    result = report(run.folder, run.data.classes, split, trainer, name)
+    result = report(options.folder, classes, split, trainer, name)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
     for label, accuracy in result["class_accuracy"].items():
         print(f"  {label:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
@@ -40,16 +53,40 @@ def main(argv=None):
     return 0
 
 
-def _images(run, options):
-    """Return the split to evaluate: from the run's data, or from a folder with the same classes."""
+def _of_run(options):
+    """Return (classes, split, trainer, name of the split) of a run, from its data or from --root."""
+    run, trainer = loaded_run(options)
     if options.root is not None:
         data = run.config.data
         look = {"crop_pct": data.crop_pct, "interpolation": data.interpolation}
-        return labelled_split(options.root, run.data, data.workers, **look)
+        return *_of_root(options, run.data, data.workers, look), trainer, GIVEN
+    if options.in_order:
+        raise ValueError("--in-order is about the subfolders of --root, which is not given")
     try:
-        return getattr(runs.dataset_of(run), options.split)
+        split = getattr(runs.dataset_of(run), options.split)
     except MISTAKES as error:
         raise ValueError(f"{error}; --root takes a folder of other images") from error
+    return run.data.classes, split, trainer, options.split
+
+
+def _of_model(options):
+    """Return the same of a model's folder, which has no data: the images are those of --root."""
+    if options.root is None:
+        raise ValueError(f"{options.folder} is a model without data: --root takes a folder of images")
+    use_threads(options.backend or "numpy")
+    trainer = load_trainer(options.folder, options.backend, options.checkpoint)
+    summary, look = summary_of(trainer.model), resizing_of(trainer.model)
+    return *_of_root(options, summary, WORKERS, look), trainer, GIVEN
+
+
+def _of_root(options, summary, workers, look):
+    """Return the names of the classes and the images of --root."""
+    if options.in_order:
+        names, count = tuple(subfolders(options.root)), len(summary.classes)
+        if len(names) != count:
+            raise ValueError(f"{options.root} has {len(names)} subfolders, the model {count} classes")
+        summary = replace(summary, classes=names)
+    return summary.classes, labelled_split(options.root, summary, workers, **look)
 
 
 def report(folder, classes, split, trainer, name, processes=ALONE):

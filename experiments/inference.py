@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from . import runs
 from .build import import_twin
 from .data.folder import read_images
 from .data.pixels import View
+from .data.summary import Summary
 
 EXPORTED = "config.json"  # is in a folder that `experiments.export` wrote, and in no run
 
@@ -23,6 +26,14 @@ def load_model(folder, backend=None, which="best"):
         return import_twin(backend or "numpy").from_pretrained(folder)
     run = runs.open_run(folder)
     return described(runs.load(run, backend, which).model, run)
+
+
+def load_trainer(folder, backend=None, which="best"):
+    """Load an exported folder into a trainer of the twin, on the best device, to evaluate it."""
+    model = load_model(folder, backend, which)
+    _check_preprocessing(model)
+    trainer = import_twin(backend or "numpy").Trainer
+    return trainer(model, lr=1.0, total_steps=1, device="auto")  # no step is made
 
 
 def is_exported(folder):
@@ -44,14 +55,33 @@ def described(model, run):
     return model
 
 
+def summary_of(model):
+    """Return what a run's Summary tells of its data, of a model that has `preprocessing`.
+
+    Classes without names are called by their numbers.
+    """
+    about, count = model.preprocessing, model.arguments["num_classes"]
+    classes = tuple(model.classes or map(str, range(count)))
+    moments = (np.array(about[name], np.float32) for name in ("mean", "std"))
+    return Summary("given", classes, (about["in_chans"], *about["image_size"]), *moments, counts={})
+
+
+def resizing_of(model):
+    """Return {"crop_pct", "interpolation"} of a model's `preprocessing`, as far as it has them."""
+    return {n: model.preprocessing[n] for n in ("crop_pct", "interpolation") if n in model.preprocessing}
+
+
 def read(paths, model):
     """Read image files as `model.classify` takes them: resized to its size, as its preprocessing says.
 
     The result is (N, h, w, C) float32 in [0, 1]. Raises FileNotFoundError or ValueError naming the file.
     """
+    _check_preprocessing(model)
     about = model.preprocessing
-    if about is None:
-        raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
-    resizing = {name: about[name] for name in ("crop_pct", "interpolation") if name in about}
-    view = View(about["in_chans"], tuple(about["image_size"]), **resizing)
+    view = View(about["in_chans"], tuple(about["image_size"]), **resizing_of(model))
     return read_images([Path(path) for path in paths], view).transpose(0, 2, 3, 1)
+
+
+def _check_preprocessing(model):
+    if model.preprocessing is None:
+        raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")

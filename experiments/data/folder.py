@@ -59,9 +59,14 @@ def labelled_images(root: str | Path, known: Sequence[str]):
     root = _folder(root)
     given = [name for name in known if name in _subfolders(root)]
     if not given:
-        raise ValueError(f"{root}: expected subfolders with names of {list(known)}")
+        raise ValueError(f"{root}: expected subfolders with names of {_some(known)}")
     names, labels = _list_images(root, root, given, known)
     return root, names, np.array([known.index(name) for name in given])[labels]
+
+
+def subfolders(root: str | Path) -> list[str]:
+    """Return the names of the subfolders, sorted; raises FileNotFoundError for a missing root."""
+    return _subfolders(_folder(root))
 
 
 def read_images(paths: Sequence[Path], view: View) -> np.ndarray:
@@ -99,6 +104,10 @@ def _folder(root: str | Path) -> Path:
     return Path(root)
 
 
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f", … ({len(names)} in all)" if len(names) > 10 else "")
+
+
 def _subfolders(folder: Path) -> list[str]:
     return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
 
@@ -118,7 +127,7 @@ def _list_images(root: Path, folder: Path, classes: Sequence[str], known: Sequen
     known = known or classes
     for name in _subfolders(folder):
         if name not in known:
-            raise ValueError(f"{folder / name}: expected only the training classes {list(known)}")
+            raise ValueError(f"{folder / name}: expected only the training classes {_some(known)}")
     names = [_image_names(root, folder / name) for name in classes]
     counts = [len(found) for found in names]
     if 0 in counts:

@@ -149,7 +149,7 @@ class TestFolder:
     def test_bad_layouts_with_a_train_folder(self, tmp_path):
         write_images(tmp_path / "train", {"a": 10, "b": 10})
         write_images(tmp_path / "test", {"a": 1, "c": 1})
-        with pytest.raises(ValueError, match=r"test/c: .*\['a', 'b'\]"):
+        with pytest.raises(ValueError, match=r"test/c: .* a, b$"):
             load_data("folder", root=tmp_path)
         (tmp_path / "test" / "c").rename(tmp_path / "test" / "b")
         load_data("folder", root=tmp_path)
