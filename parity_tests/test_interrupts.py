@@ -49,6 +49,7 @@ def interrupted(call, n):
         return trace
 
     before = sys.gettrace()  # coverage's, maybe
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for it when it is told to trace
     sys.settrace(trace)
     try:
         call()
