@@ -61,6 +61,7 @@ def _train_and_finish(run, dataset, trainer, progress, threads, processes):
     _introduce(run, trainer, threads, processes)
     try:
         seconds = train(run, dataset, trainer, progress, processes)
+        _finish(run, dataset, trainer, seconds, processes)
     except KeyboardInterrupt:
         quoted = shlex.quote(str(run.folder))
         print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {quoted}")
@@ -72,7 +73,6 @@ def _train_and_finish(run, dataset, trainer, progress, threads, processes):
         if processes.is_first:
             print(f"training stopped: {error}", file=sys.stderr)
         return 1
-    _finish(run, dataset, trainer, seconds, processes)
     return 0
 
 

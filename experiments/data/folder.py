@@ -60,6 +60,13 @@ def labelled_images(root: str | Path, known: Sequence[str]):
     given = [name for name in known if name in _subfolders(root)]
     if not given:
         raise ValueError(f"{root}: expected subfolders with names of {_some(known)}")
+    for name in given:
+        if given.count(name) > 1:
+            numbers = " and ".join(str(n) for n, other in enumerate(known) if other == name)
+            raise ValueError(
+                f"{root / name}: classes {numbers} of the model are called {name}; only --in-order "
+                "tells them apart"
+            )
     names, labels = _list_images(root, root, given, known)
     return root, names, np.array([known.index(name) for name in given])[labels]
 
