@@ -209,6 +209,8 @@ def _introduce(run, trainer, threads, processes):
     where = trainer.device + (several if processes.count > 1 else "")
     print(f"twin    {run.twin} on {where}, threads: {threads}")
     print(f"run     {run.folder}", flush=True)
+    if run.config.training.compile:
+        print("compiling the model at the first step; on a CPU this takes minutes", flush=True)
 
 
 def _finish(run, dataset, trainer, seconds, processes):

@@ -121,6 +121,7 @@ SIDE, EDGE, SQUARE = {"height": 224, "width": 224}, {"shortest_edge": 256}, {"he
             f"size {SQUARE}, crop_size {SIDE}, do_center_crop True",
         ),
         ({"size": EDGE}, {}, f"size {EDGE}"),
+        ({"size": EDGE, "crop_pct": 0.875}, {}, f"size {EDGE}, crop_pct 0.875"),
         ({"size": SIDE, "resample": 0}, {}, "resample 0"),
         ({"size": SIDE, "resample": 3, "do_resize": False}, {}, "do_resize False"),
     ],
