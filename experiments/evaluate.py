@@ -11,7 +11,7 @@ import numpy as np
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run, use_threads
 from .data import labelled_split
-from .data.folder import subfolders
+from .data.folder import some, subfolders
 from .data.pixels import UnreadableImageError
 from .distributed import ALONE
 from .distributed.evaluation import evaluated
@@ -53,7 +53,10 @@ def main(argv=None):
         fail(parser.prog, error)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
     for label, accuracy in result["class_accuracy"].items():
-        print(f"  {label:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
+        if accuracy is not None:
+            print(f"  {label:<24} {accuracy:.4f}")
+    if absent := [label for label, accuracy in result["class_accuracy"].items() if accuracy is None]:
+        print(f"no images of {some(absent)}")
     print(f"{name}_accuracy={result['accuracy']:.4f} run={options.folder}")
     return 0
 

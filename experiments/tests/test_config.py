@@ -32,7 +32,7 @@ BAD = {
     "layer": (["--visualization.layer", "4"], "visualization.layer is 4"),
     "no config": (["--config", "nowhere.yaml"], "nowhere.yaml"),
     "no data": (["--data.name", "mnist", "--data.root", "/nowhere"], "/nowhere"),
-    "no run": (["--resume", "/nowhere"], "/nowhere is not a run"),
+    "no run": (["--resume", "/nowhere"], "/nowhere is not a run: there is no such folder"),
     "resume and more": (["--resume", "x", "--training.epochs", "3"], "--training.epochs"),
     "no micro-batch": (["--training.accumulate", "0"], "training.accumulate is 0"),
     "micro-batches of nothing": (
