@@ -12,7 +12,7 @@ from . import checkpoint, events, metrics, runs
 from .build import build_trainer, epoch_batches, load_dataset, steps_per_epoch
 from .cli import add_backend, command, parser_for, use_threads
 from .compiling import compiled_ahead
-from .config import add_sections, to_config
+from .config import add_sections, config_first, to_config
 from .data.pixels import UnreadableImageError
 from .distributed import ALONE, FAILURES, joined, run_program
 from .distributed.evaluation import evaluated
@@ -41,7 +41,7 @@ def main(argv=None):
     add_sections(parser)
     with joined(parser.prog) as processes, ExitStack() as held:  # the lock, while anything is written
         with processes.together():
-            options = parser.parse_args(argv)
+            options = parser.parse_args(config_first(argv))
         opened = processes.first(lambda: _open_resumed(options, argv)) if options.resume else None
         with processes.together():
             twin = opened.twin if opened else options.backend or DEFAULT_TWIN
