@@ -19,7 +19,7 @@ from .build import build_trainer, load_dataset
 from .cli import MISTAKES, add_backend, command, fail, parse, parser_for, use_threads
 from .comparison import page, results
 from .comparison.rows import ROWS, settings_of, written
-from .config import Config, add_sections, to_config
+from .config import Config, add_sections, config_first, to_config
 from .data import Dataset
 from .distributed.evaluation import evaluated
 from .train import train
@@ -54,7 +54,7 @@ def main(argv=None):
     )
     add_sections(parser)
     config = [] if _given(argv, ("--config",)) else ["--config", str(CONFIG)]
-    options = parse(parser, config + argv)
+    options = parse(parser, config_first(config + argv))
     options.backend = options.backend or DEFAULT_TWIN
     try:
         use_threads(options.backend)

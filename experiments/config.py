@@ -143,6 +143,18 @@ def add_sections(parser):
         parser.add_class_arguments(section, name)
 
 
+def config_first(argv):
+    """Return the arguments with --config in front: every other option overrides the file."""
+    places = set()
+    for n, argument in enumerate(argv):
+        if argument == "--config":
+            places |= {n, n + 1}
+        elif argument.startswith("--config="):
+            places.add(n)
+    order = sorted(range(len(argv)), key=lambda n: n not in places)  # the sort is stable
+    return [argv[n] for n in order]
+
+
 def to_config(namespace):
     """The parsed options as a Config; raises ValueError for values out of range."""
     sections = {}

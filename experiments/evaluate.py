@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run, use_threads
 from .data import labelled_split
-from .data.folder import subfolders
+from .data.folder import some, subfolders
+from .data.pixels import UnreadableImageError
 from .distributed import ALONE
 from .distributed.evaluation import evaluated
 from .files import write_whole
@@ -45,10 +47,16 @@ def main(argv=None):
         classes, split, trainer, name = of_folder(options)
     except MISTAKES as error:
         fail(parser.prog, error)
-    result = report(options.folder, classes, split, trainer, name)
+    try:
+        result = report(options.folder, classes, split, trainer, name)
+    except UnreadableImageError as error:
+        fail(parser.prog, error)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
     for label, accuracy in result["class_accuracy"].items():
-        print(f"  {label:<24} {'no images' if accuracy is None else f'{accuracy:.4f}'}")
+        if accuracy is not None:
+            print(f"  {label:<24} {accuracy:.4f}")
+    if absent := [label for label, accuracy in result["class_accuracy"].items() if accuracy is None]:
+        print(f"no images of {some(absent)}")
     print(f"{name}_accuracy={result['accuracy']:.4f} run={options.folder}")
     return 0
 
@@ -82,11 +90,25 @@ def _of_model(options):
 def _of_root(options, summary, workers, look):
     """Return the names of the classes and the images of --root."""
     if options.in_order:
-        names, count = tuple(subfolders(options.root)), len(summary.classes)
-        if len(names) != count:
-            raise ValueError(f"{options.root} has {len(names)} subfolders, the model {count} classes")
+        names = tuple(subfolders(options.root))
+        _check_order(options.root, names, summary.classes)
         summary = replace(summary, classes=names)
     return summary.classes, labelled_split(options.root, summary, workers, **look)
+
+
+def _check_order(root, names, classes):
+    """Raise ValueError for subfolders, sorted by name, that cannot be the classes 0, 1, … so."""
+    if len(names) != len(classes):
+        raise ValueError(f"{root} has {len(names)} subfolders, the model {len(classes)} classes")
+    if names != classes and set(names) == set(classes):
+        raise ValueError(f"{root} has the classes of the model by name: leave out --in-order")
+    if all(name.isdecimal() for name in names):
+        for one, other in pairwise(names):
+            if int(one) > int(other):
+                raise ValueError(
+                    f"{root}: sorted by name the subfolder {one} comes before {other}; "
+                    "write all numbers with the same number of digits"
+                )
 
 
 def report(folder, classes, split, trainer, name, processes=ALONE):

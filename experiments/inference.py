@@ -6,6 +6,7 @@ import numpy as np
 
 from . import runs
 from .build import import_twin
+from .convert.reading import read_object
 from .data.folder import read_images
 from .data.pixels import View
 from .data.summary import Summary
@@ -23,9 +24,20 @@ def load_model(folder, backend=None, which="best"):
     if is_exported(folder):
         if which != "best":
             raise ValueError(f"which is {which!r}, but {folder} is an exported model, not a run")
+        _check_origin(folder)
         return import_twin(backend or "numpy").from_pretrained(folder)
     run = runs.open_run(folder)
     return described(runs.load(run, backend, which).model, run)
+
+
+def _check_origin(folder):
+    """Raise ValueError for the folder of a model of timm or transformers."""
+    path = Path(folder) / EXPORTED
+    if "format" not in read_object(path):
+        raise ValueError(
+            f"{path} is of another library; python -m experiments.convert {folder} OUT --to here "
+            "makes a model for here"
+        )
 
 
 def load_trainer(folder, backend=None, which="best"):
@@ -84,4 +96,7 @@ def read(paths, model):
 
 def _check_preprocessing(model):
     if model.preprocessing is None:
-        raise ValueError("preprocessing is None, expected {'mean': [...], 'std': [...]}")
+        raise ValueError(
+            "preprocessing is None, expected {'mean': [...], 'std': [...]}: set model.preprocessing, "
+            "then save_pretrained writes it to a new folder"
+        )

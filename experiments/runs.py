@@ -85,6 +85,8 @@ def create(folder, config, twin, device, summary, start=None):
 def open_run(folder):
     """Read the Run in a folder; raise FileNotFoundError or ValueError naming the bad file."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a run: there is no such folder")
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(
             f"{folder} is not a run: it has no {CONFIG}; a run that was killed before it began is "

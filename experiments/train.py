@@ -12,7 +12,7 @@ from . import checkpoint, events, metrics, runs
 from .build import build_trainer, epoch_batches, load_dataset, steps_per_epoch
 from .cli import add_backend, command, parser_for, use_threads
 from .compiling import compiled_ahead
-from .config import add_sections, to_config
+from .config import add_sections, config_first, to_config
 from .data.pixels import UnreadableImageError
 from .distributed import ALONE, FAILURES, joined, run_program
 from .distributed.evaluation import evaluated
@@ -41,7 +41,7 @@ def main(argv=None):
     add_sections(parser)
     with joined(parser.prog) as processes, ExitStack() as held:  # the lock, while anything is written
         with processes.together():
-            options = parser.parse_args(argv)
+            options = parser.parse_args(config_first(argv))
         opened = processes.first(lambda: _open_resumed(options, argv)) if options.resume else None
         with processes.together():
             twin = opened.twin if opened else options.backend or DEFAULT_TWIN
@@ -61,6 +61,7 @@ def _train_and_finish(run, dataset, trainer, progress, threads, processes):
     _introduce(run, trainer, threads, processes)
     try:
         seconds = train(run, dataset, trainer, progress, processes)
+        _finish(run, dataset, trainer, seconds, processes)
     except KeyboardInterrupt:
         quoted = shlex.quote(str(run.folder))
         print(f"\ninterrupted; continue with: python -m {PROGRAM} --resume {quoted}")
@@ -72,7 +73,6 @@ def _train_and_finish(run, dataset, trainer, progress, threads, processes):
         if processes.is_first:
             print(f"training stopped: {error}", file=sys.stderr)
         return 1
-    _finish(run, dataset, trainer, seconds, processes)
     return 0
 
 
@@ -209,6 +209,8 @@ def _introduce(run, trainer, threads, processes):
     where = trainer.device + (several if processes.count > 1 else "")
     print(f"twin    {run.twin} on {where}, threads: {threads}")
     print(f"run     {run.folder}", flush=True)
+    if run.config.training.compile:
+        print("compiling the model at the first step; on a CPU this takes minutes", flush=True)
 
 
 def _finish(run, dataset, trainer, seconds, processes):

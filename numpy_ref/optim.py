@@ -41,7 +41,8 @@ def parameter_groups(
     `table_names`) learn at `table_lr_factor` times the common rate: AdamW moves each entry by about its
     learning rate per step, and a table has to grow from 0.02 to the scores' size before it matters.
 
-    named_parameters: pairs (name, parameter).
+    named_parameters: pairs (name, parameter). A position bias is a module called rel_pos or
+        shared_rel_pos; a table is known by its own name.
     weight_decay: of the decayed weights, at least 0.
     table_lr_factor: at least 0.
     lr: the common rate, at least 0. If it is given, each group has "lr", its own rate, as

@@ -77,7 +77,7 @@ def fitting(images, arguments):
             classes = check_classes(images.classes, arguments)
         lines.append(f"{len(classes)} classes from {images.paths[1].name}, {classes[0]} first")
     if also:
-        lines.append(f"not kept of {images.paths[0].name}: {_listed(also)}; prepare images so")
+        lines.append(f"not kept of {images.paths[0].name}: {_listed(also)}; prepare images that way")
     return preprocessing, classes, lines
 
 

@@ -6,7 +6,7 @@ from ..fields import is_number
 
 RESAMPLE = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which transformers writes
 OF_TIMM = ("crop_pct", "crop_mode", "interpolation")
-OF_TRANSFORMERS = ("resample", "do_center_crop", "size", "crop_size")
+OF_TRANSFORMERS = ("resample", "do_center_crop", "size", "crop_size", "crop_pct")
 
 
 def of_timm(config):

@@ -59,7 +59,14 @@ def labelled_images(root: str | Path, known: Sequence[str]):
     root = _folder(root)
     given = [name for name in known if name in _subfolders(root)]
     if not given:
-        raise ValueError(f"{root}: expected subfolders with names of {_some(known)}")
+        raise ValueError(f"{root}: expected subfolders with names of {some(known)}")
+    for name in given:
+        if given.count(name) > 1:
+            numbers = " and ".join(str(n) for n, other in enumerate(known) if other == name)
+            raise ValueError(
+                f"{root / name}: classes {numbers} of the model are called {name}; only --in-order "
+                "tells them apart"
+            )
     names, labels = _list_images(root, root, given, known)
     return root, names, np.array([known.index(name) for name in given])[labels]
 
@@ -104,7 +111,8 @@ def _folder(root: str | Path) -> Path:
     return Path(root)
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the names as a text, ten at most."""
     return ", ".join(names[:10]) + (f", … ({len(names)} in all)" if len(names) > 10 else "")
 
 
@@ -127,7 +135,7 @@ def _list_images(root: Path, folder: Path, classes: Sequence[str], known: Sequen
     known = known or classes
     for name in _subfolders(folder):
         if name not in known:
-            raise ValueError(f"{folder / name}: expected only the training classes {_some(known)}")
+            raise ValueError(f"{folder / name}: expected only the training classes {some(known)}")
     names = [_image_names(root, folder / name) for name in classes]
     counts = [len(found) for found in names]
     if 0 in counts:

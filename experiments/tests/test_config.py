@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from small_runs import refused
 
 from experiments import config as cfg
 from experiments.train import main
@@ -32,7 +33,7 @@ BAD = {
     "layer": (["--visualization.layer", "4"], "visualization.layer is 4"),
     "no config": (["--config", "nowhere.yaml"], "nowhere.yaml"),
     "no data": (["--data.name", "mnist", "--data.root", "/nowhere"], "/nowhere"),
-    "no run": (["--resume", "/nowhere"], "/nowhere is not a run"),
+    "no run": (["--resume", "/nowhere"], "/nowhere is not a run: there is no such folder"),
     "resume and more": (["--resume", "x", "--training.epochs", "3"], "--training.epochs"),
     "no micro-batch": (["--training.accumulate", "0"], "training.accumulate is 0"),
     "micro-batches of nothing": (
@@ -161,6 +162,16 @@ def test_a_bad_file_is_one_line_too(text, expected, capsys, tmp_path):
     assert stop.value.code == 2
     assert printed.err.count("\n") == 1
     assert expected in printed.err
+
+
+@pytest.mark.parametrize("given", [["--config", "{}"], ["--config={}"]])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_option_overrides_the_file_wherever_it_is(given, first, tmp_path, capsys):
+    path = tmp_path / "one.yaml"
+    path.write_text("training: {epochs: 3}\nmodel: {embed_dim: 64}\n")
+    given, options = [part.format(path) for part in given], ["--model.embed_dim", "65"]
+    line = refused(capsys, main, given + options if first else options + given)
+    assert "embed_dim 65 is not divisible by num_heads 4" in line
 
 
 def test_an_empty_section_means_its_defaults(tmp_path):

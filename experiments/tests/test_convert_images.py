@@ -121,6 +121,7 @@ SIDE, EDGE, SQUARE = {"height": 224, "width": 224}, {"shortest_edge": 256}, {"he
             f"size {SQUARE}, crop_size {SIDE}, do_center_crop True",
         ),
         ({"size": EDGE}, {}, f"size {EDGE}"),
+        ({"size": EDGE, "crop_pct": 0.875}, {}, f"size {EDGE}, crop_pct 0.875"),
         ({"size": SIDE, "resample": 0}, {}, "resample 0"),
         ({"size": SIDE, "resample": 3, "do_resize": False}, {}, "do_resize False"),
     ],
@@ -139,13 +140,13 @@ def assert_resizing(report, out, kept, not_kept, file):
         line for line in report.remarks if line.startswith(("crop_pct", "interpolation"))
     ]
     lines = [line for line in report.remarks if line.startswith("not kept")]
-    assert lines == ([f"not kept of {file}: {not_kept}; prepare images so"] if not_kept else [])
+    assert lines == ([f"not kept of {file}: {not_kept}; prepare images that way"] if not_kept else [])
 
 
 def test_without_a_mean_there_is_no_place_for_them(folder, tmp_path):
     source = folder({"pretrained_cfg": {"input_size": [3, 16, 16], "crop_pct": 0.9}})
     report = convert(source, tmp_path / "out", "here")
-    assert report.remarks[-1] == "not kept of config.json: crop_pct 0.9; prepare images so"
+    assert report.remarks[-1] == "not kept of config.json: crop_pct 0.9; prepare images that way"
     assert numpy_ref.from_pretrained(tmp_path / "out").preprocessing is None
 
 

@@ -15,6 +15,7 @@ from experiments.convert.packing import pack
 from experiments.evaluate import main as evaluate
 from experiments.export import main as export
 from experiments.inference import load_model, read
+from experiments.predict import main as predict
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 CONFIG = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25], "crop_pct": 0.7, "interpolation": "bicubic"}
@@ -93,6 +94,55 @@ def test_subfolders_are_the_classes_in_order(model, root, capsys):
     shutil.rmtree(root / "n03")
     line = refused(capsys, evaluate, [str(model), "--root", str(root), "--in-order"])
     assert "images has 4 subfolders, the model 5 classes" in line
+
+
+def test_an_order_that_is_surely_wrong_is_refused(model, root, tmp_path, capsys):
+    """Sorted by name, 12 comes before 8."""
+    in_order = [str(model), "--root", str(root), "--in-order"]
+    for n, name in enumerate(NAMES):
+        (root / name).rename(root / f"{8 + n}")
+    line = refused(capsys, evaluate, in_order)
+    assert "sorted by name the subfolder 12 comes before 8" in line
+    for n, name in enumerate(reversed(NAMES)):
+        (root / f"{8 + n}").rename(root / name)
+    assert evaluate(in_order) == 0
+    other = numpy_ref.from_pretrained(model)
+    other.classes = NAMES[::-1]
+    other.save_pretrained(tmp_path / "other")
+    capsys.readouterr()
+    line = refused(capsys, evaluate, [str(tmp_path / "other"), *in_order[1:]])
+    assert "has the classes of the model by name: leave out --in-order" in line
+
+
+def test_a_name_of_two_classes_does_not_say_which(model, root, tmp_path, capsys):
+    """ImageNet has two classes called crane."""
+    other = numpy_ref.from_pretrained(model)
+    other.classes = ["ant", "bee", "cat", "dog", "bee"]
+    other.save_pretrained(tmp_path / "other")
+    shutil.rmtree(root / "eel")
+    given = [str(tmp_path / "other"), "--root", str(root)]
+    assert "bee: classes 1 and 4 of the model are called bee" in refused(capsys, evaluate, given)
+    shutil.rmtree(root / "bee")
+    assert evaluate(given) == 0
+    assert result_of(tmp_path / "other")["count"] == 9
+
+
+def test_a_damaged_image_is_named(model, root, tmp_path, capsys):
+    damaged = root / "bee" / "1.png"
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    folder = shutil.copytree(model, tmp_path / "model", ignore=shutil.ignore_patterns("evaluation*"))
+    line = refused(capsys, evaluate, [str(folder), "--root", str(root)])
+    assert f"{damaged}: Pillow cannot read this image" in line
+    assert not list(folder.glob("evaluation*"))
+
+
+@pytest.mark.parametrize("command", [evaluate, predict])
+def test_a_folder_of_another_library_is_to_be_converted(root, tmp_path, command, capsys):
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "swin_tiny", "num_classes": 5}))
+    images = {evaluate: ["--root", str(root)], predict: [str(root / "bee" / "1.png")]}[command]
+    line = refused(capsys, command, [str(tmp_path), *images])
+    assert f"{tmp_path}/config.json is of another library" in line
+    assert f"python -m experiments.convert {tmp_path} OUT --to here" in line
 
 
 def test_classes_without_names_have_numbers(model, root, tmp_path, capsys):

@@ -10,6 +10,7 @@ from small_runs import BACKENDS, SMALL, assert_same_run, interrupt, refused, row
 
 from experiments import metrics, runs
 from experiments.data import labelled_split
+from experiments.data.folder import path_of
 from experiments.evaluate import main as evaluate
 from experiments.export import main as export
 from experiments.inference import load_model, read
@@ -77,8 +78,10 @@ def test_a_resumed_run_ends_with_the_same_bits(root, finished, backend, tmp_path
     assert_same_run(folder, finished[backend])
 
 
-def test_a_damaged_image_ends_the_run_and_another_try_continues(root, finished, tmp_path, capsys):
-    path, folder = root / "b" / "004.jpg", tmp_path / "run"
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_damaged_image_ends_the_run_and_another_try_continues(root, finished, part, tmp_path, capsys):
+    names = getattr(runs.dataset_of(runs.open_run(finished["numpy"])), part).names
+    path, folder = path_of(root, names[0]), tmp_path / "run"
     whole = path.read_bytes()
     path.write_bytes(b"\0" * len(whole))
     try:
