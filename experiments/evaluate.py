@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from . import runs
 from .cli import MISTAKES, add_split, command, fail, loaded_run, parse, parser_of_a_run, use_threads
@@ -48,7 +49,7 @@ def main(argv=None):
     except MISTAKES as error:
         fail(parser.prog, error)
     try:
-        result = report(options.folder, classes, split, trainer, name)
+        result = report(options.folder, classes, split, trainer, name, progress=_bar(split))
     except UnreadableImageError as error:
         fail(parser.prog, error)
     print(f"loss {result['loss']:.4f} on {result['count']} images")
@@ -111,9 +112,21 @@ def _check_order(root, names, classes):
                 )
 
 
-def report(folder, classes, split, trainer, name, processes=ALONE):
-    """Evaluate a Split, write evaluation_<name>.json and return its content."""
-    loss, correct, predicted = evaluated(trainer, split, processes)
+def _bar(split):
+    """Return what draws a bar of the images on a terminal while their chunks are evaluated."""
+
+    def progress(chunks):
+        with tqdm(total=len(split.labels), unit="image", leave=False, disable=None) as bar:
+            for images, labels in chunks:
+                yield images, labels
+                bar.update(len(labels))
+
+    return progress
+
+
+def report(folder, classes, split, trainer, name, processes=ALONE, progress=iter):
+    """Evaluate a Split, write evaluation_<name>.json and return its content; progress: `evaluated`'s."""
+    loss, correct, predicted = evaluated(trainer, split, processes, progress)
     labels, right = split.labels, predicted == split.labels
     confusion = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2)
     result = {

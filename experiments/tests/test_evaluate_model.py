@@ -1,7 +1,9 @@
 """`experiments.evaluate` on the folder of a model: an exported run, or a converted checkpoint."""
 
+import io
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -143,6 +145,16 @@ def test_a_folder_of_another_library_is_to_be_converted(root, tmp_path, command,
     line = refused(capsys, command, [str(tmp_path), *images])
     assert f"{tmp_path}/config.json is of another library" in line
     assert f"python -m experiments.convert {tmp_path} OUT --to here" in line
+
+
+def test_a_bar_counts_the_images_on_a_terminal_only(model, root, monkeypatch, capsys):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    for stderr in (io.StringIO(), terminal):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert evaluate([str(model), "--root", str(root)]) == 0
+        assert ("/15 [" in stderr.getvalue()) == (stderr is terminal)
+        assert bool(stderr.getvalue()) == (stderr is terminal)
 
 
 def test_classes_without_names_have_numbers(model, root, tmp_path, capsys):
