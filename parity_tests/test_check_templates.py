@@ -135,6 +135,32 @@ def test_the_template_in_triton_starts_on_65536_windows():
     assert second < 2**16
 
 
+PAIR, PAIR_TRANSPOSED = "tl.load(index + pair,", "tl.load(index + j[None, :] * q_len + i[:, None],"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("tl.log(total)", "tl.log2(total)", "backward takes log₂ Σ exp(s − m) for the natural"),
+        ("tl.log(total)", "0.0 * total", "backward divides by exp(m) alone: log Σ exp(s − m) is"),
+        (PAIR, PAIR_TRANSPOSED, "queries and keys are swapped in the index (not in dtable)"),
+        ("scale * k_sums", "k_sums", "dk lacks the scale"),
+        ("row * heads + n % heads, ds", "row * heads, ds", "first column (in dtable only)"),
+    ],
+)
+def test_bugs_planted_in_the_template_in_triton_are_named(right, wrong, words, tmp_path, capsys):
+    """In cases with fewer queries than keys, and with prefix tokens."""
+    skip_where_it_cannot_run("triton", "attention")
+    text = template("attention", "triton")
+    assert right in text
+    path = tmp_path / "mykernel.py"
+    path.write_text(text.replace(right, wrong))
+    assert main([f"{path}:attention", "--case", "more_keys*"]) == 1
+    shown = capsys.readouterr().out
+    assert "this is what a known bug gives:" in shown
+    assert words in shown
+
+
 def test_what_tritons_interpreter_cannot_do_is_noted_with_an_error(tmp_path, capsys):
     is_interpreted = skip_where_it_cannot_run("triton", "attention") != ()
     text = template("attention", "triton")

@@ -7,7 +7,7 @@ import numpy as np
 
 from .backward_mistakes import BACKWARD
 from .lookup_mistakes import LOOKUP
-from .one_way_mistakes import NoMaximumInForward, in_backward, in_dtable, in_forward
+from .one_way_mistakes import SUMS, NoMaximumInForward, in_backward, in_dtable, in_forward, in_scores
 from .reference import Reference
 from .tile_mistakes import TILES
 
@@ -220,8 +220,8 @@ MISTAKES = (
     *(*MASKS, BiasAfterMaskAlone, MaskReplacesAlone, MaskOfInfinityAlone),
     *(BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
     DenormalsFlushed,
-    *(*LOOKUP, *map(in_dtable, LOOKUP)),
+    *(*LOOKUP, *map(in_dtable, LOOKUP), *map(in_scores, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
-    *BACKWARD,
+    *(*SUMS, *BACKWARD),
     *TILES,
 )

@@ -132,7 +132,7 @@ def window_mask(mask, n, h, num_masks, mask_w, mask_h):
 
     A bias (H, Lq, Lk) of 32k tokens has 2³⁰ elements per head: they are counted in 64 bits.
     """
-    return mask + as_int64(h) * mask_h + as_int64(n % num_masks) * mask_w
+    return mask + as_int64(h) * mask_h + as_int64(n % num_masks) * mask_w  # h last spills
 
 
 @triton.jit
