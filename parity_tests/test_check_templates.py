@@ -136,26 +136,26 @@ def test_the_template_in_triton_starts_on_65536_windows():
 
 
 PAIR, PAIR_TRANSPOSED = "tl.load(index + pair,", "tl.load(index + j[None, :] * q_len + i[:, None],"
+BUGS = {
+    "backward takes log₂ Σ exp(s − m) for the natural": ("tl.log(total)", "tl.log2(total)"),
+    "backward divides by exp(m) alone: log Σ exp(s − m) is": ("tl.log(total)", "0.0 * total"),
+    "queries and keys are swapped in the index (not in dtable)": (PAIR, PAIR_TRANSPOSED),
+    "dk lacks the scale": ("scale * k_sums", "k_sums"),
+    "first column (in dtable only)": ("row * heads + n % heads, ds", "row * heads, ds"),
+    "every head uses the first head's mask": ("(mask + n *", "(mask + n // heads * heads *"),
+}
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "words"),
-    [
-        ("tl.log(total)", "tl.log2(total)", "backward takes log₂ Σ exp(s − m) for the natural"),
-        ("tl.log(total)", "0.0 * total", "backward divides by exp(m) alone: log Σ exp(s − m) is"),
-        (PAIR, PAIR_TRANSPOSED, "queries and keys are swapped in the index (not in dtable)"),
-        ("scale * k_sums", "k_sums", "dk lacks the scale"),
-        ("row * heads + n % heads, ds", "row * heads, ds", "first column (in dtable only)"),
-    ],
-)
-def test_bugs_planted_in_the_template_in_triton_are_named(right, wrong, words, tmp_path, capsys):
-    """In cases with fewer queries than keys, and with prefix tokens."""
+@pytest.mark.parametrize("words", BUGS)
+def test_bugs_planted_in_the_template_in_triton_are_named(words, tmp_path, capsys):
+    """In a case with fewer queries than keys and prefix tokens, or one with a mask per head."""
     skip_where_it_cannot_run("triton", "attention")
-    text = template("attention", "triton")
+    (right, wrong), text = BUGS[words], template("attention", "triton")
     assert right in text
     path = tmp_path / "mykernel.py"
     path.write_text(text.replace(right, wrong))
-    assert main([f"{path}:attention", "--case", "more_keys*"]) == 1
+    case = "mask_per_head" if "mask" in words else "more_keys_prefix"
+    assert main([f"{path}:attention", "--case", case]) == 1
     shown = capsys.readouterr().out
     assert "this is what a known bug gives:" in shown
     assert words in shown

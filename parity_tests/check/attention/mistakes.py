@@ -110,6 +110,14 @@ class MaskOfFirstWindow(Reference):
         return self.mask if self.mask is None or self.mask.ndim < 4 else self.mask[:1]
 
 
+class MaskOfFirstHead(Reference):
+    """every head uses the first head's mask"""
+
+    def mask_of_batch(self):
+        mask = super().mask_of_batch()
+        return mask if mask is None or mask.ndim < 3 else mask[..., :1, :, :]
+
+
 class MaskTransposed(Reference):
     """queries and keys are swapped in the mask"""
 
@@ -176,7 +184,7 @@ class BiasAfterMaskAlone(BiasAfterMask):
         return StopsAtMask.unmasked(self, self.dscores)
 
 
-MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed)
+MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskOfFirstHead, MaskTransposed)
 
 
 # softmax
