@@ -124,6 +124,16 @@ class Products(Attention):
         return total
 
 
+class Out(Attention):
+    """Write out in the lower precision; backward reads it."""
+
+    def out(self):
+        return self.rounded(super().out())
+
+    def delta(self, dp):
+        return (self.dout * self.out()).sum(-1, keepdim=True)
+
+
 class Dtable(Attention):
     """Add the pairs of each row up in the lower precision, in the order of `add`."""
 

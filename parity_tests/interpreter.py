@@ -14,6 +14,8 @@ NO_BFLOAT16 = (
     "convert to float32 after each load, or check on a GPU"
 )
 
+TRUE = {"1", "y", "on", "yes", "true"}  # what Triton takes for a yes
+
 
 def fails():
     """Return whether Triton makes a number of an array of one element, which NumPy 2.4 refuses."""
@@ -26,13 +28,15 @@ def fails():
 
 def is_used():
     """Return whether kernels of Triton run in it, if they are loaded in this process."""
-    return os.environ.get("TRITON_INTERPRET") == "1" and find_spec("triton") is not None
+    is_set = os.environ.get("TRITON_INTERPRET", "").lower() in TRUE
+    return is_set and find_spec("triton") is not None
 
 
 @cache
 def convert_as_a_gpu():
     """Let it convert between float32 and bfloat16 exactly, and round to the nearest, ties to even.
 
+    A kernel may ask for a cast that rounds to zero; that is left as it is.
     By itself it cuts the last 16 bits off, so that every result is too small, by 0.3 % on average, and
     it takes denormal numbers for others.
     """
@@ -40,13 +44,13 @@ def convert_as_a_gpu():
     import triton.language as tl
     from triton.runtime import interpreter
 
-    convert = interpreter._convert_float
+    convert, to_zero = interpreter._convert_float, interpreter._ir.ROUNDING_MODE.RTZ
 
     def exactly(values, given, wanted, rounding):
         """Return the bits of the converted values: it keeps bfloat16 as integers."""
         if (given, wanted) == (tl.bfloat16, tl.float32):
             return values.astype(np.uint32) << 16
-        if (given, wanted) == (tl.float32, tl.bfloat16):
+        if (given, wanted) == (tl.float32, tl.bfloat16) and rounding != to_zero:
             return torch.tensor(values).to(torch.bfloat16).view(torch.uint16).numpy()
         return convert(values, given, wanted, rounding)
 

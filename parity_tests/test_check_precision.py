@@ -19,6 +19,7 @@ from .check.report import text
 from .check.soundness import page, shares
 from .check.verdict import judge_kernel
 from .rounding import Rounding
+from .torch_kernels_to_check import attention
 
 HALF = ("bfloat16", "float16")
 ORDERS = ("", "Random", "Tree", "Blocks", "Samples", "Pairs")
@@ -109,6 +110,7 @@ def test_a_right_accumulator_in_dtable_is_right(dtype, low):
         ("SoftmaxSum", "bfloat16", "the softmax's sum is accumulated in bfloat16"),
         ("Weights", "bfloat16", "the softmax's weights P are rounded to bfloat16"),
         ("Products", "float16", "out, dq, dk and dv are accumulated in float16"),
+        ("Out", "float16", "out is rounded to float16 or TF32, and backward takes"),
     ],
 )
 def test_a_step_in_half_precision_is_named(step, low, words):
@@ -116,6 +118,19 @@ def test_a_step_in_half_precision_is_named(step, low, words):
     named = names(answers(kernels.OfClass(getattr(kernels, step), low), "float32", *few))
     assert named[0].startswith(words)
     assert len(named) == 1 or (step, len(named)) == ("Exp", 2)  # close to rounding the scores
+
+
+def test_the_worst_element_is_not_one_that_rounding_nearly_allows():
+    """Float16 has no number below 6e-8: all of `denormal` is lost, and rounding allows 2/3 of that."""
+
+    def half(q, k, v, table=None, index=None, mask=None, scale=None):
+        return attention(q, k, v, table, index, mask, scale).half().to(q.dtype)
+
+    verdict = judge_kernel(Kernel(half), pattern="[dl]*l*", quick=True, without="d*")
+    shares = {f.case.rpartition("-")[2]: (f.relative, f.row.budget_share) for f in verdict.findings}
+    assert shares["denormal"][0] > shares["large_logits"][0]
+    assert 1 < shares["denormal"][1] < shares["large_logits"][1]
+    assert re.search(r"\nout .* large_logits: ", text(verdict))
 
 
 def test_a_softmax_summed_in_bfloat16_is_named_for_bfloat16_inputs():

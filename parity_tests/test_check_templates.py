@@ -1,9 +1,12 @@
 """The templates of `rpb-check`: each is a right kernel, in every dtype that it takes."""
 
+import sys
+
 import pytest
 
 from . import interpreter, report
 from .check.__main__ import main
+from .check.kernel import Kernel
 from .check.kinds import KINDS
 from .check.templates import FOLDER, template
 
@@ -81,6 +84,83 @@ def test_in_tritons_interpreter_the_templates_are_right_in_bfloat16(kind, capsys
     assert "no bfloat16" not in shown
 
 
+def functions_of(kind, *libraries):
+    """Return the functions of the templates in these libraries; random numbers start anew."""
+    skip_where_it_cannot_run("triton", kind)
+    sys.modules["torch"].manual_seed(0)
+    return [Kernel(f"{FOLDER / kind / library}_kernel.py:{kind}").forward for library in libraries]
+
+
+def assert_they_agree(one, other, given, **leaves):
+    """Compare output and gradients of two functions, float32 as far as it rounds."""
+    import torch
+
+    leaves = {name: x.to(report.device()).requires_grad_() for name, x in leaves.items()}
+    given = {name: x.to(report.device()) for name, x in given.items()}
+    found = []
+    for function in (one, other):
+        out = function(**leaves, **given)
+        dout = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out)
+        found.append((out, *torch.autograd.grad(out, leaves.values(), dout)))
+    for x, y in zip(*found, strict=True):
+        torch.testing.assert_close(x, y)
+
+
+@pytest.mark.parametrize("kind", ["attention", "bias"])
+def test_the_templates_in_triton_take_any_strides(kind):
+    torch = pytest.importorskip("torch")
+    functions = functions_of(kind, "triton", "torch")
+    table, index = torch.randn(2, 9).T, torch.randint(9, (5, 5)).T
+    more = {name: torch.randn(3, 5, 2, 8).transpose(1, 2) for name in "qkv"}
+    assert_they_agree(*functions, {"index": index}, table=table, **(more if kind == "attention" else {}))
+
+
+def test_the_template_in_triton_takes_a_row_of_the_smallest_number():
+    """As a mask for all keys it leaves weights of 1/Lk: no score is smaller, besides −inf."""
+    torch = pytest.importorskip("torch")
+    functions = functions_of("attention", "triton", "torch")
+    mask = torch.zeros(5, 70)
+    mask[1], mask[2, :66] = torch.finfo(torch.float32).min, -torch.inf
+    q, k, v = (torch.randn(1, 2, n, 8) for n in (5, 70, 70))
+    assert_they_agree(*functions, {"mask": mask}, q=q, k=k, v=v)
+
+
+def test_the_template_in_triton_starts_on_65536_windows():
+    """CUDA's limits: 2³¹ − 1 programs along the first axis of a grid, 65,535 along the others."""
+    torch = pytest.importorskip("torch")
+    (function,) = functions_of("attention", "triton")
+    q = torch.empty(65536, 4, 49, 32, device="meta")
+    (first, second), _ = function.__globals__["_grid_and_sizes"](q, q, q, 49)
+    assert first < 2**31
+    assert second < 2**16
+
+
+PAIR, PAIR_TRANSPOSED = "tl.load(index + pair,", "tl.load(index + j[None, :] * q_len + i[:, None],"
+BUGS = {
+    "backward takes log₂ Σ exp(s − m) for the natural": ("tl.log(total)", "tl.log2(total)"),
+    "backward divides by exp(m) alone: log Σ exp(s − m) is": ("tl.log(total)", "0.0 * total"),
+    "queries and keys are swapped in the index (not in dtable)": (PAIR, PAIR_TRANSPOSED),
+    "dk lacks the scale": ("scale * k_sums", "k_sums"),
+    "first column (in dtable only)": ("row * heads + n % heads, ds", "row * heads, ds"),
+    "every head uses the first head's mask": ("(mask + n *", "(mask + n // heads * heads *"),
+}
+
+
+@pytest.mark.parametrize("words", BUGS)
+def test_bugs_planted_in_the_template_in_triton_are_named(words, tmp_path, capsys):
+    """In a case with fewer queries than keys and prefix tokens, or one with a mask per head."""
+    skip_where_it_cannot_run("triton", "attention")
+    (right, wrong), text = BUGS[words], template("attention", "triton")
+    assert right in text
+    path = tmp_path / "mykernel.py"
+    path.write_text(text.replace(right, wrong))
+    case = "mask_per_head" if "mask" in words else "more_keys_prefix"
+    assert main([f"{path}:attention", "--case", case]) == 1
+    shown = capsys.readouterr().out
+    assert "this is what a known bug gives:" in shown
+    assert words in shown
+
+
 def test_what_tritons_interpreter_cannot_do_is_noted_with_an_error(tmp_path, capsys):
     is_interpreted = skip_where_it_cannot_run("triton", "attention") != ()
     text = template("attention", "triton")
@@ -94,6 +174,19 @@ def test_what_tritons_interpreter_cannot_do_is_noted_with_an_error(tmp_path, cap
     assert ("note: Triton's interpreter has no bfloat16" in shown) == is_interpreted
     assert main([target, "--case", "plain", "--dtype", "float32"]) == 0
     assert "no bfloat16" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(report.device() == "cuda", reason="Triton would be imported to be interpreted")
+@pytest.mark.parametrize("word", ["1", "true", "ON"])
+def test_an_interpreter_that_cannot_run_is_noted_with_an_error(word, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("triton")
+    monkeypatch.setenv("TRITON_INTERPRET", word)
+    path = tmp_path / "mykernel.py"
+    path.write_text("import torch\n\ndef bias(table, index):\n    raise TypeError('size 1')\n")
+    for fails in (True, False):
+        monkeypatch.setattr(interpreter, "fails", lambda: fails)  # noqa: B023
+        assert main([f"{path}:bias", "--kind", "bias", "--quick"]) == 1
+        assert ("needs NumPy older than 2.4" in " ".join(capsys.readouterr().out.split())) == fails
 
 
 def test_a_template_that_is_not_there_lists_those_that_are():

@@ -220,6 +220,19 @@ def test_tiles_of_hidden_keys_are_skipped_and_no_other(causal, prefix):
 
 
 @triton_jit
+def _cast_to_zero(x, y):
+    tl.store(y, tl.load(x).to(tl.bfloat16, fp_downcast_rounding="rtz"))
+
+
+def test_a_kernel_may_round_bfloat16_to_zero():
+    number = torch.tensor([1 + 255 * 2**-15], device=DEVICE)
+    found = number.to(torch.bfloat16)
+    assert found == 1 + 2**-7
+    _cast_to_zero[(1,)](number, found)
+    assert found == 1
+
+
+@triton_jit
 def _cast(x, y):
     i = tl.program_id(0) * 1024 + tl.arange(0, 1024)
     tl.store(y + i, tl.load(x + i).to(y.dtype.element_ty))

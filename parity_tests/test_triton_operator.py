@@ -7,7 +7,7 @@ import torch
 
 import torch_impl
 from torch_impl.ops import attention
-from torch_impl.ops.attention import check_attention, triton
+from torch_impl.ops.attention import Offsets, check_attention, triton
 
 pytest.importorskip("triton")
 
@@ -88,6 +88,31 @@ def test_a_call_that_is_refused_says_why(reason):
     with torch_impl.use_ops("triton"):
         found = attention(*qkv, **options)
     assert torch.equal(found, attention(*qkv, **options, implementation="eager"))
+
+
+def meta(*shape, **options):
+    return torch.empty(shape, device="meta", **options)
+
+
+def test_sizes_that_an_int32_does_not_count_are_refused():
+    """A bias has 64 bits for its heads: 32k tokens are taken. Offsets have no pairs to count."""
+    tokens, few = meta(1, 8, 2**15, 8), meta(1, 1, 2**16, 1)
+    rows, index = meta(9, 1), meta(2**16, 2**16, dtype=torch.int64)
+    parts = meta(2**16, dtype=torch.int64)
+    offsets = Offsets(parts, parts, meta(9, dtype=torch.int64))
+    taken = [
+        {"q": tokens, "k": tokens, "v": tokens, "bias": meta(8, 2**15, 2**15)},
+        {"q": few, "k": few, "v": few, "table": rows, "offsets": offsets},
+        {"q": few, "k": few, "v": few, "mask": meta(2**16)},
+    ]
+    for given in taken:
+        assert triton.refusal(check_attention(**given)) == "q is on meta, expected cuda"
+    pairs = "index, bias or mask has 2**31 pairs of tokens or more"
+    for more in ({"table": rows, "index": index}, {"bias": index.float()}, {"mask": index.float()}):
+        assert triton.refusal(check_attention(few, few, few, **more)) == pairs
+    many = meta(1, 2**11, 2**16, 16)
+    reason = triton.refusal(check_attention(many, many, many))
+    assert reason == "heads × tokens × channels is 2**31 or more"
 
 
 def test_it_is_refused_where_triton_cannot_run(monkeypatch):

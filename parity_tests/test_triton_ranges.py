@@ -34,7 +34,8 @@ def assert_only_these_are_nan(found, inputs, dout, queries, rows):
 
 
 @pytest.mark.parametrize(
-    ("tokens", "entry"), [(13, -1), (13, 14), (13, 2**31 - 1), (13, -(2**31)), (70, 14)]
+    ("tokens", "entry"),
+    [(13, -1), (13, 14), (13, 2**31 - 1), (13, -(2**31)), (13, 2**32 + 1), (13, 1 - 2**32), (70, 14)],
 )
 def test_an_index_out_of_range_gives_nan(tokens, entry):
     """Query 1 reads a row that is not there; the other queries, and their rows, are as without it."""

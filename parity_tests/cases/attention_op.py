@@ -155,6 +155,7 @@ ATTENTION = [
         **TABLE,
         mask=Mask((4, 1, 6, 6)),
     ),
+    op("attention", "mask_per_head", **QKV, **TABLE, mask=Mask((3, 6, 6))),
     op("attention", "strips", **LONG, **FAR),
     op("attention", "many_keys", **MANY_KEYS),
     op("attention", "past_tiles", **PAST_TILES, table=Normal((31, 3)), index=Integers((255, 251), 31)),

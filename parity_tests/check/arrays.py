@@ -58,6 +58,8 @@ class Torch(NumPy):
         self.torch = torch
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.torch.empty(0, device=self.device)  # a device that is not there is noticed here
+        if self.device.index is not None and self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # Triton starts its kernels on the current device
         if interpreter.is_used():
             interpreter.convert_as_a_gpu()
 

@@ -8,6 +8,7 @@ WIDTH = 100
 NAMED = 4  # cases, or bugs, that are named
 CLEAR = 100  # times the largest element: beyond it the truth is nearly 0
 SMALL = 0.01  # of what rounding allows: below it the number says no more
+PLAIN = 1e3  # times what rounding allows: beyond it a case is as wrong as any other
 FAR = 1e6  # times what rounding allows: beyond it the number says no more
 
 
@@ -92,7 +93,7 @@ def _worst(verdict, tensors):
         placed = [f for f in wrong if f.where]
         if placed:
             clear = [f for f in placed if f.relative < CLEAR] or placed
-            worst = max(clear, key=lambda f: f.relative)
+            worst = max(clear, key=lambda f: (min(f.row.budget_share, PLAIN), f.relative))
             name = short(worst.case, verdict.kind)
             count = f" {f'{len(wrong)} of {len(verdict.cases)}':>9}" if several else ""
             begin = f"{tensor:<7}{count} {_numbers(worst)}  "

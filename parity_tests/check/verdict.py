@@ -221,8 +221,12 @@ def _libraries(returned, own):
 
 def _interpreted(findings, library, dtype):
     """Return a note if something is wrong that Triton's interpreter may have done."""
-    is_interpreted = (library, dtype) == ("torch", "bfloat16") and interpreter.is_used()
-    if is_interpreted and not all(finding.ok for finding in findings):
+    is_right = all(finding.ok for finding in findings)
+    if is_right or library != "torch" or not interpreter.is_used():
+        return
+    if interpreter.fails():
+        yield interpreter.REASON
+    elif dtype == "bfloat16":
         yield interpreter.NO_BFLOAT16
 
 

@@ -201,10 +201,20 @@ class IndexTransposed(Reference):
         return super().rows().T if square else super().rows()
 
 
+class IndexReadTransposed(IndexTransposed):
+    __doc__ = IndexTransposed.__doc__
+
+    def rows(self):
+        """The element j · Lq + i of the index in memory; for a square one that is its transpose."""
+        rows = Reference.rows(self)
+        return rows.reshape(rows.shape[::-1]).T
+
+
 # those that change the rows of another come before it: two at once are a class with both as bases
 LOOKUP = (
     *HEADS,
-    *(IndexTransposed, PrefixRowsSwapped, PrefixRowsFirst, PrefixTokensLast, PrefixWithoutBias),
+    *(IndexTransposed, IndexReadTransposed, PrefixRowsSwapped, PrefixRowsFirst),
+    *(PrefixTokensLast, PrefixWithoutBias),
     *(SignFlipped, AxesSwapped, ColumnsFirst, StrideTooSmall),
     *beyond_the_table(StrideOfWidth),
     *beyond_the_table(OneRowLate),

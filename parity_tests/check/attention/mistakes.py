@@ -7,7 +7,7 @@ import numpy as np
 
 from .backward_mistakes import BACKWARD
 from .lookup_mistakes import LOOKUP
-from .one_way_mistakes import NoMaximumInForward, in_backward, in_dtable, in_forward
+from .one_way_mistakes import SUMS, NoMaximumInForward, in_backward, in_dtable, in_forward, in_scores
 from .reference import Reference
 from .tile_mistakes import TILES
 
@@ -110,6 +110,14 @@ class MaskOfFirstWindow(Reference):
         return self.mask if self.mask is None or self.mask.ndim < 4 else self.mask[:1]
 
 
+class MaskOfFirstHead(Reference):
+    """every head uses the first head's mask"""
+
+    def mask_of_batch(self):
+        mask = super().mask_of_batch()
+        return mask if mask is None or mask.ndim < 3 else mask[..., :1, :, :]
+
+
 class MaskTransposed(Reference):
     """queries and keys are swapped in the mask"""
 
@@ -176,7 +184,7 @@ class BiasAfterMaskAlone(BiasAfterMask):
         return StopsAtMask.unmasked(self, self.dscores)
 
 
-MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskTransposed)
+MASKS = (NoMask, MaskOfWrongWindow, MaskOfFirstWindow, MaskOfFirstHead, MaskTransposed)
 
 
 # softmax
@@ -220,8 +228,8 @@ MISTAKES = (
     *(*MASKS, BiasAfterMaskAlone, MaskReplacesAlone, MaskOfInfinityAlone),
     *(BiasAfterMask, MaskReplaces, MaskOfInfinity, SoftmaxOverQueries, NoMaximum, NoMaximumInForward),
     DenormalsFlushed,
-    *(*LOOKUP, *map(in_dtable, LOOKUP)),
+    *(*LOOKUP, *map(in_dtable, LOOKUP), *map(in_scores, LOOKUP)),
     *(*map(in_forward, FACTORS[1:4]), *map(in_backward, (*FACTORS, *MASKS, *LOOKUP))),
-    *BACKWARD,
+    *(*SUMS, *BACKWARD),
     *TILES,
 )

@@ -63,26 +63,78 @@ class NoMaximumInForward(Recomputed):
         return 0.0, np.log(self.powers().sum(-1, keepdims=True))
 
 
+class MaximumAlone(Recomputed):
+    """backward divides by exp(m) alone: log Σ exp(s − m) is missing"""
+
+    def kept_of_softmax(self):
+        largest, log_sum = super().kept_of_softmax()
+        return largest, 0 * log_sum
+
+
+class LogSumAlone(Recomputed):
+    """backward's log Σ exp(s − m) lacks the largest score m"""
+
+    def kept_of_softmax(self):
+        largest, log_sum = super().kept_of_softmax()
+        return 0 * largest, log_sum
+
+
+class LogSumInBaseTwo(Recomputed):
+    """backward takes log₂ Σ exp(s − m) for the natural logarithm"""
+
+    def kept_of_softmax(self):
+        largest, log_sum = super().kept_of_softmax()
+        return largest, log_sum / np.log(2)
+
+
+class LseInBaseTwo(Recomputed):
+    """backward takes log₂ Σ exp(s) for the natural logarithm: P = exp(s − log₂ Σ)"""
+
+    factor = 1 / np.log(2)
+
+    def kept_of_softmax(self):
+        return tuple(self.factor * kept for kept in super().kept_of_softmax())
+
+
+class LseInBaseE(LseInBaseTwo):
+    """backward takes log Σ exp(s) for the logarithm to base 2: P = exp2(s log₂ e − log Σ)"""
+
+    factor = np.log(2)
+
+
+SUMS = (MaximumAlone, LogSumAlone, LogSumInBaseTwo, LseInBaseTwo, LseInBaseE)
+
+
 def named(mistake, base, words):
     """Return the base with the mistake's name and words."""
     given = {"__doc__": f"{mistake.__doc__} ({words})", "family": base.__name__}
     return type(f"{mistake.__name__}{base.__name__}", (base,), given)
 
 
-def in_forward(mistake):
-    """Return the mistake in the scores of forward only; backward makes P anew without it."""
-
-    class Forward(Recomputed):
+def _scores_of(mistake):
+    class Scores(Recomputed):
         def scores(self):
             other = self.asked_of(mistake)
             return other.masked(other.logits())
 
-        def scores_again(self):
-            return super().scores()
-
         @cached_property
         def weights(self):
             return self.softmax(self.scores())
+
+    return Scores
+
+
+def in_scores(mistake):
+    """Return the mistake of the lookup in the scores of both directions; dtable has the right rows."""
+    return named(mistake, _scores_of(mistake), "not in dtable")
+
+
+def in_forward(mistake):
+    """Return the mistake in the scores of forward only; backward makes P anew without it."""
+
+    class Forward(_scores_of(mistake)):
+        def scores_again(self):
+            return Recomputed.scores(self)
 
     return named(mistake, Forward, "in forward only")
 

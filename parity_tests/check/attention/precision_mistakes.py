@@ -95,6 +95,16 @@ class OutSummed(Imprecise):
         return self.product(self.weights, self.v)
 
 
+class OutRounded(Imprecise):
+    """out is rounded to {dtype}, and backward takes Σ P dP = dout · out from it"""
+
+    def out(self):
+        return self.rounded(super().out())
+
+    def softmax_backward(self, p, dp):
+        return p * (dp - (self.dout * self.out()).sum(-1, keepdims=True))
+
+
 class DqSummed(Imprecise):
     """dq is accumulated in {dtype}"""
 
@@ -198,6 +208,7 @@ def terms_of_rows(ds, index, rows):
 
 IMPRECISE = (
     *(ScoresRounded, ScoresSummed, Exponentials, SoftmaxSummed, WeightsRounded, DscoresRounded),
-    *(FactorsRounded, ProductsSummed, OutSummed, DqSummed, DkSummed, DvSummed, Everything),
+    *(FactorsRounded, ProductsSummed, OutSummed, OutRounded, DqSummed, DkSummed),
+    *(DvSummed, Everything),
     *(DtableSummed, DtableInOrder, DtableInBlocks, DtableInTree, DtableOverPairs, DtableOverSamples),
 )

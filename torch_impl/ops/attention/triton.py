@@ -7,6 +7,7 @@ are first used: slow, for tests.
 """
 
 import importlib.util
+import math
 import os
 
 import torch
@@ -22,7 +23,8 @@ INSTALLED = importlib.util.find_spec("triton") is not None  # PyTorch 2.11 canno
 
 def refusal(inputs: Inputs) -> str | None:
     """Return why this implementation cannot take the call, or None."""
-    reasons = {**_wrong_terms(inputs), **_wrong_tensors(inputs.q, inputs.v), **_no_triton(inputs.q)}
+    wrong = _wrong_terms(inputs) | _wrong_tensors(inputs.q, inputs.v) | _too_large(inputs)
+    reasons = wrong | _no_triton(inputs.q)
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
@@ -50,6 +52,21 @@ def _wrong_tensors(q: Tensor, v: Tensor) -> dict[str, bool]:
     }
 
 
+def _too_large(inputs: Inputs) -> dict[str, bool]:
+    """Return the reasons for sizes that an int32 does not count: of q[b], and of mask[b, h].
+
+    The reasons hold no numbers: torch.compile would make a constant of each.
+    """
+    q, k, v = inputs.q, inputs.k, inputs.v
+    elements = q.shape[1] * max(q.shape[2], k.shape[2]) * max(q.shape[3], v.shape[3])
+    pairs = [inputs.bias, inputs.mask, inputs.index if inputs.offsets is None else None]
+    most = max([0, *(math.prod(x.shape[-2:]) for x in pairs if x is not None)])
+    return {
+        "heads × tokens × channels is 2**31 or more": elements >= 2**31,
+        "index, bias or mask has 2**31 pairs of tokens or more": most >= 2**31,
+    }
+
+
 def _no_triton(q: Tensor) -> dict[str, bool]:
     kind = q.device.type
     hint = " (or the variable TRITON_INTERPRET=1)" if kind == "cpu" else ""
@@ -74,7 +91,7 @@ def attend(inputs: Inputs) -> Tensor:
     out, _ = attention(
         *_same_dtype(inputs.q, inputs.k, inputs.v),
         table,
-        None if index is None else index.to(torch.int32),
+        None if index is None else _in_int32(index),
         queries,
         keys,
         _with_four_axes(inputs.bias if inputs.mask is None else inputs.mask),
@@ -83,6 +100,12 @@ def attend(inputs: Inputs) -> Tensor:
         None if offsets is None else offsets.causal,
     )
     return out
+
+
+def _in_int32(index: Tensor) -> Tensor:
+    """Return the index as int32; what that cannot hold is no row, and must not become one."""
+    index = index.clamp(-1, 2**31 - 1) if index.dtype == torch.int64 else index
+    return index.to(torch.int32)
 
 
 def _same_dtype(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -11,7 +11,8 @@ import triton.language as tl
 
 # queries or keys of a tile; the interpreter takes as long for a small one
 ROWS = 64 if os.environ.get("TRITON_INTERPRET") == "1" else 16
-NO_SCORE = tl.constexpr(-1e30)  # not -inf: exp(-inf - -inf) is NaN where a whole tile is masked
+# float32's smallest, not -inf: exp(-inf - -inf) is NaN where a whole tile is masked
+NO_SCORE = tl.constexpr(torch.finfo(torch.float32).min)
 
 
 def attention(q, k, v, table=None, index=None, mask=None, scale=None):
@@ -22,7 +23,7 @@ def attention(q, k, v, table=None, index=None, mask=None, scale=None):
     if mask is not None:  # a mask of 4 axes is per window: sample b uses mask[b mod nW]
         mask = mask.repeat(len(q) // len(mask), 1, 1, 1) if mask.dim() == 4 else mask
         mask = mask.expand(*q.shape[:3], k.shape[2]).contiguous()
-    q, k, v = (x.contiguous() for x in (q, k, v))
+    q, k, v, table, index = (x if x is None else x.contiguous() for x in (q, k, v, table, index))
     return Attention.apply(q, k, v, table, index, mask, scale)
 
 
@@ -53,11 +54,11 @@ class Attention(torch.autograd.Function):
 
 
 def _grid_and_sizes(q, k, v, length):
-    """Return a program for each tile of `length` tokens of each head, and the kernels' sizes."""
+    """Return a program for each head and tile of `length` tokens, and the kernels' sizes."""
     batch, heads, q_len, dim = q.shape
     widths = (max(16, triton.next_power_of_2(d)) for d in (dim, v.shape[3]))
     sizes = (heads, q_len, k.shape[2], dim, v.shape[3], ROWS, *widths)
-    return (triton.cdiv(length, ROWS), batch * heads), sizes
+    return (batch * heads, triton.cdiv(length, ROWS)), sizes  # the second is at most 65,535
 
 
 @triton.jit
@@ -101,8 +102,8 @@ def forward_kernel(
     q, k, v, table, index, mask, out, top, log_sum, scale, heads, q_len, k_len, dim, v_dim,
     ROWS: tl.constexpr, DIM: tl.constexpr, V_DIM: tl.constexpr,
 ):  # fmt: skip
-    n = tl.program_id(1)  # number of sample and head
-    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    n = tl.program_id(0).to(tl.int64)  # number of sample and head; n * q_len * dim may pass 2³¹
+    i = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     qi = tile(q + n * q_len * dim, i, q_len, dim, DIM)
     m = tl.full((ROWS,), NO_SCORE, tl.float32)  # the largest score so far
     total = tl.zeros((ROWS,), tl.float32)  # Σ exp(s - m)
@@ -137,8 +138,8 @@ def backward_queries(
     heads, q_len, k_len, dim, v_dim, ROWS: tl.constexpr, DIM: tl.constexpr, V_DIM: tl.constexpr,
 ):  # fmt: skip
     """Store dq of a tile of queries, and add its scores' gradient to the rows of dtable."""
-    n = tl.program_id(1)
-    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    n = tl.program_id(0).to(tl.int64)
+    i = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     qi = tile(q + n * q_len * dim, i, q_len, dim, DIM)
     douti = tile(dout + n * q_len * v_dim, i, q_len, v_dim, V_DIM)
     deltai = tl.load(delta + n * q_len + i, mask=i < q_len, other=0.0)
@@ -163,8 +164,8 @@ def backward_keys(
     heads, q_len, k_len, dim, v_dim, ROWS: tl.constexpr, DIM: tl.constexpr, V_DIM: tl.constexpr,
 ):  # fmt: skip
     """Store dk and dv of a tile of keys."""
-    n = tl.program_id(1)
-    j = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    n = tl.program_id(0).to(tl.int64)
+    j = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     kj = tile(k + n * k_len * dim, j, k_len, dim, DIM)
     vj = tile(v + n * k_len * v_dim, j, k_len, v_dim, V_DIM)
     k_sums, v_sums = tl.zeros((ROWS, DIM), tl.float32), tl.zeros((ROWS, V_DIM), tl.float32)

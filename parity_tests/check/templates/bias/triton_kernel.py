@@ -39,7 +39,8 @@ class Bias(torch.autograd.Function):
 @triton.jit
 def forward_kernel(table, index, out, heads, pairs, PAIRS: tl.constexpr):
     """out[h, pair] = table[index[pair], h]"""
-    pair, h = tl.program_id(0) * PAIRS + tl.arange(0, PAIRS), tl.program_id(1)
+    h = tl.program_id(1).to(tl.int64)  # h * pairs may pass 2³¹
+    pair = tl.program_id(0) * PAIRS + tl.arange(0, PAIRS)
     row = tl.load(index + pair, mask=pair < pairs, other=0)
     values = tl.load(table + row * heads + h, mask=pair < pairs, other=0.0)
     tl.store(out + h * pairs + pair, values, mask=pair < pairs)
@@ -48,7 +49,8 @@ def forward_kernel(table, index, out, heads, pairs, PAIRS: tl.constexpr):
 @triton.jit
 def backward_kernel(dout, index, dtable, heads, pairs, PAIRS: tl.constexpr):
     """dtable[index[pair], h] += dout[h, pair], in any order: the last bits differ between runs."""
-    pair, h = tl.program_id(0) * PAIRS + tl.arange(0, PAIRS), tl.program_id(1)
+    h = tl.program_id(1).to(tl.int64)
+    pair = tl.program_id(0) * PAIRS + tl.arange(0, PAIRS)
     row = tl.load(index + pair, mask=pair < pairs, other=0)
     values = tl.load(dout + h * pairs + pair, mask=pair < pairs, other=0.0)
     tl.atomic_add(dtable + row * heads + h, values, mask=pair < pairs)

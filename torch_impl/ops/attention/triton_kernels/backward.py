@@ -23,6 +23,7 @@ from .tiles import (
     store_rows,
     table_term,
     visible_keys,
+    window_mask,
 )
 
 
@@ -57,7 +58,7 @@ def windows_backward(
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
         do = load_rows(dout + b * o_b + h * o_h, i, q_len, o_l, v_dim, DV)
         largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
-        window = mask + (n % num_masks) * mask_w + h * mask_h
+        window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
         term = add_mask(bias, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         dp = product(do, tl.trans(vs))
@@ -104,7 +105,7 @@ def queries_backward(
     largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
     dots = tl.sum(os.to(tl.float32) * do.to(tl.float32), 1)
     tl.store(delta + (b * heads + h) * q_len + i, dots, mask=i < q_len)
-    window = mask + (n % num_masks) * mask_w + h * mask_h
+    window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
     sum_dq = tl.zeros((D, M) if transposed else (M, D), tl.float32)
     end = visible_keys(i_first, i_first + M - 1, k_len, prefix, causal, CAUSAL)
     for j_first in range(0, end, N):
@@ -150,7 +151,7 @@ def keys_backward(
     j = j_first + tl.arange(0, N)
     ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
     vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
-    window = mask + (n % num_masks) * mask_w + h * mask_h
+    window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
     sum_dk = tl.zeros((N, D), tl.float32)
     sum_dv = tl.zeros((N, DV), tl.float32)
     start = 0

@@ -15,6 +15,7 @@ from .tiles import (
     store_rows,
     table_term,
     visible_keys,
+    window_mask,
 )
 
 
@@ -68,7 +69,7 @@ def windows_forward(
         qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
         ks = load_rows(k + b * k_b + h * k_h, j, k_len, k_l, dim, D)
         vs = load_rows(v + b * v_b + h * v_h, j, k_len, v_l, v_dim, DV)
-        window = mask + (n % num_masks) * mask_w + h * mask_h
+        window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
         term = add_mask(bias, i[:, None], j[None, :], q_len, k_len, window, mask_i, mask_j, MASKED)
         s = product(qs, tl.trans(ks)) * scale + term  # (M, N)
         largest = tl.max(s, 1)
@@ -102,7 +103,7 @@ def tiles_forward(
     b = as_int64(n)
     i = i_first + tl.arange(0, M)
     qs = load_rows(q + b * q_b + h * q_h, i, q_len, q_l, dim, D)
-    window = mask + (n % num_masks) * mask_w + h * mask_h
+    window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
     largest = tl.full((M,), float("-inf"), tl.float32)
     total = tl.zeros((M,), tl.float32)
     o = tl.zeros((M, DV), tl.float32)

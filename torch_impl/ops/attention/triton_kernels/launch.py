@@ -153,17 +153,14 @@ def _arguments(q: Tensor, k: Tensor, v: Tensor, terms: Terms) -> dict[str, Any]:
     table = q if terms.table is None else terms.table.t().contiguous()  # (H, R)
     mode = "none" if terms.table is None else "offsets" if terms.index is None else "index"
     num_rows = 1 if terms.table is None else len(terms.table)
-    given = {
-        "index": terms.index,
-        "queries": terms.queries,
-        "keys": terms.keys,
-        "mask": terms.mask,
-    }
+    given = {name: getattr(terms, name) for name in ("index", "queries", "keys")}
+    given = {name: x if x is None else x.contiguous() for name, x in given.items()}
+    mask = terms.mask if terms.mask is None or _is_near(terms.mask) else terms.mask.contiguous()
     q, k, v = _dense(q), _dense(k), _dense(v)
     return {
-        **{name: q if x is None else x for name, x in given.items()},
+        **{name: q if x is None else x for name, x in (given | {"mask": mask}).items()},
         **{"q": q, "k": k, "v": v, "table": table},
-        **_strides("q", q) | _strides("k", k) | _strides("v", v) | _mask_strides(terms.mask),
+        **_strides("q", q) | _strides("k", k) | _strides("v", v) | _mask_strides(mask),
         **dict(zip(("batch", "heads", "q_len", "dim"), q.shape, strict=True)),
         **{"k_len": k.shape[2], "v_dim": v.shape[3], "num_rows": num_rows},
         **{"num_offsets": num_rows - 3 * bool(terms.prefix), "prefix": terms.prefix},
@@ -185,8 +182,13 @@ def _strides(name: str, x: Tensor) -> dict[str, int]:
 
 
 def _dense(x: Tensor) -> Tensor:
-    """Return x with the channels of a token beside each other."""
-    return x if x.stride(-1) == 1 else x.contiguous()
+    """Return x with the channels of a token beside each other, and a batch element's rows near."""
+    return x if x.stride(-1) == 1 and _is_near(x) else x.contiguous()
+
+
+def _is_near(x: Tensor) -> bool:
+    """Return whether a kernel can count the elements of x[b] in int32; 64 bits take registers."""
+    return sum((n - 1) * step for n, step in zip(x.shape[1:], x.stride()[1:], strict=True)) < 2**31
 
 
 def _tiles(q: Tensor) -> sizes.Tiles:

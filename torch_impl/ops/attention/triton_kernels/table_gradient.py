@@ -13,7 +13,7 @@ number of offsets at once, each query fetches the term of its key, and the queri
 import triton
 import triton.language as tl
 
-from .tiles import add_mask, as_int64, is_row, load_lse, load_rows, product, table_term
+from .tiles import add_mask, as_int64, is_row, load_lse, load_rows, product, table_term, window_mask
 
 FAR: tl.constexpr = tl.constexpr(1 << 29)  # above every offset; twice that is still an int32
 
@@ -160,7 +160,7 @@ def tiles_table_gradient(
             do = load_rows(dout + b * do_b + h * do_h, i, q_len, do_l, v_dim, DV)
             largest, log_sum = load_lse(lse + (b * heads + h) * 2 * q_len, i, q_len)
             dots = tl.load(delta + (b * heads + h) * q_len + i, mask=i < q_len, other=0.0)
-            window = mask + (n % num_masks) * mask_w + h * mask_h
+            window = window_mask(mask, n, h, num_masks, mask_w, mask_h)
             term = table_term(
                 i[:, None], j[None, :], q_len, k_len, table + h * num_rows,
                 index, queries, keys, num_rows, num_offsets, prefix, MODE, PREFIX,

@@ -127,6 +127,15 @@ def table_term(
 
 
 @triton.jit
+def window_mask(mask, n, h, num_masks, mask_w, mask_h):
+    """Return the pointer to the mask of batch element n and head h; nW masks repeat along the batch.
+
+    A bias (H, Lq, Lk) of 32k tokens has 2³⁰ elements per head: they are counted in 64 bits.
+    """
+    return mask + as_int64(h) * mask_h + as_int64(n % num_masks) * mask_w  # h last spills
+
+
+@triton.jit
 def add_mask(
     term,
     i,
