@@ -9,6 +9,7 @@ from .check.__main__ import main
 from .check.kernel import Kernel
 from .check.kinds import KINDS
 from .check.templates import FOLDER, template
+from .given_attention import assert_within_budget
 
 WITH_TEMPLATES = [
     (path.parent.name, path.name.removesuffix("_kernel.py"))
@@ -84,51 +85,45 @@ def test_in_tritons_interpreter_the_templates_are_right_in_bfloat16(kind, capsys
     assert "no bfloat16" not in shown
 
 
-def functions_of(kind, *libraries):
-    """Return the functions of the templates in these libraries; random numbers start anew."""
-    skip_where_it_cannot_run("triton", kind)
+def in_triton():
+    """Return the template's attention; PyTorch's random numbers start anew."""
+    skip_where_it_cannot_run("triton", "attention")
     sys.modules["torch"].manual_seed(0)
-    return [Kernel(f"{FOLDER / kind / library}_kernel.py:{kind}").forward for library in libraries]
+    return Kernel(f"{FOLDER}/attention/triton_kernel.py:attention").forward
 
 
-def assert_they_agree(one, other, given, **leaves):
-    """Compare output and gradients of two functions, float32 as far as it rounds."""
+def assert_template_is_right(function, **inputs):
+    """Judge the output and the gradients of the floats by the definition."""
     import torch
 
-    leaves = {name: x.to(report.device()).requires_grad_() for name, x in leaves.items()}
-    given = {name: x.to(report.device()) for name, x in given.items()}
-    found = []
-    for function in (one, other):
-        out = function(**leaves, **given)
-        dout = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out)
-        found.append((out, *torch.autograd.grad(out, leaves.values(), dout)))
-    for x, y in zip(*found, strict=True):
-        torch.testing.assert_close(x, y)
+    inputs = {name: x.to(report.device()) for name, x in inputs.items()}
+    leaves = {name: inputs[name].requires_grad_() for name in inputs if name not in ("index", "mask")}
+    out = function(**inputs)
+    dout = torch.randn(out.shape).to(out)
+    grads = torch.autograd.grad(out, leaves.values(), dout)
+    found = {"out": out} | {f"d{name}": grad for name, grad in zip(leaves, grads, strict=True)}
+    assert_within_budget(found, inputs, dout)
 
 
-@pytest.mark.parametrize("kind", ["attention", "bias"])
-def test_the_templates_in_triton_take_any_strides(kind):
-    torch = pytest.importorskip("torch")
-    functions = functions_of(kind, "triton", "torch")
+def test_the_template_in_triton_takes_any_strides():
+    torch, function = pytest.importorskip("torch"), in_triton()
     table, index = torch.randn(2, 9).T, torch.randint(9, (5, 5)).T
-    more = {name: torch.randn(3, 5, 2, 8).transpose(1, 2) for name in "qkv"}
-    assert_they_agree(*functions, {"index": index}, table=table, **(more if kind == "attention" else {}))
+    qkv = {name: torch.randn(3, 5, 2, 8).transpose(1, 2) for name in "qkv"}
+    assert_template_is_right(function, **qkv, table=table, index=index)
 
 
 def test_the_template_in_triton_takes_a_row_of_the_smallest_number():
     """As a mask for all keys it leaves weights of 1/Lk: no score is smaller, besides −inf."""
-    torch = pytest.importorskip("torch")
-    functions = functions_of("attention", "triton", "torch")
+    torch, function = pytest.importorskip("torch"), in_triton()
     mask = torch.zeros(5, 70)
     mask[1], mask[2, :66] = torch.finfo(torch.float32).min, -torch.inf
     q, k, v = (torch.randn(1, 2, n, 8) for n in (5, 70, 70))
-    assert_they_agree(*functions, {"mask": mask}, q=q, k=k, v=v)
+    assert_template_is_right(function, q=q, k=k, v=v, mask=mask)
 
 
 def test_the_template_in_triton_starts_on_65536_windows():
     """CUDA's limits: 2³¹ − 1 programs along the first axis of a grid, 65,535 along the others."""
-    torch = pytest.importorskip("torch")
-    (function,) = functions_of("attention", "triton")
+    torch, function = pytest.importorskip("torch"), in_triton()
     q = torch.empty(65536, 4, 49, 32, device="meta")
     (first, second), _ = function.__globals__["_grid_and_sizes"](q, q, q, 49)
     assert first < 2**31
