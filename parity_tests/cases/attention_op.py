@@ -97,6 +97,8 @@ def late_keys(first, k_len):
 
 
 CAUSAL = Fixed(np.triu(np.full((6, 6), -np.inf), 1))
+# Two sequences of 4 and 2 tokens, padded to 6 keys: (B, 1, 1, Lk).
+PADDED = Fixed(np.where(np.arange(6) < np.array([4, 2])[:, None, None, None], 0, -np.inf))
 MASKED_ROW = Fixed(np.where(np.arange(6)[:, None] == 2, -100.0, 0.0) + np.zeros((6, 6)))
 
 # With one key dS = dP − dout · out = 0 is the difference of two equal sums. Whole numbers make both
@@ -156,6 +158,7 @@ ATTENTION = [
         mask=Mask((4, 1, 6, 6)),
     ),
     op("attention", "mask_per_head", **QKV, **TABLE, mask=Mask((3, 6, 6))),
+    op("attention", "padded_keys", **QKV, **TABLE, mask=PADDED),
     op("attention", "strips", **LONG, **FAR),
     op("attention", "many_keys", **MANY_KEYS),
     op("attention", "past_tiles", **PAST_TILES, table=Normal((31, 3)), index=Integers((255, 251), 31)),

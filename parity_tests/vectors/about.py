@@ -6,6 +6,7 @@ ABOUT = {
     "attention-scale": "scale 1 in place of 1/√d",
     "attention-cross": "fewer queries than keys; v narrower than k",
     "attention-mask_per_head": "a mask for each head",
+    "attention-padded_keys": "−∞ in a mask (B, 1, 1, Lk) for keys behind the end of each sequence",
     "attention-equal_logits": "scale 0: all logits are 0, dq and dk too",
     "attention-masked_row": "a query whose keys are all masked with −100, which changes nothing",
     "attention-causal": "−∞ in the mask for all keys after the query",
