@@ -100,10 +100,9 @@ def structure(bits, arrays, scale):
 
 def whole_mask(mask, q, k):
     """Return the mask as (nW or 1, 1 or H, Lq, Lk)."""
-    if mask.ndim == 4:
-        return mask
-    heads = mask.shape[0] if mask.ndim == 3 else 1
-    return np.broadcast_to(mask, (1, heads, q.shape[2], k.shape[2]))
+    windows = mask.shape[0] if mask.ndim == 4 else 1
+    heads = mask.shape[-3] if mask.ndim > 2 else 1
+    return np.broadcast_to(mask, (windows, heads, q.shape[2], k.shape[2]))
 
 
 def library_of(x):
