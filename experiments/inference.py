@@ -6,7 +6,6 @@ import numpy as np
 
 from . import runs
 from .build import import_twin
-from .convert.reading import read_object
 from .data.folder import read_images
 from .data.pixels import View
 from .data.summary import Summary
@@ -32,6 +31,8 @@ def load_model(folder, backend=None, which="best"):
 
 def _check_origin(folder):
     """Raise ValueError for the folder of a model of timm or transformers."""
+    from .convert.reading import read_object  # imports a twin, which workers of a run must not
+
     path = Path(folder) / EXPORTED
     if "format" not in read_object(path):
         raise ValueError(
