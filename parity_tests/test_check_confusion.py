@@ -82,3 +82,16 @@ def test_the_page_counts_the_outcomes_and_lists_those_that_are_not_named_alone()
     start = page.index("- b:")
     assert page[start : start + 3] == ["- b:", "  taken for another, 1 case wrong", "  - a; and c"]
     assert "- a:" not in page
+
+
+def test_the_folder_is_made_before_the_work(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "a" / "b"
+
+    def made(dtype):
+        assert folder.is_dir()
+        return []
+
+    monkeypatch.setattr(confusion, "confusion", made)
+    confusion.main(["--dtypes", "float32", "--write", str(folder)])
+    assert {path.name for path in folder.iterdir()} == {"confusion.md", "confusion.json"}
+    assert (folder / "confusion.md").read_text() == capsys.readouterr().out[:-1]

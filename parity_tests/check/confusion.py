@@ -134,6 +134,8 @@ def main(argv=None):
     parser.add_argument("--dtypes", default="float32,bfloat16", help="with commas")
     parser.add_argument("--write", type=Path, help="folder for confusion.md and confusion.json")
     options = parser.parse_args(argv)
+    if options.write:
+        options.write.mkdir(parents=True, exist_ok=True)  # before minutes of work
     found = {dtype: confusion(dtype) for dtype in options.dtypes.split(",")}
     command = f"python -m parity_tests.check.confusion --dtypes {options.dtypes}"
     if options.write:
