@@ -36,9 +36,8 @@ def is_used():
 def convert_as_a_gpu():
     """Let it convert between float32 and bfloat16 exactly, and round to the nearest, ties to even.
 
-    A kernel may ask for a cast that rounds to zero; that is left as it is.
-    By itself it cuts the last 16 bits off, so that every result is too small, by 0.3 % on average, and
-    it takes denormal numbers for others.
+    Triton's own conversion cuts the last 16 bits off, so that every result is too small, by 0.3 % on
+    average, and takes denormal numbers for others. A cast that asks for rounding to zero keeps it.
     """
     import torch
     import triton.language as tl

@@ -173,15 +173,17 @@ def test_what_tritons_interpreter_cannot_do_is_noted_with_an_error(tmp_path, cap
 
 @pytest.mark.skipif(report.device() == "cuda", reason="Triton would be imported to be interpreted")
 @pytest.mark.parametrize("word", ["1", "true", "ON"])
-def test_an_interpreter_that_cannot_run_is_noted_with_an_error(word, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("fails", [True, False])
+def test_an_interpreter_that_cannot_run_is_noted_with_an_error(
+    word, fails, monkeypatch, tmp_path, capsys
+):
     pytest.importorskip("triton")
     monkeypatch.setenv("TRITON_INTERPRET", word)
     path = tmp_path / "mykernel.py"
     path.write_text("import torch\n\ndef bias(table, index):\n    raise TypeError('size 1')\n")
-    for fails in (True, False):
-        monkeypatch.setattr(interpreter, "fails", lambda: fails)  # noqa: B023
-        assert main([f"{path}:bias", "--kind", "bias", "--quick"]) == 1
-        assert ("needs NumPy older than 2.4" in " ".join(capsys.readouterr().out.split())) == fails
+    monkeypatch.setattr(interpreter, "fails", lambda: fails)
+    assert main([f"{path}:bias", "--kind", "bias", "--quick"]) == 1
+    assert ("needs NumPy older than 2.4" in " ".join(capsys.readouterr().out.split())) == fails
 
 
 def test_a_template_that_is_not_there_lists_those_that_are():

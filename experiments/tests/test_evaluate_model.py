@@ -46,6 +46,15 @@ def root(tmp_path):
     return tmp_path / "images"
 
 
+def changed(model, folder, **members):
+    """Write the model with other members to a new folder, and return that."""
+    other = numpy_ref.from_pretrained(model)
+    for name, value in members.items():
+        setattr(other, name, value)
+    other.save_pretrained(folder)
+    return folder
+
+
 def result_of(folder):
     return json.loads((folder / "evaluation_given.json").read_text())
 
@@ -108,25 +117,21 @@ def test_an_order_that_is_surely_wrong_is_refused(model, root, tmp_path, capsys)
     for n, name in enumerate(reversed(NAMES)):
         (root / f"{8 + n}").rename(root / name)
     assert evaluate(in_order) == 0
-    other = numpy_ref.from_pretrained(model)
-    other.classes = NAMES[::-1]
-    other.save_pretrained(tmp_path / "other")
+    other = changed(model, tmp_path / "other", classes=NAMES[::-1])
     capsys.readouterr()
-    line = refused(capsys, evaluate, [str(tmp_path / "other"), *in_order[1:]])
+    line = refused(capsys, evaluate, [str(other), *in_order[1:]])
     assert "has the classes of the model by name: leave out --in-order" in line
 
 
 def test_a_name_of_two_classes_does_not_say_which(model, root, tmp_path, capsys):
     """ImageNet has two classes called crane."""
-    other = numpy_ref.from_pretrained(model)
-    other.classes = ["ant", "bee", "cat", "dog", "bee"]
-    other.save_pretrained(tmp_path / "other")
+    other = changed(model, tmp_path / "other", classes=["ant", "bee", "cat", "dog", "bee"])
     shutil.rmtree(root / "eel")
-    given = [str(tmp_path / "other"), "--root", str(root)]
+    given = [str(other), "--root", str(root)]
     assert "bee: classes 1 and 4 of the model are called bee" in refused(capsys, evaluate, given)
     shutil.rmtree(root / "bee")
     assert evaluate(given) == 0
-    assert result_of(tmp_path / "other")["count"] == 9
+    assert result_of(other)["count"] == 9
 
 
 def test_a_damaged_image_is_named(model, root, tmp_path, capsys):
@@ -158,10 +163,7 @@ def test_a_bar_counts_the_images_on_a_terminal_only(model, root, monkeypatch, ca
 
 
 def test_classes_without_names_have_numbers(model, root, tmp_path, capsys):
-    unnamed = numpy_ref.from_pretrained(model)
-    unnamed.classes = None
-    unnamed.save_pretrained(tmp_path / "unnamed")
-    unnamed = tmp_path / "unnamed"
+    unnamed = changed(model, tmp_path / "unnamed", classes=None)
     line = refused(capsys, evaluate, [str(unnamed), "--root", str(root)])
     assert "expected subfolders with names of 0, 1, 2, 3, 4" in line
     (root / "ant").rename(root / "3")
@@ -176,10 +178,7 @@ def test_what_is_missing_is_said(model, root, finished, tmp_path, capsys):
     assert f"{model} is a model without data: --root takes a folder of images" in line
     line = refused(capsys, evaluate, [str(model), "--root", str(root), "--checkpoint", "last"])
     assert "is an exported model, not a run" in line
-    bare = numpy_ref.from_pretrained(model)
-    bare.preprocessing = None
-    bare.save_pretrained(tmp_path / "bare")
-    bare = tmp_path / "bare"
+    bare = changed(model, tmp_path / "bare", preprocessing=None)
     line = refused(capsys, evaluate, [str(bare), "--root", str(root)])
     assert "preprocessing is None, expected {'mean'" in line
     line = refused(capsys, evaluate, [str(finished["numpy"]), "--in-order"])
